@@ -1,0 +1,207 @@
+//! The typed configuration: what was typed (`raw`) is separate from what it means (here), and every field says why it is
+//! there. After [`load`](Config::load) a configuration is valid: wrong values ended the program before a port was bound.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::consent::Policy;
+use crate::pseudonym::IpPrefixes;
+
+/// Everything the program was told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where spool, keys and the embedded database live.
+    pub data_dir: PathBuf,
+    /// The reverse proxy.
+    pub gateway: Gateway,
+    /// The purposes and how long a choice is kept.
+    pub policy: Policy,
+    /// What visitors read and where they find it.
+    pub consent: Consent,
+    /// The declared cookies (K1).
+    pub cookies: Vec<DeclaredCookie>,
+    /// The declared third-party tags (K4).
+    pub tags: Vec<DeclaredTag>,
+    /// What is captured.
+    pub capture: Capture,
+    /// How long rows are kept (R1).
+    pub retention: Period,
+    /// How much of an address is kept.
+    pub ip_prefixes: IpPrefixes,
+    /// The key ring's file.
+    pub key_ring: PathBuf,
+    /// The geo database.
+    pub geo: Geo,
+    /// The queue on disk.
+    pub spool: SpoolConfig,
+    /// Where rows go.
+    pub clickhouse: ClickHouse,
+    /// Marketing's pages, health and metrics.
+    pub dashboard: Dashboard,
+    /// Logging.
+    pub observe: Observe,
+}
+
+/// `[gateway]`
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Where visitors connect; default `0.0.0.0:8080`.
+    pub listen: SocketAddr,
+    /// The site behind the gateway.
+    pub upstream: UpstreamUrl,
+    /// The number that stands in `events.site_id`; default 1.
+    pub site_id: u32,
+    /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default nobody's.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Threads that serve visitors; default one for each core.
+    pub workers: usize,
+    /// Bounds of time and size.
+    pub limits: Limits,
+}
+
+/// An upstream's address, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamUrl {
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// Port, the scheme's own by default.
+    pub port: u16,
+}
+
+/// `[gateway.limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a request's head; default 32 KiB.
+    pub max_head_bytes: usize,
+    /// Bytes of a request's body; default 1 GiB.
+    pub max_body_bytes: u64,
+    /// Connections at once over all workers; default 10 000.
+    pub max_connections: usize,
+    /// How long a visitor may take to send a request's head, and may sit idle between two; default 30 s.
+    pub head_timeout: Duration,
+    /// How long connecting to the upstream may take; default 5 s.
+    pub connect_timeout: Duration,
+    /// How long the upstream may take to begin its answer; default 60 s.
+    pub answer_timeout: Duration,
+    /// How long either side may pause within a body; default 60 s.
+    pub idle_timeout: Duration,
+}
+
+/// `[consent]`
+#[derive(Clone, Debug)]
+pub struct Consent {
+    /// The folder of the visitor's endpoints, without a slash at its end; default `/_privacy`.
+    pub path: String,
+    /// The banner's heading.
+    pub banner_title: String,
+    /// The banner's text.
+    pub banner_text: String,
+    /// The text of the link that stands on every page (C5).
+    pub link_text: String,
+    /// The site's own privacy notice, linked from banner and preferences page.
+    pub notice_url: Option<String>,
+}
+
+/// `[[cookie]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredCookie {
+    /// The name, or the beginning of it where `prefix` is set.
+    pub name: String,
+    /// Whether `name` is only the beginning (written `name*`).
+    pub prefix: bool,
+    /// Index of its purpose in the policy.
+    pub purpose: usize,
+    /// Who sets it, for the preferences page.
+    pub provider: Option<String>,
+    /// How long it lives, for the preferences page.
+    pub period: Option<String>,
+    /// What it is for, for the preferences page.
+    pub description: Option<String>,
+}
+
+/// `[[tag]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredTag {
+    /// The host a third-party resource is loaded from, with port where it has one; `*.example.com` is any host below.
+    pub host: String,
+    /// Index of its purpose in the policy.
+    pub purpose: usize,
+}
+
+/// `[capture]`
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// Query keys whose (scrubbed) values are kept in `path`; default none.
+    pub query_keys: Vec<String>,
+    /// A visit ends after this much inactivity; default 30 minutes.
+    pub visit_timeout: Duration,
+}
+
+/// A period by the calendar, such as `6 years`, `48 months` or `90 days`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Whole months (a year has 12).
+    pub months: u16,
+    /// Days on top.
+    pub days: u16,
+}
+
+/// `[geo]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Geo {
+    /// No lookup.
+    Off,
+    /// The free country database, fetched on first use (`database = "country"`, the default).
+    Country,
+    /// A file of the operator's own (`database = "/path/to/file.mmdb"`).
+    File(PathBuf),
+}
+
+/// `[spool]`
+#[derive(Clone, Debug)]
+pub struct SpoolConfig {
+    /// The most bytes that may wait on disk; default 4 GiB.
+    pub max_bytes: u64,
+    /// Rows after which a batch is sealed; default 10 000.
+    pub batch_rows: u32,
+    /// Age after which a batch is sealed; default 1 s.
+    pub batch_age: Duration,
+}
+
+/// `[clickhouse]`
+#[derive(Clone, Debug)]
+pub enum ClickHouse {
+    /// The embedded engine; `listen` opens its HTTP interface on loopback beside the Unix socket.
+    Embedded {
+        /// Where, such as `127.0.0.1:8123`.
+        listen: Option<SocketAddr>,
+    },
+    /// A server.
+    Server {
+        /// As in `http://db.internal:8123`.
+        url: String,
+        /// The user; default `default`.
+        user: String,
+        /// A file that holds the password.
+        password_file: Option<PathBuf>,
+    },
+}
+
+/// `[dashboard]`
+#[derive(Clone, Debug)]
+pub struct Dashboard {
+    /// Where marketing connects, and health checks and metrics; default `127.0.0.1:8090`.
+    pub listen: SocketAddr,
+}
+
+/// `[observe]`
+#[derive(Clone, Debug)]
+pub struct Observe {
+    /// `error`, `warn`, `info` or `debug`; default `info`.
+    pub log: tracing::Level,
+}

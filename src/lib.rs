@@ -1,0 +1,51 @@
+//! Consentry: a website-analytics and consent-aware cookie gateway.
+//!
+//! # One request, told as a story
+//! A visitor's request arrives at [`front`], which checks it and learns who is calling. [`consent`] decides from the choice
+//! cookie and the signals what is permitted. [`cookies`] takes out of the request what is not. [`upstream`] fetches the
+//! answer from the site. [`cookies`] takes out of the answer what is not permitted, [`page`] puts the banner and the
+//! collector into the HTML while it streams, and the visitor has the page.
+//!
+//! Where the decision holds a [`consent::Permit`], [`capture`] makes an event of the exchange; [`pseudonym`] has keyed or
+//! cut every identifier before the event exists, so [`spool`] never sees a raw one. [`store`] ships sealed batches to
+//! ClickHouse ([`engine`] where no server is configured), [`query`] asks it, [`dashboard`] shows it.
+//!
+//! # The rooms, from the top floor down
+//! A room imports only from floors below its own.
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | 10 | [`cli`] |
+//! | 9 | [`demo`] |
+//! | 8 | [`life`] |
+//! | 7 | [`front`] |
+//! | 6 | [`privacy`], [`dashboard`] |
+//! | 5 | [`query`] |
+//! | 4 | [`store`] |
+//! | 3 | [`page`], [`cookies`], [`capture`], [`config`] |
+//! | 2 | [`consent`] |
+//! | 1 | [`pseudonym`], [`enrich`], [`spool`], [`upstream`], [`engine`], [`observe`] |
+//! | 0 | [`keys`] |
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod consent;
+pub mod cookies;
+pub mod dashboard;
+pub mod demo;
+pub mod engine;
+pub mod enrich;
+pub mod front;
+pub mod keys;
+pub mod life;
+pub mod observe;
+pub mod page;
+pub mod privacy;
+pub mod pseudonym;
+pub mod query;
+pub mod spool;
+pub mod store;
+pub mod upstream;
