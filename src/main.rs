@@ -1,1 +1,8 @@
-fn main() {}
+//! Parse, run, exit code; nothing else.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    consentry::cli::main()
+}
