@@ -1,9 +1,65 @@
 //! The command line: thin. Each subcommand turns arguments into a call of a room below and its result into an exit code:
-//! 0 done, 1 failed, 2 wrong usage or configuration.
+//! 0 done, 1 failed, 2 wrong usage or configuration. Results go to stdout, progress and messages to stderr.
+
+mod check;
+mod demo;
+mod engine;
+mod query;
+mod schema;
+mod serve;
+mod settings;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// A website-analytics and consent-aware cookie gateway.
+///
+/// Consentry stands as a reverse proxy in front of a marketing site, captures what each visitor allowed and nothing else,
+/// and keeps it in ClickHouse.
+#[derive(Parser)]
+#[command(name = "consentry", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Example: consentry demo")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything in one: a sample site, the gateway, the embedded ClickHouse, the dashboard and simulated visitors
+    Demo(demo::Args),
+    /// The gateway in front of your site
+    Serve(serve::Args),
+    /// Explain the effective configuration, or what is wrong with it
+    Check(check::Args),
+    /// The embedded ClickHouse alone, with its HTTP interface
+    Engine(engine::Args),
+    /// Show, apply or compare the database schema
+    Schema(schema::Args),
+    /// Ask the database in SQL
+    Query(query::Args),
+}
+
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let done = match arguments.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Engine(args) => engine::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Query(args) => query::run(args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("consentry: {error:#}");
+        ExitCode::FAILURE
+    })
 }

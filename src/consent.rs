@@ -16,3 +16,6 @@ pub use decide::{Decision, Reason, decide};
 pub use permit::{Analytics, Permit};
 pub use purpose::{Policy, PolicyError, Purpose, PurposeSet};
 pub use signals::Signals;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,11 @@
-//! The room `front`.
+//! The front door: sockets, deadlines, what a request must look like, who is calling, and the story of one request
+//! ([`handle`]). One single-threaded runtime for each core runs [`listen::work`]; nothing on the way of a request is shared
+//! between cores but counters, the spool's buffer and the table of visits. Called by the life of the process.
+
+pub mod check;
+pub mod client_addr;
+pub mod handle;
+pub mod listen;
+mod own;
+mod page_body;
+mod upgrade;

@@ -1,0 +1,43 @@
+# Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
+.PHONY: demo build test test-rust test-browser check bench bench-proxy chromium
+
+# The system's packages need root; where make is not run by root, sudo is asked.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0
+
+demo: build
+	@./target/release/consentry demo
+
+build:
+	cargo build --release --locked
+
+test: test-rust test-browser
+
+test-rust:
+	cargo test --locked
+
+# The real binary, the real engine and a real browser.
+test-browser: chromium tests/browser/node_modules/.installed
+	cargo build --locked
+	cd tests/browser && node --test --test-concurrency=1 --test-reporter=spec '*.test.mjs'
+
+# Formatting, lints as errors, types of the browser code.
+check: tests/browser/node_modules/.installed
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cd tests/browser && npm run --silent types
+
+# Micro-benchmarks (criterion); medians are printed, nothing is kept outside target/.
+bench:
+	cargo bench --locked
+
+# CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
+bench-proxy: build
+	benches/proxy/run target/release/consentry
+
+chromium:
+	@command -v chromium >/dev/null || { $(SUDO) apt-get -q update && $(SUDO) env $(APT) install --no-install-recommends chromium fonts-liberation; }
+
+tests/browser/node_modules/.installed: tests/browser/package.json tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

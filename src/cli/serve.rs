@@ -1,0 +1,71 @@
+//! `consentry serve`
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::settings;
+use crate::life::{self, Started};
+use crate::observe;
+
+/// `consentry serve`
+#[derive(clap::Args)]
+#[command(after_help = "Example: consentry serve --config consentry.toml")]
+pub struct Args {
+    /// The configuration; two lines are enough: [gateway] and upstream = "http://127.0.0.1:3000"
+    #[arg(long, value_name = "FILE", default_value = settings::DEFAULT_FILE)]
+    config: PathBuf,
+    /// Say where everything is as one line of JSON on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Serves until the process is asked to end.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = match settings::load(&args.config) {
+        Ok(config) => config,
+        Err(code) => return Ok(code),
+    };
+    observe::init(config.observe.log);
+    let upstream = config.gateway.upstream.to_string();
+    life::run(config, |started| {
+        let said = if args.json { json(started, None) } else { people(started, &upstream) };
+        // A closed stdout is no reason not to serve.
+        let _ = std::io::stdout().lock().write_all(said.as_bytes());
+        Ok(())
+    })
+    .context("the gateway has stopped")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line of JSON: where everything listens, and the password if it is new.
+pub(super) fn json(started: &Started, site: Option<std::net::SocketAddr>) -> String {
+    let line = serde_json::json!({
+        "gateway": started.gateway,
+        "dashboard": started.dashboard,
+        "clickhouse": started.clickhouse,
+        "site": site,
+        "password": started.new_password,
+    });
+    format!("{line}\n")
+}
+
+/// The line that shows a new password, the only time it is shown.
+pub(super) fn password(started: &Started) -> String {
+    match &started.new_password {
+        Some(password) => format!("  password    {password}   (shown this once; only a hash of it is kept)\n"),
+        None => "  password    as shown at the first start (delete dashboard-password in the data folder for a new one)\n".to_owned(),
+    }
+}
+
+fn people(started: &Started, upstream: &str) -> String {
+    format!(
+        "Consentry {}\n  gateway     http://{}   in front of {upstream}\n  dashboard   http://{}\n{}",
+        env!("CARGO_PKG_VERSION"),
+        started.gateway,
+        started.dashboard,
+        password(started)
+    )
+}

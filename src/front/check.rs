@@ -1,0 +1,198 @@
+//! What hyper lets through and a gateway must refuse, before anything else looks at a request. Smuggling and cache
+//! poisoning begin where two programs read one request in two ways, so everything ambiguous ends here.
+
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// RFC 9112 §3.2
+    #[error("a request needs exactly one valid Host header")]
+    Host,
+    /// RFC 9112 §3.2.2: the target's authority and `Host` differ.
+    #[error("the request's target and its Host header name different hosts")]
+    OtherHost,
+    /// RFC 9112 §6.1
+    #[error("the length of the request's body is ambiguous")]
+    Framing,
+    /// RFC 9112 §6.1: a coding we do not undo.
+    #[error("only the transfer coding `chunked` is known")]
+    Coding,
+    /// `CONNECT` and the like.
+    #[error("this method is not allowed here")]
+    Method,
+    /// Neither a path nor `*` for `OPTIONS`.
+    #[error("the request's target is not a path")]
+    Target,
+    /// RFC 9110 §10.1.1
+    #[error("the expectation cannot be met")]
+    Expectation,
+    /// More head than the configuration allows.
+    #[error("the request's head is larger than this site allows")]
+    HeadTooLarge,
+    /// More body than the configuration allows.
+    #[error("the request's body is larger than this site allows")]
+    BodyTooLarge,
+}
+
+impl Refusal {
+    /// The status the visitor gets.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Refusal::Host | Refusal::OtherHost | Refusal::Framing | Refusal::Target => StatusCode::BAD_REQUEST,
+            Refusal::Coding => StatusCode::NOT_IMPLEMENTED,
+            Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
+            Refusal::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        }
+    }
+}
+
+/// Bounds a request is held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of target and headers.
+    pub head: usize,
+    /// Bytes of a body whose length is announced.
+    pub body: u64,
+}
+
+/// Checks a request and gives its host as sent, port included.
+pub fn check<'a>(
+    method: &Method,
+    target: &'a Uri,
+    version: Version,
+    headers: &'a HeaderMap,
+    bounds: Bounds,
+) -> Result<&'a str, Refusal> {
+    if method == Method::CONNECT || method == Method::TRACE {
+        return Err(Refusal::Method);
+    }
+    let starred = target.path() == "*";
+    if !(target.path().starts_with('/') || starred && method == Method::OPTIONS) {
+        return Err(Refusal::Target);
+    }
+    let host = host(target, version, headers)?;
+    check_framing(version, headers, bounds.body)?;
+    if headers.get(EXPECT).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(Refusal::Expectation);
+    }
+    let head: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let target_len = target.path_and_query().map_or(0, |p| p.as_str().len());
+    if head + target_len > bounds.head {
+        return Err(Refusal::HeadTooLarge);
+    }
+    Ok(host)
+}
+
+/// The one host of the request: `Host`, which an absolute target must agree with (RFC 9112 §3.2.2).
+fn host<'a>(target: &'a Uri, version: Version, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
+    let mut named = headers.get_all(HOST).iter();
+    let host = match (named.next(), named.next()) {
+        (Some(only), None) => only.to_str().map_err(|_| Refusal::Host)?,
+        (None, _) if version <= Version::HTTP_10 => target.authority().map_or("localhost", |a| a.as_str()),
+        _ => return Err(Refusal::Host),
+    };
+    if !is_host(host) {
+        return Err(Refusal::Host);
+    }
+    match target.authority() {
+        Some(authority) if !authority.as_str().eq_ignore_ascii_case(host) => Err(Refusal::OtherHost),
+        _ => Ok(host),
+    }
+}
+
+/// RFC 3986 §3.2.2 without user information and escapes: a name, an IPv4 address or a bracketed IPv6 address, and a port.
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, tail)) if address.parse::<std::net::Ipv6Addr>().is_ok() => match tail.strip_prefix(':') {
+                Some(port) => ("v6", port),
+                None if tail.is_empty() => ("v6", ""),
+                None => return false,
+            },
+            _ => return false,
+        },
+        None => host.split_once(':').unwrap_or((host, "")),
+    };
+    let name_fits = !name.is_empty()
+        && name.len() <= 255
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    name_fits && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// RFC 9112 §6: one length, or `chunked` and nothing else.
+fn check_framing(version: Version, headers: &HeaderMap, max_body: u64) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        if codings.next().is_some() || headers.contains_key(CONTENT_LENGTH) || version <= Version::HTTP_10 {
+            return Err(Refusal::Framing);
+        }
+        if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            return Err(Refusal::Coding);
+        }
+    }
+    for length in headers.get_all(CONTENT_LENGTH) {
+        let length = length.to_str().ok().and_then(|v| v.parse::<u64>().ok()).ok_or(Refusal::Framing)?;
+        if length > max_body {
+            return Err(Refusal::BodyTooLarge);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<String, Refusal> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        let (method, target) = (method.parse().unwrap(), target.parse().unwrap());
+        check(&method, &target, Version::HTTP_11, &map, Bounds { head: 1000, body: 100 }).map(str::to_owned)
+    }
+
+    #[test]
+    fn an_ambiguous_request_is_refused() {
+        let host = ("host", "example.org");
+        let table: &[(&str, &str, &[(&str, &str)], Refusal)] = &[
+            ("GET", "/", &[], Refusal::Host),
+            ("GET", "/", &[host, host], Refusal::Host),
+            ("GET", "/", &[("host", "")], Refusal::Host),
+            ("GET", "/", &[("host", "a b/c")], Refusal::Host),
+            ("GET", "/", &[("host", "user@example.org")], Refusal::Host),
+            ("GET", "/", &[("host", "[::1")], Refusal::Host),
+            ("GET", "/", &[("host", "[::1]x")], Refusal::Host),
+            ("GET", "/", &[("host", "a:80:80")], Refusal::Host),
+            ("GET", "http://evil.example/", &[host], Refusal::OtherHost),
+            ("CONNECT", "example.org:443", &[host], Refusal::Method),
+            ("TRACE", "/", &[host], Refusal::Method),
+            ("GET", "*", &[host], Refusal::Target),
+            ("POST", "/", &[host, ("transfer-encoding", "chunked"), ("content-length", "3")], Refusal::Framing),
+            ("POST", "/", &[host, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], Refusal::Framing),
+            ("POST", "/", &[host, ("transfer-encoding", "gzip, chunked")], Refusal::Coding),
+            ("POST", "/", &[host, ("content-length", "101")], Refusal::BodyTooLarge),
+            ("POST", "/", &[host, ("expect", "200-ok")], Refusal::Expectation),
+        ];
+        for (method, target, headers, refusal) in table {
+            assert_eq!(verdict(method, target, headers), Err(*refusal), "{method} {target} {headers:?}");
+        }
+        let long = "x".repeat(1000);
+        assert_eq!(verdict("GET", "/", &[host, ("a", &long)]), Err(Refusal::HeadTooLarge));
+    }
+
+    #[test]
+    fn an_ordinary_request_names_its_host() {
+        for host in ["example.org", "example.org:8080", "[::1]:8080", "127.0.0.1", "a_b.example"] {
+            assert_eq!(verdict("GET", "/a?b", &[("host", host)]).as_deref(), Ok(host));
+        }
+        assert!(verdict("GET", "http://example.org/", &[("host", "Example.org")]).is_ok());
+        assert!(verdict("OPTIONS", "*", &[("host", "example.org")]).is_ok());
+        assert!(verdict("POST", "/", &[("host", "h"), ("transfer-encoding", "Chunked")]).is_ok());
+        assert!(verdict("POST", "/", &[("host", "h"), ("content-length", "100"), ("expect", "100-continue")]).is_ok());
+    }
+}

@@ -1,0 +1,132 @@
+//! Sockets: one listener for each worker on the same address (`SO_REUSEPORT`), the accept loop, and the graceful end.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::handle::{Gateway, handle};
+
+/// Connections that wait to be accepted, for each worker.
+const BACKLOG: i32 = 1024;
+/// How long a worker waits when the system has no descriptors left.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+/// How long open exchanges may take once the process was asked to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Binds `address` once for each worker. Port 0 is settled by the first socket and shared by the rest.
+pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    let mut address = address;
+    let mut listeners = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        // One worker needs no sharing; without it a second gateway on the same port is refused instead of sharing visitors.
+        socket.set_reuse_port(workers > 1)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let listener: std::net::TcpListener = socket.into();
+        address = listener.local_addr()?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// Open connections over all workers, held to a bound.
+#[derive(Default)]
+pub struct Connections(AtomicUsize);
+
+struct Place(Arc<Connections>);
+
+impl Connections {
+    fn take(self: &Arc<Self>, bound: usize) -> Option<Place> {
+        let taken = self.0.fetch_add(1, Ordering::Relaxed);
+        let place = Place(self.clone());
+        (taken < bound).then_some(place)
+    }
+
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves visitors on one worker until `stop` turns true, then lets open exchanges finish.
+pub async fn work(
+    listener: std::net::TcpListener,
+    gateway: Gateway,
+    connections: Arc<Connections>,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let gateway = Rc::new(gateway);
+    let tasks = LocalSet::new();
+    let mut open = JoinSet::new();
+    tasks
+        .run_until(async {
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, peer)) => {
+                            // A place that is not to be had closes the connection at once: nobody waits for nothing.
+                            let Some(place) = connections.take(gateway.limits().max_connections) else { continue };
+                            let connection = serve(stream, peer.ip(), gateway.clone(), stop.clone());
+                            open.spawn_local(async move {
+                                connection.await;
+                                drop(place);
+                            });
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "a connection could not be accepted");
+                            tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+                        }
+                    },
+                    Some(_) = open.join_next(), if !open.is_empty() => {}
+                    _ = stop.wait_for(|stop| *stop) => break,
+                }
+            }
+            drop(listener);
+            let drained = tokio::time::timeout(DRAIN, async { while open.join_next().await.is_some() {} }).await;
+            if drained.is_err() {
+                tracing::warn!(connections = open.len(), "connections still open after {DRAIN:?} are closed");
+            }
+        })
+        .await;
+    Ok(())
+}
+
+async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: watch::Receiver<bool>) {
+    let _ = stream.set_nodelay(true);
+    let limits = gateway.limits();
+    let service = service_fn(|request| handle(gateway.clone(), peer, request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

@@ -1,0 +1,161 @@
+// The real binary, a site of the test's own behind it, and Debian's Chromium. Everything a test starts it stops.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BINARY = process.env.CONSENTRY_BINARY ?? path.join(ROOT, "target/debug/consentry");
+
+/** @typedef {{ address: string, dashboard: string, password: string | null, dir: string, log: () => string,
+ *   query: (sql: string) => Promise<Record<string, any>[]>, files: () => Promise<Buffer>, stop: () => Promise<void> }} Gateway */
+
+/**
+ * A site: a few pages that set a cookie of their own and carry a third party's tag.
+ * @param {string} [tag] the third party's origin
+ */
+export async function startSite(tag) {
+  /** @type {{ method: string, url: string, headers: import("node:http").IncomingHttpHeaders }[]} */
+  const requests = [];
+  const server = createServer((request, response) => {
+    requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
+    if (request.url === "/favicon.ico") return void response.writeHead(404).end();
+    response.setHeader("set-cookie", ["site_region=north; Path=/", "undeclared=1; Path=/; HttpOnly"]);
+    response.setHeader("content-type", "text/html; charset=utf-8");
+    response.end(`<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><title>A page</title>
+${tag ? `<script src="${tag}/tag.js"></script>` : ""}</head>
+<body><h1>${(request.url ?? "").split("?")[0]}</h1><p style="height:3000px">Long.</p><a href="/second">second</a></body></html>`);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return { origin: `http://127.0.0.1:${port}`, requests, stop: () => server.close() };
+}
+
+/** A third party whose tag leaves a cookie and calls home. */
+export async function startThirdParty() {
+  /** @type {string[]} */
+  const requests = [];
+  const server = createServer((request, response) => {
+    requests.push(request.url ?? "");
+    response.setHeader("content-type", "text/javascript");
+    response.end(`document.cookie = "_thirdparty=1; path=/"; window.tagRan = (window.tagRan ?? 0) + 1;`);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return { host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}`, requests, stop: () => server.close() };
+}
+
+/**
+ * @param {string[]} args
+ * @param {import("node:child_process").SpawnOptions} [options]
+ */
+function run(args, options) {
+  return spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+}
+
+/**
+ * `consentry serve` in front of `upstream`.
+ * @param {string} upstream
+ * @param {string} [configuration] more TOML
+ * @returns {Promise<Gateway>}
+ */
+export async function startGateway(upstream, configuration = "") {
+  const dir = await mkdtemp(path.join(tmpdir(), "consentry-"));
+  await writeFile(
+    path.join(dir, "consentry.toml"),
+    `data_dir = "data"\n[gateway]\nlisten = "127.0.0.1:0"\nupstream = "${upstream}"\n` +
+      `[dashboard]\nlisten = "127.0.0.1:0"\n[geo]\ndatabase = "off"\n${configuration}`,
+  );
+  const child = run(["serve", "--json"], { cwd: dir });
+  return started(child, dir, ["--config", "consentry.toml"]);
+}
+
+/**
+ * `consentry demo` on ports of the system's choice.
+ * @returns {Promise<Gateway & { site: string }>}
+ */
+export async function startDemo() {
+  const dir = await mkdtemp(path.join(tmpdir(), "consentry-"));
+  const any = "127.0.0.1:0";
+  const child = run(["demo", "--json", "--data-dir", "data", "--listen", any, "--dashboard", any, "--site", any], { cwd: dir });
+  return /** @type {any} */ (started(child, dir, ["--data-dir", "data"]));
+}
+
+/**
+ * @param {import("node:child_process").ChildProcess} child
+ * @param {string} dir
+ * @param {string[]} where
+ */
+async function started(child, dir, where) {
+  let log = "";
+  child.stderr?.on("data", (text) => (log += text));
+  const lines = createInterface({ input: /** @type {import("node:stream").Readable} */ (child.stdout) });
+  const line = await Promise.race([once(lines, "line"), once(child, "exit")]);
+  if (typeof line[0] !== "string") throw new Error(`consentry ended at once:\n${log}`);
+  const ready = JSON.parse(line[0]);
+  return {
+    ...ready,
+    address: `http://${ready.gateway}`,
+    dashboard: `http://${ready.dashboard}`,
+    dir,
+    log: () => log,
+    /** @param {string} sql */
+    async query(sql) {
+      const query = run(["query", ...where, "--format", "JSONEachRow", sql], { cwd: dir });
+      let [out, error] = ["", ""];
+      query.stdout?.on("data", (text) => (out += text));
+      query.stderr?.on("data", (text) => (error += text));
+      const [code] = await once(query, "close");
+      if (code !== 0) throw new Error(error);
+      return out.split("\n").filter(Boolean).map((row) => JSON.parse(row));
+    },
+    /** Every byte that was written below the data folder. */
+    async files() {
+      const names = await readdir(path.join(dir, "data"), { recursive: true, withFileTypes: true });
+      const files = names.filter((entry) => entry.isFile());
+      return Buffer.concat(await Promise.all(files.map((f) => readFile(path.join(f.parentPath, f.name)).catch(() => Buffer.alloc(0)))));
+    },
+    async stop() {
+      const ended = once(child, "exit");
+      if (child.exitCode === null) {
+        child.kill("SIGTERM");
+        await ended;
+      }
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param {import("playwright-core").LaunchOptions} [options] */
+export function startBrowser(options) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync"],
+    ...options,
+  });
+}
+
+/**
+ * Waits until `ask` answers with something true.
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @param {string} what
+ * @returns {Promise<T>}
+ */
+export async function eventually(ask, what) {
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > deadline) throw new Error(`not within 15 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

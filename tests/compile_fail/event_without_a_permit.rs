@@ -1,0 +1,7 @@
+use consentry::capture::event::{Draft, Event};
+
+fn capture(draft: Draft) -> Option<Event> {
+    Event::new(draft)
+}
+
+fn main() {}

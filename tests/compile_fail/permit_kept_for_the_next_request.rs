@@ -1,0 +1,7 @@
+use consentry::consent::{Analytics, Permit};
+
+fn keep(permit: &Permit<Analytics>) -> Permit<Analytics> {
+    permit.clone()
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+fn main() {
+    let ip = consentry::pseudonym::RawIp::new("203.0.113.7".parse().unwrap());
+    tracing::info!(?ip, "a visitor");
+}
