@@ -15,12 +15,14 @@ use super::{Geo, Period};
 /// A kind of value.
 pub(super) struct Kind<T> {
     /// Reads it, or says everything that is wrong.
-    pub read: Box<dyn Fn(&Node) -> Result<T, Vec<Wrong>>>,
+    pub read: Box<Read<T>>,
     /// Writes it as TOML that reads back as the same value.
     pub show: Box<dyn Fn(&T) -> String>,
     /// What is allowed, in words.
     pub allowed: String,
 }
+
+type Read<T> = dyn Fn(&Node) -> Result<T, Vec<Wrong>>;
 
 /// What is wrong with a value.
 pub(super) struct Wrong {

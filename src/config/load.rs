@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::explain::Explained;
-use super::problem::{ConfigError, Problem};
+use super::problem::{ConfigError, Origin, Problem};
 use super::read::Reader;
 use super::tree::Table;
 use super::{Config, meaning, names, tree};
@@ -25,7 +25,7 @@ impl Config {
             Ok(text) => read(text, &file, variables),
             Err(error) => {
                 let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
-                let origin = super::Origin::File { file, line, column: 1 };
+                let origin = Origin::File { file, line, column: 1 };
                 let (what, allowed) = ("is not UTF-8".into(), "text in UTF-8".into());
                 Err(ConfigError::Wrong(vec![Problem { origin, key: String::new(), value: None, what, allowed }]))
             }
@@ -59,7 +59,12 @@ fn read(
     let mut problems = Vec::new();
     let mut root = match tree::parse(text, file) {
         Ok(root) => root,
-        Err(syntax) => {
+        Err(mut syntax) => {
+            for problem in &mut syntax {
+                if let Origin::File { line, .. } = problem.origin {
+                    problem.key = names::key_on_line(text, line).unwrap_or_default();
+                }
+            }
             // What else is wrong cannot be known, but the variables can be checked at once.
             names::overlay(&mut Table::new(), variables, &mut problems);
             return Err(ConfigError::Wrong(syntax.into_iter().chain(problems).collect()));

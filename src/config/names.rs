@@ -73,6 +73,18 @@ fn form(section: &Section, node: &Node) -> String {
     format!("the header {}, {times}, with its keys below", section.header())
 }
 
+/// The known key at the beginning of a line, as far as it can be seen where `text` is not TOML. Anything else on the line
+/// may be a password without its quotes and is left alone.
+pub(super) fn key_on_line(text: &str, line: usize) -> Option<String> {
+    let before = text.lines().take(line.saturating_sub(1));
+    let (key, _) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+    let headers =
+        before.filter_map(|line| Some(line.trim().strip_prefix('[')?.split_once(']')?.0.trim_matches(['[', ' '])));
+    let section = Section::named(headers.last().unwrap_or_default())?;
+    let key = section.key(key.trim())?.name;
+    Some(if section.name.is_empty() { key.to_owned() } else { format!("{}.{key}", section.name) })
+}
+
 /// Lays the environment's variables over the file. A value that is absent was not UTF-8.
 pub(super) fn overlay(
     root: &mut Table,

@@ -27,7 +27,7 @@ impl Period {
             *sum = sum.checked_add(amount.checked_mul(size)?)?;
         }
         let fits = months <= MAX_MONTHS && days <= MAX_DAYS && (months, days) != (0, 0);
-        fits.then(|| Period { months: months as u16, days: days as u16 })
+        fits.then_some(Period { months: months as u16, days: days as u16 })
     }
 
     /// The nominal number of days: a month has 30.4375 (a year 365.25), rounded. It names the retention class.
@@ -58,7 +58,7 @@ impl fmt::Display for Period {
             1 => parts.push(format!("1 {unit}")),
             _ => parts.push(format!("{amount} {unit}s")),
         };
-        if self.months % 12 == 0 {
+        if self.months.is_multiple_of(12) {
             part(self.months / 12, "year");
         } else {
             part(self.months, "month");

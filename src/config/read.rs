@@ -114,7 +114,8 @@ impl<'t> Reader<'t> {
     pub fn required<T>(&mut self, place: &Place<'_>, name: &'static str, kind: Kind<T>) -> Option<T> {
         let key = self.key(place, name);
         let written = self.written(place, key, &kind);
-        if written.is_none() {
+        // Where the section itself is wrong, nothing can be said about what is in it.
+        if written.is_none() && !self.problems.iter().any(|problem| problem.key == place.shown) {
             let what = format!("is missing; it is {}", key.why);
             self.refuse(place, name, None, what, kind.allowed);
         }

@@ -88,7 +88,8 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Table, Vec<Problem>> {
     for error in errors {
         let origin = lines.at(error.span().map_or(0, |span| span.start));
         let what = format!("is not TOML: {}", error.message());
-        problems.push(Problem { origin, key: String::new(), value: None, what, allowed: String::new() });
+        let allowed = "key = \"text\", key = 3, key = [\"a\", \"b\"] or [section] on a line".into();
+        problems.push(Problem { origin, key: String::new(), value: None, what, allowed });
     }
     Problem::sort(&mut problems);
     problems.dedup_by(|a, b| match (&a.origin, &b.origin) {

@@ -42,10 +42,10 @@ pub(super) fn show_duration(duration: Duration) -> String {
     let plural = |amount: u128, unit: &str| format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" });
     match millis {
         0 => "0s".into(),
-        _ if millis % 86_400_000 == 0 => plural(millis / 86_400_000, "day"),
-        _ if millis % 3_600_000 == 0 => plural(millis / 3_600_000, "hour"),
-        _ if millis % 60_000 == 0 => plural(millis / 60_000, "minute"),
-        _ if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+        _ if millis.is_multiple_of(86_400_000) => plural(millis / 86_400_000, "day"),
+        _ if millis.is_multiple_of(3_600_000) => plural(millis / 3_600_000, "hour"),
+        _ if millis.is_multiple_of(60_000) => plural(millis / 60_000, "minute"),
+        _ if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
         _ => format!("{millis}ms"),
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
 
 /// Writes a size in the largest binary unit that divides it.
 pub(super) fn show_size(bytes: u64) -> String {
-    let unit = SIZES[..5].iter().rev().find(|(_, size)| bytes % size == 0 && bytes > 0);
+    let unit = SIZES[..5].iter().rev().find(|(_, size)| bytes.is_multiple_of(*size) && bytes > 0);
     match unit {
         Some(("B", _)) | None => format!("{bytes} B"),
         Some((name, size)) => format!("{} {name}", bytes / size),
