@@ -77,3 +77,48 @@ fn as_json(error: &ConfigError) -> serde_json::Value {
         problems => json!({ "valid": false, "problems": problems }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_file_is_a_line_for_each_problem_and_json_for_machines() {
+        let text = "[gateway]\nupstream = \"http://a\"\nupsteam = 1\nsite_id = 0\n";
+        let error = Config::from_toml(text, "a.toml", std::iter::empty()).expect_err("two things are wrong");
+        let said = complaint(&error);
+        assert!(
+            said.starts_with("a.toml:3:1: gateway.upsteam: unknown key (did you mean `upstream`?); allowed: "),
+            "{said}"
+        );
+        assert!(said.lines().last().is_some_and(|last| last.starts_with("2 problems; ")), "{said}");
+        let json = as_json(&error);
+        assert_eq!((&json["valid"], &json["problems"][1]["line"]), (&json!(false), &json!(4)));
+        assert_eq!(json["problems"][1]["key"], "gateway.site_id");
+        assert_eq!(json["problems"][1]["value"], "0");
+    }
+
+    #[test]
+    fn machines_read_every_value_with_its_origin() {
+        let text = "[gateway]\nupstream = \"http://a\"\n";
+        let env = [("CONSENTRY__GATEWAY__SITE_ID".to_owned(), "7".to_owned())];
+        let json = Config::explain_toml(text, "a.toml", env.into_iter()).unwrap().to_json();
+        let of = |key: &str| json["settings"].as_array().unwrap().iter().find(|s| s["key"] == key).unwrap().clone();
+        assert_eq!(of("gateway.upstream")["line"], 2);
+        assert_eq!(of("gateway.site_id")["value"], 7);
+        assert_eq!(of("gateway.site_id")["variable"], "CONSENTRY__GATEWAY__SITE_ID");
+        assert_eq!(of("gateway.trusted_proxies")["value"], json!([]));
+        assert_eq!(of("gateway.trusted_proxies")["origin"], "default");
+        assert_eq!(of("clickhouse.url")["value"], serde_json::Value::Null);
+        assert!(json["consequences"].as_array().is_some_and(|sentences| sentences.len() > 5));
+    }
+
+    #[test]
+    fn what_a_person_reads_is_a_configuration_itself() {
+        let text = "[gateway]\nupstream = \"http://a\"\n";
+        let explained = Config::explain_toml(text, "a.toml", std::iter::empty()).unwrap();
+        let printed = explanation(&explained, Path::new("a.toml"));
+        assert!(printed.contains("# a.toml:2: the site behind the gateway"), "{printed}");
+        assert!(Config::from_toml(&printed, "printed", std::iter::empty()).is_ok(), "{printed}");
+    }
+}
