@@ -1,5 +1,35 @@
-//! The typed configuration: what was typed (`raw`) is separate from what it means (here), and every field says why it is
-//! there. After [`load`](Config::load) a configuration is valid: wrong values ended the program before a port was bound.
+//! The typed configuration: what was typed (`tree`, `read`) is separate from what it means (here), and every field says why
+//! it is there. After [`load`](Config::load) a configuration is valid: wrong values ended the program before a port was
+//! bound, all of them reported at once with their place and what is allowed.
+//!
+//! A configuration is a TOML file, `consentry.toml` unless another is named, and the environment: a variable
+//! `CONSENTRY__SECTION__KEY` overrides a key (`CONSENTRY__GATEWAY__LIMITS__MAX_HEAD_BYTES`; a list such as
+//! `CONSENTRY__COOKIE` as a whole). A variable's value is read as TOML where it is TOML, else as text. Relative paths count
+//! from the current directory. The smallest file has two lines:
+//!
+//! ```toml
+//! [gateway]
+//! upstream = "http://127.0.0.1:3000"
+//! ```
+//!
+//! [`example`] is a whole one with every key. This room opens no socket and reads no file but the configuration; whether
+//! a named file exists is for those who open it. Called by the command line; everyone below gets the values they need.
+
+mod explain;
+mod kind;
+mod known;
+mod load;
+mod meaning;
+mod names;
+mod period;
+mod problem;
+mod read;
+#[cfg(test)]
+mod tests;
+mod together;
+mod tree;
+mod units;
+mod web;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +39,16 @@ use ipnet::IpNet;
 
 use crate::consent::Policy;
 use crate::pseudonym::IpPrefixes;
+pub use explain::{Explained, Setting};
+pub use problem::{ConfigError, Origin, Problem};
+
+/// The configuration file where none is named.
+pub const DEFAULT_FILE: &str = "consentry.toml";
+
+/// A whole configuration with every key, its default and its reason.
+pub fn example() -> &'static str {
+    include_str!("config/example.toml")
+}
 
 /// Everything the program was told.
 #[derive(Clone, Debug)]
@@ -43,6 +83,18 @@ pub struct Config {
     pub dashboard: Dashboard,
     /// Logging.
     pub observe: Observe,
+}
+
+impl Config {
+    /// The folder of the embedded engine's files. The key ring never lies in it (D2).
+    pub fn database_dir(&self) -> PathBuf {
+        self.data_dir.join("clickhouse")
+    }
+
+    /// The folder of the queue on disk.
+    pub fn spool_dir(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
 }
 
 /// `[gateway]`

@@ -6,6 +6,8 @@ pub mod check;
 pub mod client_addr;
 pub mod handle;
 pub mod listen;
+mod keep;
 mod own;
 mod page_body;
+mod role;
 mod upgrade;

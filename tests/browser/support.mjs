@@ -64,16 +64,17 @@ function run(args, options) {
  * `consentry serve` in front of `upstream`.
  * @param {string} upstream
  * @param {string} [configuration] more TOML
+ * @param {Record<string, string>} [environment]
  * @returns {Promise<Gateway>}
  */
-export async function startGateway(upstream, configuration = "") {
+export async function startGateway(upstream, configuration = "", environment = {}) {
   const dir = await mkdtemp(path.join(tmpdir(), "consentry-"));
   await writeFile(
     path.join(dir, "consentry.toml"),
     `data_dir = "data"\n[gateway]\nlisten = "127.0.0.1:0"\nupstream = "${upstream}"\n` +
       `[dashboard]\nlisten = "127.0.0.1:0"\n[geo]\ndatabase = "off"\n${configuration}`,
   );
-  const child = run(["serve", "--json"], { cwd: dir });
+  const child = run(["serve", "--json"], { cwd: dir, env: { ...process.env, ...environment } });
   return started(child, dir, ["--config", "consentry.toml"]);
 }
 

@@ -1,0 +1,194 @@
+//! The effective configuration in words: every value with its origin, and what it amounts to. What is printed is itself a
+//! configuration that means the same.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::problem::Origin;
+use super::{ClickHouse, Config, Geo};
+
+/// One value in effect.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Its whole name, such as `gateway.listen` or `cookie[0].name`.
+    pub key: String,
+    /// The value as TOML; absent where the key is not set and has no default.
+    pub value: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Why the key is there.
+    pub why: &'static str,
+    /// The section as it is shown.
+    pub(super) section: String,
+    /// The key within its section.
+    pub(super) name: &'static str,
+}
+
+/// A valid configuration with the origin of its values.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The configuration.
+    pub config: Config,
+    /// Every key there is, in the order of the file.
+    pub settings: Vec<Setting>,
+}
+
+impl Explained {
+    /// The values in the form of a configuration file, with where each comes from and why it is there.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        let mut section = "";
+        for setting in &self.settings {
+            if setting.section != section {
+                section = &setting.section;
+                let header = match section.split_once('[') {
+                    Some((list, _)) => format!("[[{list}]]"),
+                    None => format!("[{section}]"),
+                };
+                let _ = write!(text, "\n{header}\n");
+            }
+            // What is said once about a repeated section is not said again, and what an element leaves out is no news.
+            let repeated = section.contains('[');
+            if repeated && setting.value.is_none() {
+                continue;
+            }
+            let why = if repeated && !section.ends_with("[0]") { "" } else { setting.why };
+            let line = match &setting.value {
+                Some(value) => format!("{} = {value}", setting.name),
+                None => format!("# {} is not set", setting.name),
+            };
+            let origin = match &setting.origin {
+                Origin::File { file, line, .. } => format!("{file}:{line}"),
+                Origin::Environment { variable } => variable.to_string(),
+                Origin::Default => "default".into(),
+            };
+            let _ = match setting.value {
+                Some(_) if why.is_empty() => writeln!(text, "{line:<44} # {origin}"),
+                Some(_) => writeln!(text, "{line:<44} # {origin}: {why}"),
+                None => writeln!(text, "{line:<44} # {why}"),
+            };
+        }
+        text
+    }
+
+    /// The same for machines.
+    pub fn to_json(&self) -> Value {
+        let setting = |setting: &Setting| {
+            let mut object = match serde_json::to_value(&setting.origin) {
+                Ok(Value::Object(object)) => object,
+                _ => Map::new(),
+            };
+            object.insert("key".into(), json!(setting.key));
+            object.insert("value".into(), setting.value.as_deref().map_or(Value::Null, json_value));
+            Value::Object(object)
+        };
+        json!({
+            "valid": true,
+            "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
+            "consequences": self.consequences(),
+        })
+    }
+
+    /// What the configuration amounts to, in sentences.
+    pub fn consequences(&self) -> Vec<String> {
+        let config = &self.config;
+        let gateway = &config.gateway;
+        vec![
+            format!("Visitors connect to {}; the site is fetched from {}.", gateway.listen, gateway.upstream),
+            match &gateway.trusted_proxies[..] {
+                [] => "No trusted proxies: the address that connects is the visitor's.".into(),
+                proxies if proxies.iter().any(|net| net.prefix_len() == 0) => {
+                    "Every address is a trusted proxy: any visitor can claim to come from anywhere.".into()
+                }
+                proxies => format!("X-Forwarded-For is believed from {} only.", and(proxies)),
+            },
+            asked(config),
+            match config.cookies.len() {
+                0 => "No cookie is declared: every cookie but the gateway's own is removed in both directions.".into(),
+                1 => "1 cookie is declared; every other cookie is removed in both directions.".into(),
+                many => format!("{many} cookies are declared; every other cookie is removed in both directions."),
+            },
+            match config.tags.len() {
+                0 => "No third-party host is declared: tags load as the site wrote them.".into(),
+                1 => "1 third-party host is declared; tags from any other load as the site wrote them.".into(),
+                many => {
+                    format!("{many} third-party hosts are declared; tags from any other load as the site wrote them.")
+                }
+            },
+            match &config.capture.query_keys[..] {
+                [] => "Nothing of a page's query is kept.".into(),
+                keys => format!("Of a page's query only {} is kept.", and(keys)),
+            },
+            format!("Rows are kept {}, then deleted.", config.retention),
+            addresses(config),
+            match &config.geo {
+                Geo::Off => "Countries are not looked up.".into(),
+                Geo::Country => "Countries are looked up in the free country database, fetched on first use.".into(),
+                Geo::File(path) => format!("Places are looked up in {}.", path.display()),
+            },
+            clickhouse(config),
+            match config.dashboard.listen {
+                listen if listen.ip().is_loopback() => {
+                    format!("Dashboard, health and metrics: http://{listen}/, from this machine only.")
+                }
+                listen => format!("Dashboard, health and metrics: http://{listen}/, from other machines too."),
+            },
+            format!("The keys lie in {}; keep a copy, apart from copies of the database.", config.key_ring.display()),
+        ]
+    }
+}
+
+fn asked(config: &Config) -> String {
+    let titles: Vec<&str> = config.policy.optional().map(|(_, purpose)| purpose.id.as_str()).collect();
+    let days = config.policy.choice_life / 86_400;
+    match (titles.is_empty(), config.policy.analytics()) {
+        (true, _) => "No purpose needs a choice: visitors are asked nothing and nothing is captured.".into(),
+        (_, None) => format!(
+            "Visitors are asked about {}; a choice is kept {days} days. Nothing is captured: that needs the purpose \
+             `analytics`.",
+            and(&titles)
+        ),
+        _ => format!("Visitors are asked about {}; a choice is kept {days} days.", and(&titles)),
+    }
+}
+
+fn addresses(config: &Config) -> String {
+    let part = |bits: u8, kind: &str| match bits {
+        0 => format!("nothing of an {kind} address"),
+        _ => format!("the first {bits} bits of an {kind} address"),
+    };
+    format!("Stored are {} and {}.", part(config.ip_prefixes.v4, "IPv4"), part(config.ip_prefixes.v6, "IPv6"))
+}
+
+fn clickhouse(config: &Config) -> String {
+    match &config.clickhouse {
+        ClickHouse::Embedded { listen: None } => "ClickHouse: embedded, reached by a Unix socket.".into(),
+        ClickHouse::Embedded { listen: Some(listen) } => {
+            format!("ClickHouse: embedded, reached by a Unix socket and at http://{listen}/.")
+        }
+        ClickHouse::Server { url, user, password_file } => {
+            let password = match password_file {
+                Some(path) => format!("the password in {}", path.display()),
+                None => "no password".into(),
+            };
+            format!("ClickHouse: the server at {url}, as user {user} with {password}.")
+        }
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn and(parts: &[impl ToString]) -> String {
+    let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+    match parts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// A TOML value as JSON.
+fn json_value(toml: &str) -> Value {
+    let value = toml::from_str::<Map<String, Value>>(&format!("value = {toml}"));
+    value.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| json!(toml))
+}

@@ -1,0 +1,192 @@
+//! Every key there is: its default and why it is there. Defaults, the environment's variables, the list of what is allowed
+//! and the words of `consentry check` all come from this table.
+
+/// A section of the file.
+pub(super) struct Section {
+    /// Its name; empty for what stands before the first header.
+    pub name: &'static str,
+    /// Whether it may be repeated, written `[[name]]`.
+    pub list: bool,
+    /// Its keys.
+    pub keys: &'static [Key],
+}
+
+/// A key within a section.
+pub(super) struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// The default as it would be written; absent where there is none or it depends on something.
+    pub default: Option<&'static str>,
+    /// Why it is there.
+    pub why: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str, why: &'static str) -> Key {
+    Key { name, default: Some(default), why }
+}
+
+const fn open(name: &'static str, why: &'static str) -> Key {
+    Key { name, default: None, why }
+}
+
+const fn section(name: &'static str, keys: &'static [Key]) -> Section {
+    Section { name, list: false, keys }
+}
+
+const fn list(name: &'static str, keys: &'static [Key]) -> Section {
+    Section { name, list: true, keys }
+}
+
+/// All of them, in the order they are shown.
+pub(super) const SECTIONS: &[Section] = &[
+    section("", &[key("data_dir", r#""./consentry-data""#, "spool, keys and the embedded database")]),
+    section(
+        "gateway",
+        &[
+            key("listen", r#""0.0.0.0:8080""#, "where visitors connect"),
+            open("upstream", "the site behind the gateway"),
+            key("site_id", "1", "stands in every row; two sites never share a pseudonym"),
+            key("trusted_proxies", "[]", "whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+            open("workers", "threads that serve visitors; one for each core unless set"),
+        ],
+    ),
+    section(
+        "gateway.limits",
+        &[
+            key("max_head_bytes", r#""32 KiB""#, "a request's line and headers"),
+            key("max_body_bytes", r#""1 GiB""#, "a request's body"),
+            key("max_connections", "10_000", "at once, over all workers"),
+            key("head_timeout", r#""30s""#, "for a visitor to send a head, and idle between two"),
+            key("connect_timeout", r#""5s""#, "for connecting to the upstream"),
+            key("answer_timeout", r#""60s""#, "for the upstream to begin its answer"),
+            key("idle_timeout", r#""60s""#, "for a pause within a body, either side"),
+        ],
+    ),
+    section(
+        "consent",
+        &[
+            key("policy_version", "1", "raise it when what is asked has changed; everyone is asked again"),
+            key("choice_days", "182", "an acceptance and a refusal are kept equally long"),
+            key("path", r#""/_privacy""#, "the folder of the visitor's own pages"),
+            key("banner_title", r#""Cookies on this site""#, "the banner's heading"),
+            key(
+                "banner_text",
+                r#""Some cookies are needed to make this site work. We would like to use others too, for the purposes named here. You decide, and you can change your mind at any time.""#,
+                "the banner's text",
+            ),
+            key("link_text", r#""Your privacy choices""#, "the link that stands on every page"),
+            open("notice_url", "the site's own privacy notice"),
+        ],
+    ),
+    list(
+        "purpose",
+        &[
+            open("id", "short name in cookie and forms"),
+            open("title", "what visitors read as its name"),
+            open("description", "what visitors read as its explanation"),
+        ],
+    ),
+    list(
+        "cookie",
+        &[
+            open("name", "the cookie's name, or its beginning and a star"),
+            open("purpose", "the purpose that must be granted"),
+            open("provider", "who sets it, for the preferences page"),
+            open("period", "how long it lives, for the preferences page"),
+            open("description", "what it is for, for the preferences page"),
+        ],
+    ),
+    list(
+        "tag",
+        &[
+            open("host", "where a third-party resource is loaded from"),
+            open("purpose", "the purpose that must be granted"),
+        ],
+    ),
+    section(
+        "capture",
+        &[
+            key("query_keys", "[]", "of a page's query, only these are kept"),
+            key("visit_timeout", r#""30 minutes""#, "a visit ends after this much inactivity"),
+        ],
+    ),
+    section("retention", &[key("period", r#""6 years""#, "then ClickHouse deletes the row")]),
+    section(
+        "pseudonym",
+        &[
+            key("ipv4_prefix", "24", "leading bits that are kept of an IPv4 address"),
+            key("ipv6_prefix", "48", "leading bits that are kept of an IPv6 address"),
+            open("key_ring", "signs choices and keys pseudonyms; keys.json in data_dir unless set"),
+        ],
+    ),
+    section("geo", &[key("database", r#""country""#, "looks up the country before the address is cut")]),
+    section(
+        "spool",
+        &[
+            key("max_bytes", r#""4 GiB""#, "may wait on disk while ClickHouse is away"),
+            key("batch_rows", "10_000", "rows after which a batch is sealed"),
+            key("batch_age", r#""1s""#, "age after which a batch is sealed"),
+        ],
+    ),
+    section(
+        "clickhouse",
+        &[
+            open("url", "a server; the embedded engine unless set"),
+            open("user", "the server's user; `default` unless set"),
+            open("password_file", "holds the server's password and nothing else"),
+            open("listen", "the embedded engine's HTTP interface, on loopback, for other tools"),
+        ],
+    ),
+    section("dashboard", &[key("listen", r#""127.0.0.1:8090""#, "marketing's pages, health and metrics")]),
+    section("observe", &[key("log", r#""info""#, "how much is logged")]),
+];
+
+/// Before every variable that overrides a key.
+pub(super) const VARIABLES: &str = "CONSENTRY__";
+
+impl Section {
+    /// The section called `name`, if there is one.
+    pub fn named(name: &str) -> Option<&'static Section> {
+        SECTIONS.iter().find(|section| section.name == name)
+    }
+
+    /// The key called `name`, if the section has one.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The sections directly below this one, by the last part of their names.
+    pub fn below(&self) -> impl Iterator<Item = (&'static str, &'static Section)> {
+        let own = self.name;
+        SECTIONS.iter().filter_map(move |section| {
+            let rest = section.name.strip_prefix(own)?;
+            let rest = if own.is_empty() { rest } else { rest.strip_prefix('.')? };
+            (!rest.is_empty() && !rest.contains('.')).then_some((rest, section))
+        })
+    }
+
+    /// The header as it is written.
+    pub fn header(&self) -> String {
+        match self.list {
+            true => format!("[[{}]]", self.name),
+            false => format!("[{}]", self.name),
+        }
+    }
+
+    /// Everything that may stand in it.
+    pub fn allowed(&self) -> String {
+        let keys = self.keys.iter().map(|key| key.name.to_owned());
+        let names: Vec<String> = keys.chain(self.below().map(|(_, section)| section.header())).collect();
+        names.join(", ")
+    }
+
+    /// The environment variables that override its keys; a list is overridden as a whole.
+    pub fn variables(&self) -> Vec<(String, Option<&'static Key>)> {
+        let section = self.name.to_uppercase().replace('.', "__");
+        if self.list {
+            return vec![(format!("{VARIABLES}{section}"), None)];
+        }
+        let section = if section.is_empty() { section } else { section + "__" };
+        self.keys.iter().map(|key| (format!("{VARIABLES}{section}{}", key.name.to_uppercase()), Some(key))).collect()
+    }
+}

@@ -1,0 +1,265 @@
+//! What was written becomes what it means, section by section, in the order the sections are shown.
+
+use std::time::Duration;
+
+use super::kind::{self, quoted};
+use super::known::Section;
+use super::read::{Place, Reader};
+use super::{
+    Capture, ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe,
+    SpoolConfig, together, web,
+};
+use crate::consent::{Policy, PolicyError, Purpose};
+use crate::pseudonym::IpPrefixes;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const TIB: u64 = 1 << 40;
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: u64 = 86_400;
+const NO_ROUTES: &str = "route prefixes cannot be added or cut, the site must answer at / as its visitors see it";
+
+/// Builds the configuration; nothing where the upstream, which has no default, is missing or wrong. Whether it counts is
+/// for the caller to see in the reader's problems.
+pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
+    let top = reader.section("");
+    let data_dir = reader.get(&top, "data_dir", kind::path());
+    let gateway = gateway(reader);
+    let (policy, consent) = consent(reader);
+    let cookies = cookies(reader, &policy);
+    let tags = tags(reader, &policy);
+
+    let place = reader.section("capture");
+    let capture = Capture {
+        query_keys: reader.get(&place, "query_keys", kind::list(64, web::query_key())),
+        visit_timeout: reader.get(&place, "visit_timeout", kind::duration(Duration::from_secs(1), 24 * HOUR)),
+    };
+    let place = reader.section("retention");
+    let retention = reader.get(&place, "period", kind::period());
+    let place = reader.section("pseudonym");
+    let ip_prefixes = IpPrefixes {
+        v4: reader.get(&place, "ipv4_prefix", kind::prefix(24, 16)),
+        v6: reader.get(&place, "ipv6_prefix", kind::prefix(48, 32)),
+    };
+    let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join("keys.json"));
+    let place = reader.section("geo");
+    let geo = reader.get(&place, "database", kind::geo());
+    let place = reader.section("spool");
+    let spool = SpoolConfig {
+        max_bytes: reader.get(&place, "max_bytes", kind::size(64 * KIB, 16 * TIB)),
+        batch_rows: reader.get(&place, "batch_rows", kind::whole(1, 1_000_000)),
+        batch_age: reader.get(&place, "batch_age", kind::duration(Duration::from_millis(10), HOUR)),
+    };
+    let clickhouse = clickhouse(reader);
+    let place = reader.section("dashboard");
+    let dashboard = Dashboard { listen: reader.get(&place, "listen", kind::address()) };
+    let place = reader.section("observe");
+    let observe = Observe { log: reader.get(&place, "log", kind::word(&LEVELS)) };
+
+    let config = Config {
+        data_dir,
+        gateway: gateway?,
+        policy,
+        consent,
+        cookies,
+        tags,
+        capture,
+        retention,
+        ip_prefixes,
+        key_ring,
+        geo,
+        spool,
+        clickhouse,
+        dashboard,
+        observe,
+    };
+    together::check(&config, reader);
+    Some(config)
+}
+
+const LEVELS: [(&str, tracing::Level); 4] = [
+    ("error", tracing::Level::ERROR),
+    ("warn", tracing::Level::WARN),
+    ("info", tracing::Level::INFO),
+    ("debug", tracing::Level::DEBUG),
+];
+
+fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
+    let place = reader.section("gateway");
+    let listen = reader.get(&place, "listen", kind::address());
+    let upstream = reader.required(&place, "upstream", web::server(NO_ROUTES));
+    let site_id = reader.get(&place, "site_id", kind::whole(1, i128::from(u32::MAX)));
+    let trusted_proxies = reader.get(&place, "trusted_proxies", kind::list(1024, kind::network()));
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256));
+    let workers = reader.or(&place, "workers", kind::whole(1, 256), cores);
+
+    let place = reader.section("gateway.limits");
+    let short = Duration::from_millis(10);
+    let limits = Limits {
+        // hyper refuses a buffer below 8 KiB.
+        max_head_bytes: reader.get(&place, "max_head_bytes", kind::size(8 * KIB, MIB)) as usize,
+        max_body_bytes: reader.get(&place, "max_body_bytes", kind::size(KIB, TIB)),
+        max_connections: reader.get(&place, "max_connections", kind::whole(1, 1_000_000)),
+        head_timeout: reader.get(&place, "head_timeout", kind::duration(short, HOUR)),
+        connect_timeout: reader.get(&place, "connect_timeout", kind::duration(short, HOUR)),
+        answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),
+        idle_timeout: reader.get(&place, "idle_timeout", kind::duration(short, HOUR)),
+    };
+    Some(Gateway { listen, upstream: upstream?, site_id, trusted_proxies, workers, limits })
+}
+
+fn consent(reader: &mut Reader<'_>) -> (Policy, Consent) {
+    let place = reader.section("consent");
+    let version = reader.get(&place, "policy_version", kind::whole(1, i128::from(u16::MAX)));
+    let choice_days: u64 = reader.get(&place, "choice_days", kind::whole(1, 400));
+    let consent = Consent {
+        path: reader.get(&place, "path", web::folder()),
+        banner_title: reader.get(&place, "banner_title", kind::text(200)),
+        banner_text: reader.get(&place, "banner_text", kind::text(2000)),
+        link_text: reader.get(&place, "link_text", kind::text(100)),
+        notice_url: reader.maybe(&place, "notice_url", web::link()),
+    };
+    let mut policy = purposes(reader);
+    policy.version = version;
+    policy.choice_life = choice_days * DAY;
+    (policy, consent)
+}
+
+/// The declared purposes, or the four every site knows.
+fn purposes(reader: &mut Reader<'_>) -> Policy {
+    let known = Policy::default();
+    let builtin = |id: &str| known.purposes().iter().find(|purpose| purpose.id == id);
+    let places = reader.items("purpose");
+    if places.is_empty() {
+        let section = Section::named("purpose").expect("is a known section");
+        for (index, purpose) in known.purposes().iter().enumerate() {
+            let shown = format!("purpose[{index}]");
+            reader.note_default(section, &shown, "id", quoted(&purpose.id));
+            reader.note_default(section, &shown, "title", quoted(&purpose.title));
+            reader.note_default(section, &shown, "description", quoted(&purpose.description));
+        }
+        return known;
+    }
+    let mut purposes: Vec<Purpose> = Vec::new();
+    let allowed = "an id of 1 to 24 of a-z, 0-9, _ and -, beginning with a letter";
+    for place in &places {
+        let id = reader.required(place, "id", kind::text(100));
+        let known = id.as_deref().and_then(builtin);
+        let mut text = |name: &'static str, most: usize, known: Option<&String>| match known {
+            Some(known) => Some(reader.or(place, name, kind::text(most), known.clone())),
+            None => reader.required(place, name, kind::text(most)),
+        };
+        let title = text("title", 100, known.map(|purpose| &purpose.title));
+        let description = text("description", 1000, known.map(|purpose| &purpose.description));
+        let Some(id) = id else { continue };
+        let twice = purposes.iter().any(|purpose| purpose.id == id);
+        // A missing text is reported above; the id is known all the same, for the cookies that name it.
+        let texts = (title.unwrap_or_default(), description.unwrap_or_default());
+        let purpose = Purpose { id, title: texts.0, description: texts.1 };
+        let shown = Some(quoted(&purpose.id));
+        if Policy::new(vec![purpose.clone()], 1, 1).is_err() {
+            reader.refuse(place, "id", shown, "is no purpose's id".into(), allowed.into());
+        } else if twice {
+            reader.refuse(place, "id", shown, "is declared twice".into(), "each purpose once".into());
+        } else {
+            purposes.push(purpose);
+        }
+    }
+    match Policy::new(purposes, 1, 1) {
+        Ok(policy) => policy,
+        Err(error) => {
+            let place = reader.section("purpose");
+            let allowed = match error {
+                PolicyError::TooMany(_) => "at most 8 purposes, `necessary` included",
+                _ => allowed,
+            };
+            reader.refuse(&place, "id", None, error.to_string(), allowed.into());
+            known
+        }
+    }
+}
+
+/// The index of the purpose an element names.
+fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {
+    let id = reader.required(place, "purpose", kind::text(100))?;
+    let index = policy.index(&id);
+    // Where the purposes themselves are wrong, the one that is missing here may be among them.
+    if index.is_none() && !reader.any_wrong(&["purpose"]) {
+        let ids: Vec<&str> = policy.purposes().iter().map(|purpose| purpose.id.as_str()).collect();
+        reader.refuse(place, "purpose", Some(quoted(&id)), "is not a declared purpose".into(), ids.join(", "));
+    }
+    index
+}
+
+fn cookies(reader: &mut Reader<'_>, policy: &Policy) -> Vec<DeclaredCookie> {
+    let mut cookies: Vec<DeclaredCookie> = Vec::new();
+    for place in &reader.items("cookie") {
+        let name = reader.required(place, "name", web::cookie_name());
+        let purpose = purpose_of(reader, place, policy);
+        let provider = reader.maybe(place, "provider", kind::text(200));
+        let period = reader.maybe(place, "period", kind::text(100));
+        let description = reader.maybe(place, "description", kind::text(1000));
+        let Some((name, prefix)) = name else { continue };
+        if cookies.iter().any(|other| other.name == name && other.prefix == prefix) {
+            let shown = quoted(&format!("{name}{}", if prefix { "*" } else { "" }));
+            reader.refuse(place, "name", Some(shown), "is declared twice".into(), "each cookie once".into());
+        }
+        // A wrong purpose is reported; the name still counts for the search for duplicates.
+        cookies.push(DeclaredCookie {
+            name,
+            prefix,
+            purpose: purpose.unwrap_or_default(),
+            provider,
+            period,
+            description,
+        });
+    }
+    cookies
+}
+
+fn tags(reader: &mut Reader<'_>, policy: &Policy) -> Vec<DeclaredTag> {
+    let mut tags: Vec<DeclaredTag> = Vec::new();
+    for place in &reader.items("tag") {
+        let host = reader.required(place, "host", web::tag_host());
+        let purpose = purpose_of(reader, place, policy);
+        let Some(host) = host else { continue };
+        if tags.iter().any(|other| other.host == host) {
+            let allowed = "each host once".into();
+            reader.refuse(place, "host", Some(quoted(&host)), "is declared twice".into(), allowed);
+        }
+        tags.push(DeclaredTag { host, purpose: purpose.unwrap_or_default() });
+    }
+    tags
+}
+
+fn clickhouse(reader: &mut Reader<'_>) -> ClickHouse {
+    let place = reader.section("clickhouse");
+    let has_url = reader.is_written(&place, "url");
+    let url = reader.maybe(&place, "url", web::server("ClickHouse must answer at /"));
+    let user = match has_url {
+        true => Some(reader.or(&place, "user", kind::text(128), "default".into())),
+        false => reader.maybe(&place, "user", kind::text(128)),
+    };
+    let password_file = reader.maybe(&place, "password_file", kind::path());
+    let listen = reader.maybe(&place, "listen", kind::address());
+    if has_url && let Some(listen) = listen {
+        let what = "is for the embedded engine, but a url is set";
+        let allowed = "either url (a server) or listen (the embedded engine)";
+        reader.refuse(&place, "listen", Some(quoted(&listen.to_string())), what.into(), allowed.into());
+    }
+    if let Some(listen) = listen.filter(|listen| !listen.ip().to_canonical().is_loopback()) {
+        let what = "is not on loopback, and the embedded engine asks nobody for a password";
+        let allowed = "an address on loopback, such as \"127.0.0.1:8123\"";
+        reader.refuse(&place, "listen", Some(quoted(&listen.to_string())), what.into(), allowed.into());
+    }
+    for name in ["user", "password_file"] {
+        if !has_url && reader.is_written(&place, name) {
+            let what = "is for a server, but no url is set".into();
+            reader.refuse(&place, name, None, what, "only together with url".into());
+        }
+    }
+    match (url, user) {
+        (Some(url), Some(user)) => ClickHouse::Server { url: url.to_string(), user, password_file },
+        _ => ClickHouse::Embedded { listen },
+    }
+}

@@ -1,0 +1,356 @@
+//! What is promised about configurations: the smallest one works, the example is true, and everything wrong is named with
+//! its place.
+
+mod wrong;
+
+use std::time::Duration;
+
+use super::known::SECTIONS;
+use super::problem::Problem;
+use super::*;
+
+const MINIMAL: &str = "[gateway]\nupstream = \"http://127.0.0.1:3000\"\n";
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    Config::from_toml(text, "consentry.toml", std::iter::empty())
+}
+
+fn read_with(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    Config::from_toml(text, "consentry.toml", env)
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    read(text).expect_err("the file is wrong").problems().to_vec()
+}
+
+/// Configurations are equal where everything they print is; nothing in them hides from `Debug`.
+fn same(one: &Config, other: &Config) -> bool {
+    format!("{one:?}") == format!("{other:?}")
+}
+
+#[test]
+fn two_lines_are_a_whole_configuration() {
+    let config = read(MINIMAL).unwrap();
+    assert_eq!(config.gateway.upstream, UpstreamUrl { tls: false, host: "127.0.0.1".into(), port: 3000 });
+    assert_eq!(config.gateway.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.gateway.site_id, 1);
+    assert!(config.gateway.trusted_proxies.is_empty() && (1..=256).contains(&config.gateway.workers));
+    assert_eq!(config.gateway.limits.max_head_bytes, 32 << 10);
+    assert_eq!(config.gateway.limits.max_body_bytes, 1 << 30);
+    assert_eq!(config.gateway.limits.max_connections, 10_000);
+    assert_eq!(config.gateway.limits.answer_timeout, Duration::from_secs(60));
+    assert_eq!(config.consent.path, "/_privacy");
+    assert_eq!(config.policy.purposes(), Policy::default().purposes());
+    assert_eq!((config.policy.version, config.policy.choice_life), (1, 182 * 86_400));
+    assert_eq!(config.retention.retention_days(), 2192);
+    assert_eq!(config.ip_prefixes, IpPrefixes { v4: 24, v6: 48 });
+    assert_eq!(config.key_ring, PathBuf::from("./consentry-data/keys.json"));
+    assert_eq!(config.geo, Geo::Country);
+    assert_eq!((config.spool.max_bytes, config.spool.batch_rows), (4 << 30, 10_000));
+    assert!(matches!(config.clickhouse, ClickHouse::Embedded { listen: None }));
+    assert_eq!(config.dashboard.listen.to_string(), "127.0.0.1:8090");
+    assert_eq!(config.observe.log, tracing::Level::INFO);
+}
+
+#[test]
+fn the_example_says_what_the_defaults_are() {
+    assert!(same(&read(example()).unwrap(), &read(MINIMAL).unwrap()));
+}
+
+/// A `#` without a space before a key or a header is something that may be set.
+#[test]
+fn what_the_example_offers_may_be_set() {
+    let offered = example().lines().filter_map(|line| match line.strip_prefix('#') {
+        // The engine's listener excludes a server.
+        Some(rest) if rest.starts_with("listen = ") => None,
+        Some(rest) if rest.starts_with(' ') || rest.is_empty() => None,
+        Some(rest) => Some(rest),
+        None => Some(line),
+    });
+    let text = offered.collect::<Vec<_>>().join("\n");
+    let config = read(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((config.cookies.len(), config.tags.len(), config.policy.purposes().len()), (2, 2, 3));
+    assert_eq!(config.gateway.workers, 4);
+    assert!(matches!(config.clickhouse, ClickHouse::Server { .. }));
+}
+
+#[test]
+fn the_example_names_every_key() {
+    for section in SECTIONS {
+        let name = section.header();
+        assert!(section.name.is_empty() || example().contains(&name), "{name}");
+        for key in section.keys {
+            let name = format!("{} = ", key.name);
+            let named = example().lines().any(|line| line.trim_start_matches('#').starts_with(&name));
+            assert!(named, "{} {name}", section.name);
+        }
+    }
+}
+
+#[test]
+fn a_full_configuration_means_what_it_says() {
+    let config = read(
+        r#"
+        data_dir = "/srv/consentry"
+        [gateway]
+        listen = "[::]:80"
+        upstream = "HTTPS://Site.Internal/"
+        site_id = 7
+        trusted_proxies = ["10.1.2.3/8", "2001:db8::1"]
+        workers = 3
+        [gateway.limits]
+        max_head_bytes = 16384
+        head_timeout = "1 minute 30 seconds"
+        [consent]
+        policy_version = 4
+        choice_days = 90
+        path = "/my/privacy"
+        banner_title = """
+          Hello
+          there"""
+        [[purpose]]
+        id = "analytics"
+        title = "Counting"
+        [[purpose]]
+        id = "health"
+        title = "Health"
+        description = "Pages about a condition."
+        [[cookie]]
+        name = "_ga*"
+        purpose = "analytics"
+        provider = "Google"
+        [[cookie]]
+        name = "_ga"
+        purpose = "necessary"
+        [[tag]]
+        host = "*.Example.com:8443"
+        purpose = "health"
+        [capture]
+        query_keys = ["page", "q"]
+        [retention]
+        period = "48 months"
+        [pseudonym]
+        ipv4_prefix = "none"
+        ipv6_prefix = 32
+        [geo]
+        database = "/var/lib/city.mmdb"
+        [clickhouse]
+        url = "http://db.internal:8123"
+        password_file = "/etc/secret"
+        [observe]
+        log = "debug"
+        "#,
+    )
+    .unwrap();
+    let gateway = &config.gateway;
+    assert_eq!(gateway.upstream, UpstreamUrl { tls: true, host: "site.internal".into(), port: 443 });
+    assert_eq!(gateway.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "2001:db8::1/128".parse().unwrap()]);
+    assert_eq!(gateway.limits.head_timeout, Duration::from_secs(90));
+    assert_eq!(config.consent.banner_title, "Hello there");
+    let ids: Vec<&str> = config.policy.purposes().iter().map(|purpose| purpose.id.as_str()).collect();
+    assert_eq!(ids, ["necessary", "analytics", "health"]);
+    assert_eq!((config.policy.version, config.policy.choice_life), (4, 90 * 86_400));
+    let counting = &config.policy.purposes()[1];
+    assert_eq!((counting.title.as_str(), counting.description.is_empty()), ("Counting", false));
+    assert_eq!(
+        (config.cookies[0].name.as_str(), config.cookies[0].prefix, config.cookies[0].purpose),
+        ("_ga", true, 1)
+    );
+    assert_eq!((config.cookies[1].prefix, config.cookies[1].purpose), (false, 0));
+    assert_eq!(config.tags, [DeclaredTag { host: "*.example.com:8443".into(), purpose: 2 }]);
+    assert_eq!(config.ip_prefixes, IpPrefixes { v4: 0, v6: 32 });
+    assert_eq!(config.geo, Geo::File("/var/lib/city.mmdb".into()));
+    assert_eq!(config.key_ring, PathBuf::from("/srv/consentry/keys.json"));
+    match config.clickhouse {
+        ClickHouse::Server { url, user, password_file } => {
+            assert_eq!((url.as_str(), user.as_str()), ("http://db.internal:8123", "default"));
+            assert_eq!(password_file, Some("/etc/secret".into()));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn listeners_may_ask_for_any_free_port() {
+    let text =
+        "[gateway]\nupstream = \"http://a:1\"\nlisten = \"127.0.0.1:0\"\n[dashboard]\nlisten = \"127.0.0.1:0\"\n";
+    assert!(read(text).is_ok());
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = read_with(
+        MINIMAL,
+        &[
+            ("CONSENTRY__DATA_DIR", "/srv/x"),
+            ("CONSENTRY__GATEWAY__UPSTREAM", "http://other:80"),
+            ("CONSENTRY__GATEWAY__LISTEN", "\"127.0.0.1:9\""),
+            ("CONSENTRY__GATEWAY__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
+            ("CONSENTRY__GATEWAY__LIMITS__MAX_HEAD_BYTES", "64 KiB"),
+            ("CONSENTRY__GATEWAY__LIMITS__HEAD_TIMEOUT", "5s"),
+            ("CONSENTRY__CONSENT__BANNER_TITLE", "1984"),
+            ("CONSENTRY__PSEUDONYM__IPV4_PREFIX", "none"),
+            ("CONSENTRY__COOKIE", "[{ name = \"sid\", purpose = \"necessary\" }]"),
+            ("PATH", "/bin"),
+            ("CONSENTRY_ENGINE", "/lib"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.data_dir, PathBuf::from("/srv/x"));
+    assert_eq!(config.key_ring, PathBuf::from("/srv/x/keys.json"));
+    assert_eq!(config.gateway.upstream.host, "other");
+    assert_eq!(config.gateway.listen.port(), 9);
+    assert_eq!(config.gateway.trusted_proxies.len(), 1);
+    assert_eq!(config.gateway.limits.max_head_bytes, 64 << 10);
+    assert_eq!(config.consent.banner_title, "1984", "a number may be meant as text");
+    assert_eq!(config.ip_prefixes.v4, 0);
+    assert_eq!(config.cookies[0].name, "sid");
+    assert!(read_with("", &[("CONSENTRY__GATEWAY__UPSTREAM", "http://a")]).is_ok(), "the file may be empty");
+}
+
+#[test]
+fn a_file_from_an_editor_on_windows_is_read() {
+    let config = read("\u{feff}[gateway]\r\nupstream = \"http://127.0.0.1:3000\"\r\n").unwrap();
+    assert!(same(&config, &read(MINIMAL).unwrap()));
+    let found = problems("\u{feff}# é\r\n[gateway]\r\nupstream = \"http://a\"\r\nx = 1\r\n");
+    assert!(found[0].to_string().starts_with("consentry.toml:4:1: gateway.x"), "{found:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("none.toml");
+    let error = Config::load(&path).expect_err("there is no file").to_string();
+    assert!(error.contains("none.toml: ") && error.contains("consentry check --print-example > "), "{error}");
+    std::fs::write(&path, b"[gateway]\nupstream = \"\xff\"\n").unwrap();
+    let error = Config::load(&path).expect_err("it is not text").to_string();
+    assert!(error.ends_with("none.toml:2:1: is not UTF-8; allowed: text in UTF-8"), "{error}");
+    std::fs::write(&path, MINIMAL).unwrap();
+    assert!(Config::load(&path).is_ok());
+}
+
+/// Reads what `check` printed; it must mean the same.
+fn assert_prints_itself(explained: &Explained) {
+    let printed = explained.to_toml();
+    let again = read(&printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
+    assert!(same(&again, &explained.config), "{printed}");
+}
+
+#[test]
+fn what_is_explained_is_a_configuration_that_means_the_same() {
+    let env = [("CONSENTRY__RETENTION__PERIOD".to_owned(), "90 days".to_owned())];
+    let text =
+        format!("{MINIMAL}[[cookie]]\nname = \"a*\"\npurpose = \"analytics\"\n[consent]\nbanner_title='\"\\'''#");
+    assert!(read(&text).is_err(), "the quotes are not closed");
+    let text = format!(
+        "{MINIMAL}[[cookie]]\nname = \"a*\"\npurpose = \"analytics\"\n[consent]\nbanner_title = \"\\\" ' \\\\ #\"\n"
+    );
+    let explained = Config::explain_toml(&text, "consentry.toml", env.into_iter()).unwrap();
+    assert_prints_itself(&explained);
+    let of = |key: &str| {
+        let setting = explained.settings.iter().find(|setting| setting.key == key).expect(key);
+        (setting.value.clone().unwrap_or_default(), setting.origin.to_string())
+    };
+    assert_eq!(of("gateway.upstream"), ("\"http://127.0.0.1:3000\"".into(), "consentry.toml:2:12".into()));
+    assert_eq!(of("retention.period"), ("\"90 days\"".into(), "CONSENTRY__RETENTION__PERIOD".into()));
+    assert_eq!(of("cookie[0].name"), ("\"a*\"".into(), "consentry.toml:4:8".into()));
+    assert_eq!(of("gateway.listen"), ("\"0.0.0.0:8080\"".into(), "default".into()));
+    assert_eq!(of("clickhouse.url"), (String::new(), "default".into()));
+    let said = explained.consequences().join("\n");
+    for words in ["1 cookie is declared; every other", "kept 90 days, then deleted", "embedded", "No trusted proxies"] {
+        assert!(said.contains(words), "{said}\nlacks: {words}");
+    }
+}
+
+#[test]
+fn every_key_is_explained_once() {
+    let explained = Config::explain_toml(MINIMAL, "consentry.toml", std::iter::empty()).unwrap();
+    for section in SECTIONS.iter().filter(|section| !section.list) {
+        for key in section.keys {
+            let whole =
+                if section.name.is_empty() { key.name.into() } else { format!("{}.{}", section.name, key.name) };
+            let count = explained.settings.iter().filter(|setting| setting.key == whole).count();
+            assert_eq!(count, 1, "{whole}");
+        }
+    }
+}
+
+#[test]
+fn every_key_has_its_variable() {
+    for section in SECTIONS.iter().filter(|section| !section.list) {
+        for (variable, key) in section.variables() {
+            let Some(default) = key.and_then(|key| key.default) else { continue };
+            let config = read_with(MINIMAL, &[(&variable, default)]).unwrap_or_else(|error| panic!("{error}"));
+            assert!(same(&config, &read(MINIMAL).unwrap()), "{variable}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC*", name in "[A-Z_]*", value in "\\PC*") {
+        let _ = read_with(&text, &[(&format!("CONSENTRY__{name}"), &value)]);
+    }
+
+    /// Text that is nearly a configuration goes deeper than noise.
+    #[test]
+    fn no_configuration_of_nonsense_panics(
+        lines in proptest::collection::vec((0usize..60, proptest::sample::select(VALUES)), 0..30),
+    ) {
+        let mut keys: Vec<String> = SECTIONS.iter().flat_map(|section| {
+            section.keys.iter().map(|key| key.name.to_owned()).chain([section.header()])
+        }).collect();
+        keys.sort();
+        let text: String = lines.iter().map(|(key, value)| match &keys[key % keys.len()] {
+            header if header.starts_with('[') => format!("{header}\n"),
+            key => format!("{key} = {value}\n"),
+        }).collect();
+        if let Err(error) = read(&text) {
+            for problem in error.problems() {
+                let Origin::File { line, column, .. } = problem.origin else { panic!("{problem}") };
+                proptest::prop_assert!((1..=text.lines().count().max(1) + 1).contains(&line) && column > 0);
+                proptest::prop_assert_eq!(problem.to_string().lines().count(), 1);
+            }
+        }
+    }
+
+    /// Whatever is valid can be printed and read again.
+    #[test]
+    fn what_is_valid_prints_itself(
+        port in 1u16.., title in "\\PC{1,50}", head in 8192u64..=1_048_576, millis in 10u64..3_600_000, months in 1u16..=1200,
+    ) {
+        let text = format!(
+            "[gateway]\nupstream = \"http://site:{port}\"\n[gateway.limits]\nmax_head_bytes = {head}\n\
+             idle_timeout = \"{millis}ms\"\n[consent]\nbanner_title = {}\n[retention]\nperiod = \"{months} months\"\n",
+            kind::quoted(&title),
+        );
+        if let Ok(explained) = Config::explain_toml(&text, "consentry.toml", std::iter::empty()) {
+            assert_prints_itself(&explained);
+        } else {
+            proptest::prop_assert!(title.trim().is_empty(), "{title:?}");
+        }
+    }
+}
+
+const VALUES: &[&str] = &[
+    "1",
+    "0",
+    "-9223372036854775808",
+    "\"\"",
+    "\"a\"",
+    "\"/\"",
+    "\"http://127.0.0.1:8080\"",
+    "\"127.0.0.1:8080\"",
+    "\"*\"",
+    "\"analytics\"",
+    "\"é€\\n\"",
+    "[]",
+    "[\"10.0.0.0/8\", 3]",
+    "{}",
+    "\"6 years\"",
+    "\"99999999999999999999 years\"",
+    "1e9",
+    "\"country\"",
+    "= =",
+];

@@ -1,0 +1,160 @@
+//! The configuration as it was written: TOML taken apart into values that know where they stand, with the environment laid
+//! over it. Knows no key; what the names mean is decided elsewhere.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Origin, Problem, shown_text};
+
+/// A table's entries by name.
+pub(super) type Table = BTreeMap<String, Entry>;
+
+/// One entry of a table.
+pub(super) struct Entry {
+    /// Where its name stands.
+    pub key: Origin,
+    /// What it holds.
+    pub node: Node,
+}
+
+/// A value and where it comes from.
+pub(super) struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where it stands.
+    pub origin: Origin,
+    /// The environment variable's own text: there a number may also be meant as text.
+    pub verbatim: Option<String>,
+}
+
+/// A value as TOML knows it.
+pub(super) enum Value {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Whole(i128),
+    /// A list.
+    List(Vec<Node>),
+    /// A table.
+    Table(Table),
+    /// What no key takes: a fraction, a truth value, a date.
+    Other {
+        /// Which of them.
+        kind: &'static str,
+        /// As it was written.
+        text: String,
+    },
+}
+
+impl Node {
+    /// The text that stands here, if it can be meant as one.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => self.verbatim.as_deref(),
+        }
+    }
+
+    /// The kind of value in words.
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Text(_) => "a text",
+            Value::Whole(_) => "a whole number",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Other { kind, .. } => kind,
+        }
+    }
+
+    /// The value as it may stand in a message.
+    pub fn shown(&self) -> String {
+        match &self.value {
+            Value::Text(text) => shown_text(text),
+            Value::Whole(number) => number.to_string(),
+            Value::Other { text, .. } => text.clone(),
+            Value::List(_) => "[…]".into(),
+            Value::Table(_) => "{…}".into(),
+        }
+    }
+}
+
+/// Takes `text` apart. Every mistake of syntax is reported, at most one for each line, since one drags others behind it.
+pub(super) fn parse(text: &str, file: &str) -> Result<Table, Vec<Problem>> {
+    let lines = Lines::of(text, file);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut problems: Vec<Problem> = Vec::new();
+    for error in errors {
+        let origin = lines.at(error.span().map_or(0, |span| span.start));
+        let what = format!("is not TOML: {}", error.message());
+        let allowed = "key = \"text\", key = 3, key = [\"a\", \"b\"] or [section] on a line".into();
+        problems.push(Problem { origin, key: String::new(), value: None, what, allowed });
+    }
+    Problem::sort(&mut problems);
+    problems.dedup_by(|a, b| match (&a.origin, &b.origin) {
+        (Origin::File { line: a, .. }, Origin::File { line: b, .. }) => a == b,
+        _ => false,
+    });
+    if problems.is_empty() { Ok(table(document.into_inner(), &|at| lines.at(at))) } else { Err(problems) }
+}
+
+/// The value of an environment variable: TOML where it is TOML, else the text itself.
+pub(super) fn variable(name: &str, text: String) -> Node {
+    let origin = Origin::Environment { variable: name.to_owned() };
+    let mut node = match DeValue::parse(&text) {
+        Ok(value) => node(value, &|_| origin.clone()),
+        Err(_) => Node { value: Value::Text(text.clone()), origin, verbatim: None },
+    };
+    node.verbatim = Some(text);
+    node
+}
+
+fn table(entries: DeTable<'_>, at: &dyn Fn(usize) -> Origin) -> Table {
+    let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
+        let key_origin = at(key.span().start);
+        let key: std::borrow::Cow<'_, str> = key.into_inner();
+        (key.into_owned(), Entry { key: key_origin, node: node(value, at) })
+    };
+    entries.into_iter().map(entry).collect()
+}
+
+fn node(value: Spanned<DeValue<'_>>, at: &dyn Fn(usize) -> Origin) -> Node {
+    let origin = at(value.span().start);
+    let other = |kind, text: String| Value::Other { kind, text };
+    let value = match value.into_inner() {
+        DeValue::String(text) => Value::Text(text.into_owned()),
+        DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
+            Ok(whole) => Value::Whole(whole),
+            Err(_) => other("a number out of all bounds", number.to_string()),
+        },
+        DeValue::Float(number) => other("a number with a fraction", number.to_string()),
+        DeValue::Boolean(truth) => other("a truth value", truth.to_string()),
+        DeValue::Datetime(date) => other("a date or time", date.to_string()),
+        DeValue::Array(items) => Value::List(items.into_iter().map(|item| node(item, at)).collect()),
+        DeValue::Table(entries) => Value::Table(table(entries, at)),
+    };
+    Node { value, origin, verbatim: None }
+}
+
+/// Finds the line of a byte.
+struct Lines<'t> {
+    text: &'t str,
+    file: &'t str,
+    /// Where each line begins.
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str, file: &'t str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Lines { text, file, starts }
+    }
+
+    fn at(&self, byte: usize) -> Origin {
+        let line = self.starts.partition_point(|&start| start <= byte).max(1);
+        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        let column = 1 + self.text.get(start..byte).map_or(0, |before| before.chars().count());
+        Origin::File { file: self.file.to_owned(), line, column }
+    }
+}

@@ -1,0 +1,197 @@
+//! The story of one request.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+
+use super::check::{self, Bounds};
+use super::client_addr::{self, Client};
+use super::keep;
+use super::own;
+use super::page_body::VisitorBody;
+use super::role::{self, Role};
+use super::upgrade;
+use crate::capture::{self, Capture};
+use crate::config::Limits;
+use crate::consent::{self, Choice, Decision, NoChoice, Policy, Signals, choice};
+use crate::cookies::{self, Catalogue};
+use crate::keys::KeyRing;
+use crate::observe::Metrics;
+use crate::page::{self, Gate, Inject, Insert, Markup, Tags};
+use crate::privacy::{PageInsert, Pages, VisitorState};
+use crate::spool::Spool;
+use crate::upstream::{Forward, Overrides, Scheme, Upstream, UpstreamBody};
+
+/// What all workers know of the site they stand in front of.
+pub struct Site {
+    /// The declared purposes.
+    pub policy: Policy,
+    /// Signs choices.
+    pub ring: Arc<KeyRing>,
+    /// The declared cookies.
+    pub catalogue: Catalogue,
+    /// The declared third-party tags.
+    pub tags: Tags,
+    /// The visitors' pages and what is put into the site's.
+    pub pages: Pages,
+    /// The folder of the visitors' endpoints.
+    pub privacy_path: String,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Bounds of time and size.
+    pub limits: Limits,
+    /// Where events go.
+    pub spool: Spool,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One worker's gateway.
+pub struct Gateway {
+    pub(super) site: Arc<Site>,
+    pub(super) capture: Capture,
+    upstream: Upstream,
+}
+
+/// What is known of a request once it was let in.
+pub(super) struct Visit<'a> {
+    pub parts: &'a Parts,
+    pub host: &'a str,
+    pub client: Client,
+    pub now: Duration,
+    pub choice: Result<Choice, NoChoice>,
+    pub decision: Decision,
+}
+
+impl Gateway {
+    /// For one worker.
+    pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
+        Gateway { site, capture: Capture::new(capture), upstream }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.site.limits
+    }
+}
+
+/// Answers one request.
+pub async fn handle(
+    gateway: Rc<Gateway>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Result<Response<VisitorBody>, Infallible> {
+    let response = answer(&gateway, peer, request).await;
+    gateway.site.metrics.answered(response.status().as_u16());
+    Ok(response)
+}
+
+async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>) -> Response<VisitorBody> {
+    let began = Instant::now();
+    let site = &*gateway.site;
+    let on_upgrade = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+
+    // Who is calling, and is it one clear request?
+    let bounds = Bounds { head: site.limits.max_head_bytes, body: site.limits.max_body_bytes };
+    let host = match check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds) {
+        Ok(host) => host,
+        Err(refusal) => return own::problem(refusal.status(), &refusal.to_string()),
+    };
+    let client = client_addr::client(peer, &parts.headers, &site.trusted_proxies);
+
+    // What is permitted?
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let choices = cookies::read(role::cookie_lines(&parts.headers), choice::COOKIE.as_bytes());
+    let choice = Choice::among(choices, &site.policy, &site.ring, now.as_secs());
+    let signals = Signals::read(parts.headers.get_all("sec-gpc").iter().map(HeaderValue::as_bytes));
+    let decision = consent::decide(&site.policy, choice.clone(), signals);
+    let visit = Visit { parts: &parts, host, client, now, choice, decision };
+
+    // Ours, or the site's?
+    if let Some(path) = role::own_path(parts.uri.path(), &site.privacy_path) {
+        return own::answer(gateway, &visit, path, body).await;
+    }
+
+    // The site sees the cookies that are permitted, and for a page is asked for something we can read.
+    let role = Role::of(&parts.method, &parts.headers);
+    let cookie = cookies::filter_request(role::cookie_lines(&parts.headers), &site.catalogue, visit.decision.permitted);
+    let peers = [peer];
+    let forward = Forward {
+        client: &visit.client.ip,
+        trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
+        scheme: if visit.client.https { Scheme::Https } else { Scheme::Http },
+        host: host.as_bytes(),
+        cookie: cookie.as_deref(),
+        overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
+        websocket: true,
+    };
+    let answer = match gateway.upstream.send(&parts, forward, Some(body)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            site.metrics.upstream_errors.count();
+            tracing::warn!(%error, "the site did not answer");
+            return own::problem(error.status(), "The website is not answering at the moment. Please try again later.");
+        }
+    };
+    let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+    let (mut head, body) = answer.into_parts();
+    let removed = cookies::filter_response(&mut head.headers, &site.catalogue, visit.decision.permitted);
+    site.metrics.cookies_removed_from_answers.add(removed as u64);
+
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        if let Some(tunnel) = body.into_tunnel() {
+            upgrade::join(on_upgrade, tunnel);
+        }
+        return Response::from_parts(head, VisitorBody::own(Bytes::new()));
+    }
+
+    // A page gets what the visitor's choice says it gets, and is captured where it may be.
+    let Some(markup) = role.is_page().then(|| page::eligible(&head)).flatten() else {
+        if role.is_page() && role::is_html(&head.headers) {
+            site.metrics.pages_not_injectable.count();
+        }
+        return Response::from_parts(head, VisitorBody::Passed(body));
+    };
+    if role == Role::Document {
+        keep::page_view(gateway, &visit, &mut head, response_ms);
+    }
+    dress(site, &visit, role, head, body, markup)
+}
+
+/// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.
+fn dress(
+    site: &Site,
+    visit: &Visit<'_>,
+    role: Role,
+    mut head: http::response::Parts,
+    body: UpstreamBody,
+    markup: Markup,
+) -> Response<VisitorBody> {
+    let insert = match role {
+        Role::Document => {
+            let state = VisitorState { ask: visit.decision.ask, analytics: visit.decision.analytics.is_some() };
+            let PageInsert { head, body_start } = site.pages.snippet(state).clone();
+            Insert { head, body_start }
+        }
+        // A frame shows no banner: its page does.
+        _ => Insert::default(),
+    };
+    let denied = site.tags.denied(visit.decision.permitted);
+    if denied.is_empty() {
+        page::prepare_head(&mut head, Some(insert.len()));
+        site.metrics.pages_injected.count();
+        return Response::from_parts(head, VisitorBody::Injected(Box::new(Inject::new(body, insert, markup))));
+    }
+    page::prepare_head(&mut head, None);
+    site.metrics.pages_injected.count();
+    Response::from_parts(head, VisitorBody::Gated(Box::new(Gate::new(body, insert, denied, markup))))
+}
+

@@ -1,0 +1,123 @@
+//! Our own endpoints below the visitors' folder, and our own error pages.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::handle::{Gateway, Visit};
+use super::keep::{self, NotKept};
+use super::page_body::VisitorBody;
+use super::role::cookie_lines;
+use crate::capture::beacon;
+use crate::cookies;
+use crate::privacy::{MAX_BODY, PrivacyRequest, is_same_site_post};
+
+/// Answers a request below the visitors' folder; `path` is what follows the folder's name.
+pub(super) async fn answer(
+    gateway: &Gateway,
+    visit: &Visit<'_>,
+    path: &str,
+    body: Incoming,
+) -> Response<VisitorBody> {
+    let bound = if path == "/events" { beacon::MAX_BYTES } else { MAX_BODY };
+    let idle = gateway.site.limits.idle_timeout;
+    let body = match tokio::time::timeout(idle, Limited::new(body, bound + 1).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than this page takes.");
+        }
+        Ok(Err(_)) => return problem(StatusCode::BAD_REQUEST, "The request broke off."),
+        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "The request took too long."),
+    };
+    if path == "/events" {
+        return events(gateway, visit, &body).await;
+    }
+    let answer = gateway.site.pages.respond(&PrivacyRequest {
+        method: &visit.parts.method,
+        path,
+        query: visit.parts.uri.query(),
+        headers: &visit.parts.headers,
+        body: &body,
+        host: visit.host,
+        https: visit.client.https,
+        choice: visit.choice.as_ref().ok(),
+        now: visit.now.as_secs(),
+    });
+    let mut response = answer.response;
+    if let Some(chosen) = answer.chosen {
+        // C6: what is no longer permitted goes in this very answer, whoever set it.
+        let permitted = chosen.granted.union(gateway.site.policy.necessary());
+        let lines = cookie_lines(&visit.parts.headers);
+        for line in cookies::expire(lines, &gateway.site.catalogue, permitted, visit.host) {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+    }
+    response.map(VisitorBody::own)
+}
+
+/// `POST /_privacy/events`: 204 when the events are on disk; otherwise why not, as JSON.
+async fn events(gateway: &Gateway, visit: &Visit<'_>, body: &[u8]) -> Response<VisitorBody> {
+    if visit.parts.method != Method::POST {
+        let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "Beacons are posted.");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
+    let refuse = |status, reason: String| {
+        gateway.site.metrics.beacons_refused.count();
+        json(status, &serde_json::json!({ "error": reason }))
+    };
+    if !is_same_site_post(&visit.parts.headers, visit.host) {
+        return refuse(StatusCode::FORBIDDEN, "beacons come from the site's own pages".to_owned());
+    }
+    let Some(permit) = &visit.decision.analytics else {
+        let reason = visit.decision.reason.word();
+        return refuse(StatusCode::FORBIDDEN, format!("analytics is not permitted ({reason})"));
+    };
+    let events = match beacon::parse(body) {
+        Ok(events) => events,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, error.to_string()),
+    };
+    match keep::beacon(gateway, visit, permit, &events).await {
+        Ok(cookies) => {
+            gateway.site.metrics.beacons_accepted.count();
+            let mut response = Response::new(VisitorBody::own(Bytes::new()));
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            no_store(response.headers_mut());
+            keep::set_cookies(response.headers_mut(), cookies);
+            response
+        }
+        Err(NotKept::Refused(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err(NotKept::NotWritten(error)) => {
+            tracing::error!(%error, "a beacon's events could not be written");
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written; send them again".to_owned())
+        }
+    }
+}
+
+/// An error page: what happened, in plain words, and nothing of how.
+pub(super) fn problem(status: StatusCode, text: &str) -> Response<VisitorBody> {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let html = format!(
+        "<!doctype html><html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
+    );
+    let mut response = Response::new(VisitorBody::own(Bytes::from(html)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    no_store(response.headers_mut());
+    response
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Response<VisitorBody> {
+    let mut response = Response::new(VisitorBody::own(Bytes::from(value.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    no_store(response.headers_mut());
+    response
+}
+
+fn no_store(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
