@@ -1,1 +1,56 @@
-//! Scrubbing.
+//! Scrubbing (D3): free text and URLs lose what may name a person before anyone keeps them.
+//!
+//! E-mail addresses, phone numbers, NHS numbers, UK postcodes, dates of birth and tokens are replaced by their kind in square
+//! brackets, as in `[email]`. Percent-encoding, however often applied, is undone first, so what comes out is decoded text
+//! without control characters. Scrubbing scrubbed text changes nothing. What has the form of personal data is replaced even
+//! where it is something else (an ISBN has the check digit of an NHS number); prices, dates in slugs, product codes and times
+//! are kept. `capture` calls this for every text that came from outside; nothing here keeps or logs what it took out.
+
+mod decode;
+mod find;
+mod mail;
+mod number;
+mod postcode;
+#[cfg(test)]
+mod tests;
+mod token;
+mod url;
+
+use std::borrow::Cow;
+
+use find::Setting;
+pub use url::{Campaign, ClickId, referrer, scrub_path, utm};
+
+/// Longer text is cut before anything looks at it, in bytes; what is kept is far shorter.
+const LONGEST_INPUT: usize = crate::pseudonym::RawUrl::MAX;
+
+/// What is left of a free text (a title, a search term, a property's value): at most `max_len` bytes.
+pub fn scrub_text(text: &str, max_len: usize) -> String {
+    settle(decode::plain(cut(text, LONGEST_INPUT)), Setting::Text, max_len)
+}
+
+/// Replaces until nothing is found any more, in at most `max_len` bytes. Again after a cut, since a cut can make a number of
+/// the right length out of a longer one.
+fn settle(decoded: Cow<'_, str>, setting: Setting, max_len: usize) -> String {
+    let mut text = match find::replace(&decoded, setting) {
+        Some(scrubbed) => scrubbed,
+        None if decoded.len() <= max_len => return decoded.into_owned(),
+        None => cut(&decoded, max_len).to_owned(),
+    };
+    loop {
+        text.truncate(cut(&text, max_len).len());
+        match find::replace(&text, setting) {
+            Some(scrubbed) => text = scrubbed,
+            None => return text,
+        }
+    }
+}
+
+/// The longest beginning of `text` in at most `max_len` bytes.
+fn cut(text: &str, max_len: usize) -> &str {
+    let mut end = text.len().min(max_len);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

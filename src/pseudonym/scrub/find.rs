@@ -1,0 +1,148 @@
+//! One walk over a text that replaces what the detectors find.
+
+use super::decode::FORM_SPACE;
+use super::{mail, number, postcode, token};
+
+/// Where a text is from: dates are usual in a path and are not in a form's value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// The path of a URL.
+    Path,
+    /// Anything else.
+    Text,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the kinds' names")]
+pub enum Kind {
+    Email,
+    Phone,
+    NhsNumber,
+    Postcode,
+    Date,
+    Token,
+}
+
+impl Kind {
+    /// What stands in the text instead. No detector finds anything in it.
+    fn marker(self) -> &'static str {
+        match self {
+            Kind::Email => "[email]",
+            Kind::Phone => "[phone]",
+            Kind::NhsNumber => "[nhs-number]",
+            Kind::Postcode => "[postcode]",
+            Kind::Date => "[date]",
+            Kind::Token => "[token]",
+        }
+    }
+}
+
+/// The text with every finding replaced; nothing where nothing is found.
+pub fn replace(text: &str, setting: Setting) -> Option<String> {
+    let bytes = text.as_bytes();
+    if !may_hold_anything(bytes) {
+        return None;
+    }
+    let mut out = String::new();
+    let mut copied = 0;
+    let mut walk = Walk { text: bytes, setting, at: 0, run_end: 0, token: None, mail: mail::find(bytes, 0) };
+    while let Some((kind, start, end)) = walk.next() {
+        out.push_str(&text[copied..start]);
+        out.push_str(kind.marker());
+        copied = end;
+    }
+    if copied == 0 {
+        return None;
+    }
+    out.push_str(&text[copied..]);
+    Some(out)
+}
+
+/// Quickly says no for most texts: without an `@`, two digits or a long run there is nothing to find.
+fn may_hold_anything(text: &[u8]) -> bool {
+    let (mut digits, mut ats, mut run, mut longest) = (0, 0, 0, 0);
+    for &b in text {
+        digits += usize::from(b.is_ascii_digit());
+        ats += usize::from(b == b'@');
+        run = if token::is_run(b) { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    ats > 0 || digits > 1 || longest >= token::SHORTEST
+}
+
+struct Walk<'t> {
+    text: &'t [u8],
+    setting: Setting,
+    at: usize,
+    /// The end of the run of base64url characters that was last looked at.
+    run_end: usize,
+    /// The next token in that run.
+    token: Option<(usize, usize)>,
+    /// The next e-mail address. Found ahead, since it begins before its `@`.
+    mail: Option<(usize, usize)>,
+}
+
+impl<'t> Walk<'t> {
+    /// The next finding from the left: kind, start and end.
+    fn next(&mut self) -> Option<(Kind, usize, usize)> {
+        while let Some(&byte) = self.text.get(self.at) {
+            if let Some((_, end)) = self.mail.filter(|m| m.0 == self.at) {
+                self.mail = mail::find(self.text, end);
+                return Some(self.found(Kind::Email, end));
+            }
+            if self.at >= self.run_end && token::is_run(byte) {
+                self.look_for_token();
+            }
+            if let Some((_, end)) = self.token.take_if(|t| t.0 == self.at) {
+                return Some(self.found(Kind::Token, end));
+            }
+            if let Some((kind, end)) = self.detect(byte) {
+                return Some(self.found(kind, end));
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    fn found(&mut self, kind: Kind, end: usize) -> (Kind, usize, usize) {
+        let mut start = self.at;
+        // "(020) 7946 0018" begins with its parenthesis.
+        if kind == Kind::Phone && start > 0 && self.text[start - 1] == b'(' && self.text[start..end].contains(&b')') {
+            start -= 1;
+        }
+        self.at = end;
+        self.run_end = end;
+        self.token = None;
+        (kind, start, end)
+    }
+
+    /// Reads the run that starts here, up to the next e-mail address.
+    fn look_for_token(&mut self) {
+        let text = self.before_mail();
+        let end = self.at + text[self.at..].iter().take_while(|&&b| token::is_run(b)).count();
+        let token = if end - self.at >= token::SHORTEST { token::find(text, self.at, end) } else { None };
+        self.run_end = end;
+        self.token = token;
+    }
+
+    fn before_mail(&self) -> &'t [u8] {
+        &self.text[..self.mail.map_or(self.text.len(), |m| m.0)]
+    }
+
+    fn detect(&self, byte: u8) -> Option<(Kind, usize)> {
+        let before = self.at.checked_sub(1).map_or(0, |i| self.text[i]);
+        let text = match self.token {
+            Some((start, _)) => &self.text[..start],
+            None => self.before_mail(),
+        };
+        match byte {
+            b'0'..=b'9' if !before.is_ascii_digit() => number::at_digit(text, self.at, self.setting),
+            b'+' | FORM_SPACE => number::at_plus(text, self.at),
+            b'a'..=b'z' | b'A'..=b'Z' if !before.is_ascii_alphanumeric() => {
+                postcode::end(text, self.at).map(|end| (Kind::Postcode, end))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Tokens: JSON Web Tokens, UUIDs, long hexadecimal numbers and long runs of base64url.
+
+/// A run of hexadecimal digits from this length on is a token.
+const HEX_LEN: usize = 16;
+/// A run of base64url from this length on is one, where it looks drawn at random.
+const MIXED_LEN: usize = 20;
+/// Runs shorter than this need not be shown to [`find`].
+pub const SHORTEST: usize = 16;
+
+/// Letters, digits, `-` and `_`: the alphabet of base64url.
+pub fn is_run(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
+}
+
+/// The first token in the run `text[start..end]`; a JSON Web Token and padding reach beyond the run.
+pub fn find(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let mut from = start;
+    let mut whole = None;
+    while from < end {
+        let segment = text[from..end].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let to = from + segment;
+        if is_uuid(&text[from..end]) {
+            return Some((from, from + 36));
+        }
+        if text[from..to].starts_with(b"eyJ")
+            && text.get(end) == Some(&b'.')
+            && text.get(end + 1).is_some_and(|&b| is_run(b))
+        {
+            return Some((from, json_web_token_end(text, end)));
+        }
+        if has_long_hex(&text[from..to]) {
+            whole = whole.or(Some((from, to)));
+        }
+        from = to + 1;
+    }
+    let mixed = if end - start >= MIXED_LEN { random_part(text, start, end) } else { None };
+    let (from, mut to) = match (whole, mixed) {
+        (Some(hex), Some(mixed)) => (hex.0.min(mixed.0), hex.1.max(mixed.1)),
+        (one, other) => one.or(other)?,
+    };
+    while to - end.min(to) < 2 && text.get(to) == Some(&b'=') {
+        to += 1;
+    }
+    Some((from, to))
+}
+
+fn is_uuid(text: &[u8]) -> bool {
+    text.len() >= 36
+        && text[..36].iter().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+        && !text.get(36).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+fn json_web_token_end(text: &[u8], mut end: usize) -> usize {
+    while text.get(end) == Some(&b'.') {
+        let part = text[end + 1..].iter().take_while(|&&b| is_run(b)).count();
+        if part == 0 {
+            break;
+        }
+        end += 1 + part;
+    }
+    end
+}
+
+fn has_long_hex(segment: &[u8]) -> bool {
+    segment.split(|b| !b.is_ascii_hexdigit()).any(|hex| hex.len() >= HEX_LEN)
+}
+
+/// The part of a run that looks drawn at random. Between its hyphens, a random text jumps between small letters, capitals and
+/// digits at every second character; words, camel case, model numbers and product codes do so at every fifth at most.
+fn random_part(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let (mut random_len, mut jumps) = (0, 0);
+    let (mut digits, mut small, mut capital) = (false, false, false);
+    let mut span: Option<(usize, usize)> = None;
+    let mut from = start;
+    while from < end {
+        let segment: &[u8] = &text[from..end];
+        let len = segment.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let segment = &segment[..len];
+        let own = jumps_in(segment);
+        if len >= 4 && own >= 2 {
+            random_len += len;
+            jumps += own;
+            digits |= segment.iter().any(u8::is_ascii_digit);
+            small |= segment.iter().any(u8::is_ascii_lowercase);
+            capital |= segment.iter().any(u8::is_ascii_uppercase);
+        }
+        if !is_word(segment) && len > 0 {
+            span = Some((span.map_or(from, |s| s.0), from + len));
+        }
+        from += len + 1;
+    }
+    // Without digits there is camel case to tell it from, which jumps at the start of every word; without one kind of letters
+    // there are model numbers.
+    let needed = if digits { random_len / 5 } else { random_len / 4 };
+    let long_enough = random_len >= if digits && small && capital { 10 } else { 15 };
+    (long_enough && jumps > needed).then_some(span).flatten()
+}
+
+/// How often the class of character changes, a capital at the start of a word not counted.
+fn jumps_in(segment: &[u8]) -> usize {
+    let class = |b: u8| if b.is_ascii_digit() { 0 } else { 1 + u8::from(b.is_ascii_uppercase()) };
+    let mut jumps = 0;
+    let mut capitals = 0;
+    for pair in segment.windows(2) {
+        let (before, after) = (class(pair[0]), class(pair[1]));
+        capitals = if before == 2 { capitals + 1 } else { 0 };
+        let starts_a_word = before == 2 && after == 1 && capitals == 1;
+        jumps += usize::from(before != after && !starts_a_word);
+    }
+    jumps
+}
+
+fn is_word(segment: &[u8]) -> bool {
+    segment.len() >= 3 && segment[1..].iter().all(u8::is_ascii_lowercase) && segment[0].is_ascii_alphabetic()
+}

@@ -1,0 +1,181 @@
+//! What is kept of a URL: path, allowed query keys, a referrer's host and path, campaign parameters. Never a fragment, never
+//! who logs in (`user:password@`), never a click id's value.
+
+use super::decode::{self, FORM_SPACE};
+use super::find::Setting;
+use super::{cut, settle};
+use crate::pseudonym::RawUrl;
+
+/// The longest path that is kept, with its query, in bytes.
+const LONGEST_PATH: usize = 512;
+/// The longest value of an allowed query key, in bytes.
+const LONGEST_VALUE: usize = 200;
+/// The longest campaign parameter, in bytes.
+const LONGEST_UTM: usize = 100;
+/// The longest name DNS has (RFC 1035 §2.3.4).
+const LONGEST_HOST: usize = 253;
+
+/// The path and those query parameters whose key is in `query_keys`, scrubbed, as in `/search?q=[email]`: at most 512 bytes.
+/// Text is decoded, but for the characters that would make it another path or query (`?`, `#`, `&`, `+`). A parameter that
+/// does not fit any more is left out.
+pub fn scrub_path(url: &RawUrl, query_keys: &[String]) -> String {
+    let (path, query) = split(url.open());
+    let mut out = path_only(path);
+    let mut mark = '?';
+    for (key, value) in parameters(query) {
+        let Some(key) = query_keys.iter().find(|allowed| **allowed == key) else { continue };
+        let value = encoded(&form_value(value, LONGEST_VALUE), "?#&+");
+        if out.len() + 1 + key.len() + 1 + value.len() <= LONGEST_PATH {
+            out.push(mark);
+            out.push_str(key);
+            out.push('=');
+            out.push_str(&value);
+            mark = '&';
+        }
+    }
+    out
+}
+
+/// Host (small letters, no port) and scrubbed path of a referrer, where it is a web page's. An address in place of a name is
+/// `[address]`.
+pub fn referrer(url: &RawUrl) -> Option<(String, String)> {
+    let text = url.open().trim();
+    let rest = after_scheme(text)?;
+    let authority = &rest[..rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())];
+    let host = authority.rsplit('@').next()?;
+    Some((host_name(host)?, path_only(split(text).0)))
+}
+
+fn host_name(host: &str) -> Option<String> {
+    if host.starts_with('[') {
+        return Some("[address]".to_owned());
+    }
+    let host = host.split(':').next()?;
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    if host.is_empty() || host.len() > LONGEST_HOST || !host.bytes().all(is_name) {
+        return None;
+    }
+    // WHATWG URL: a host whose last label is a number is an IPv4 address, in whatever notation.
+    let last = host.rsplit('.').next()?;
+    if last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x") {
+        return Some("[address]".to_owned());
+    }
+    Some(settle(host.to_ascii_lowercase().into(), Setting::Path, LONGEST_HOST))
+}
+
+/// What a URL says of the campaign that brought the visitor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Campaign {
+    /// `utm_source`, `utm_medium`, `utm_campaign`, `utm_term`, `utm_content`, in this order; scrubbed, at most 100 bytes each.
+    pub utm: [String; 5],
+    /// Whose click id there is; the value is not kept.
+    pub click_id: Option<ClickId>,
+}
+
+/// The advertiser's network that marked a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the networks' names")]
+pub enum ClickId {
+    Google,
+    Microsoft,
+    Yandex,
+    Meta,
+    TikTok,
+    X,
+    LinkedIn,
+    Reddit,
+    Pinterest,
+    Snapchat,
+}
+
+const UTM_KEYS: [&str; 5] = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"];
+
+const CLICK_ID_KEYS: [(&str, ClickId); 14] = [
+    ("gclid", ClickId::Google),
+    ("gbraid", ClickId::Google),
+    ("wbraid", ClickId::Google),
+    ("dclid", ClickId::Google),
+    ("msclkid", ClickId::Microsoft),
+    ("yclid", ClickId::Yandex),
+    ("fbclid", ClickId::Meta),
+    ("ttclid", ClickId::TikTok),
+    ("twclid", ClickId::X),
+    ("li_fat_id", ClickId::LinkedIn),
+    ("rdt_cid", ClickId::Reddit),
+    ("epik", ClickId::Pinterest),
+    ("sccid", ClickId::Snapchat),
+    ("sc_click_id", ClickId::Snapchat),
+];
+
+/// The campaign parameters of a URL; of a repeated one, the first that is not empty.
+pub fn utm(url: &RawUrl) -> Campaign {
+    let mut campaign = Campaign::default();
+    for (key, value) in parameters(split(url.open()).1).filter(|(_, value)| !value.is_empty()) {
+        if let Some(i) = UTM_KEYS.iter().position(|k| key.eq_ignore_ascii_case(k)) {
+            if campaign.utm[i].is_empty() {
+                campaign.utm[i] = form_value(value, LONGEST_UTM).trim().to_owned();
+            }
+        } else if campaign.click_id.is_none() {
+            campaign.click_id = CLICK_ID_KEYS.iter().find(|(k, _)| key.eq_ignore_ascii_case(k)).map(|(_, id)| *id);
+        }
+    }
+    campaign
+}
+
+/// Path and query, without scheme, host and fragment.
+fn split(url: &str) -> (&str, &str) {
+    let url = url.split('#').next().unwrap_or_default();
+    let target = match after_scheme(url) {
+        Some(rest) => &rest[rest.find(['/', '\\', '?']).unwrap_or(rest.len())..],
+        None => url,
+    };
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+fn after_scheme(url: &str) -> Option<&str> {
+    ["http://", "https://"].iter().find_map(|scheme| {
+        let head = url.get(..scheme.len())?;
+        head.eq_ignore_ascii_case(scheme).then(|| &url[scheme.len()..])
+    })
+}
+
+fn parameters(query: &str) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, &str)> {
+    query.split('&').filter(|p| !p.is_empty()).map(|parameter| {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        (decode::form(cut(key, LONGEST_VALUE)), value)
+    })
+}
+
+fn path_only(path: &str) -> String {
+    let decoded = decode::plain(if path.is_empty() { "/" } else { path });
+    let mut room = LONGEST_PATH;
+    loop {
+        let path = encoded(&settle(decoded.clone(), Setting::Path, room), "?#");
+        if path.len() <= LONGEST_PATH {
+            return path;
+        }
+        room -= (path.len() - LONGEST_PATH).div_ceil(3);
+    }
+}
+
+fn form_value(value: &str, max_len: usize) -> String {
+    let mut text = settle(decode::form(value), Setting::Text, max_len);
+    if text.as_bytes().contains(&FORM_SPACE) {
+        text = text.replace(FORM_SPACE as char, " ");
+    }
+    text
+}
+
+/// Percent-encodes the characters in `reserved`, which are ASCII.
+fn encoded(text: &str, reserved: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c| reserved.contains(c)) {
+        out.push_str(&rest[..at]);
+        out.push_str(&format!("%{:02X}", rest.as_bytes()[at]));
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out
+}
