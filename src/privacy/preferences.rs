@@ -77,11 +77,11 @@ pub(super) fn page(
         path: &consent.path,
         notice_url: consent.notice_url.as_deref(),
         saved: choice.filter(|_| just_saved).map(|choice| match optional(choice) {
-            0 => "You have refused everything that is not necessary. It stops with this page.",
+            0 => "You have refused everything that is not necessary. It has stopped.",
             n if n == policy.purposes().len() - 1 => {
                 "You have allowed everything. It starts with the next page you open."
             }
-            _ => "What you have allowed starts with the next page you open. What you have refused stops with this one.",
+            _ => "What you have allowed starts with the next page you open. What you have refused has stopped.",
         }),
         now: choice.map(|choice| Standing {
             made_at: iso(choice.made_at),
