@@ -10,13 +10,13 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /` | the preferences page; `?saved=1` confirms |
-//! | `GET /consent` | the choice as JSON: `chosen`, `granted`, `denied`, `made_at`, `receipt`, `policy_version`, `purposes` |
+//! | `GET /consent` | the choice as JSON: `chosen`, `granted`, `denied`, `made_at`, `receipt`, … |
 //! | `POST /consent` | makes a choice; what it may say stands at the top of `privacy/submission.rs` |
 //! | `GET /banner.css`, `/banner.js`, `/collector.js`, `/privacy.css` | the files |
 //!
-//! A post as JSON, or one that accepts JSON, is answered with the same JSON as a GET; a form with 303 to the page it came
-//! from, or to the preferences page. Wrong posts change nothing: 403 from another site, 413 above [`MAX_BODY`], 415
-//! neither form nor JSON, else 400 with the reason.
+//! A post as JSON, or one that accepts JSON, is answered with the same JSON as a GET; a form with 303 to the page it
+//! came from, or to the preferences page. Wrong posts change nothing: 403 from another site, 413 above [`MAX_BODY`],
+//! 415 neither form nor JSON, else 400 with the reason.
 //!
 //! # In the page
 //! The gate makes an element inert by renaming attribute `NAME` to `data-consentry-NAME` (with an empty

@@ -20,7 +20,8 @@ const form = banner?.querySelector('form');
  * @returns {Promise<Consent>}
  */
 async function consent(choice) {
-  const told = choice && { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(choice) };
+  const headers = { 'Content-Type': 'application/json' };
+  const told = choice && { method: 'POST', headers, body: JSON.stringify(choice) };
   const answer = await fetch(new URL('consent', import.meta.url), { headers: { Accept: 'application/json' }, ...told });
   if (!answer.ok) throw new Error(`consent: ${answer.status}`);
   return answer.json();

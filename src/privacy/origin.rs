@@ -10,8 +10,8 @@ const MAX_WAY_BACK: usize = 2048;
 /// Whether a request that changes something was made by a page of `host` (against cross-site request forgery).
 ///
 /// `Sec-Fetch-Site` is the browser's own word, which no page can set. `Origin` must name the host, except that browsers
-/// write `null` on a site that asks for `Referrer-Policy: no-referrer`, so there `Sec-Fetch-Site` alone decides. A client
-/// that sends neither is none of the browsers in which a forgery could run, unless its `Referer` says otherwise.
+/// write `null` on a site that asks for `Referrer-Policy: no-referrer`, so there `Sec-Fetch-Site` alone decides. A
+/// client that sends neither is none of the browsers in which a forgery could run, unless its `Referer` says otherwise.
 pub(super) fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
     let mut vouched = false;
     for value in headers.get_all("sec-fetch-site") {
@@ -171,7 +171,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_asked_for_is_a_path_of_this_host(asked in "[/\\\\a.:@?#\t ]{0,8}", referer in "(https?://)?[/\\\\a.:@?#]{0,12}") {
+        fn whatever_is_asked_for_is_a_path_of_this_host(
+            asked in "[/\\\\a.:@?#\t ]{0,8}",
+            referer in "(https?://)?[/\\\\a.:@?#]{0,12}",
+        ) {
             let lines = [("referer", referer.as_str())];
             let path = way_back(Some(&asked), &headers(&lines), "a");
             prop_assert!(path.starts_with('/') && !path.starts_with("//"));

@@ -134,7 +134,7 @@ pub(super) fn with_own_cookies(
 fn life_in_words(life: Duration) -> String {
     let seconds = life.as_secs();
     let units = [(365 * 86_400, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
-    let unit = units.into_iter().find(|(length, _)| seconds > 0 && seconds % length == 0);
+    let unit = units.into_iter().find(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length));
     let (length, name) = unit.unwrap_or((1, "second"));
     let count = seconds / length;
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })

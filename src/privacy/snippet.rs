@@ -1,5 +1,5 @@
-//! What is put into the site's pages: the head's links and scripts, the banner, the link to the preferences page. All of
-//! it is rendered once at the start for each of the four states a visitor can be in; a page view copies `Bytes`.
+//! What is put into the site's pages: the head's links and scripts, the banner, the link to the preferences page. All
+//! of it is rendered once at the start for each of the four states a visitor can be in; a page view copies `Bytes`.
 
 use askama::Template;
 use bytes::Bytes;

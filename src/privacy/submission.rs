@@ -2,11 +2,13 @@
 //!
 //! As a form (`application/x-www-form-urlencoded`):
 //! * `choice=accept` or `choice=reject`: everything that is asked, or nothing of it;
-//! * `choice=save` with `purpose=ID` (any number of times) or `purpose.ID=yes|no`: what is named is granted, the rest refused;
+//! * `choice=save` with `purpose=ID` (any number of times) or `purpose.ID=yes|no`: what is named is granted, the
+//!   rest refused;
 //! * `source=banner|preferences|api`: where it was chosen (default `api`);
 //! * `return=/path`: the page to go back to.
 //!
-//! As JSON: `{"choice":"accept"}`, `{"choice":"reject"}` or `{"granted":["analytics"]}`, each with an optional `"source"`.
+//! As JSON: `{"choice":"accept"}`, `{"choice":"reject"}` or `{"granted":["analytics"]}`, each with an optional
+//! `"source"`.
 
 use serde::Deserialize;
 
@@ -35,7 +37,8 @@ pub(super) enum SubmissionError {
     Type,
     /// Not JSON of the right shape.
     #[error(
-        "The JSON is not a choice ({0}). Send {{\"choice\":\"accept\"}}, {{\"choice\":\"reject\"}} or {{\"granted\":[\"PURPOSE\"]}}."
+        "The JSON is not a choice ({0}). Send {{\"choice\":\"accept\"}}, {{\"choice\":\"reject\"}} or \
+         {{\"granted\":[\"PURPOSE\"]}}."
     )]
     Json(String),
     /// No choice in it, or no known one.

@@ -147,7 +147,7 @@ fn rule_c4_both_answers_differ_in_nothing_but_the_answer() {
 #[test]
 fn rule_c5_every_page_leads_to_the_choices() {
     for (state, html) in inserts(&Site::new().pages) {
-        let corner = tag(&html, "<div class=\"consentry consentry-corner\"");
+        let corner = tag(&html, "<nav class=\"consentry consentry-corner\"");
         assert_eq!(corner.contains(" hidden"), state.ask, "the banner leads there itself");
         assert!(html.contains("href=\"/_privacy/\">Privacy choices</a>"), "{state:?}");
     }
