@@ -1,1 +1,265 @@
-//! The room `privacy`.
+//! The visitor's pages and what is put into the site's: banner, "Privacy choices" link, preferences page, the choice
+//! itself and the files a browser needs for them.
+//!
+//! HTTP in, HTTP out, as values: this room opens no socket, reads no clock, writes nothing to disk and logs nothing. It
+//! never decides what is permitted ([`consent`](crate::consent) does) and never captures. The front door calls
+//! [`Pages::snippet`] for every page of the site and [`Pages::respond`] for every request below the visitor's folder
+//! except the beacons.
+//!
+//! # Endpoints, below `/_privacy` by default
+//! | request | answer |
+//! |---|---|
+//! | `GET /` | the preferences page; `?saved=1` confirms |
+//! | `GET /consent` | the choice as JSON: `chosen`, `granted`, `denied`, `made_at`, `receipt`, … |
+//! | `POST /consent` | makes a choice; what it may say stands at the top of `privacy/submission.rs` |
+//! | `GET /banner.css`, `/banner.js`, `/collector.js`, `/privacy.css` | the files |
+//!
+//! A post as JSON, or one that accepts JSON, is answered with the same JSON as a GET; a form with 303 to the page it
+//! came from, or to the preferences page. Wrong posts change nothing: 403 from another site, 413 above [`MAX_BODY`],
+//! 415 neither form nor JSON, else 400 with the reason.
+//!
+//! # In the page
+//! The gate makes an element inert by renaming attribute `NAME` to `data-consentry-NAME` (with an empty
+//! `data-consentry-type` where a script had no type) and naming its purpose in `data-consentry-purpose`;
+//! `static/banner.js` undoes this when the purpose is granted.
+
+mod answer;
+mod files;
+mod origin;
+mod preferences;
+mod snippet;
+mod submission;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cookie::{Cookie, SameSite};
+use http::header::{ACCEPT, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use serde_json::json;
+
+use crate::config::{Consent, DeclaredCookie};
+use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
+use crate::keys::KeyRing;
+pub use preferences::OwnCookieLives;
+pub use snippet::{PageInsert, PerPage, VisitorState};
+pub use submission::MAX_BODY;
+use submission::{Encoding, Submission, SubmissionError};
+
+/// A request to one of the endpoints, its body read.
+pub struct PrivacyRequest<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The path below the visitor's folder, with its slash: `/`, `/consent`; empty for the folder without a slash.
+    pub path: &'a str,
+    /// The query, without its question mark.
+    pub query: Option<&'a str>,
+    /// The headers as they came.
+    pub headers: &'a HeaderMap,
+    /// The body; the front door reads no more than [`MAX_BODY`] and one byte.
+    pub body: &'a [u8],
+    /// The host the request is for, as in `Host`.
+    pub host: &'a str,
+    /// Whether the visitor came over TLS.
+    pub https: bool,
+    /// The choice that counts, if there is one.
+    pub choice: Option<&'a Choice>,
+    /// Now, in seconds since 1970.
+    pub now: u64,
+}
+
+/// An answer, and the choice it carries.
+pub struct Answer {
+    /// The whole answer.
+    pub response: Response<Bytes>,
+    /// The new choice, where this answer sets one. Before it is sent the caller appends a `Set-Cookie` for each cookie
+    /// that the choice no longer permits (C6); the gateway's own are already there.
+    pub chosen: Option<Choice>,
+}
+
+impl From<Response<Bytes>> for Answer {
+    fn from(response: Response<Bytes>) -> Self {
+        Answer { response, chosen: None }
+    }
+}
+
+/// The visitor's pages of one site; made once, shared by all threads.
+pub struct Pages {
+    policy: Policy,
+    consent: Consent,
+    cookies: Vec<DeclaredCookie>,
+    ring: Arc<KeyRing>,
+    snippets: snippet::Snippets,
+    files: files::Files,
+}
+
+impl Pages {
+    /// Renders everything that is the same for all visitors.
+    pub fn new(
+        policy: &Policy,
+        consent: &Consent,
+        cookies: &[DeclaredCookie],
+        lives: OwnCookieLives,
+        ring: Arc<KeyRing>,
+    ) -> Pages {
+        Pages {
+            snippets: snippet::Snippets::new(consent),
+            files: files::Files::new(),
+            cookies: preferences::with_own_cookies(policy, cookies, lives),
+            policy: policy.clone(),
+            consent: consent.clone(),
+            ring,
+        }
+    }
+
+    /// What goes into a page for a visitor in this state. Copies nothing.
+    pub fn snippet(&self, state: VisitorState) -> &PageInsert {
+        self.snippets.for_state(state)
+    }
+
+    /// The same with what differs from page view to page view; renders the head anew.
+    pub fn snippet_for_page(&self, state: VisitorState, page: PerPage<'_>) -> PageInsert {
+        self.snippets.for_page(state, page)
+    }
+
+    /// Answers a request below the visitor's folder.
+    pub fn respond(&self, request: &PrivacyRequest<'_>) -> Answer {
+        let get = matches!(*request.method, Method::GET | Method::HEAD);
+        let mut answer = match request.path {
+            "" if get => answer::see_other(&self.below("/")).into(),
+            "/" if get => self.preferences_page(request).into(),
+            "/consent" if get => answer::json(StatusCode::OK, &self.state(request.choice)).into(),
+            "/consent" if request.method == Method::POST => self.choose(request),
+            "/consent" => answer::method_not_allowed(&self.consent.path, "GET, HEAD, POST").into(),
+            path => self.other(path, get, request.headers).into(),
+        };
+        answer.response = answer::finish(request.method, answer.response);
+        answer
+    }
+
+    /// A file, or nothing.
+    fn other(&self, path: &str, get: bool, headers: &HeaderMap) -> Response<Bytes> {
+        let name = path.strip_prefix('/').unwrap_or_default();
+        let file = self.files.get(name, headers).filter(|_| get);
+        file.unwrap_or_else(|| match path {
+            "" | "/" => answer::method_not_allowed(&self.consent.path, "GET, HEAD"),
+            _ if self.files.contains(name) => answer::method_not_allowed(&self.consent.path, "GET, HEAD"),
+            _ => answer::message(
+                &self.consent.path,
+                StatusCode::NOT_FOUND,
+                "Page not found",
+                "If you typed the web address, check it is correct.",
+            ),
+        })
+    }
+
+    fn preferences_page(&self, request: &PrivacyRequest<'_>) -> Response<Bytes> {
+        let saved = request.query.is_some_and(|query| query.split('&').any(|field| field == "saved=1"));
+        let page = preferences::page(&self.policy, &self.consent, &self.cookies, request.choice, saved);
+        answer::html(StatusCode::OK, page)
+    }
+
+    /// What scripts are told of a choice.
+    fn state(&self, choice: Option<&Choice>) -> serde_json::Value {
+        let ids = |set: PurposeSet| {
+            let named = self.policy.purposes().iter().enumerate().filter(|(i, _)| set.contains(*i));
+            named.map(|(_, purpose)| purpose.id.as_str()).collect::<Vec<_>>()
+        };
+        let purposes = self.policy.purposes().iter().enumerate().map(|(i, purpose)| {
+            json!({
+                "id": purpose.id,
+                "title": purpose.title,
+                "description": purpose.description,
+                "necessary": self.policy.necessary().contains(i),
+            })
+        });
+        json!({
+            "chosen": choice.is_some(),
+            "granted": ids(choice.map_or(self.policy.necessary(), |c| c.granted.union(self.policy.necessary()))),
+            "denied": ids(choice.map(|c| c.denied).unwrap_or_default()),
+            "made_at": choice.map(|c| preferences::iso(c.made_at)),
+            "receipt": choice.map(|c| format!("{:016x}", c.receipt)),
+            "policy_version": self.policy.version,
+            "purposes": purposes.collect::<Vec<_>>(),
+        })
+    }
+
+    fn choose(&self, request: &PrivacyRequest<'_>) -> Answer {
+        let encoding = request.headers.get(CONTENT_TYPE).and_then(|value| Encoding::of(value.as_bytes()));
+        let to_script = encoding == Some(Encoding::Json) || wants_json(request.headers);
+        let refuse = |status, title, reason: &str| match to_script {
+            true => answer::json(status, &json!({ "error": reason })).into(),
+            false => answer::message(&self.consent.path, status, title, reason).into(),
+        };
+        if !origin::is_same_site_post(request.headers, request.host) {
+            let reason =
+                "The request came from another website. Open the privacy choices of this one and choose there.";
+            return refuse(StatusCode::FORBIDDEN, "Your choice was not saved", reason);
+        }
+        let submission = match submission::read(encoding, request.body, &self.policy) {
+            Ok(submission) => submission,
+            Err(error) => {
+                let status = match error {
+                    SubmissionError::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                    SubmissionError::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                return refuse(status, "Your choice was not saved", &error.to_string());
+            }
+        };
+        let choice = Choice::new(&self.policy, submission.granted, submission.source, request.now);
+        let mut response = match to_script {
+            true => answer::json(StatusCode::OK, &self.state(Some(&choice))),
+            false => answer::see_other(&self.after_choosing(&submission, request)),
+        };
+        for line in self.cookie_lines(&choice, request.https) {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+        Answer { response, chosen: Some(choice) }
+    }
+
+    /// Where a form leads to: back to the page of the banner, or to the confirmation on the preferences page.
+    fn after_choosing(&self, submission: &Submission, request: &PrivacyRequest<'_>) -> String {
+        let back = origin::way_back(submission.way_back.as_deref(), request.headers, request.host);
+        let from_here =
+            back.strip_prefix(&self.consent.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match submission.source == ChoiceSource::Preferences || from_here {
+            true => self.below("/?saved=1"),
+            false => back,
+        }
+    }
+
+    /// The choice's own cookie (C9) and, where analytics is refused, the end of the cookies that came with it (C6).
+    fn cookie_lines(&self, choice: &Choice, https: bool) -> Vec<HeaderValue> {
+        let line = |name: &'static str, value: String, life: u64| {
+            let cookie = Cookie::build((name, value))
+                .path("/")
+                .same_site(SameSite::Lax)
+                .http_only(true)
+                .secure(https)
+                .max_age(cookie::time::Duration::seconds(life.min(i64::MAX as u64) as i64))
+                .build();
+            HeaderValue::try_from(cookie.to_string()).expect("our cookies are of cookie octets")
+        };
+        let mut lines = vec![line(choice::COOKIE, choice.encode(&self.policy, &self.ring), self.policy.choice_life)];
+        if self.policy.analytics().is_none_or(|index| !choice.granted.contains(index)) {
+            lines.extend(preferences::ANALYTICS_COOKIES.map(|name| line(name, String::new(), 0)));
+        }
+        lines
+    }
+
+    fn below(&self, path: &str) -> String {
+        format!("{}{path}", self.consent.path)
+    }
+}
+
+/// Whether a client asks for JSON and not for a page.
+fn wants_json(headers: &HeaderMap) -> bool {
+    let names = |what: &str| {
+        headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| value.contains(what))
+    };
+    names("application/json") && !names("text/html")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Whether a post comes from the site's own pages, and where on the site to go back to afterwards. Both read what a
+//! browser says of itself; neither trusts a word of it further than the site's own host.
+
+use http::HeaderMap;
+use http::header::{ORIGIN, REFERER};
+
+/// Longest path that is gone back to.
+const MAX_WAY_BACK: usize = 2048;
+
+/// Whether a request that changes something was made by a page of `host` (against cross-site request forgery).
+///
+/// `Sec-Fetch-Site` is the browser's own word, which no page can set. `Origin` must name the host, except that browsers
+/// write `null` on a site that asks for `Referrer-Policy: no-referrer`, so there `Sec-Fetch-Site` alone decides. A
+/// client that sends neither is none of the browsers in which a forgery could run, unless its `Referer` says otherwise.
+pub(super) fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
+    let mut vouched = false;
+    for value in headers.get_all("sec-fetch-site") {
+        match value.as_bytes() {
+            b"same-origin" => vouched = true,
+            b"none" => {}
+            _ => return false,
+        }
+    }
+    let mut named = false;
+    for value in headers.get_all(ORIGIN) {
+        match value.as_bytes() {
+            b"null" if vouched => {}
+            origin if is_of_host(origin, host) => named = true,
+            _ => return false,
+        }
+    }
+    vouched || named || headers.get_all(REFERER).iter().all(|referer| is_of_host(referer.as_bytes(), host))
+}
+
+fn is_of_host(url: &[u8], host: &str) -> bool {
+    std::str::from_utf8(url).ok().and_then(|url| below_host(url, host)).is_some()
+}
+
+/// Where to go after the choice: the path the page's script asked for, else the page the visitor came from, else the
+/// site's front page. Always a path on this host, never another site.
+pub(super) fn way_back(asked: Option<&str>, headers: &HeaderMap, host: &str) -> String {
+    let came_from = || headers.get(REFERER)?.to_str().ok().and_then(|referer| below_host(referer, host));
+    let path = asked.filter(|path| is_local(path)).or_else(|| came_from().filter(|path| is_local(path)));
+    path.unwrap_or("/").split('#').next().unwrap_or("/").to_owned()
+}
+
+/// Path and query of an `http` or `https` address on `host`; nothing for any other.
+fn below_host<'a>(url: &'a str, host: &str) -> Option<&'a str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let default_port = match scheme.to_ascii_lowercase().as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    let bare = |authority: &str| authority.strip_suffix(default_port).unwrap_or(authority).to_ascii_lowercase();
+    (!authority.is_empty() && bare(authority) == bare(host)).then_some(if path.is_empty() { "/" } else { path })
+}
+
+/// Whether a browser that is sent to `path` stays on this host: one slash first, and nothing that browsers drop or take
+/// for a slash.
+fn is_local(path: &str) -> bool {
+    path.len() <= MAX_WAY_BACK
+        && path.starts_with('/')
+        && !path.starts_with("//")
+        && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let line = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        };
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn only_the_sites_own_pages_may_post() {
+        let allowed: &[&[(&str, &str)]] = &[
+            &[],
+            &[("sec-fetch-site", "same-origin")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "https://shop.example")],
+            &[("origin", "http://shop.example")],
+            &[("origin", "https://SHOP.example:443")],
+            &[("sec-fetch-site", "same-origin"), ("origin", "https://shop.example")],
+            &[("sec-fetch-site", "same-origin"), ("origin", "null")],
+            &[("referer", "https://shop.example/a")],
+        ];
+        for lines in allowed {
+            assert!(is_same_site_post(&headers(lines), "shop.example"), "{lines:?}");
+        }
+        let refused: &[&[(&str, &str)]] = &[
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "Same-Origin")],
+            &[("sec-fetch-site", "")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://shop.example")],
+            &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
+            &[("sec-fetch-site", "none"), ("origin", "null")],
+            &[("origin", "null")],
+            &[("origin", "")],
+            &[("origin", "https://evil.example")],
+            &[("origin", "https://shop.example.evil.example")],
+            &[("origin", "https://www.shop.example")],
+            &[("origin", "https://shop.example:8443")],
+            &[("origin", "https://shop.example@evil.example")],
+            &[("origin", "https://evil.example/https://shop.example")],
+            &[("origin", "ftp://shop.example")],
+            &[("origin", "https://shop.example"), ("origin", "https://evil.example")],
+            &[("origin", "\u{fc}")],
+            &[("referer", "https://evil.example/?shop.example")],
+        ];
+        for lines in refused {
+            assert!(!is_same_site_post(&headers(lines), "shop.example"), "{lines:?}");
+        }
+        assert!(is_same_site_post(&headers(&[("origin", "http://[::1]:8080")]), "[::1]:8080"));
+        assert!(!is_same_site_post(&headers(&[("origin", "http://[::1]")]), "[::1]:8080"));
+    }
+
+    #[test]
+    fn the_way_back_never_leaves_the_site() {
+        let back = |asked: Option<&str>, referer: Option<&str>| {
+            let lines: Vec<_> = referer.map(|r| ("referer", r)).into_iter().collect();
+            way_back(asked, &headers(&lines), "shop.example")
+        };
+        assert_eq!(back(Some("/a?b=c%20d"), None), "/a?b=c%20d");
+        assert_eq!(back(None, Some("https://shop.example/a?b=c#d")), "/a?b=c");
+        assert_eq!(back(None, Some("http://shop.example:80/a")), "/a");
+        assert_eq!(back(Some("/asked"), Some("https://shop.example/came")), "/asked");
+        assert_eq!(back(None, Some("https://shop.example")), "/");
+        assert_eq!(back(None, None), "/");
+        for evil in [
+            "",
+            "a",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/ /evil.example",
+            "/a\r\nSet-Cookie: b=c",
+            "/\u{fc}",
+            &format!("/{}", "a".repeat(MAX_WAY_BACK)),
+        ] {
+            assert_eq!(back(Some(evil), None), "/", "{evil:?}");
+        }
+        for evil in [
+            "https://evil.example/a",
+            "https://shop.example@evil.example/a",
+            "https://shop.example.evil.example/a",
+            "https://shop.example:8443/a",
+            "https://shop.example//evil.example",
+            "https://shop.example\\@evil.example",
+            "https://shop.example?a",
+            "//shop.example/a",
+            "about:blank",
+            "",
+        ] {
+            assert_eq!(back(None, Some(evil)), "/", "{evil:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_for_is_a_path_of_this_host(
+            asked in "[/\\\\a.:@?#\t ]{0,8}",
+            referer in "(https?://)?[/\\\\a.:@?#]{0,12}",
+        ) {
+            let lines = [("referer", referer.as_str())];
+            let path = way_back(Some(&asked), &headers(&lines), "a");
+            prop_assert!(path.starts_with('/') && !path.starts_with("//"));
+            prop_assert!(path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'#'));
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What a visitor's post says, read strictly: what is not understood changes nothing.
+//!
+//! As a form (`application/x-www-form-urlencoded`):
+//! * `choice=accept` or `choice=reject`: everything that is asked, or nothing of it;
+//! * `choice=save` with `purpose=ID` (any number of times) or `purpose.ID=yes|no`: what is named is granted, the
+//!   rest refused;
+//! * `source=banner|preferences|api`: where it was chosen (default `api`);
+//! * `return=/path`: the page to go back to.
+//!
+//! As JSON: `{"choice":"accept"}`, `{"choice":"reject"}` or `{"granted":["analytics"]}`, each with an optional
+//! `"source"`.
+
+use serde::Deserialize;
+
+use crate::consent::{ChoiceSource, Policy, PurposeSet};
+
+/// The largest body that is read, in bytes.
+pub const MAX_BODY: usize = 8 * 1024;
+
+/// A choice as it was posted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Submission {
+    pub(super) granted: PurposeSet,
+    pub(super) source: ChoiceSource,
+    /// The page to go back to, as asked for and not yet checked.
+    pub(super) way_back: Option<String>,
+}
+
+/// Why a post is no choice.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SubmissionError {
+    /// Too long.
+    #[error("The request has {0} bytes; at most {MAX_BODY} are read.")]
+    TooLong(usize),
+    /// Neither a form nor JSON.
+    #[error("Send the choice as application/x-www-form-urlencoded or as application/json.")]
+    Type,
+    /// Not JSON of the right shape.
+    #[error(
+        "The JSON is not a choice ({0}). Send {{\"choice\":\"accept\"}}, {{\"choice\":\"reject\"}} or \
+         {{\"granted\":[\"PURPOSE\"]}}."
+    )]
+    Json(String),
+    /// No choice in it, or no known one.
+    #[error("The field `choice` must be there once, as accept, reject or save.")]
+    Choice,
+    /// A form field that means nothing.
+    #[error("The field `{0}` is not known, is there twice, or does not go with this choice.")]
+    Field(String),
+    /// A purpose the site does not ask about.
+    #[error("There is no purpose `{0}`; this site asks about: {1}.")]
+    Purpose(String, String),
+    /// An unknown source.
+    #[error("The source `{0}` is not known; use banner, preferences or api.")]
+    Source(String),
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Form,
+    Json,
+}
+
+impl Encoding {
+    /// From the value of `Content-Type`; parameters do not matter.
+    pub(super) fn of(content_type: &[u8]) -> Option<Encoding> {
+        let essence = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+        match () {
+            () if is("application/x-www-form-urlencoded") => Some(Encoding::Form),
+            () if is("application/json") => Some(Encoding::Json),
+            () => None,
+        }
+    }
+}
+
+/// Reads a body.
+pub(super) fn read(encoding: Option<Encoding>, body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError> {
+    if body.len() > MAX_BODY {
+        return Err(SubmissionError::TooLong(body.len()));
+    }
+    match encoding.ok_or(SubmissionError::Type)? {
+        Encoding::Form => read_form(body, policy),
+        Encoding::Json => read_json(body, policy),
+    }
+}
+
+fn read_form(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError> {
+    let (mut choice, mut source, mut way_back) = (None, None, None);
+    let mut answers: Vec<(usize, bool)> = Vec::new();
+    for (name, value) in form_urlencoded::parse(body) {
+        let once = |slot: &mut Option<String>| match slot.replace(value.clone().into_owned()) {
+            None => Ok(()),
+            Some(_) => Err(SubmissionError::Field(name.clone().into_owned())),
+        };
+        match &*name {
+            "choice" => once(&mut choice)?,
+            "source" => once(&mut source)?,
+            "return" => once(&mut way_back)?,
+            "purpose" => answers.push((index(policy, &value)?, true)),
+            _ => {
+                let unknown = || SubmissionError::Field(shortened(&name));
+                let id = name.strip_prefix("purpose.").ok_or_else(unknown)?;
+                let granted = match &*value {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return Err(unknown()),
+                };
+                answers.push((index(policy, id)?, granted));
+            }
+        }
+    }
+    let granted = match choice.as_deref() {
+        Some("save") => saved(&answers, policy)?,
+        Some(word @ ("accept" | "reject")) => {
+            if let Some((contradiction, _)) = answers.first() {
+                return Err(SubmissionError::Field(format!("purpose.{}", policy.purposes()[*contradiction].id)));
+            }
+            all_or_nothing(word, policy).ok_or(SubmissionError::Choice)?
+        }
+        _ => return Err(SubmissionError::Choice),
+    };
+    Ok(Submission { granted, source: read_source(source.as_deref())?, way_back })
+}
+
+/// The set of what was answered with yes; an answer that is there as yes and no says nothing.
+fn saved(answers: &[(usize, bool)], policy: &Policy) -> Result<PurposeSet, SubmissionError> {
+    let of = |wanted: bool| PurposeSet::of(answers.iter().filter(|(_, granted)| *granted == wanted).map(|(i, _)| *i));
+    let both = of(true).intersect(of(false));
+    match policy.purposes().iter().enumerate().find(|(i, _)| both.contains(*i)) {
+        Some((_, purpose)) => Err(SubmissionError::Field(format!("purpose.{}", purpose.id))),
+        None => Ok(of(true)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Json {
+    choice: Option<String>,
+    granted: Option<Vec<String>>,
+    source: Option<String>,
+}
+
+fn read_json(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError> {
+    let json: Json = serde_json::from_slice(body).map_err(|e| SubmissionError::Json(shortened(&e.to_string())))?;
+    let wrong = |reason: &str| SubmissionError::Json(reason.into());
+    let granted = match (json.choice, json.granted) {
+        (Some(word), None) => {
+            all_or_nothing(&word, policy).ok_or_else(|| wrong("`choice` must be accept or reject"))?
+        }
+        (None, Some(ids)) => {
+            let indices: Result<Vec<usize>, _> = ids.iter().map(|id| index(policy, id)).collect();
+            PurposeSet::of(indices?)
+        }
+        _ => return Err(wrong("it must hold either `choice` or `granted`")),
+    };
+    Ok(Submission { granted, source: read_source(json.source.as_deref())?, way_back: None })
+}
+
+fn all_or_nothing(word: &str, policy: &Policy) -> Option<PurposeSet> {
+    match word {
+        "accept" => Some(policy.all()),
+        "reject" => Some(policy.necessary()),
+        _ => None,
+    }
+}
+
+fn index(policy: &Policy, id: &str) -> Result<usize, SubmissionError> {
+    policy.index(id).ok_or_else(|| {
+        let known: Vec<&str> = policy.optional().map(|(_, purpose)| purpose.id.as_str()).collect();
+        SubmissionError::Purpose(shortened(id), known.join(", "))
+    })
+}
+
+fn read_source(word: Option<&str>) -> Result<ChoiceSource, SubmissionError> {
+    let Some(word) = word else { return Ok(ChoiceSource::Api) };
+    ChoiceSource::from_word(word).ok_or_else(|| SubmissionError::Source(shortened(word)))
+}
+
+/// As much of a wrong value as helps to find it.
+fn shortened(value: &str) -> String {
+    value.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn form(body: &str) -> Result<Submission, SubmissionError> {
+        read(Some(Encoding::Form), body.as_bytes(), &Policy::default())
+    }
+
+    fn json(body: &str) -> Result<Submission, SubmissionError> {
+        read(Some(Encoding::Json), body.as_bytes(), &Policy::default())
+    }
+
+    fn of(ids: &[&str]) -> PurposeSet {
+        PurposeSet::of(ids.iter().map(|id| Policy::default().index(id).unwrap()))
+    }
+
+    #[test]
+    fn each_way_to_choose_is_understood() {
+        let policy = Policy::default();
+        let granted = |read: Result<Submission, SubmissionError>| read.unwrap().granted;
+        assert_eq!(granted(form("choice=accept")), policy.all());
+        assert_eq!(granted(form("choice=reject&source=banner")), policy.necessary());
+        assert_eq!(granted(form("choice=save")), PurposeSet::default());
+        assert_eq!(granted(form("choice=save&purpose=analytics&purpose=marketing")), of(&["analytics", "marketing"]));
+        assert_eq!(granted(form("choice=save&purpose.analytics=yes&purpose.marketing=no")), of(&["analytics"]));
+        assert_eq!(granted(json(r#"{"choice":"accept"}"#)), policy.all());
+        assert_eq!(granted(json(r#"{"choice":"reject"}"#)), policy.necessary());
+        assert_eq!(granted(json(r#"{"granted":["analytics"]}"#)), of(&["analytics"]));
+        assert_eq!(granted(json(r#"{"granted":[]}"#)), PurposeSet::default());
+
+        assert_eq!(form("choice=accept&source=preferences").unwrap().source, ChoiceSource::Preferences);
+        assert_eq!(json(r#"{"choice":"accept","source":"banner"}"#).unwrap().source, ChoiceSource::Banner);
+        assert_eq!(json(r#"{"choice":"accept"}"#).unwrap().source, ChoiceSource::Api);
+        assert_eq!(form("choice=accept&return=%2Fa%3Fb").unwrap().way_back.as_deref(), Some("/a?b"));
+    }
+
+    #[test]
+    fn rule_c1_what_is_not_understood_is_no_choice() {
+        for body in [
+            "",
+            "choice=",
+            "choice=Accept",
+            "choice=accept&choice=reject",
+            "choice=accept&choice=accept",
+            "choice=accept&purpose=analytics",
+            "choice=reject&purpose.analytics=yes",
+            "purpose=analytics",
+            "choice=save&purpose=telepathy",
+            "choice=save&purpose.telepathy=yes",
+            "choice=save&purpose.analytics=on",
+            "choice=save&purpose.analytics=yes&purpose.analytics=no",
+            "choice=accept&source=pigeon",
+            "choice=accept&colour=red",
+        ] {
+            assert!(form(body).is_err(), "{body}");
+        }
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"choice":"save"}"#,
+            r#"{"choice":true}"#,
+            r#"{"choice":"accept","granted":[]}"#,
+            r#"{"choice":"accept","choice":"reject"}"#,
+            r#"{"choice":"accept","colour":"red"}"#,
+            r#"{"granted":["telepathy"]}"#,
+            r#"{"granted":"analytics"}"#,
+            r#"{"choice":"accept"} x"#,
+        ] {
+            assert!(json(body).is_err(), "{body}");
+        }
+        assert_eq!(form(&"a".repeat(MAX_BODY + 1)), Err(SubmissionError::TooLong(MAX_BODY + 1)));
+        assert_eq!(read(None, b"choice=accept", &Policy::default()), Err(SubmissionError::Type));
+    }
+
+    #[test]
+    fn an_error_says_what_would_be_right() {
+        let message = form("choice=save&purpose=telepathy").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "There is no purpose `telepathy`; this site asks about: preferences, analytics, marketing."
+        );
+        let message = json(r#"{"choice":"yes"}"#).unwrap_err().to_string();
+        assert!(message.contains(r#"Send {"choice":"accept"}"#), "{message}");
+    }
+
+    #[test]
+    fn the_type_decides_how_a_body_is_read() {
+        assert_eq!(Encoding::of(b"application/json"), Some(Encoding::Json));
+        assert_eq!(Encoding::of(b" Application/JSON ; charset=utf-8"), Some(Encoding::Json));
+        assert_eq!(Encoding::of(b"application/x-www-form-urlencoded"), Some(Encoding::Form));
+        assert_eq!(Encoding::of(b"text/plain"), None);
+        assert_eq!(Encoding::of(b""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn rule_c1_no_garbage_grants_anything(body in "[a-z=&.%+\"{}:\\[\\],]{0,60}") {
+            for encoding in [Encoding::Form, Encoding::Json] {
+                if let Ok(read) = read(Some(encoding), body.as_bytes(), &Policy::default()) {
+                    let meant = ["accept", "purpose", "granted"].iter().any(|word| body.contains(word));
+                    prop_assert!(meant || read.granted.is_subset_of(Policy::default().necessary()));
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(Some(Encoding::Form), &body, &Policy::default());
+            let _ = read(Some(Encoding::Json), &body, &Policy::default());
+        }
+    }
+}

@@ -1,0 +1,131 @@
+/**
+ * Answers the banner without losing the page. Without this script the banner is a plain form and works the same.
+ *
+ * Only the two buttons choose: closing, Escape, scrolling or reading on never do. The script reads nothing from the
+ * device; it sends the visitor's own press and does what the answer permits.
+ */
+
+const banner = document.getElementById('consentry-banner');
+const form = banner?.querySelector('form');
+
+/**
+ * @typedef {object} Consent What `GET` and `POST consent` answer with.
+ * @property {boolean} chosen Whether the visitor has chosen.
+ * @property {string[]} granted Ids of the purposes that are permitted.
+ */
+
+/**
+ * Asks or tells the gateway.
+ * @param {object} [choice] What to tell; nothing to ask.
+ * @returns {Promise<Consent>}
+ */
+async function consent(choice) {
+  const headers = { 'Content-Type': 'application/json' };
+  const told = choice && { method: 'POST', headers, body: JSON.stringify(choice) };
+  const answer = await fetch(new URL('consent', import.meta.url), { headers: { Accept: 'application/json' }, ...told });
+  if (!answer.ok) throw new Error(`consent: ${answer.status}`);
+  return answer.json();
+}
+
+/**
+ * Sends the form the way a browser without scripts does, back to this page.
+ * @param {string} choice
+ */
+function submitPlainly(choice) {
+  for (const [name, value] of [['choice', choice], ['return', location.pathname + location.search]]) {
+    const field = document.createElement('input');
+    Object.assign(field, { type: 'hidden', name, value });
+    form.append(field);
+  }
+  form.submit();
+}
+
+/** Takes the banner away and leaves the link by which the choice can be changed. */
+function close() {
+  const corner = document.getElementById('consentry-corner');
+  const hadFocus = banner.contains(document.activeElement);
+  banner.remove();
+  if (!corner) return;
+  corner.hidden = false;
+  if (hadFocus) corner.querySelector('a')?.focus({ preventScroll: true });
+  const status = corner.querySelector('[data-consentry-saved]');
+  // A screen reader announces only what changes in an element it already knows.
+  if (status) setTimeout(() => (status.textContent = status.dataset.consentrySaved), 100);
+}
+
+/**
+ * Brings an element to life that the gateway made inert: each `data-consentry-NAME` becomes the attribute `NAME` again
+ * (an empty `data-consentry-type` means there was none).
+ * @param {Element} inert
+ */
+async function revive(inert) {
+  const isScript = inert.localName === 'script';
+  // A script that once was inert never runs; a copy of it does.
+  const live = isScript ? document.createElement('script') : inert;
+  if (isScript) {
+    live.async = inert.hasAttribute('async');
+    for (const { name, value } of inert.attributes) live.setAttribute(name, value);
+    live.nonce = inert.nonce;
+    live.text = inert.text;
+  }
+  for (const { name, value } of [...live.attributes]) {
+    if (!name.startsWith('data-consentry-')) continue;
+    live.removeAttribute(name);
+    const original = name.slice('data-consentry-'.length);
+    if (original === 'purpose') continue;
+    if (original === 'type' && !value) live.removeAttribute('type');
+    else live.setAttribute(original, value);
+  }
+  if (!isScript) return;
+  const runs = !live.type || /javascript|module/i.test(live.type);
+  const wait = live.src && runs && !live.async;
+  const settled = wait && new Promise((done) => (live.onload = live.onerror = done));
+  inert.replaceWith(live);
+  // The next script may rest on this one, as it would have on the way down the page.
+  await settled;
+}
+
+/**
+ * Starts what is now permitted, on this page and from this moment on.
+ * @param {string[]} granted
+ */
+async function start(granted) {
+  if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) {
+    const collector = document.createElement('script');
+    collector.src = new URL('collector.js', import.meta.url).href;
+    collector.nonce = document.querySelector('[data-consentry-banner]')?.nonce ?? '';
+    // Nothing of the time before the choice may be told.
+    Object.assign(collector.dataset, { consentryCollector: '', late: '' });
+    document.head.append(collector);
+  }
+  for (const inert of document.querySelectorAll('[data-consentry-purpose]')) {
+    if (granted.includes(inert.dataset.consentryPurpose)) await revive(inert);
+  }
+}
+
+let sending = false;
+form?.addEventListener('submit', async (event) => {
+  const choice = event.submitter?.value;
+  if (!choice) return;
+  event.preventDefault();
+  if (sending) return;
+  sending = true;
+  let state;
+  try {
+    state = await consent({ choice, source: 'banner' });
+  } catch {
+    submitPlainly(choice);
+    return;
+  }
+  close();
+  await start(state.granted);
+});
+
+// A page taken out of the back/forward cache may show a banner that was answered elsewhere.
+addEventListener('pageshow', async (event) => {
+  if (!event.persisted || !banner?.isConnected) return;
+  const state = await consent().catch(() => null);
+  if (!state?.chosen) return;
+  close();
+  await start(state.granted);
+});
