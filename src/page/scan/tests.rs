@@ -195,7 +195,8 @@ enum Piece {
     Other,
 }
 
-fn oracle(page: &[u8]) -> (Option<u64>, Option<u64>) {
+/// `None` where a tag is cut off by the page's end: lol_html does not tell of it.
+fn oracle(page: &[u8]) -> Option<(Option<u64>, Option<u64>)> {
     let pieces: RefCell<Vec<(usize, usize, Piece)>> = RefCell::default();
     let push = |range: std::ops::Range<usize>, piece| pieces.borrow_mut().push((range.start, range.end, piece));
     let settings = Settings::new()
@@ -231,7 +232,7 @@ fn oracle(page: &[u8]) -> (Option<u64>, Option<u64>) {
         let mut gap = &page[at..start];
         while let Some(close) = gap.iter().position(|&b| b == b'>') {
             if !gap.starts_with(b"</") {
-                break; // A tag that the end of the page cut off; it is none.
+                return None;
             }
             let offset = Some((start - gap.len()) as u64);
             let tag = String::from_utf8_lossy(&gap[..close]).to_ascii_lowercase();
@@ -239,10 +240,13 @@ fn oracle(page: &[u8]) -> (Option<u64>, Option<u64>) {
             match name.as_str() {
                 "template" => templates = templates.saturating_sub(1),
                 "head" if templates == 0 => head = head.or(offset),
-                "body" | "html" | "br" if templates == 0 => return (head.or(offset), offset),
+                "body" | "html" | "br" if templates == 0 => return Some((head.or(offset), offset)),
                 _ => {}
             }
             gap = &gap[close + 1..];
+        }
+        if !gap.is_empty() {
+            return None;
         }
         at = end;
         let offset = Some(start as u64);
@@ -250,23 +254,23 @@ fn oracle(page: &[u8]) -> (Option<u64>, Option<u64>) {
             Piece::Start(name) => match name.as_str() {
                 "template" => templates += 1,
                 _ if templates > 0 => {}
-                "body" => return (head.or(offset), Some(end as u64)),
-                "frameset" => return (head.or(offset), None),
+                "body" => return Some((head.or(offset), Some(end as u64))),
+                "frameset" => return Some((head.or(offset), None)),
                 "html" | "head" | "base" | "link" | "meta" | "title" | "style" | "script" | "noscript" => {}
                 "noframes" => {}
-                _ => return (head.or(offset), offset),
+                _ => return Some((head.or(offset), offset)),
             },
             Piece::Data if templates == 0 => {
                 let text = &page[start..end];
                 if let Some(first) = text.iter().position(|&b| !is_space(b)) {
                     let offset = Some((start + first) as u64);
-                    return (head.or(offset), offset);
+                    return Some((head.or(offset), offset));
                 }
             }
             _ => {}
         }
     }
-    (head, None)
+    (at == page.len()).then_some((head, None))
 }
 
 /// Pieces of which soup is made. No foreign content, and no end tags whose attributes hold `>`: the oracle cannot see those.
@@ -355,7 +359,8 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     ]);
     // Mostly what keeps a head going, so that soups reach deep.
     let piece = prop_oneof![4 => starts, 4 => ends, 3 => texts];
-    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+    // The space at the end settles what a `<` before it is.
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| (pieces.concat() + " ").into_bytes())
 }
 
 /// Soup whose end tags have no attributes the oracle would misread.
@@ -381,7 +386,9 @@ proptest! {
         prop_assume!(readable_by_oracle(&page));
         // lol_html does not skip a byte order mark.
         prop_assume!(!page.starts_with("\u{feff}".as_bytes()));
-        prop_assert_eq!(places(Markup::Html, &page), oracle(&page), "{}", String::from_utf8_lossy(&page));
+        let expected = oracle(&page);
+        prop_assume!(expected.is_some());
+        prop_assert_eq!(Some(places(Markup::Html, &page)), expected, "{}", String::from_utf8_lossy(&page));
     }
 
     #[test]
