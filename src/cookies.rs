@@ -1,1 +1,21 @@
-//! The room `cookies`.
+//! Cookies of purposes that are not permitted reach neither the site nor the visitor's browser (K1-K3).
+//!
+//! Called by the front door: [`filter_request`] before the upstream sees a request, [`filter_response`] before the visitor
+//! sees an answer, [`expire`] when a choice withdraws something, [`read`] to find our own cookies.
+//!
+//! Works on the bytes of the headers: what stays, stays byte for byte. Never decides what is permitted (that is
+//! [`consent`](crate::consent)), never shows or logs a value, and makes of every doubt a "not permitted": a cookie without
+//! a declaration, without a name, or not in the form `name=value` goes. Nothing is allocated unless something has to be
+//! rewritten.
+
+mod catalogue;
+mod expire;
+mod pairs;
+mod request;
+mod response;
+
+pub use catalogue::{Catalogue, VISIT, VISITOR};
+pub use expire::expire;
+pub use pairs::read;
+pub use request::filter_request;
+pub use response::filter_response;

@@ -1,1 +1,19 @@
-//! The room `page`.
+//! HTML as a stream: puts banner, link and collector into pages, and makes third-party tags of purposes that are not permitted
+//! inert (K4), while the page passes through. Called by the front door for every answer of the upstream that is [`eligible`].
+//!
+//! Never buffers a page, never decides what is permitted (that is [`consent`](crate::consent)), never makes markup: the
+//! snippets come from the caller.
+//!
+//! What goes where:
+//! - script and style sheet before `</head>`, so that the site's own come first; a page without `</head>` gets them where
+//!   its head ends by itself (`<body>`, or the first content);
+//! - the banner right after `<body …>`, so that it works without JavaScript and comes first for keyboard and screen reader;
+//! - a page in which a place does not turn up (cut off, or a frameset) gets that part at its end.
+
+mod head;
+mod inject;
+mod scan;
+
+pub use head::{eligible, prepare_head};
+pub use inject::{Inject, Insert};
+pub use scan::{MOST_HELD, Markup, Scan};

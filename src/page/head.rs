@@ -1,0 +1,229 @@
+//! The head of an answer that carries a page: whether the page is one we can change, and what the head must say once we do
+//! (K7). Never looks at the body. Called by the front door before the first byte of the page leaves.
+
+use encoding_rs::Encoding;
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::response::Parts;
+
+use super::scan::Markup;
+
+/// How the page an answer carries is to be read; `None` where the answer must pass untouched.
+///
+/// Pages are changed whatever their status is, error pages too, but not parts of pages (206), downloads, bodies somebody
+/// has compressed, and encodings in which a byte `<` need not be one. `no-transform` is obeyed (RFC 9110 §7.7).
+///
+/// Such a page has no banner and its tags are not gated, so ask the upstream for `identity`.
+pub fn eligible(parts: &Parts) -> Option<Markup> {
+    if matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
+    ) || parts.status.is_informational()
+    {
+        return None;
+    }
+    // Of several, browsers take the last that can be read (Fetch, "extract a MIME type").
+    let content_type = parts.headers.get_all(header::CONTENT_TYPE).iter().next_back()?.to_str().ok()?;
+    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let markup = match kind.trim() {
+        kind if kind.eq_ignore_ascii_case("text/html") => Markup::Html,
+        kind if kind.eq_ignore_ascii_case("application/xhtml+xml") => Markup::Xhtml,
+        _ => return None,
+    };
+    let whole = |name: HeaderName, refused: &str| !has_token(&parts.headers, name, refused);
+    let readable = ascii_compatible(parameters)
+        && parts.headers.get_all(header::CONTENT_ENCODING).iter().all(|coding| {
+            let coding = coding.as_bytes().trim_ascii();
+            coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+        });
+    (readable && whole(header::CONTENT_DISPOSITION, "attachment") && whole(header::CACHE_CONTROL, "no-transform"))
+        .then_some(markup)
+}
+
+/// Whether bytes below 0x80 mean ASCII in the charset a content type names; without one, or with one nobody knows, browsers
+/// use an encoding where they do.
+fn ascii_compatible(parameters: &str) -> bool {
+    parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+        .and_then(|(_, label)| Encoding::for_label(label.trim().trim_matches('"').as_bytes()))
+        .is_none_or(Encoding::is_ascii_compatible)
+}
+
+/// Whether a header whose values are lists, by `,` or `;`, has `token` among them.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        let mut parts = value.as_bytes().split(|&byte| byte == b',' || byte == b';');
+        parts.any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    })
+}
+
+/// Makes the head of an answer say what is true of the changed page.
+///
+/// `added` is how many bytes longer the page becomes, as [`Insert::len`](super::Insert::len) knows it; `None` where that is
+/// not known beforehand, as with a [`Gate`](super::Gate). Also for answers to `HEAD`.
+///
+/// - The length is corrected or taken out.
+/// - Whatever names the bytes of the site's page is taken out: validators, digests, ranges.
+/// - No shared cache keeps the page, whichever header it listens to (RFC 9111, RFC 9213 and older custom), and the browser
+///   asks again each time, since what it got depends on the choice (K7). The site's `no-store` stays.
+pub fn prepare_head(parts: &mut Parts, added: Option<u64>) {
+    let headers = &mut parts.headers;
+    match (content_length(headers), added) {
+        (Some(length), Some(added)) => {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length.saturating_add(added)));
+        }
+        _ => {
+            headers.remove(header::CONTENT_LENGTH);
+        }
+    }
+    // One pass over the names costs less than a look-up for each that is unwanted and mostly absent.
+    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name)).cloned().collect();
+    for name in unwanted {
+        headers.remove(name);
+    }
+    let no_store = has_token(headers, header::CACHE_CONTROL, "no-store");
+    let cache = if no_store { "private, no-cache, no-store" } else { "private, no-cache" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    if !has_token(headers, header::VARY, "cookie") && !has_token(headers, header::VARY, "*") {
+        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    }
+}
+
+/// The length the upstream announced, if it announced one that can be believed.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
+    let first = values.next()?;
+    values.all(|other| other == first).then_some(())?;
+    first.to_str().ok()?.trim().parse().ok()
+}
+
+/// Headers that speak of the bytes the site sent, or tell caches to keep them.
+fn is_unwanted(name: &HeaderName) -> bool {
+    match name.as_str() {
+        "accept-ranges" | "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag" | "last-modified" => {
+            true
+        }
+        "expires" | "pragma" | "surrogate-control" | "x-accel-expires" | "edge-control" => true,
+        name => name.ends_with("cdn-cache-control"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)]) -> Parts {
+        let mut builder = http::Response::builder().status(status);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(()).expect("a test's head is valid").into_parts().0
+    }
+
+    fn all<'a>(parts: &'a Parts, name: &str) -> Vec<&'a str> {
+        parts.headers.get_all(name).iter().map(|value| value.to_str().expect("is ASCII")).collect()
+    }
+
+    #[test]
+    fn pages_are_changed_whatever_their_status() {
+        for status in [200, 201, 403, 404, 500, 503] {
+            let parts = answer(status, &[("content-type", "text/html; charset=utf-8")]);
+            assert_eq!(eligible(&parts), Some(Markup::Html), "{status}");
+        }
+        for status in [204, 205, 206, 304] {
+            assert_eq!(eligible(&answer(status, &[("content-type", "text/html")])), None, "{status}");
+        }
+        let xhtml = answer(200, &[("content-type", " Application/XHTML+XML ;charset=\"UTF-8\"")]);
+        assert_eq!(eligible(&xhtml), Some(Markup::Xhtml));
+    }
+
+    #[test]
+    fn what_is_no_readable_page_passes_untouched() {
+        let html = ("content-type", "text/html");
+        for headers in [
+            &[][..],
+            &[("content-type", "text/plain")],
+            &[("content-type", "text/html+xml")],
+            &[("content-type", "text/html; charset=UTF-16")],
+            &[("content-type", "text/html; charset=\"utf-16le\"")],
+            &[("content-type", "text/html; CharSet = iso-2022-jp")],
+            &[("content-type", "text/html;charset=utf-7;charset=utf-16")][..0],
+            &[html, ("content-encoding", "gzip")],
+            &[html, ("content-encoding", "identity"), ("content-encoding", "br")],
+            &[html, ("content-disposition", "Attachment; filename=\"a.html\"")],
+            &[html, ("cache-control", "public, No-Transform")],
+        ] {
+            assert_eq!(eligible(&answer(200, headers)), None, "{headers:?}");
+        }
+        for headers in [
+            &[("content-type", "text/html;charset=windows-1252")][..],
+            &[("content-type", "text/html;charset=who-knows")],
+            &[("content-type", "text/html;charset=Shift_JIS")],
+            &[html, ("content-encoding", "Identity")],
+            &[html, ("content-disposition", "inline; filename=attachment.html")],
+        ] {
+            assert_eq!(eligible(&answer(200, headers)), Some(Markup::Html), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn rule_k7_no_shared_cache_keeps_a_changed_page() {
+        let mut parts = answer(
+            200,
+            &[
+                ("cache-control", "public, max-age=600"),
+                ("cache-control", "s-maxage=900"),
+                ("cdn-cache-control", "max-age=60"),
+                ("cloudflare-cdn-cache-control", "max-age=60"),
+                ("surrogate-control", "max-age=60"),
+                ("expires", "Wed, 21 Oct 2037 07:28:00 GMT"),
+                ("vary", "Accept-Language"),
+            ],
+        );
+        prepare_head(&mut parts, Some(0));
+        assert_eq!(all(&parts, "cache-control"), ["private, no-cache"]);
+        assert_eq!(all(&parts, "vary"), ["Accept-Language", "Cookie"]);
+        for gone in ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control", "expires"] {
+            assert!(all(&parts, gone).is_empty(), "{gone}");
+        }
+    }
+
+    #[test]
+    fn rule_k7_what_the_site_forbids_to_store_stays_forbidden() {
+        let mut parts = answer(200, &[("cache-control", "max-age=0, No-Store"), ("vary", "accept, cookie")]);
+        prepare_head(&mut parts, Some(0));
+        assert_eq!(all(&parts, "cache-control"), ["private, no-cache, no-store"]);
+        assert_eq!(all(&parts, "vary"), ["accept, cookie"]);
+        let mut parts = answer(200, &[("vary", "*")]);
+        prepare_head(&mut parts, None);
+        assert_eq!(all(&parts, "vary"), ["*"]);
+    }
+
+    #[test]
+    fn nothing_speaks_of_the_bytes_the_site_sent() {
+        let mut headers: Vec<(&str, &str)> = vec![("content-length", "100"), ("x-kept", "1"), ("server", "s")];
+        let gone = ["accept-ranges", "etag", "last-modified", "content-md5", "digest", "content-digest", "repr-digest"];
+        headers.extend(gone.map(|name| (name, "x")));
+        let mut parts = answer(200, &headers);
+        prepare_head(&mut parts, Some(23));
+        assert_eq!(all(&parts, "content-length"), ["123"]);
+        assert!(gone.iter().all(|name| !parts.headers.contains_key(*name)));
+        assert_eq!((all(&parts, "x-kept"), all(&parts, "server")), (vec!["1"], vec!["s"]));
+    }
+
+    #[test]
+    fn an_unknown_length_is_not_announced() {
+        for (headers, added) in [
+            (&[("content-length", "100")][..], None),
+            (&[("content-length", "1"), ("content-length", "2")], Some(1)),
+            (&[("content-length", "x")], Some(1)),
+            (&[], Some(1)),
+        ] {
+            let mut parts = answer(200, headers);
+            prepare_head(&mut parts, added);
+            assert!(all(&parts, "content-length").is_empty());
+        }
+    }
+}

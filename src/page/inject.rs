@@ -1,0 +1,195 @@
+//! Puts our markup into a page while it streams through, without copying the page: every frame that leaves is a slice of
+//! one that came, or one of the two snippets. [`Scan`] says where; this never looks at HTML itself.
+//!
+//! Called by the front door for every page that is [`eligible`](super::eligible). Each snippet is emitted exactly once,
+//! whatever the page looks like, so that the length of the answer is known before its first byte: places that did not turn
+//! up get their snippet at the page's end.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+
+use super::scan::{MOST_HELD, Markup, Scan};
+
+/// What is put into a page. Paths in it should be whole URLs where the site uses `<base href>`, and markup must be well-formed
+/// XML where the page is [`Markup::Xhtml`].
+#[derive(Clone, Debug, Default)]
+pub struct Insert {
+    /// Goes before `</head>`, or where the head ends without one.
+    pub head: Bytes,
+    /// Goes right after `<body …>`, or where the body begins without one.
+    pub body_start: Bytes,
+}
+
+impl Insert {
+    /// How much longer a page becomes.
+    pub fn len(&self) -> u64 {
+        (self.head.len() + self.body_start.len()) as u64
+    }
+
+    /// Whether there is nothing to put anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A page's body with [`Insert`] put into it. Frames of `inner` must come in the order of the document.
+#[derive(Debug)]
+pub struct Inject<B> {
+    inner: B,
+    markup: Markup,
+    scan: Scan,
+    /// The snippets that are still to be emitted, in their order.
+    head: Option<Bytes>,
+    body_start: Option<Bytes>,
+    /// The end of an earlier chunk that is undecided, and how much of it there is.
+    held: [u8; MOST_HELD],
+    held_len: usize,
+    /// What has not been emitted of the current chunk.
+    chunk: Bytes,
+    /// Bytes of the page, not counting ours, that have been emitted.
+    emitted: u64,
+    trailers: Option<HeaderMap>,
+    inner_ended: bool,
+}
+
+impl<B> Inject<B> {
+    /// Puts `insert` into `inner`.
+    pub fn new(inner: B, insert: Insert, markup: Markup) -> Inject<B> {
+        let snippet = |bytes: Bytes| (!bytes.is_empty()).then_some(bytes);
+        Inject {
+            inner,
+            markup,
+            scan: Scan::new(markup),
+            head: snippet(insert.head),
+            body_start: snippet(insert.body_start),
+            held: [0; MOST_HELD],
+            held_len: 0,
+            chunk: Bytes::new(),
+            emitted: 0,
+            trailers: None,
+            inner_ended: false,
+        }
+    }
+
+    fn missing(&self) -> u64 {
+        (self.head.as_ref().map_or(0, Bytes::len) + self.body_start.as_ref().map_or(0, Bytes::len)) as u64
+    }
+
+    /// Whether the page only passes through from here on.
+    fn idle(&self) -> bool {
+        self.head.is_none() && self.body_start.is_none() && self.held_len == 0 && self.chunk.is_empty()
+    }
+
+    /// What is to be emitted next of what is there.
+    fn next_slice(&mut self) -> Option<Bytes> {
+        let (head, body) = match (&self.head, &self.body_start) {
+            (None, None) => (None, None),
+            (head, body) => (self.scan.head().filter(|_| head.is_some()), self.scan.body().filter(|_| body.is_some())),
+        };
+        if head == Some(self.emitted) {
+            return self.head.take();
+        }
+        if body == Some(self.emitted) {
+            return self.body_start.take();
+        }
+        let waiting = self.head.is_some() || self.body_start.is_some();
+        // With nothing left to insert it does not matter what is undecided.
+        let end = if waiting { head.or(body).unwrap_or_else(|| self.scan.decided()) } else { u64::MAX };
+        let may = usize::try_from(end.saturating_sub(self.emitted)).unwrap_or(usize::MAX);
+        let slice = if self.held_len > 0 {
+            let slice = Bytes::copy_from_slice(self.held.get(..may.min(self.held_len))?);
+            self.held.copy_within(slice.len()..self.held_len, 0);
+            self.held_len -= slice.len();
+            slice
+        } else {
+            self.chunk.split_to(may.min(self.chunk.len()))
+        };
+        self.emitted += slice.len() as u64;
+        (!slice.is_empty()).then_some(slice)
+    }
+
+    /// Keeps what is undecided of the chunk until the next one comes.
+    fn hold(&mut self) {
+        let rest = std::mem::take(&mut self.chunk);
+        let place = self.held.get_mut(self.held_len..self.held_len + rest.len());
+        place.expect("the scanner is undecided about a tag's name at most").copy_from_slice(&rest);
+        self.held_len += rest.len();
+    }
+
+    /// The page has ended: what was undecided is decided, and what has found no place is put at the end.
+    fn last_slice(&mut self) -> Option<Bytes> {
+        if self.held_len > 0 {
+            let slice = Bytes::copy_from_slice(self.held.get(..self.held_len)?);
+            self.held_len = 0;
+            return Some(slice);
+        }
+        let snippet = self.head.take().or_else(|| self.body_start.take())?;
+        match self.markup {
+            Markup::Html => Some(snippet),
+            // Markup after the root element would make an XML parser refuse the page; white space may stand there.
+            Markup::Xhtml => Some(vec![b' '; snippet.len()].into()),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Inject<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.get_mut();
+        loop {
+            if !this.inner_ended && this.idle() {
+                return Pin::new(&mut this.inner).poll_frame(cx);
+            }
+            if let Some(slice) = this.next_slice() {
+                return Poll::Ready(Some(Ok(Frame::data(slice))));
+            }
+            if this.inner_ended {
+                if let Some(slice) = this.last_slice() {
+                    return Poll::Ready(Some(Ok(Frame::data(slice))));
+                }
+                return Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+            }
+            if !this.chunk.is_empty() {
+                this.hold();
+            }
+            match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) => {
+                        this.scan.feed(&chunk);
+                        this.chunk = chunk;
+                    }
+                    Err(frame) => {
+                        this.trailers = frame.into_trailers().ok();
+                        this.inner_ended = true;
+                    }
+                },
+                // A page that broke off is not completed by us.
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => this.inner_ended = true,
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.idle() && self.trailers.is_none() && (self.inner_ended || self.inner.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.inner.size_hint();
+        let ours = self.missing() + (self.held_len + self.chunk.len()) as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(ours));
+        }
+        hint.set_lower(hint.lower().saturating_add(ours));
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests;
