@@ -101,8 +101,7 @@ impl Metrics {
         counter("consentry_events_refused_total", "Events refused because the spool was full.", &self.events_refused);
         counter("consentry_beacons_accepted_total", "Beacons whose events were taken.", &self.beacons_accepted);
         counter("consentry_beacons_refused_total", "Beacons that were refused.", &self.beacons_refused);
-        let (from_requests, from_answers) =
-            (&self.cookies_removed_from_requests, &self.cookies_removed_from_answers);
+        let (from_requests, from_answers) = (&self.cookies_removed_from_requests, &self.cookies_removed_from_answers);
         counter("consentry_request_cookies_removed_total", "Cookies taken out of requests.", from_requests);
         counter("consentry_answer_cookies_removed_total", "Cookies taken out of answers.", from_answers);
         counter("consentry_pages_injected_total", "Pages that carry banner and collector.", &self.pages_injected);

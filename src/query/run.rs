@@ -143,11 +143,16 @@ pub async fn series(client: &Client, question: &Question) -> Result<(Bucket, Vec
         visit_seconds: f64,
     }
     let bucket = question.period.bucket();
-    let mut points: Vec<(i64, Point)> = question.period.buckets(question.now).into_iter().map(|span| {
-        let current = span.begun.then(Figures::default);
-        let start = bucket.label(span.start);
-        (span.number, Point { start, whole: span.whole, current, previous: Figures::default() })
-    }).collect();
+    let mut points: Vec<(i64, Point)> = question
+        .period
+        .buckets(question.now)
+        .into_iter()
+        .map(|span| {
+            let current = span.begun.then(Figures::default);
+            let start = bucket.label(span.start);
+            (span.number, Point { start, whole: span.whole, current, previous: Figures::default() })
+        })
+        .collect();
     for row in fetch::<SeriesRow>(client, sql::series(question)).await? {
         let Ok(at) = points.binary_search_by_key(&row.bucket, |(number, _)| *number) else { continue };
         let figures = figures(row.visitors, row.visits, row.page_views, row.bounce_rate, row.visit_seconds);

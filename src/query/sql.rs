@@ -119,8 +119,7 @@ pub fn totals(question: &Question) -> Statement {
 pub fn series(question: &Question) -> Statement {
     let where_ = where_both_periods(question);
     let columns = columns();
-    let bucket =
-        question.period.bucket().sql("if(toDate(ts) >= {from:Date}, ts, addDays(ts, {days:UInt32}))");
+    let bucket = question.period.bucket().sql("if(toDate(ts) >= {from:Date}, ts, addDays(ts, {days:UInt32}))");
     let sql = format!(
         "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n  {bucket} as bucket,\n{columns}\nfrom events\n{where_}\ngroup by in_period, bucket\norder by in_period, bucket\n{LIMITS}"
     );
@@ -178,9 +177,7 @@ fn where_period(question: &Question, first: &str) -> String {
 
 fn where_both_periods(question: &Question) -> String {
     let period = where_period(question, "before");
-    format!(
-        "{period}\n  and (toDate(ts) >= {{from:Date}} or toUnixTimestamp64Milli(ts) < {{comparable_until:Int64}})"
-    )
+    format!("{period}\n  and (toDate(ts) >= {{from:Date}} or toUnixTimestamp64Milli(ts) < {{comparable_until:Int64}})")
 }
 
 fn params(question: &Question) -> Vec<(&'static str, String)> {
