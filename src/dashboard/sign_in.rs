@@ -60,7 +60,11 @@ pub async fn sign_in(state: &Arc<State>, from: IpAddr, request: Request<Incoming
             return error(StatusCode::UNAUTHORIZED, "wrong_password", message);
         }
         None => {
-            return error(StatusCode::SERVICE_UNAVAILABLE, "busy", "Many people are signing in. Try again in a moment.");
+            return error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Many people are signing in. Try again in a moment.",
+            );
         }
     }
     state.attempts.forget(from);
