@@ -1,0 +1,62 @@
+//! What probes and Prometheus ask.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::State;
+use super::answer::{Answer, answer, json};
+use crate::query;
+
+/// How long the database may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long its answer is believed, so that probes, however many, cost it one question a second.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// When the database last answered a probe, and whether well.
+#[derive(Default)]
+pub struct Readiness(Mutex<Option<(Instant, bool)>>);
+
+/// `GET /healthz`: the process lives.
+pub fn healthz() -> Answer {
+    answer(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
+}
+
+/// `GET /readyz`: 200 where the database answers and the spool has room, else 503; both in the body.
+pub async fn readyz(state: &State) -> Answer {
+    let database = database_answers(state).await;
+    let (metrics, max_bytes) = (&state.parts.metrics, state.parts.spool_max_bytes);
+    let (rows, bytes) = (metrics.spool_waiting_rows.get(), metrics.spool_waiting_bytes.get());
+    let room = bytes < max_bytes;
+    let ready = database && room;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(
+        status,
+        &json!({
+            "ready": ready,
+            "database": { "ok": database },
+            "spool": { "ok": room, "waiting_rows": rows, "waiting_bytes": bytes, "max_bytes": max_bytes },
+        }),
+    )
+}
+
+/// `GET /metrics`
+pub fn metrics(state: &State) -> Answer {
+    answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", state.parts.metrics.prometheus())
+}
+
+async fn database_answers(state: &State) -> bool {
+    // Held while asking: probes that come meanwhile share the answer.
+    let mut last = state.readiness.0.lock().await;
+    if let Some((asked, ok)) = *last
+        && asked.elapsed() < BELIEVED
+    {
+        return ok;
+    }
+    let answered = tokio::time::timeout(PATIENCE, query::answers(&state.parts.client)).await;
+    let ok = matches!(answered, Ok(Ok(())));
+    *last = Some((Instant::now(), ok));
+    ok
+}

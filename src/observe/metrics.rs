@@ -1,0 +1,155 @@
+//! Counters and gauges: plain atomics, shared by every worker through one `Arc` and counted up with relaxed ordering, since
+//! no figure is ever read to decide something about another.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A figure that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn count(&self) {
+        self.add(1);
+    }
+
+    /// So many more.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A figure that rises and falls.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// What it is now.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// What it was last set to.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Everything that is counted. Bytes are bytes, rows are rows of `events`.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Answers to visitors by the first digit of their status; see [`Metrics::answered`].
+    pub requests: [Counter; 5],
+    /// Requests the upstream did not answer.
+    pub upstream_errors: Counter,
+    /// Events that are safe in the spool.
+    pub events_captured: Counter,
+    /// Events that were refused because the spool was full.
+    pub events_refused: Counter,
+    /// Beacons whose events were taken.
+    pub beacons_accepted: Counter,
+    /// Beacons that were refused, for want of consent or of sense.
+    pub beacons_refused: Counter,
+    /// Cookies taken out of requests (K3).
+    pub cookies_removed_from_requests: Counter,
+    /// Cookies taken out of answers (K2).
+    pub cookies_removed_from_answers: Counter,
+    /// Pages that carry banner and collector.
+    pub pages_injected: Counter,
+    /// Pages that could not be changed, such as those in an unknown content encoding.
+    pub pages_not_injectable: Counter,
+    /// Rows that wait in the spool.
+    pub spool_waiting_rows: Gauge,
+    /// Bytes that wait in the spool.
+    pub spool_waiting_bytes: Gauge,
+    /// Batches ClickHouse has taken.
+    pub batches_shipped: Counter,
+    /// Batches put aside because ClickHouse will never take them.
+    pub batches_quarantined: Counter,
+    /// Wrong passwords at the dashboard.
+    pub sign_in_failures: Counter,
+}
+
+impl Metrics {
+    /// Counts an answer to a visitor.
+    pub fn answered(&self, status: u16) {
+        if let Some(class) = usize::from(status / 100).checked_sub(1).and_then(|class| self.requests.get(class)) {
+            class.count();
+        }
+    }
+
+    /// All of them in Prometheus' text format 0.0.4.
+    pub fn prometheus(&self) -> String {
+        let mut out = String::with_capacity(4096);
+        head(&mut out, "consentry_requests_total", "counter", "Answers to visitors by class of status.");
+        for (class, counter) in (1..).zip(&self.requests) {
+            line(&mut out, &format!("consentry_requests_total{{status=\"{class}xx\"}}"), counter.get());
+        }
+        let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+            head(&mut out, name, kind, help);
+            line(&mut out, name, value);
+        };
+        let mut counter = |name: &str, help: &str, counter: &Counter| one(name, "counter", help, counter.get());
+        counter("consentry_upstream_errors_total", "Requests the upstream did not answer.", &self.upstream_errors);
+        counter("consentry_events_captured_total", "Events that are safe in the spool.", &self.events_captured);
+        counter("consentry_events_refused_total", "Events refused because the spool was full.", &self.events_refused);
+        counter("consentry_beacons_accepted_total", "Beacons whose events were taken.", &self.beacons_accepted);
+        counter("consentry_beacons_refused_total", "Beacons that were refused.", &self.beacons_refused);
+        let (from_requests, from_answers) = (&self.cookies_removed_from_requests, &self.cookies_removed_from_answers);
+        counter("consentry_request_cookies_removed_total", "Cookies taken out of requests.", from_requests);
+        counter("consentry_answer_cookies_removed_total", "Cookies taken out of answers.", from_answers);
+        counter("consentry_pages_injected_total", "Pages that carry banner and collector.", &self.pages_injected);
+        counter("consentry_pages_not_injectable_total", "Pages that could not be changed.", &self.pages_not_injectable);
+        counter("consentry_batches_shipped_total", "Batches ClickHouse has taken.", &self.batches_shipped);
+        counter("consentry_batches_quarantined_total", "Batches put aside for good.", &self.batches_quarantined);
+        counter("consentry_sign_in_failures_total", "Wrong passwords at the dashboard.", &self.sign_in_failures);
+        one("consentry_spool_waiting_rows", "gauge", "Rows that wait in the spool.", self.spool_waiting_rows.get());
+        one("consentry_spool_waiting_bytes", "gauge", "Bytes that wait in the spool.", self.spool_waiting_bytes.get());
+        out
+    }
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a string takes every line");
+}
+
+fn line(out: &mut String, name: &str, value: u64) {
+    writeln!(out, "{name} {value}").expect("a string takes every line");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_is_announced_once_and_has_a_value() {
+        let metrics = Metrics::default();
+        metrics.answered(200);
+        metrics.answered(204);
+        metrics.answered(503);
+        metrics.answered(0);
+        metrics.answered(999);
+        metrics.sign_in_failures.count();
+        metrics.spool_waiting_bytes.set(42);
+        let text = metrics.prometheus();
+        assert!(text.contains("consentry_requests_total{status=\"2xx\"} 2\n"));
+        assert!(text.contains("consentry_requests_total{status=\"5xx\"} 1\n"));
+        assert!(text.contains("\nconsentry_sign_in_failures_total 1\n"));
+        assert!(text.contains("# TYPE consentry_spool_waiting_bytes gauge\nconsentry_spool_waiting_bytes 42\n"));
+        let mut announced: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE ")).collect();
+        let before = announced.len();
+        announced.sort_unstable();
+        announced.dedup();
+        assert_eq!(before, announced.len(), "no figure is announced twice");
+        assert_eq!(before, 15);
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Questions as SQL: pure functions from a question to text and parameters. What was typed is only ever a parameter; the
+//! text is put together from the constants of this room.
+
+use super::Question;
+use super::metric::{columns, counts};
+
+/// Bounds of one question, so that a heavy one ends itself before it can starve the shipper; `readonly = 2` is "reads
+/// only, settings as given here". Over the memory for grouping it goes on on disk.
+pub const LIMITS: &str = "settings
+  readonly = 2,
+  max_execution_time = 20,
+  max_memory_usage = 1500000000,
+  max_bytes_before_external_group_by = 500000000,
+  max_result_rows = 100000,
+  result_overflow_mode = 'throw'";
+
+/// What a figure can be broken down by or narrowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// A page that was viewed.
+    Page,
+    /// The page a visit began on.
+    EntryPage,
+    /// Where a visit came from, with its channel.
+    Source,
+    /// The kind of source.
+    Channel,
+    /// ISO 3166-1 alpha-2.
+    Country,
+    /// Device class.
+    Device,
+    /// Browser without version.
+    Browser,
+    /// Operating system without version.
+    Os,
+}
+
+/// Every dimension with its word in the API.
+pub const DIMENSIONS: [(Dimension, &str); 8] = [
+    (Dimension::Page, "page"),
+    (Dimension::EntryPage, "entry_page"),
+    (Dimension::Source, "source"),
+    (Dimension::Channel, "channel"),
+    (Dimension::Country, "country"),
+    (Dimension::Device, "device"),
+    (Dimension::Browser, "browser"),
+    (Dimension::Os, "os"),
+];
+
+impl Dimension {
+    /// The word in the API.
+    pub fn word(self) -> &'static str {
+        DIMENSIONS.iter().find(|(d, _)| *d == self).map(|(_, word)| *word).expect("every dimension has a word")
+    }
+
+    /// The dimension a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        DIMENSIONS.iter().find(|(_, w)| *w == word).map(|(dimension, _)| *dimension)
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Dimension::Page | Dimension::EntryPage => "path",
+            Dimension::Source => "source",
+            Dimension::Channel => "channel",
+            Dimension::Country => "country",
+            Dimension::Device => "device",
+            Dimension::Browser => "browser",
+            Dimension::Os => "os",
+        }
+    }
+
+    /// The second column of a row, where it has one.
+    fn detail(self) -> Option<&'static str> {
+        (self == Dimension::Source).then_some("channel")
+    }
+
+    /// The rows that are about the dimension at all: source, place and device stand on every row, but only a page view
+    /// views a page, and only the first step of a visit enters.
+    fn rows(self) -> Option<&'static str> {
+        match self {
+            Dimension::Page => Some("name = 'pageview'"),
+            Dimension::EntryPage => Some("seq = 1"),
+            _ => None,
+        }
+    }
+}
+
+/// Narrows a question to one value of a dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Of what.
+    pub dimension: Dimension,
+    /// The value as the tables have it; a parameter, never part of the SQL.
+    pub value: String,
+}
+
+/// A statement and its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The text.
+    pub sql: String,
+    /// Name and value of each parameter.
+    pub params: Vec<(&'static str, String)>,
+}
+
+/// The metrics of the period (`in_period` = 1) and of the one before (0), at most one row each.
+pub fn totals(question: &Question) -> Statement {
+    let where_ = where_both_periods(question);
+    let columns = columns();
+    let sql = format!(
+        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n{columns}\nfrom events\n{where_}\ngroup by in_period\n{LIMITS}"
+    );
+    Statement { sql, params: params_both_periods(question) }
+}
+
+/// The metrics by bucket, for the period and the one before. Rows of the period before are moved forward by its length, so
+/// that its buckets fall onto the period's.
+pub fn series(question: &Question) -> Statement {
+    let where_ = where_both_periods(question);
+    let columns = columns();
+    let bucket = question.period.bucket().sql("if(toDate(ts) >= {from:Date}, ts, addDays(ts, {days:UInt32}))");
+    let sql = format!(
+        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n  {bucket} as bucket,\n{columns}\nfrom events\n{where_}\ngroup by in_period, bucket\norder by in_period, bucket\n{LIMITS}"
+    );
+    let mut params = params_both_periods(question);
+    params.push(("days", question.period.days().to_string()));
+    Statement { sql, params }
+}
+
+/// The metrics by a dimension's values, those with most visitors first; one row more than `limit`, to tell whether there
+/// are more.
+pub fn breakdown(question: &Question, dimension: Dimension, limit: u16) -> Statement {
+    let mut where_ = where_period(question, "from");
+    if let Some(rows) = dimension.rows() {
+        where_ = format!("{where_}\n  and {rows}");
+    }
+    let column = dimension.column();
+    let (detail, group) = match dimension.detail() {
+        Some(detail) => (format!("toString({detail})"), format!("{column}, {detail}")),
+        None => ("''".to_owned(), column.to_owned()),
+    };
+    let counts = counts();
+    let sql = format!(
+        "select\n  toString({column}) as label,\n  {detail} as detail,\n{counts}\nfrom events\n{where_}\ngroup by {group}\norder by visitors desc, page_views desc, label, detail\nlimit {{rows:UInt32}}\n{LIMITS}"
+    );
+    let mut params = params(question);
+    params.push(("rows", (u32::from(limit) + 1).to_string()));
+    Statement { sql, params }
+}
+
+/// `first` names the parameter with the first day.
+fn where_period(question: &Question, first: &str) -> String {
+    let base = |indent: &str| {
+        // `toDate(ts)` is the second column of the primary key: whole days are skipped without being read.
+        format!(
+            "where site_id = {{site:UInt32}}\n{indent}  and toDate(ts) between {{{first}:Date}} and {{to:Date}}\n{indent}  and is_bot = 0\n{indent}  and expires_at > today()"
+        )
+    };
+    let mut text = base("");
+    for filter in &question.filters {
+        let column = filter.dimension.column();
+        let condition = format!("{column} = {{{}:String}}", parameter(filter.dimension));
+        match filter.dimension.rows() {
+            None => text = format!("{text}\n  and {condition}"),
+            // A page narrows to the visits that saw it, not to its own rows: otherwise every visit would have one page.
+            Some(rows) => {
+                let base = base("    ");
+                text = format!(
+                    "{text}\n  and session_id in (\n    select session_id\n    from events\n    {base}\n      and {rows}\n      and {condition}\n  )"
+                );
+            }
+        }
+    }
+    text
+}
+
+fn where_both_periods(question: &Question) -> String {
+    let period = where_period(question, "before");
+    format!("{period}\n  and (toDate(ts) >= {{from:Date}} or toUnixTimestamp64Milli(ts) < {{comparable_until:Int64}})")
+}
+
+fn params(question: &Question) -> Vec<(&'static str, String)> {
+    let mut params = vec![
+        ("site", question.site_id.to_string()),
+        ("from", question.period.from().to_string()),
+        ("to", question.period.to().to_string()),
+    ];
+    params.extend(question.filters.iter().map(|filter| (parameter(filter.dimension), filter.value.clone())));
+    params
+}
+
+fn params_both_periods(question: &Question) -> Vec<(&'static str, String)> {
+    let mut params = params(question);
+    params.push(("before", question.period.before().from().to_string()));
+    params.push(("comparable_until", question.period.comparable_until(question.now).to_string()));
+    params
+}
+
+fn parameter(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Page => "filter_page",
+        Dimension::EntryPage => "filter_entry_page",
+        Dimension::Source => "filter_source",
+        Dimension::Channel => "filter_channel",
+        Dimension::Country => "filter_country",
+        Dimension::Device => "filter_device",
+        Dimension::Browser => "filter_browser",
+        Dimension::Os => "filter_os",
+    }
+}
