@@ -103,9 +103,8 @@ impl Upstream {
             return Err(UpstreamError::RequestTooLong);
         }
         let websocket = forward.websocket && forward::asks_for_websocket(parts, framing);
-        let replayable = body.is_none()
-            && !websocket
-            && matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let replayable =
+            body.is_none() && !websocket && matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
 
         let mut connection = match self.pool.take(replayable) {
             Some(connection) => connection,

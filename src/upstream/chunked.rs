@@ -11,9 +11,16 @@ const MAX_LINE: usize = 8 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Reading a size of which this many digits are there.
-    Size { digits: u8, value: u64 },
-    Extension { value: u64 },
-    SizeLf { value: u64 },
+    Size {
+        digits: u8,
+        value: u64,
+    },
+    Extension {
+        value: u64,
+    },
+    SizeLf {
+        value: u64,
+    },
     /// This many bytes of the chunk are to come.
     Data(u64),
     DataCr,

@@ -178,8 +178,16 @@ fn is_passed_on(name: &str, overrides: Overrides) -> bool {
         // Written by us, from what we know.
         "host" | "cookie" | "content-length" => false,
         // Ours and the visitor's connection, not the site's (RFC 9110 §7.6.1); `Expect` has been answered by hyper.
-        "connection" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization" | "te"
-        | "trailer" | "transfer-encoding" | "upgrade" | "expect" => false,
+        "connection"
+        | "keep-alive"
+        | "proxy-connection"
+        | "proxy-authenticate"
+        | "proxy-authorization"
+        | "te"
+        | "trailer"
+        | "transfer-encoding"
+        | "upgrade"
+        | "expect" => false,
         // What the gateway vouches for. `Proxy` becomes the variable HTTP_PROXY in CGI.
         "forwarded" | "x-real-ip" | "proxy" => false,
         "accept-encoding" => !overrides.identity,

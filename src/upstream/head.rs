@@ -223,8 +223,8 @@ impl Fields {
                 Ok(true)
             }
             14 if is("content-length") => {
-                let length = number(header.value)
-                    .ok_or(UpstreamError::BadHead("its Content-Length is not a number"))?;
+                let length =
+                    number(header.value).ok_or(UpstreamError::BadHead("its Content-Length is not a number"))?;
                 if self.content_length.replace(length).is_some() {
                     return Err(UpstreamError::BadHead("it has two Content-Length lines"));
                 }

@@ -140,6 +140,12 @@ impl Pool {
         }))
     }
 
+    /// Whether the connection that would be taken next looks sound.
+    #[cfg(test)]
+    pub(super) fn looks_quiet(&self) -> bool {
+        self.idle.borrow_mut().back_mut().is_some_and(|connection| connection.wire.look(false) == Idle::Quiet)
+    }
+
     pub(super) fn count_retry(&self) {
         self.count(|counts| counts.retried += 1);
     }

@@ -67,11 +67,7 @@ impl Wire {
     }
 
     /// Reads what is there into `buffer`, which is borrowed from the thread once there is something; 0 is the end.
-    pub(super) fn poll_fill(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut Option<Lent>,
-    ) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut Option<Lent>) -> Poll<io::Result<usize>> {
         if let Wire::Plain(tcp) = self {
             ready!(tcp.poll_read_ready(cx))?;
         }
