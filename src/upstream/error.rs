@@ -1,0 +1,88 @@
+//! What can go wrong between the gateway and the site, and which status the visitor gets for it.
+//!
+//! The messages are for the operator's log: they name what to look at and hold nothing of the request (D1).
+
+use std::io::ErrorKind;
+
+use http::StatusCode;
+
+/// Why a request could not be passed on, or its answer not be read to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The site's name has no address.
+    #[error("the upstream's name could not be resolved ({0}); check [gateway] upstream and the resolver")]
+    Unresolved(ErrorKind),
+    /// No address took the connection.
+    #[error("the upstream takes no connections ({0}); check that the site is running")]
+    Unreachable(ErrorKind),
+    /// Connecting took longer than `connect_timeout`.
+    #[error("connecting to the upstream took too long; check the site, or raise [gateway.limits] connect_timeout")]
+    ConnectTimeout,
+    /// The TLS handshake failed.
+    #[error("the TLS handshake with the upstream failed ({0}); check its certificate and name")]
+    Handshake(ErrorKind),
+    /// The connection ended before the first byte of an answer.
+    #[error("the upstream closed the connection without an answer ({0})")]
+    Unanswered(ErrorKind),
+    /// The connection ended within an answer.
+    #[error("the upstream closed the connection in the middle of an answer ({0})")]
+    Truncated(ErrorKind),
+    /// The head did not come within `answer_timeout`.
+    #[error("the upstream did not begin its answer in time; check the site, or raise [gateway.limits] answer_timeout")]
+    AnswerTimeout,
+    /// Either body paused for longer than `idle_timeout` on the site's side.
+    #[error("the upstream paused for too long within a body; check the site, or raise [gateway.limits] idle_timeout")]
+    IdleTimeout,
+    /// The answer's head is not HTTP/1, too large, or could be read in two ways.
+    #[error("the upstream's answer was refused: {0}")]
+    BadHead(&'static str),
+    /// The answer's chunked framing is broken.
+    #[error("the upstream's answer was cut off: {0}")]
+    BadChunk(&'static str),
+    /// The request cannot be written as HTTP/1.1.
+    #[error("the request cannot be passed on: {0}")]
+    Unforwardable(&'static str),
+    /// The visitor's body broke off or does not match its length.
+    #[error("the visitor's request body broke off")]
+    RequestBody,
+    /// The visitor paused for longer than `idle_timeout` within the body.
+    #[error("the visitor paused for too long within a request body")]
+    RequestBodyTimeout,
+    /// The visitor's body is longer than `max_body_bytes`.
+    #[error("the visitor's request body is longer than [gateway.limits] max_body_bytes")]
+    RequestTooLong,
+}
+
+impl UpstreamError {
+    /// The status for the visitor: 502, 503 or 504 where the site is at fault, 400, 408 or 413 where the request is.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            UpstreamError::Unresolved(_) | UpstreamError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            UpstreamError::ConnectTimeout | UpstreamError::AnswerTimeout | UpstreamError::IdleTimeout => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
+            UpstreamError::Handshake(_)
+            | UpstreamError::Unanswered(_)
+            | UpstreamError::Truncated(_)
+            | UpstreamError::BadHead(_)
+            | UpstreamError::BadChunk(_) => StatusCode::BAD_GATEWAY,
+            UpstreamError::Unforwardable(_) | UpstreamError::RequestBody => StatusCode::BAD_REQUEST,
+            UpstreamError::RequestBodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            UpstreamError::RequestTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+        }
+    }
+}
+
+/// Why no way to the site could be set up at all.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamSetupError {
+    /// TLS needs a DNS name or an address to check the certificate against.
+    #[error("[gateway] upstream: {0:?} is not a name that a certificate can hold; write a DNS name or an IP address")]
+    Name(String),
+    /// Without roots no certificate could be believed.
+    #[error("[gateway] upstream speaks https, but this system has no root certificates; install ca-certificates")]
+    NoRoots,
+    /// The TLS library refused its own settings.
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
+}

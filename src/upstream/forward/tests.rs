@@ -1,0 +1,122 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn written(method: &str, target: &str, headers: &[(String, Vec<u8>)], overrides: Overrides) -> Option<Vec<u8>> {
+    let mut request = http::Request::builder().method(method).uri(target);
+    for (name, value) in headers {
+        request = request.header(name.as_str(), &value[..]);
+    }
+    let parts = request.body(()).ok()?.into_parts().0;
+    let client = RawIp::new([203, 0, 113, 7].into());
+    let forward = Forward {
+        client: &client,
+        trusted_proxies: &[],
+        scheme: Scheme::Http,
+        host: b"example.org",
+        cookie: Some(b"a=1"),
+        overrides,
+        websocket: false,
+    };
+    let mut out = BytesMut::new();
+    write_head(&mut out, &parts, &forward, RequestFraming::Length(3), false).ok()?;
+    Some(out.to_vec())
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "host",
+            "Cookie",
+            "Connection",
+            "te",
+            "Transfer-Encoding",
+            "Content-Length",
+            "X-Forwarded-For",
+            "Forwarded",
+            "x-real-ip",
+            "upgrade",
+            "Expect",
+            "X_Forwarded_For",
+            "sec-gpc",
+            "range",
+            "accept-encoding",
+            "user-agent",
+            "keep-alive",
+            "trailer",
+            "proxy",
+            "x-one",
+            "x-two",
+        ])
+        .prop_map(str::to_owned),
+        "[a-zA-Z_-]{1,10}",
+    ]
+}
+
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "x-one, X-TWO",
+            "close",
+            "keep-alive",
+            "chunked",
+            "trailers",
+            "sec-gpc",
+            "1",
+            "host"
+        ])
+        .prop_map(|value| value.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..20),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_asked_the_site_reads_one_request_with_our_words_only(
+        method in prop::sample::select(vec!["GET", "POST", "OPTIONS", "PROPFIND", "get"]),
+        target in prop_oneof!["/[ -~]{0,20}", "https?://[a-z]{1,5}(:[0-9]{1,4})?[/?]?[!-~]{0,9}", Just("*".to_owned())],
+        headers in prop::collection::vec((name(), value()), 0..12),
+        identity: bool,
+        whole: bool,
+    ) {
+        let Some(bytes) = written(method, &target, &headers, Overrides { identity, whole }) else { return Ok(()) };
+        let mut slots = [httparse::EMPTY_HEADER; 64];
+        let mut request = httparse::Request::new(&mut slots);
+        prop_assert_eq!(request.parse(&bytes), Ok(httparse::Status::Complete(bytes.len())), "one head and nothing after it");
+        prop_assert_eq!(request.method, Some(method));
+        prop_assert!(request.path.is_some_and(|path| path.starts_with('/') || path == "*"));
+        let all = |name: &str| -> Vec<&[u8]> {
+            request.headers.iter().filter(|header| header.name == name).map(|header| header.value).collect()
+        };
+        prop_assert_eq!(all("host"), vec![&b"example.org"[..]]);
+        prop_assert_eq!(all("cookie"), vec![&b"a=1"[..]]);
+        prop_assert_eq!(all("content-length"), vec![&b"3"[..]]);
+        prop_assert_eq!(all("x-forwarded-for"), vec![&b"203.0.113.7"[..]]);
+        prop_assert_eq!(all("x-forwarded-proto"), vec![&b"http"[..]]);
+        prop_assert_eq!(all("x-forwarded-host"), vec![&b"example.org"[..]]);
+        for name in ["transfer-encoding", "upgrade", "expect", "forwarded", "x-real-ip", "keep-alive", "trailer", "proxy"] {
+            prop_assert!(all(name).is_empty(), "{name}");
+        }
+        prop_assert!(request.headers.iter().all(|header| !header.name.contains('_')));
+        prop_assert!(all("te").is_empty() || (all("te") == [b"trailers"] && all("connection") == [b"te"]));
+        prop_assert!(!whole || all("range").is_empty());
+        prop_assert!(!identity || all("accept-encoding") == [b"identity"]);
+        let signals = headers.iter().filter(|(name, _)| name == "sec-gpc").count();
+        prop_assert_eq!(all("sec-gpc").len(), signals, "C8");
+        let nominated = |name: &str| headers.iter().any(|(header, value)| {
+            header.eq_ignore_ascii_case("connection") && tokens(value).any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
+        });
+        for name in ["x-one", "x-two", "user-agent"] {
+            prop_assert!(!nominated(name) || all(name).is_empty());
+        }
+    }
+}
+
+#[test]
+fn numbers_are_written_as_they_are_read() {
+    for number in [0, 7, 10, 255, u64::MAX] {
+        let mut out = BytesMut::new();
+        write_decimal(&mut out, number);
+        assert_eq!(out, number.to_string().as_bytes());
+    }
+}

@@ -1,0 +1,297 @@
+//! The head of an answer: read by httparse, judged, and made into a header map without copying values.
+//!
+//! What can be read in two ways is refused rather than guessed (RFC 9112 §6.3): the visitor gets a 502 and the connection
+//! is closed. Fields that belong to the connection between gateway and site end here (RFC 9110 §7.6.1).
+
+use std::mem::MaybeUninit;
+
+use bytes::{Buf, BytesMut};
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::{StatusCode, Version};
+use httparse::{Header, ParserConfig};
+
+use super::UpstreamError;
+use super::buffers;
+
+/// The most header lines.
+const MAX_HEADERS: usize = 100;
+
+/// The longest head: what fits into one buffer.
+pub(super) const MAX_HEAD: usize = buffers::SIZE;
+
+/// What of the request decides how its answer is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// The answer to HEAD has no body, whatever its head says.
+    pub(super) by_head: bool,
+    /// The visitor wants a WebSocket, and the request said so.
+    pub(super) websocket: bool,
+}
+
+/// How the end of the body is known (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Empty,
+    Length(u64),
+    Chunked,
+    UntilClose,
+    /// `101`: no longer HTTP.
+    Switched,
+}
+
+/// The head of a final answer.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) framing: Framing,
+    /// Whether the site lets the connection be used again.
+    pub(super) keep_alive: bool,
+    /// Seconds the site keeps an idle connection, where it says so.
+    pub(super) keep_alive_seconds: Option<u64>,
+    /// A stream of events may be silent for as long as it likes.
+    pub(super) event_stream: bool,
+}
+
+/// What the bytes so far are.
+#[derive(Debug)]
+pub(super) enum Parsed {
+    /// More bytes are needed.
+    Partial,
+    /// An interim answer (1xx), taken off the buffer; the final one follows.
+    Interim,
+    /// The final answer's head, taken off the buffer.
+    Answer(Head),
+}
+
+/// Reads a head from the beginning of `buffer`.
+pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, UpstreamError> {
+    let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut answer = httparse::Response::new(&mut []);
+    let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut answer, buffer, &mut slots);
+    let length = match parsed {
+        Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => length,
+        Ok(httparse::Status::Partial) if buffer.len() < MAX_HEAD => return Ok(Parsed::Partial),
+        Ok(_) => return Err(UpstreamError::BadHead("its head is longer than 64 KiB")),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(UpstreamError::BadHead("its head has more than 100 lines"));
+        }
+        Err(_) => return Err(UpstreamError::BadHead("its head is not HTTP/1.1")),
+    };
+    let status = answer.code.and_then(|code| StatusCode::from_u16(code).ok());
+    let status = status.ok_or(UpstreamError::BadHead("its status is not a number from 100 to 999"))?;
+    if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+        buffer.advance(length);
+        return Ok(Parsed::Interim);
+    }
+    let version = if answer.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+
+    let connection = ConnectionOptions::of(answer.headers);
+    let mut fields = Fields::default();
+    let mut spans = [Span::default(); MAX_HEADERS];
+    let mut kept = 0;
+    let base = buffer.as_ptr() as usize;
+    for (header, span) in answer.headers.iter().zip(&mut spans) {
+        if fields.note(header, status)? && !connection.names(header.name) {
+            *span = Span::of(header, base);
+            kept += 1;
+        }
+    }
+    let (framing, clean) = fields.framing(asked, status, version)?;
+    let keep_alive = clean && connection.keeps(version) && !matches!(framing, Framing::UntilClose | Framing::Switched);
+    let lines = answer.headers.len();
+
+    let head = buffer.split_to(length).freeze();
+    let mut headers = HeaderMap::with_capacity(kept + usize::from(status == StatusCode::SWITCHING_PROTOCOLS));
+    for span in spans[..lines].iter().filter(|span| span.name_length > 0) {
+        let name = HeaderName::from_bytes(&head[span.name()])
+            .map_err(|_| UpstreamError::BadHead("a header name holds a character that is not allowed"))?;
+        let value = HeaderValue::from_maybe_shared(head.slice(span.value()))
+            .map_err(|_| UpstreamError::BadHead("a header value holds a character that is not allowed"))?;
+        headers.append(name, value);
+    }
+    if framing == Framing::Switched {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    Ok(Parsed::Answer(Head {
+        status,
+        headers,
+        framing,
+        keep_alive,
+        keep_alive_seconds: fields.keep_alive_seconds,
+        event_stream: fields.event_stream,
+    }))
+}
+
+/// Where a header line that is passed on stands in the head.
+#[derive(Clone, Copy, Default)]
+struct Span {
+    name: u32,
+    name_length: u32,
+    value: u32,
+    value_length: u32,
+}
+
+impl Span {
+    fn of(header: &Header<'_>, base: usize) -> Self {
+        // No offset is larger than MAX_HEAD.
+        let offset = |part: &[u8]| (part.as_ptr() as usize - base) as u32;
+        Span {
+            name: offset(header.name.as_bytes()),
+            name_length: header.name.len() as u32,
+            value: if header.value.is_empty() { 0 } else { offset(header.value) },
+            value_length: header.value.len() as u32,
+        }
+    }
+
+    fn name(&self) -> std::ops::Range<usize> {
+        self.name as usize..(self.name + self.name_length) as usize
+    }
+
+    fn value(&self) -> std::ops::Range<usize> {
+        self.value as usize..(self.value + self.value_length) as usize
+    }
+}
+
+/// What all `Connection` lines together say.
+#[derive(Default)]
+struct ConnectionOptions<'b> {
+    close: bool,
+    keep_alive: bool,
+    upgrade: bool,
+    nominated: Vec<&'b [u8]>,
+}
+
+impl<'b> ConnectionOptions<'b> {
+    fn of(headers: &[Header<'b>]) -> Self {
+        let mut options = ConnectionOptions::default();
+        for line in headers.iter().filter(|header| header.name.eq_ignore_ascii_case("connection")) {
+            for option in tokens(line.value) {
+                if option.eq_ignore_ascii_case(b"close") {
+                    options.close = true;
+                } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                    options.keep_alive = true;
+                } else if option.eq_ignore_ascii_case(b"upgrade") {
+                    options.upgrade = true;
+                } else {
+                    options.nominated.push(option);
+                }
+            }
+        }
+        options
+    }
+
+    fn names(&self, header: &str) -> bool {
+        self.nominated.iter().any(|name| name.eq_ignore_ascii_case(header.as_bytes()))
+    }
+
+    /// RFC 9112 §9.3.
+    fn keeps(&self, version: Version) -> bool {
+        !self.close && (version == Version::HTTP_11 || self.keep_alive)
+    }
+}
+
+/// What the lines that concern framing and connection say.
+#[derive(Default)]
+struct Fields {
+    content_length: Option<u64>,
+    transfer_encoding: bool,
+    websocket: bool,
+    keep_alive_seconds: Option<u64>,
+    event_stream: bool,
+}
+
+impl Fields {
+    /// Takes note of a line; whether it is passed on.
+    fn note(&mut self, header: &Header<'_>, status: StatusCode) -> Result<bool, UpstreamError> {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        match header.name.len() {
+            2 if is("te") => Ok(false),
+            7 if is("upgrade") => {
+                self.websocket = header.value.eq_ignore_ascii_case(b"websocket");
+                Ok(status == StatusCode::SWITCHING_PROTOCOLS)
+            }
+            7 if is("trailer") => Ok(false),
+            10 if is("connection") => Ok(false),
+            10 if is("keep-alive") => {
+                self.keep_alive_seconds = keep_alive_seconds(header.value);
+                Ok(false)
+            }
+            12 if is("content-type") => {
+                self.event_stream =
+                    header.value.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"));
+                Ok(true)
+            }
+            14 if is("content-length") => {
+                let length =
+                    number(header.value).ok_or(UpstreamError::BadHead("its Content-Length is not a number"))?;
+                if self.content_length.replace(length).is_some() {
+                    return Err(UpstreamError::BadHead("it has two Content-Length lines"));
+                }
+                // A 304 may name the length its page would have, but hyper writes none without a body.
+                Ok(status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED)
+            }
+            16 if is("proxy-connection") => Ok(false),
+            17 if is("transfer-encoding") => {
+                if self.transfer_encoding || !header.value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(UpstreamError::BadHead("its Transfer-Encoding is not one plain `chunked`"));
+                }
+                self.transfer_encoding = true;
+                Ok(false)
+            }
+            18 if is("proxy-authenticate") => Ok(false),
+            _ => Ok(true),
+        }
+    }
+
+    /// The framing, and whether the connection is in a known state after it.
+    fn framing(&self, asked: Asked, status: StatusCode, version: Version) -> Result<(Framing, bool), UpstreamError> {
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return if asked.websocket && self.websocket {
+                Ok((Framing::Switched, false))
+            } else {
+                Err(UpstreamError::BadHead("it switches to a protocol nobody asked for"))
+            };
+        }
+        if self.transfer_encoding && self.content_length.is_some() {
+            return Err(UpstreamError::BadHead("it has both Transfer-Encoding and Content-Length"));
+        }
+        if self.transfer_encoding && version == Version::HTTP_10 {
+            return Err(UpstreamError::BadHead("it has Transfer-Encoding, but is HTTP/1.0"));
+        }
+        // A site that names a body here may also send one: not a connection to use again.
+        let strange = self.transfer_encoding || self.content_length.is_some_and(|length| length > 0);
+        Ok(match status {
+            _ if asked.by_head => (Framing::Empty, true),
+            StatusCode::NO_CONTENT => (Framing::Empty, !strange),
+            StatusCode::NOT_MODIFIED => (Framing::Empty, !self.transfer_encoding),
+            _ if self.transfer_encoding => (Framing::Chunked, true),
+            _ => match self.content_length {
+                Some(0) => (Framing::Empty, true),
+                Some(length) => (Framing::Length(length), true),
+                None => (Framing::UntilClose, true),
+            },
+        })
+    }
+}
+
+/// The members of a comma-separated list.
+pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+}
+
+/// Digits only: no sign, no list, no blank (RFC 9110 §8.6).
+fn number(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(value.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}
+
+/// `timeout=5, max=100` is 5.
+fn keep_alive_seconds(value: &[u8]) -> Option<u64> {
+    tokens(value).find_map(|token| number(token.strip_prefix(b"timeout=")?))
+}
+
+#[cfg(test)]
+mod tests;
