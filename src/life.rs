@@ -1,38 +1,230 @@
 //! The life of the process, read top to bottom: take charge of the data folder, open keys, spool and sockets, start the
 //! database and the workers, serve until asked to end, drain, and leave nothing behind. Called by `serve` and `demo`.
 //!
-//! The site comes first: from the moment the sockets are bound pages are served, whether the database answers or not.
-//! What is captured meanwhile waits in the spool.
+//! The site comes first: once the sockets are bound pages are served, whether the database answers or not, and what is
+//! captured meanwhile waits in the spool.
+
+mod database;
+mod error;
+mod workers;
 
 use std::fs::DirBuilder;
-use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::capture::event::COLUMNS;
+use crate::capture::event::{COLUMNS, Event};
 use crate::capture::visit::Visits;
-use crate::capture::{self, Capture};
+use crate::capture::{self};
 use crate::config::{ClickHouse, Config, Geo};
+use crate::consent::Policy;
 use crate::cookies::Catalogue;
-use crate::dashboard;
-use crate::engine::child::EngineChild;
+use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
-use crate::front::handle::{Gateway, Site};
-use crate::front::listen::{self, Connections};
-use crate::keys::{KeyError, KeyRing};
+use crate::front::handle::Site;
+use crate::front::listen;
+use crate::keys::KeyRing;
 use crate::observe::Metrics;
-use crate::privacy::Pages;
+use crate::page::Tags;
+use crate::privacy::{OwnCookieLives, Pages};
 use crate::pseudonym::Pseudonymiser;
 use crate::spool::record::Column;
-use crate::spool::{Spool, SpoolError, SpoolOptions};
-use crate::store;
+use crate::spool::{Partition, Refused, Spool, SpoolOptions};
+use crate::store::client;
+use database::Database;
+pub use error::LifeError;
+use workers::Workers;
 
 /// How long the shipper may take for what is left when the process ends; the rest waits in the spool for the next start.
 const LAST_SHIPMENT: Duration = Duration::from_secs(5);
+
+/// Where everything is, once it is there.
+pub struct Started {
+    /// Where visitors connect.
+    pub gateway: SocketAddr,
+    /// Where the dashboard is.
+    pub dashboard: SocketAddr,
+    /// Where the embedded ClickHouse answers over TCP, if it was asked to.
+    pub clickhouse: Option<SocketAddr>,
+    /// The dashboard's password, if this start made it.
+    pub new_password: Option<String>,
+    /// What the site asks visitors for.
+    pub policy: Policy,
+    /// What capturing needs.
+    pub capture: Arc<capture::Shared>,
+    spool: Spool,
+}
+
+impl Started {
+    /// Puts an event into the spool, as the front door does.
+    pub fn keep(&self, event: &Event) -> Result<(), Refused> {
+        self.spool.append(Partition::of(event.ts(), event.retention_days()), |out| event.encode(out))
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Lives until a signal ends it. `ready` is called once, when everything listens and the embedded database answers.
+pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>) -> Result<(), LifeError> {
+    // What can be wrong with this machine comes out before anything is started.
+    make_private(&config.data_dir)?;
+    let now = now_ms() as u64 / 1000;
+    let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, now)?);
+    let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
+    let spool = open_spool(&config)?;
+    let taken = |address, key| move |source| LifeError::Address { address, key, source };
+    let gateway_at = config.gateway.listen;
+    let listeners = listen::bind(gateway_at, config.gateway.workers).map_err(taken(gateway_at, "[gateway] listen"))?;
+    let gateway = listeners[0].local_addr().map_err(taken(gateway_at, "[gateway] listen"))?;
+    let library = match &config.clickhouse {
+        ClickHouse::Embedded { .. } => Some(provision::library()?),
+        ClickHouse::Server { .. } => None,
+    };
+    let places = open_places(&config.geo)?;
+
+    let metrics = Arc::new(Metrics::default());
+    let capture = Arc::new(capture::Shared {
+        pseudonymiser: Pseudonymiser::new(ring.clone(), config.ip_prefixes, config.gateway.site_id),
+        places,
+        visits: Visits::new(config.capture.visit_timeout),
+        site_id: config.gateway.site_id,
+        query_keys: config.capture.query_keys.clone(),
+        retention: config.retention,
+    });
+    let site = Arc::new(site(&config, ring, spool.clone(), metrics.clone()));
+    let (stop, stopped) = watch::channel(false);
+    let workers = Workers::start(listeners, &config, site, capture.clone(), stopped.clone())?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
+    let lived = runtime.block_on(async {
+        let dashboard_at = config.dashboard.listen;
+        let listener = TcpListener::bind(dashboard_at).await.map_err(taken(dashboard_at, "[dashboard] listen"))?;
+        let dashboard = listener.local_addr().map_err(taken(dashboard_at, "[dashboard] listen"))?;
+        let database = Database::start(&config, library, spool.clone(), metrics.clone()).await?;
+        let pages = dashboard::Parts {
+            client: client::connect(&config.clickhouse, &config.data_dir)?,
+            metrics: metrics.clone(),
+            verifier,
+            site_id: config.gateway.site_id,
+            spool_max_bytes: config.spool.max_bytes,
+        };
+        let shutdown = {
+            let mut stopped = stopped.clone();
+            async move { drop(stopped.wait_for(|stop| *stop).await) }
+        };
+        let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
+
+        let started = Started {
+            gateway,
+            dashboard,
+            clickhouse: database.listen,
+            new_password,
+            policy: config.policy.clone(),
+            capture,
+            spool: spool.clone(),
+        };
+        ready(&started)?;
+        let ended = tokio::select! {
+            signal = asked_to_end() => signal,
+            error = workers.failed() => Err(error),
+        };
+
+        // Drain: no new visitors, open exchanges to their end, what was captured to disk and as far as it goes into the
+        // database, then the database itself.
+        stop.send_replace(true);
+        workers.join().await;
+        let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
+        database.stop(LAST_SHIPMENT).await;
+        let _ = serving.await;
+        if let Ok(Err(error)) = sealed {
+            tracing::error!(%error, "the spool was not closed cleanly; the next start recovers it");
+        }
+        ended
+    });
+    stop.send_replace(true);
+    // A look-up of a host name may still hang in a thread; nothing waits for it.
+    runtime.shutdown_background();
+    lived
+}
+
+/// The data folder holds pseudonyms and keys: it is the owner's alone.
+fn make_private(data_dir: &Path) -> Result<(), LifeError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    made.map_err(|source| LifeError::DataDir { path: data_dir.to_owned(), source })
+}
+
+fn open_spool(config: &Config) -> Result<Spool, LifeError> {
+    let columns = COLUMNS.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
+    let (spool, recovery) = Spool::open(SpoolOptions {
+        dir: config.spool_dir(),
+        columns,
+        max_bytes: config.spool.max_bytes,
+        batch_rows: config.spool.batch_rows,
+        batch_age: config.spool.batch_age,
+    })?;
+    tracing::info!(?recovery, "the spool is open");
+    Ok(spool)
+}
+
+/// Without places the site is served all the same, and country stays empty.
+fn open_places(geo: &Geo) -> Result<Places, LifeError> {
+    match geo {
+        Geo::Off => Ok(Places::none()),
+        Geo::File(path) => Ok(Places::open(path)?),
+        Geo::Country => match provision::country_database() {
+            Ok(path) => Ok(Places::open(&path)?),
+            Err(error) => {
+                tracing::warn!(%error, "visitors' countries stay unknown");
+                Ok(Places::none())
+            }
+        },
+    }
+}
+
+fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>) -> Site {
+    let lives = OwnCookieLives {
+        visitor: Duration::from_secs(config.policy.choice_life),
+        visit: config.capture.visit_timeout,
+    };
+    Site {
+        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone()),
+        catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
+        tags: Tags::new(&config.tags, &config.policy),
+        policy: config.policy.clone(),
+        ring,
+        privacy_path: config.consent.path.clone(),
+        trusted_proxies: config.gateway.trusted_proxies.clone(),
+        limits: config.gateway.limits.clone(),
+        spool,
+        metrics,
+    }
+}
+
+/// Waits for Ctrl-C or `SIGTERM`. A second one ends the process at once.
+async fn asked_to_end() -> Result<(), LifeError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(LifeError::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(LifeError::Runtime)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("ending: open exchanges finish first; once more ends at once");
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(1);
+    });
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The database's part of the process: the embedded engine or a server elsewhere, its schema, and the shipper.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::LifeError;
+use crate::config::{ClickHouse, Config};
+use crate::engine::child::{Options, Supervisor};
+use crate::observe::Metrics;
+use crate::spool::Spool;
+use crate::store::migrate::{self, MigrateError};
+use crate::store::{client, ship};
+
+/// How long to wait before a database that is away is asked again for its schema.
+const RETRY: Duration = Duration::from_secs(2);
+/// How often the spool's state is copied into the metrics.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The engine, if it is ours, and the task that ships.
+pub struct Database {
+    /// Where the embedded engine answers over TCP.
+    pub listen: Option<SocketAddr>,
+    engine: Option<Supervisor>,
+    shipper: JoinHandle<()>,
+    gauges: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Database {
+    /// Starts the embedded engine and brings its schema up to date, or sets out to reach a server. A server that is away is
+    /// no reason not to start.
+    pub async fn start(
+        config: &Config,
+        library: Option<PathBuf>,
+        spool: Spool,
+        metrics: Arc<Metrics>,
+    ) -> Result<Database, LifeError> {
+        let client = client::connect(&config.clickhouse, &config.data_dir)?;
+        let mut listen = None;
+        let mut engine = None;
+        if let (ClickHouse::Embedded { listen: asked }, Some(library)) = (&config.clickhouse, library) {
+            engine = Some(Supervisor::start(Options::new(&config.data_dir, library, *asked)?).await?);
+            listen = *asked;
+            apply(&client).await?;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let gauges = tokio::spawn(watch_spool(spool.clone(), metrics));
+        let shipper = tokio::spawn(async move {
+            let mut early = stopped.clone();
+            tokio::select! {
+                () = schema_in_place(&client) => {}
+                _ = early.wait_for(|stop| *stop) => {}
+            }
+            ship::ship(spool, client, stopped).await;
+        });
+        Ok(Database { listen, engine, shipper, gauges, stop })
+    }
+
+    /// Ships what is left, for at most `deadline`, and ends the engine.
+    pub async fn stop(self, deadline: Duration) {
+        self.stop.send_replace(true);
+        let shipper = self.shipper.abort_handle();
+        if tokio::time::timeout(deadline, self.shipper).await.is_err() {
+            tracing::warn!("what could not be shipped in time waits in the spool for the next start");
+            shipper.abort();
+        }
+        self.gauges.abort();
+        if let Some(engine) = self.engine {
+            engine.stop().await;
+        }
+    }
+}
+
+async fn apply(client: &clickhouse::Client) -> Result<(), MigrateError> {
+    for migration in migrate::apply(client).await? {
+        tracing::info!(file = migration.file(), "the schema has a new migration");
+    }
+    Ok(())
+}
+
+/// Applies the schema as soon as the database takes it.
+async fn schema_in_place(client: &clickhouse::Client) {
+    while let Err(error) = apply(client).await {
+        tracing::warn!(%error, "the database does not take the schema yet; events wait in the spool");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn watch_spool(spool: Spool, metrics: Arc<Metrics>) {
+    loop {
+        let status = spool.status();
+        metrics.spool_waiting_rows.set(status.waiting_rows);
+        metrics.spool_waiting_bytes.set(status.disk_bytes);
+        metrics.batches_quarantined.set(status.quarantined_batches);
+        tokio::time::sleep(LOOK).await;
+    }
+}

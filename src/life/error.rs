@@ -1,0 +1,71 @@
+//! Why the process cannot live.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::dashboard::password::PasswordError;
+use crate::engine::child::StartError;
+use crate::engine::provision::ProvisionError;
+use crate::enrich::place::PlaceError;
+use crate::keys::KeyError;
+use crate::spool::SpoolError;
+use crate::store::client::ConnectError;
+use crate::store::migrate::MigrateError;
+use crate::upstream::UpstreamSetupError;
+
+/// Why the process cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum LifeError {
+    /// The data folder cannot be used.
+    #[error("the data folder {path} cannot be used: {source}; choose another with data_dir")]
+    DataDir {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An address is taken, or not this machine's.
+    #[error("cannot listen on {address}: {source}; is another program there? The address is {key} in the configuration")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Where it is configured.
+        key: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gave no runtime or no thread.
+    #[error("the system refused what the program runs on: {0}")]
+    Runtime(io::Error),
+    /// A worker's listener failed.
+    #[error("a worker has stopped: {0}")]
+    Worker(String),
+    /// The key ring.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The dashboard's password.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The engine's library, or another file that is fetched.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    /// The geo database.
+    #[error(transparent)]
+    Places(#[from] PlaceError),
+    /// The way to the site.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamSetupError),
+    /// The embedded engine.
+    #[error(transparent)]
+    Engine(#[from] StartError),
+    /// The connection to ClickHouse.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The schema.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+}

@@ -1,0 +1,76 @@
+//! The workers: one thread, one runtime, one listener each.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{Mutex, mpsc, watch};
+
+use super::LifeError;
+use crate::capture;
+use crate::config::Config;
+use crate::front::handle::{Gateway, Site};
+use crate::front::listen::{self, Connections};
+use crate::upstream::Upstream;
+
+/// Threads that serve visitors.
+pub struct Workers {
+    threads: Vec<thread::JoinHandle<()>>,
+    failures: Mutex<mpsc::Receiver<String>>,
+}
+
+impl Workers {
+    /// Starts one for each listener. They serve until `stopped` turns true.
+    pub fn start(
+        listeners: Vec<TcpListener>,
+        config: &Config,
+        site: Arc<Site>,
+        capture: Arc<capture::Shared>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<Workers, LifeError> {
+        let connections = Arc::new(Connections::default());
+        let (tell, failures) = mpsc::channel(listeners.len().max(1));
+        let mut threads = Vec::with_capacity(listeners.len());
+        // What is wrong with the upstream's configuration or the system's certificates comes out here, not in a thread.
+        Upstream::new(config.gateway.upstream.clone(), &config.gateway.limits)?;
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let (url, limits) = (config.gateway.upstream.clone(), config.gateway.limits.clone());
+            let (site, capture) = (site.clone(), capture.clone());
+            let (connections, stopped, tell) = (connections.clone(), stopped.clone(), tell.clone());
+            let serve = move || -> Result<(), String> {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let upstream = Upstream::new(url, &limits).map_err(|e| e.to_string())?;
+                let gateway = Gateway::new(site, capture, upstream);
+                let work = listen::work(listener, gateway, connections, stopped);
+                runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
+            };
+            let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                if let Err(failure) = serve() {
+                    let _ = tell.blocking_send(failure);
+                }
+            });
+            threads.push(thread.map_err(LifeError::Runtime)?);
+        }
+        Ok(Workers { threads, failures: Mutex::new(failures) })
+    }
+
+    /// Resolves when a worker fails; never while all are well.
+    pub async fn failed(&self) -> LifeError {
+        match self.failures.lock().await.recv().await {
+            Some(failure) => LifeError::Worker(failure),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until all have ended.
+    pub async fn join(self) {
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in self.threads {
+                if thread.join().is_err() {
+                    tracing::error!("a worker panicked");
+                }
+            }
+        });
+        let _ = joined.await;
+    }
+}
