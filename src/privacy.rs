@@ -41,6 +41,7 @@ use serde_json::json;
 use crate::config::{Consent, DeclaredCookie};
 use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
 use crate::keys::KeyRing;
+pub use origin::is_same_site_post;
 pub use preferences::OwnCookieLives;
 pub use snippet::{PageInsert, PerPage, VisitorState};
 pub use submission::MAX_BODY;
@@ -191,7 +192,7 @@ impl Pages {
             true => answer::json(status, &json!({ "error": reason })).into(),
             false => answer::message(&self.consent.path, status, title, reason).into(),
         };
-        if !origin::is_same_site_post(request.headers, request.host) {
+        if !is_same_site_post(request.headers, request.host) {
             let reason =
                 "The request came from another website. Open the privacy choices of this one and choose there.";
             return refuse(StatusCode::FORBIDDEN, "Your choice was not saved", reason);

@@ -12,7 +12,7 @@ const MAX_WAY_BACK: usize = 2048;
 /// `Sec-Fetch-Site` is the browser's own word, which no page can set. `Origin` must name the host, except that browsers
 /// write `null` on a site that asks for `Referrer-Policy: no-referrer`, so there `Sec-Fetch-Site` alone decides. A
 /// client that sends neither is none of the browsers in which a forgery could run, unless its `Referer` says otherwise.
-pub(super) fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
+pub fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
     let mut vouched = false;
     for value in headers.get_all("sec-fetch-site") {
         match value.as_bytes() {
