@@ -1,3 +1,325 @@
-//! The crash-safe queue on disk between capture and ClickHouse.
+//! The crash-safe queue on disk between capture and ClickHouse. Capture appends encoded events; the shipper in `store`
+//! takes sealed batches. It never sees a raw identifier, never looks into a record, and knows nothing of ClickHouse but
+//! the names of column types. This text is its design paper; `facts/http-and-ingest.md` 2.1 compares what others do.
+//!
+//! # What it promises
+//! - An append never waits for the disk, and takes no more memory than the group's 8 MiB.
+//! - An [acknowledged](Spool::append_acknowledged) record has been given to the kernel by `write(2)`: it survives the death
+//!   of the process. A [plain](Spool::append) record is at most one turn (4 ms) from there; a killed process loses those.
+//!   A sealed batch is synced, file and folder, and survives the loss of power too; a record not yet sealed (at most
+//!   `batch_age` old, longer while the database is away) may not.
+//! - A record is in exactly one batch, and a batch has one id for ever.
+//! - It is bounded by `max_bytes` on disk, quarantine included. What is refused or lost is counted, never silent.
+//! - It starts, whatever it finds in its folder.
+//!
+//! # What is on disk
+//! ```text
+//! spool/lock                        held by the one process that has the spool open
+//! spool/instance                    instance id and the batch numbers that may be in use
+//! spool/5f3a9c10000000a7.segment    one segment = one batch; the name is the batch id
+//! spool/quarantine/ID.segment       what the database will never take, with ID.reason beside it
+//! ```
+//! A segment is a header (format version, batch id, partition, columns), record frames and, at last, a seal; [`segment`]
+//! has the bytes. Its records are of one partition of the table (month and retention class), because only an insert of one
+//! block into one partition is atomic (`facts/clickhouse.md` 4). The columns stand in the header, so that a spool that
+//! waited through an upgrade is still understood.
+//!
+//! # From record to batch
+//! ```text
+//! append ─▶ group (memory) ─▶ writer thread: write(2) ─▶ open segment ─▶ sealing thread: seal, fsync ─▶ queue ─▶ shipper
+//! ```
+//! The writer never syncs and the sealing thread never answers anybody, so that acknowledgements do not wait for a sync. A
+//! segment is sealed when it has `batch_rows` rows, 16 MiB, or is `batch_age` old; the age is doubled for each batch that
+//! waits behind the first, so that an outage leaves few large batches rather than one each second.
+//!
+//! # Why no crash ships a record twice or under two ids
+//! A segment has its batch id from birth; there is no moment at which records have none, or move from one to another. Ids
+//! come from a number range that was reserved durably before. The steps, and what a crash after each of them leaves:
+//! 1. *file made, header written*: no record; the next start removes it.
+//! 2. *records written*: not sealed, hence never sent. The next start cuts the torn tail and seals it under its id.
+//! 3. *seal written, not synced*: never sent either, since a batch is taken only after the sync. As 2, or sealed.
+//! 4. *synced and queued*: whole, with a fixed number of rows. It may have been sent, so whatever a start finds is
+//!    [in doubt](SealedBatch::in_doubt), and the shipper asks the table for the id before it sends.
+//! 5. *stored, acknowledged, segment removed*: should the removal be undone by a power loss, it is 4 again, and the table
+//!    has the id. The folder is synced after a removal to keep that rare.
+//!
+//! So the state of a batch is in its one file and needs no second one (a ledger, an acknowledgement log) that could disagree
+//! with it: a seal at its end says that it may have been sent, its absence from the folder that it is stored.
+//!
+//! # Damage
+//! Frames are checksummed from the header's checksum on. A frame that does not check is skipped by its own length or else
+//! by search; what is whole behind it is kept. A seal counts its rows, so what is missing is known. A header that does
+//! not check makes the segment unreadable: it goes to quarantine as it is.
+//!
+//! # Limits
+//! Two folders with the same `instance` file (a copied volume of which both copies run) give the same ids: remove that
+//! file from a copy. A sync that fails is tried again, which Linux may answer with success without having written.
 
+mod batch;
+mod batch_ids;
+mod error;
+mod folder;
+mod group;
+mod partition;
 pub mod record;
+mod recover;
+mod seal;
+pub mod segment;
+mod threads;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+pub use batch::{Records, Rejection, SealedBatch};
+pub use error::{Refused, SpoolError};
+pub use partition::Partition;
+pub use recover::Recovery;
+
+use batch::Queue;
+use batch_ids::BatchIds;
+use folder::Folder;
+use group::{Group, Stop};
+use record::Column;
+use threads::{Stopping, Threads};
+
+/// How a spool is to be.
+#[derive(Clone, Debug)]
+pub struct SpoolOptions {
+    /// Its folder; made where it is missing.
+    pub dir: PathBuf,
+    /// What each record's values are, in order.
+    pub columns: Vec<Column>,
+    /// The most bytes on disk; beyond, appends are refused.
+    pub max_bytes: u64,
+    /// Rows after which a batch is sealed.
+    pub batch_rows: u32,
+    /// Age after which a batch is sealed.
+    pub batch_age: Duration,
+}
+
+/// How the spool is doing; for metrics and readiness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpoolStatus {
+    /// Records that are not in the table yet.
+    pub waiting_rows: u64,
+    /// Sealed batches that are not in the table yet.
+    pub waiting_batches: u64,
+    /// Bytes on disk, quarantine included.
+    pub disk_bytes: u64,
+    /// How many it may have.
+    pub max_bytes: u64,
+    /// Records refused since the start.
+    pub refused: u64,
+    /// Records that were taken and then could not be written.
+    pub lost: u64,
+    /// Records found damaged, at the start or since.
+    pub damaged: u64,
+    /// Batches in quarantine.
+    pub quarantined_batches: u64,
+    /// Batches among those rejected since the start of which the table held another number of rows: an alarm.
+    pub miscounted_batches: u64,
+    /// Whether the disk refused the last write.
+    pub disk_failing: bool,
+}
+
+/// The spool. Clones are handles to the same one; when the last is dropped without [`close`](Spool::close), what is
+/// buffered is still written, and sealed by the next start.
+#[derive(Clone)]
+pub struct Spool(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+    threads: Mutex<Option<Threads>>,
+}
+
+/// What the threads, the batches in hand and the handles share.
+struct Shared {
+    options: SpoolOptions,
+    folder: Folder,
+    group: Group,
+    queue: Queue,
+    tally: Tally,
+    stopping: Stopping,
+}
+
+#[derive(Default)]
+struct Tally {
+    disk_bytes: AtomicU64,
+    waiting_rows: AtomicU64,
+    refused: AtomicU64,
+    lost: AtomicU64,
+    damaged: AtomicU64,
+    quarantined: AtomicU64,
+    miscounted: AtomicU64,
+    disk_failing: AtomicBool,
+}
+
+/// Resolves when a record survives the death of the process; see [`Spool::append_acknowledged`].
+#[must_use = "the record is only known to be kept when this has resolved"]
+pub struct Acknowledgement(oneshot::Receiver<Result<(), SpoolError>>);
+
+impl Future for Acknowledgement {
+    type Output = Result<(), SpoolError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(Pin::new(&mut self.0).poll(context)).unwrap_or(Err(SpoolError::Closed)))
+    }
+}
+
+impl Spool {
+    /// Opens the folder, takes up what an earlier process left in it, and starts the threads. Blocks for the time of some
+    /// file operations.
+    pub fn open(options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
+        let folder = Folder::open(&options.dir)?;
+        let dir = &options.dir;
+        let failed = |doing| move |source| SpoolError::io(doing, dir, source);
+        let (entries, recovery) = recover::recover(&folder).map_err(failed("read the spool folder"))?;
+        let ids = BatchIds::open(&folder, entries.iter().map(|entry| entry.batch_id));
+        let ids = ids.map_err(failed("read the instance id"))?;
+
+        let (queue, tally) = (Queue::default(), Tally::default());
+        let aside = folder.quarantined().unwrap_or_default();
+        let kept: u64 = entries.iter().map(|entry| entry.bytes).chain(aside.iter().map(|segment| segment.bytes)).sum();
+        tally.disk_bytes.store(kept, Relaxed);
+        tally.quarantined.store(aside.len() as u64, Relaxed);
+        tally.waiting_rows.store(recovery.rows, Relaxed);
+        tally.damaged.store(recovery.damaged, Relaxed);
+        entries.into_iter().for_each(|entry| queue.push(entry));
+
+        let (group, stopping) = (Group::default(), Stopping::default());
+        let shared = Arc::new(Shared { options, folder, group, queue, tally, stopping });
+        let threads = Threads::start(&shared, ids)?;
+        Ok((Spool(Arc::new(Handle { shared, threads: Mutex::new(Some(threads)) })), recovery))
+    }
+
+    /// Takes a record for the partition without waiting for anything; `encode` appends its values to what it is given.
+    pub fn append(&self, partition: Partition, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
+        self.put(partition, encode, None)
+    }
+
+    /// Takes a record, and says when it will survive the death of the process: after the group's `write(2)`, a few
+    /// milliseconds later.
+    pub fn append_acknowledged(
+        &self,
+        partition: Partition,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Acknowledgement, Refused> {
+        let (waiter, acknowledgement) = oneshot::channel();
+        self.put(partition, encode, Some(waiter))?;
+        Ok(Acknowledgement(acknowledgement))
+    }
+
+    fn put(
+        &self,
+        partition: Partition,
+        encode: impl FnOnce(&mut Vec<u8>),
+        waiter: Option<group::Waiter>,
+    ) -> Result<(), Refused> {
+        let shared = &self.0.shared;
+        let failing = shared.tally.disk_failing.load(Relaxed);
+        let room = shared.options.max_bytes.saturating_sub(shared.tally.disk_bytes.load(Relaxed));
+        let room = if failing { 0 } else { room };
+        let taken = shared.group.append(partition, room, encode, waiter);
+        if taken.is_err() {
+            shared.tally.refused.fetch_add(1, Relaxed);
+        }
+        taken
+    }
+
+    /// Seals everything that was appended so far, and resolves when that is durable and can be taken.
+    pub async fn flush(&self) -> Result<(), SpoolError> {
+        let (done, flushed) = oneshot::channel();
+        if !self.0.shared.group.flush(done) {
+            return Err(SpoolError::Closed);
+        }
+        flushed.await.map_err(|_| SpoolError::Closed)
+    }
+
+    /// The oldest sealed batch that nobody has in hand; waits for one where there is none.
+    pub async fn next_batch(&self) -> SealedBatch {
+        loop {
+            if let Some(batch) = self.try_next_batch() {
+                return batch;
+            }
+            self.0.shared.queue.arrived().await;
+        }
+    }
+
+    /// The oldest sealed batch that nobody has in hand, where there is one.
+    pub fn try_next_batch(&self) -> Option<SealedBatch> {
+        let shared = &self.0.shared;
+        shared.queue.take().map(|entry| SealedBatch::new(Arc::clone(shared), entry))
+    }
+
+    /// The batch's rows are in the table; it is removed. It must be in hand.
+    pub async fn acknowledge(&self, batch_id: u64) -> Result<(), SpoolError> {
+        let shared = Arc::clone(&self.0.shared);
+        off_the_runtime(move || shared.acknowledge(batch_id)).await
+    }
+
+    /// The batch's rows cannot go into the table; it is moved to `quarantine/`. It must be in hand.
+    pub async fn reject(&self, batch_id: u64, rejection: Rejection) -> Result<(), SpoolError> {
+        let shared = Arc::clone(&self.0.shared);
+        off_the_runtime(move || shared.reject(batch_id, &rejection)).await
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> SpoolStatus {
+        let shared = &self.0.shared;
+        let tally = &shared.tally;
+        SpoolStatus {
+            waiting_rows: tally.waiting_rows.load(Relaxed) + shared.group.records(),
+            waiting_batches: shared.queue.unsettled() as u64,
+            disk_bytes: tally.disk_bytes.load(Relaxed),
+            max_bytes: shared.options.max_bytes,
+            refused: tally.refused.load(Relaxed),
+            lost: tally.lost.load(Relaxed),
+            damaged: tally.damaged.load(Relaxed),
+            quarantined_batches: tally.quarantined.load(Relaxed),
+            miscounted_batches: tally.miscounted.load(Relaxed),
+            disk_failing: tally.disk_failing.load(Relaxed),
+        }
+    }
+
+    /// Refuses records from now on, writes, seals and syncs everything, and ends the threads. Blocks for the time of some
+    /// syncs. Sealed batches can still be taken and settled afterwards.
+    pub fn close(&self) -> Result<(), SpoolError> {
+        match self.0.stop(Stop::Close) {
+            0 => Ok(()),
+            left => Err(SpoolError::NotSealed { left }),
+        }
+    }
+}
+
+async fn off_the_runtime(work: impl FnOnce() -> Result<(), SpoolError> + Send + 'static) -> Result<(), SpoolError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(SpoolError::Closed))
+}
+
+impl Handle {
+    /// Ends the threads; returns how many segments could not be sealed.
+    fn stop(&self, how: Stop) -> u32 {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = threads else { return 0 };
+        self.shared.group.stop(how);
+        self.shared.stopping.begin();
+        threads.join()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop(Stop::Leave);
+    }
+}

@@ -1,0 +1,260 @@
+//! The reading side: the queue of sealed batches, a batch that was taken from it, and its records.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::record::Column;
+use super::segment::{self, Header};
+use super::{Partition, Shared, SpoolError};
+
+/// What the queue knows of a sealed batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) batch_id: u64,
+    pub(super) partition: Partition,
+    pub(super) rows: u32,
+    pub(super) bytes: u64,
+    /// It may have been sent before.
+    pub(super) in_doubt: bool,
+}
+
+/// Sealed batches in the order they are to be shipped.
+#[derive(Default)]
+pub(super) struct Queue {
+    batches: Mutex<Batches>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct Batches {
+    waiting: VecDeque<Entry>,
+    taken: HashMap<u64, Entry>,
+}
+
+impl Queue {
+    pub(super) fn push(&self, entry: Entry) {
+        self.lock().waiting.push_back(entry);
+        self.arrived.notify_one();
+    }
+
+    pub(super) fn take(&self) -> Option<Entry> {
+        let mut batches = self.lock();
+        let entry = batches.waiting.pop_front()?;
+        batches.taken.insert(entry.batch_id, entry);
+        Some(entry)
+    }
+
+    pub(super) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Batches that are not settled yet.
+    pub(super) fn unsettled(&self) -> usize {
+        let batches = self.lock();
+        batches.waiting.len() + batches.taken.len()
+    }
+
+    /// Ends a batch's time in the queue; nothing where it was not taken from it or is settled already.
+    fn settle(&self, batch_id: u64) -> Option<Entry> {
+        self.lock().taken.remove(&batch_id)
+    }
+
+    fn give_back(&self, entry: Entry) {
+        let mut batches = self.lock();
+        if batches.taken.remove(&entry.batch_id).is_some() {
+            batches.waiting.push_front(Entry { in_doubt: true, ..entry });
+            drop(batches);
+            self.arrived.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Batches> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sealed batch in the hands of the shipper: one partition, one block, one id. Dropped before it is acknowledged or
+/// rejected, it goes back to the head of the queue, in doubt.
+pub struct SealedBatch {
+    shared: Arc<Shared>,
+    entry: Entry,
+    /// Its damaged records are counted once, however often it is read.
+    counted: AtomicBool,
+}
+
+impl SealedBatch {
+    pub(super) fn new(shared: Arc<Shared>, entry: Entry) -> Self {
+        SealedBatch { shared, entry, counted: AtomicBool::new(false) }
+    }
+
+    /// The id that stands in each of its rows.
+    pub fn batch_id(&self) -> u64 {
+        self.entry.batch_id
+    }
+
+    /// The one partition of its rows.
+    pub fn partition(&self) -> Partition {
+        self.entry.partition
+    }
+
+    /// How many rows were sealed.
+    pub fn rows(&self) -> u32 {
+        self.entry.rows
+    }
+
+    /// Whether an earlier attempt may have stored it: it was there when the spool was opened, or was taken before and
+    /// given back. Ask the table before sending.
+    pub fn in_doubt(&self) -> bool {
+        self.entry.in_doubt
+    }
+
+    /// Reads its records from disk. Blocks; call it where that is allowed. Damaged records are left out and counted.
+    pub fn read(&self) -> Result<Records, SpoolError> {
+        let path = self.shared.folder.path(self.entry.batch_id);
+        let bytes = fs::read(&path).map_err(|source| SpoolError::io("read a batch", &path, source))?;
+        let records = Records::parse(bytes)
+            .map_err(|fault| SpoolError::Unreadable { batch_id: self.entry.batch_id, fault: fault.to_string() })?;
+        let missing = u64::from(self.entry.rows).saturating_sub(records.len() as u64);
+        if missing > 0 && !self.counted.swap(true, Relaxed) {
+            self.shared.tally.damaged.fetch_add(missing, Relaxed);
+        }
+        if records.is_empty() {
+            let fault = "none of its records is whole".to_owned();
+            return Err(SpoolError::Unreadable { batch_id: self.entry.batch_id, fault });
+        }
+        Ok(records)
+    }
+}
+
+impl Drop for SealedBatch {
+    fn drop(&mut self) {
+        self.shared.queue.give_back(self.entry);
+    }
+}
+
+/// The records of one batch and the columns they are made of.
+pub struct Records {
+    header: Header,
+    bytes: Vec<u8>,
+    payloads: Vec<Range<usize>>,
+}
+
+impl Records {
+    /// Records that never were on disk, for tests and benchmarks.
+    pub fn in_memory<'a>(
+        batch_id: u64,
+        partition: Partition,
+        columns: Vec<Column>,
+        payloads: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Records {
+        let mut bytes = Vec::new();
+        let mut ranges = Vec::new();
+        for payload in payloads {
+            ranges.push(bytes.len()..bytes.len() + payload.len());
+            bytes.extend_from_slice(payload);
+        }
+        Records { header: Header { batch_id, partition, columns }, bytes, payloads: ranges }
+    }
+
+    fn parse(bytes: Vec<u8>) -> Result<Records, segment::HeaderFault> {
+        let read = Header::decode(&bytes)?;
+        let payloads = segment::scan(&bytes, &read).records;
+        Ok(Records { header: read.header, bytes, payloads })
+    }
+
+    /// The batch they belong to.
+    pub fn batch_id(&self) -> u64 {
+        self.header.batch_id
+    }
+
+    /// What each record's values are, in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.header.columns
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.payloads.is_empty()
+    }
+
+    /// The bytes of all of them together, framing included: a bound for what they become.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Each record's values, in the order of the columns.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.payloads.iter().map(|range| self.bytes.get(range.clone()).unwrap_or_default())
+    }
+}
+
+/// Why a batch goes to quarantine instead of the table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The database will not take these rows, now or later.
+    #[error("the database refused its rows: {0}")]
+    Data(String),
+    /// It cannot be read or encoded.
+    #[error("it cannot be encoded: {0}")]
+    Unreadable(String),
+    /// The table holds another number of its rows than were sent, which one block in one partition cannot lead to.
+    #[error("the table holds {found} of its {sent} rows; both are kept, so compare them by batch_id")]
+    Miscounted {
+        /// Rows in the batch.
+        sent: u32,
+        /// Rows in the table.
+        found: u64,
+    },
+}
+
+impl Shared {
+    /// The batch's rows are in the table: its segment is removed, durably.
+    pub(super) fn acknowledge(&self, batch_id: u64) -> Result<(), SpoolError> {
+        self.settle(batch_id, "remove a shipped batch", |entry| {
+            self.folder.remove(batch_id)?;
+            self.folder.sync()?;
+            self.tally.disk_bytes.fetch_sub(entry.bytes, Relaxed);
+            Ok(())
+        })
+    }
+
+    /// The batch's rows cannot be in the table: its segment is kept aside, with the reason.
+    pub(super) fn reject(&self, batch_id: u64, rejection: &Rejection) -> Result<(), SpoolError> {
+        self.settle(batch_id, "move a batch to quarantine", |_| {
+            self.folder.quarantine(batch_id, &rejection.to_string())?;
+            self.tally.quarantined.fetch_add(1, Relaxed);
+            if matches!(rejection, Rejection::Miscounted { .. }) {
+                self.tally.miscounted.fetch_add(1, Relaxed);
+            }
+            Ok(())
+        })
+    }
+
+    /// Settles a batch whatever becomes of its file: where that cannot be moved, this process must not send it again, and
+    /// the next start, which has it in doubt, asks the table.
+    fn settle(
+        &self,
+        batch_id: u64,
+        doing: &'static str,
+        files: impl FnOnce(Entry) -> io::Result<()>,
+    ) -> Result<(), SpoolError> {
+        let entry = self.queue.settle(batch_id).ok_or(SpoolError::NotTaken { batch_id })?;
+        self.tally.waiting_rows.fetch_sub(u64::from(entry.rows), Relaxed);
+        let done = files(entry);
+        // Fewer batches wait, so an open segment may be due sooner.
+        self.group.nudge();
+        done.map_err(|source| SpoolError::io(doing, &self.folder.path(batch_id), source))
+    }
+}
