@@ -1,0 +1,141 @@
+//! Makes third-party tags of purposes that are not permitted inert while the page streams through (K4): `src` becomes
+//! `data-consentry-src` and so on, a script's `type` becomes `text/plain`, and `data-consentry-purpose` says what is missing.
+//! On consent the banner's script turns them back without losing the page.
+//!
+//! Called by the front door, inside [`Inject`](super::Inject): the markup that is ours is put in afterwards, so places are found
+//! by one rule on every page and ours never passes through here. Only pages where a declared tag is refused pay for
+//! this ([`Tags::gating`]); all others pass untouched. The length of a gated page is not known beforehand.
+//!
+//! It fails closed. Where a page cannot be read for certain (markup browsers disagree on, a tag of more than a mebibyte) its
+//! rest is served with everything inert that loads something, whoever it belongs to; that beats both a page cut off
+//! and a tag let through.
+//!
+//! What it does not see: tags that scripts make, URLs in style sheets, and hosts nobody declared. Relative URLs belong to the
+//! first `<base href>`, where there is one.
+
+mod address;
+mod disarm;
+mod rewrite;
+mod tags;
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{self, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+
+use super::scan::Markup;
+use address::Address;
+use rewrite::Rewrite;
+pub use tags::{Gating, Tags};
+
+/// A page's body with refused tags made inert.
+pub struct Gate<B> {
+    inner: B,
+    /// `None` where nothing is refused, and once the page has ended.
+    rewrite: Option<Box<Rewrite>>,
+    trailers: Option<HeaderMap>,
+}
+
+impl<B> Gate<B> {
+    /// Gates `inner` by `gating`; without one the page passes as it comes.
+    pub fn new(inner: B, gating: Option<Gating>, markup: Markup) -> Gate<B> {
+        Gate { inner, rewrite: gating.map(|gating| Box::new(Rewrite::new(gating, markup))), trailers: None }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Gate<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(trailers) = this.trailers.take() {
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
+            let Some(rewrite) = &mut this.rewrite else { return Pin::new(&mut this.inner).poll_frame(cx) };
+            let out = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) => rewrite.feed(&chunk),
+                    Err(frame) => {
+                        this.trailers = frame.into_trailers().ok();
+                        let out = rewrite.finish();
+                        this.rewrite = None;
+                        out
+                    }
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    let out = rewrite.finish();
+                    this.rewrite = None;
+                    out
+                }
+            };
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rewrite.is_none() && self.trailers.is_none() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.rewrite.is_some() { SizeHint::default() } else { self.inner.size_hint() }
+    }
+}
+
+/// Removes from an answer's `Link` headers what would make the browser load from, or connect to, a refused host
+/// (RFC 8288, `rel=preload` and the like). Returns how many links went.
+pub fn filter_link(headers: &mut HeaderMap, gating: &Gating) -> usize {
+    if !headers.contains_key(header::LINK) {
+        return 0;
+    }
+    let mut removed = 0;
+    let mut kept = Vec::new();
+    for line in headers.get_all(header::LINK) {
+        let links: Vec<&[u8]> = links(line.as_bytes()).collect();
+        let stay: Vec<&[u8]> = links.iter().copied().filter(|link| !is_refused(link, gating)).collect();
+        removed += links.len() - stay.len();
+        if stay.len() == links.len() {
+            kept.push(line.clone());
+        } else if !stay.is_empty() {
+            kept.extend(HeaderValue::from_bytes(&stay.join(&b','))); // Of a valid value's pieces, so never refused.
+        }
+    }
+    if removed > 0 {
+        headers.remove(header::LINK);
+        for line in kept {
+            headers.append(header::LINK, line);
+        }
+    }
+    removed
+}
+
+/// The links of one header line: split at commas that stand neither in `<…>` nor in quotes.
+fn links(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut in_target, mut in_quotes) = (false, false);
+    line.split(move |byte| {
+        match byte {
+            b'<' if !in_quotes => in_target = true,
+            b'>' if !in_quotes => in_target = false,
+            b'"' if !in_target => in_quotes = !in_quotes,
+            _ => {}
+        }
+        *byte == b',' && !in_target && !in_quotes
+    })
+}
+
+fn is_refused(link: &[u8], gating: &Gating) -> bool {
+    let link = String::from_utf8_lossy(link);
+    let target = link.split_once('<').map_or("", |(_, target)| target);
+    let url = target.split_once('>').map_or(target, |(url, _)| url);
+    matches!(Address::of_url(url), Address::Host(host) if gating.refused(&host).is_some())
+}
+
+#[cfg(test)]
+mod tests;

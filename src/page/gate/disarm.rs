@@ -1,0 +1,156 @@
+//! The last resort where markup cannot be understood: every element that loads something is disarmed, wherever it points.
+//!
+//! Works on bytes alone, without any idea of comments, scripts or attributes, and so cannot be led astray by them.
+//!
+//! In HTML, after each `<script`, `<iframe`, `<img` … come attributes that load nothing. A browser takes the first attribute
+//! of a name and ignores others of that name (13.2.5.33), so what the page says after them no longer counts. They stand
+//! without quotes, which leaves texts in scripts whole. In XML a second attribute of a name would be an error; there the
+//! elements, start and end tags alike, are renamed to ones that no browser knows.
+
+use memchr::memchr;
+
+use crate::page::Markup;
+
+/// The elements that can load something, and what disarms them in HTML.
+const ELEMENTS: [(&[u8], &[u8]); 17] = [
+    (b"script", b" type=text/plain "),
+    (b"iframe", NOTHING),
+    (b"frame", NOTHING),
+    (b"img", NOTHING),
+    (b"image", NOTHING),
+    (b"link", NOTHING),
+    (b"video", NOTHING),
+    (b"audio", NOTHING),
+    (b"source", NOTHING),
+    (b"track", NOTHING),
+    (b"object", NOTHING),
+    (b"embed", NOTHING),
+    (b"input", NOTHING),
+    (b"base", NOTHING),
+    (b"use", NOTHING),
+    (b"feimage", NOTHING),
+    (b"table", b" background "),
+];
+
+const NOTHING: &[u8] = b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster imagesrcset ";
+
+/// What stands before the name of a renamed element.
+const RENAMED: &[u8] = b"consentry-";
+
+/// The longest of the names.
+const LONGEST: usize = 7;
+
+/// Disarms a stream of markup in pieces.
+#[derive(Debug)]
+pub(super) struct Disarm {
+    markup: Markup,
+    /// A `<` at the end of the last piece, with what may become one of the names.
+    tail: Vec<u8>,
+}
+
+impl Disarm {
+    pub(super) fn new(markup: Markup) -> Disarm {
+        Disarm { markup, tail: Vec::new() }
+    }
+
+    /// Appends the disarmed `input` to `out`, but for a name that is not complete.
+    pub(super) fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        let joined;
+        let mut rest = input;
+        if !self.tail.is_empty() {
+            joined = [&*std::mem::take(&mut self.tail), input].concat();
+            rest = &joined;
+        }
+        while let Some(less) = memchr(b'<', rest) {
+            let (before, tag) = rest.split_at(less);
+            out.extend_from_slice(before);
+            let slash = self.markup == Markup::Xhtml && tag.get(1) == Some(&b'/');
+            let name_at = if slash { 2 } else { 1 };
+            let letters = tag.iter().skip(name_at).take_while(|byte| byte.is_ascii_alphabetic());
+            let length = name_at + letters.take(LONGEST + 1).count();
+            let Some(next) = tag.get(length) else {
+                self.tail = tag.to_vec();
+                return;
+            };
+            let (open, after) = tag.split_at(length);
+            let (less, name) = open.split_at(name_at);
+            let ends = matches!(next, b' ' | b'\t' | b'\n' | b'\r' | 0x0C | b'/' | b'>');
+            let element = ELEMENTS.iter().find(|(element, _)| ends && element.eq_ignore_ascii_case(name));
+            out.extend_from_slice(less);
+            match (element, self.markup) {
+                (None, _) => out.extend_from_slice(name),
+                (Some((_, disarmed)), Markup::Html) => {
+                    out.extend_from_slice(name);
+                    out.extend_from_slice(disarmed);
+                }
+                (Some(_), Markup::Xhtml) => {
+                    out.extend_from_slice(RENAMED);
+                    out.extend_from_slice(name);
+                }
+            }
+            rest = after;
+        }
+        out.extend_from_slice(rest);
+    }
+
+    /// The markup has ended: what was held back is no tag.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.tail);
+    }
+
+    /// The whole of `markup`, disarmed.
+    pub(super) fn all(markup: Markup, input: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(input.len());
+        let mut disarm = Disarm::new(markup);
+        disarm.feed(input, &mut out);
+        disarm.finish(&mut out);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn disarmed(markup: Markup, input: &str) -> String {
+        String::from_utf8(Disarm::all(markup, input.as_bytes())).expect("only ASCII was added")
+    }
+
+    #[test]
+    fn the_first_attribute_counts_and_it_loads_nothing() {
+        assert_eq!(disarmed(Markup::Html, "<SCRIPT/src=//t>"), "<SCRIPT type=text/plain /src=//t>");
+        assert!(disarmed(Markup::Html, "<img\nsrc=//t>").starts_with("<img src=about:blank srcset "));
+        for untouched in
+            ["<p>", "<scripts>", "<im", "</script>", "<imgx", "< img>", "<", "<feimagex>", "a<b && <video1>"]
+        {
+            assert_eq!(disarmed(Markup::Html, untouched), untouched);
+        }
+    }
+
+    #[test]
+    fn xml_stays_well_formed() {
+        assert_eq!(
+            disarmed(Markup::Xhtml, "<img src='//t'/><p><script a='1'>x</script ></p>"),
+            "<consentry-img src='//t'/><p><consentry-script a='1'>x</consentry-script ></p>"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_make_the_same(input in "(<|</|script|SCRIPT|img|image|feimage|x| |>|/|=){0,20}", cuts in prop::collection::vec(1usize..5, 0..40)) {
+            for markup in [Markup::Html, Markup::Xhtml] {
+                let (mut out, mut disarm, mut rest) = (Vec::new(), Disarm::new(markup), input.as_bytes());
+                for cut in &cuts {
+                    let (piece, after) = rest.split_at((*cut).min(rest.len()));
+                    disarm.feed(piece, &mut out);
+                    rest = after;
+                }
+                disarm.feed(rest, &mut out);
+                disarm.finish(&mut out);
+                prop_assert_eq!(String::from_utf8_lossy(&out), disarmed(markup, &input));
+            }
+        }
+    }
+}

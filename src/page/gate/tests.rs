@@ -1,0 +1,312 @@
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::DeclaredTag;
+use crate::consent::{Policy, PurposeSet};
+use crate::page::{Inject, Insert};
+
+struct Chunks(VecDeque<Bytes>);
+
+impl Body for Chunks {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
+    }
+}
+
+fn gating(permitted: &[usize]) -> Option<Gating> {
+    let hosts = [("t.example", 3), ("*.ads.example", 3), ("stats.example", 2)];
+    let tags = hosts.map(|(host, purpose)| DeclaredTag { host: host.into(), purpose });
+    Tags::new(&tags, &Policy::default()).gating(PurposeSet::of(permitted.iter().copied()))
+}
+
+fn gate_as(markup: Markup, chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Vec<u8> {
+    let chunks = Chunks(chunks.into_iter().map(Into::into).collect());
+    drain(Gate::new(chunks, gating(&[0]), markup))
+}
+
+fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Vec<u8> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut out = Vec::new();
+    while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) {
+        out.extend_from_slice(&frame.into_data().unwrap_or_default());
+    }
+    assert!(body.is_end_stream() || body.size_hint().exact().is_none());
+    out
+}
+
+fn gated(page: &str) -> String {
+    String::from_utf8(gate_as(Markup::Html, [page.to_owned()])).expect("is UTF-8")
+}
+
+#[test]
+fn rule_k4_a_refused_tag_is_inert_and_says_what_it_needs() {
+    for (page, expected) in [
+        (
+            "<script async src=\"https://t.example/x.js?a&amp;b\" id=a></script>",
+            "<script async id=a data-consentry-src=\"https://t.example/x.js?a&amp;b\" type=\"text/plain\" \
+             data-consentry-purpose=\"marketing\"></script>",
+        ),
+        (
+            "<SCRIPT TYPE=module SRC='//t.example/\"x'>x()</SCRIPT>",
+            "<SCRIPT data-consentry-src=\"//t.example/&quot;x\" data-consentry-type=\"module\" type=\"text/plain\" \
+             data-consentry-purpose=\"marketing\">x()</SCRIPT>",
+        ),
+        (
+            "<iframe src=//a.b.ads.example></iframe>",
+            "<iframe data-consentry-src=\"//a.b.ads.example\" data-consentry-purpose=\"marketing\"></iframe>",
+        ),
+        (
+            "<link rel=stylesheet href=https://stats.example/a.css />",
+            "<link rel=stylesheet data-consentry-href=\"https://stats.example/a.css\" data-consentry-purpose=\"analytics\" />",
+        ),
+        (
+            "<img src=a.png srcset='b.png 2x, https://t.example/c.png 3x'>",
+            "<img src=a.png data-consentry-srcset=\"b.png 2x, https://t.example/c.png 3x\" data-consentry-purpose=\"marketing\">",
+        ),
+        (
+            "<img src=//stats.example/p.gif srcset='//t.example/c.png'>",
+            "<img data-consentry-src=\"//stats.example/p.gif\" data-consentry-srcset=\"//t.example/c.png\" \
+             data-consentry-purpose=\"analytics marketing\">",
+        ),
+        (
+            "<object data=//t.example/x></object><svg><image xlink:href=//t.example/y /></svg>",
+            "<object data-consentry-data=\"//t.example/x\" data-consentry-purpose=\"marketing\"></object><svg>\
+             <image data-consentry-href=\"//t.example/y\" data-consentry-purpose=\"marketing\" /></svg>",
+        ),
+    ] {
+        assert_eq!(gated(page), expected);
+    }
+}
+
+/// Elements that load, with `URL` where the address stands.
+const LOADERS: [&str; 22] = [
+    "<script src='URL'></script>",
+    "<SCRIPT\nSRC = URL ></SCRIPT>",
+    "<script/src='URL'/></script>",
+    "<iframe src='URL'></iframe>",
+    "<img src='URL'>",
+    "<image src='URL'>",
+    "<img srcset='URL 2x'>",
+    "<link rel=preload href='URL'>",
+    "<video src='URL' poster='URL'></video>",
+    "<audio src='URL'></audio>",
+    "<picture><source srcset='URL'></picture>",
+    "<object data='URL'></object>",
+    "<embed src='URL'>",
+    "<video><track src='URL'></video>",
+    "<input type=image src='URL'>",
+    "<body background='URL'>",
+    "<svg><script href='URL'></script></svg>",
+    "<svg><use xlink:href='URL'/></svg>",
+    "<link rel=preload imagesrcset='URL 1x'>",
+    "<frame src='URL'>",
+    "<noscript><img src='URL'></noscript>",
+    "<template><img src='URL'></template>",
+];
+
+/// Ways to write one address.
+const URLS: [&str; 12] = [
+    "https://t.example/x",
+    "//t.example/x",
+    "HTTPS://T.EXAMPLE/x",
+    "&#x68;ttps:&#x2f;&#47;t&period;example/x",
+    "\\\\t.example\\x",
+    "/\\t.example",
+    "https:t.example/x",
+    "https://u:p@t.example:443/x",
+    "https://t.example.",
+    "https://%74.example/x",
+    "&Tab;//t.exam&NewLine;ple/x",
+    "h&#116;tp://t.example",
+];
+
+#[test]
+fn rule_k4_no_way_of_writing_an_address_gets_through() {
+    for loader in LOADERS {
+        for url in URLS {
+            // Unquoted values cannot hold everything.
+            let page = loader.replace("URL", url);
+            let out = gated(&page);
+            for attribute in ["src", "srcset", "href", "data", "poster", "background", "imagesrcset"] {
+                for before in [" ", "\n", "/", "xlink:"] {
+                    assert!(!out.to_lowercase().contains(&format!("{before}{attribute}=")), "{page}\n{out}");
+                    assert!(!out.to_lowercase().contains(&format!("{before}{attribute} =")), "{page}\n{out}");
+                }
+            }
+            assert!(out.contains("data-consentry-purpose=\"marketing\""), "{page}\n{out}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_refused_stays_byte_for_byte() {
+    let page = "<!doctype html><head><script src=/own.js></script><script>var a='<img src=//t.example>'</script>\
+        <!-- <script src=//t.example></script> --><base target=_top><title><img src=//t.example></title></head>\
+        <body CLASS=a><a href=//t.example>x</a><img src='data:image/png;base64,AAAA'><IMG SRC=https://other.example/x>\
+        <form action=//t.example></form><img alt=//t.example><noscript><p>\u{e9}</p></noscript>\u{e9} </p></body></html>";
+    assert_eq!(gated(page), page);
+    // Whatever the encoding is.
+    let latin = b"<img src=/\xe9><p>\xff\x81</p><noscript>\xe9<img src='//t.example/\xe9'></noscript>";
+    let out = gate_as(Markup::Html, [&latin[..]]);
+    let expected = &b"<img src=/\xe9><p>\xff\x81</p><noscript>\xe9<img data-consentry-src=\"//t.example/\xe9\" \
+        data-consentry-purpose=\"marketing\"></noscript>"[..];
+    assert_eq!(out, expected, "{}", String::from_utf8_lossy(&out));
+}
+
+#[test]
+fn a_page_with_everything_permitted_passes_as_it_came() {
+    assert!(gating(&[0, 2, 3]).is_none());
+    let page = Bytes::from_static(b"<script src=//t.example></script>");
+    let mut gate = Gate::new(Chunks([page.clone()].into()), None, Markup::Html);
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut gate).poll_frame(&mut cx) else { panic!("a frame") };
+    assert_eq!(frame.into_data().expect("is data").as_ptr(), page.as_ptr());
+}
+
+#[test]
+fn a_base_of_a_refused_host_refuses_relative_addresses() {
+    let out = gated("<img src=a.png><base href=//t.example/x/><img src=b.png><img src=//own.example/c.png>");
+    assert!(out.starts_with("<img src=a.png>") && out.ends_with("<img src=//own.example/c.png>"));
+    assert!(out.contains("data-consentry-src=\"b.png\""));
+    assert!(!gated("<base href=/x/><base href=//t.example/><img src=b.png>").contains("data-consentry-src=\"//"));
+}
+
+#[test]
+fn a_document_in_an_attribute_is_looked_into() {
+    let out = gated("<iframe srcdoc='&lt;img src=\"//t.example\"&gt;'></iframe>");
+    assert!(out.starts_with("<iframe data-consentry-srcdoc=\"&lt;img"), "{out}");
+    assert!(out.contains("data-consentry-purpose=\"analytics marketing\""), "{out}");
+    let own = "<iframe srcdoc='&lt;img src=\"/own.png\"&gt; <p>'></iframe>";
+    assert_eq!(gated(own), own);
+}
+
+#[test]
+fn rule_k4_without_scripts_a_noscript_is_markup() {
+    let out = gated("<noscript><img height=1 src='https://t.example/tr?id=1'/></noscript><p>");
+    assert_eq!(
+        out,
+        "<noscript><img height=1 data-consentry-src=\"https://t.example/tr?id=1\" data-consentry-purpose=\"marketing\" /></noscript><p>"
+    );
+    // Where the two ways of reading differ, nothing of it loads in either.
+    let out = gated("<noscript><img alt=\"</noscript>\" src=\"//t.example\">");
+    assert!(out.starts_with("<noscript><img src=about:blank srcset "), "{out}");
+    let out = gated(&format!("<noscript>{}<img src=//t.example></noscript>", "x".repeat(70_000)));
+    assert!(out.contains("<img src=about:blank srcset "));
+    assert!(gated("<noscript><img src=//t.example>").contains("data-consentry-src"));
+}
+
+#[test]
+fn rule_k4_markup_that_can_be_read_in_two_ways_fails_closed() {
+    for page in [
+        "<p>a</p><select><xmp><script src=//t.example></script></select>",
+        "<p>a</p><select><template><title><script src=//t.example></script>",
+        "<p>a</p><frameset><style><script src=//t.example></script>",
+    ] {
+        let out = gated(page);
+        assert!(out.starts_with("<p>a</p>"), "{out}");
+        assert!(out.contains("<script type=text/plain  src=//t.example>"), "{out}");
+    }
+    let fine = "<select><option>a</select><title>b</title><select><script src=/own></script></select><xmp></xmp>";
+    assert_eq!(gated(fine), fine);
+}
+
+#[test]
+fn rule_k4_a_tag_too_long_to_hold_fails_closed() {
+    let long = format!("<p>a</p><img src='data:{}'><script src=//t.example></script><p>b", "A".repeat(3 << 20));
+    let chunks: Vec<Bytes> = long.as_bytes().chunks(16 << 10).map(Bytes::copy_from_slice).collect();
+    let out = String::from_utf8(gate_as(Markup::Html, chunks)).expect("is UTF-8");
+    assert!(out.starts_with("<p>a</p><img src=about:blank ") && out.ends_with("<p>b"));
+    assert!(out.contains("<script type=text/plain  src=//t.example>"));
+}
+
+#[test]
+fn an_empty_script_in_xml_does_not_hide_what_follows() {
+    let page = "<html><head><script src='/own.js'/><script src='//t.example'></script></head></html>";
+    let out = String::from_utf8(gate_as(Markup::Xhtml, [page])).expect("is UTF-8");
+    assert_eq!(
+        out,
+        "<html><head><consentry-script src='/own.js'/><consentry-script src='//t.example'></consentry-script></head></html>"
+    );
+    let fine = "<html><head><script src='//t.example'></script><br/></head></html>";
+    let out = String::from_utf8(gate_as(Markup::Xhtml, [fine])).expect("is UTF-8");
+    assert!(out.contains("<script data-consentry-src=\"//t.example\" type=\"text/plain\"") && out.contains("<br/>"));
+}
+
+#[test]
+fn ours_is_put_in_after_the_gate() {
+    let page = "<head><script src=//t.example></script></head><body><p>";
+    let insert = Insert { head: "<script src=//t.example/ours></script>".into(), body_start: "[B]".into() };
+    let gate = Gate::new(Chunks([Bytes::from(page)].into()), gating(&[0]), Markup::Html);
+    let out = String::from_utf8(drain(Inject::new(gate, insert, Markup::Html))).expect("is UTF-8");
+    assert!(out.contains("<script src=//t.example/ours></script></head><body>[B]<p>"), "{out}");
+    assert!(out.starts_with("<head><script data-consentry-src=\"//t.example\""));
+}
+
+#[test]
+fn rule_k4_a_link_header_loads_nothing_refused() {
+    let gating = gating(&[0]).expect("something is refused");
+    let mut headers = HeaderMap::new();
+    let keep = "</own.css>; rel=preload; title=\"a, <//t.example>\"";
+    headers.append(
+        header::LINK,
+        format!("{keep}, <https://t.example/x,y>; rel=preload,<//x.ads.example>;rel=preconnect")
+            .parse()
+            .expect("value"),
+    );
+    headers.append(header::LINK, HeaderValue::from_static("<//t.example>; rel=dns-prefetch"));
+    headers.append(header::LINK, HeaderValue::from_static("</next>; rel=next"));
+    assert_eq!(filter_link(&mut headers, &gating), 3);
+    let left: Vec<_> = headers.get_all(header::LINK).iter().map(|value| value.to_str().expect("ASCII")).collect();
+    assert_eq!(left, [keep, "</next>; rel=next"]);
+    assert_eq!(filter_link(&mut headers, &gating), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    /// Whatever surrounds it, a browser's first reading of the page (lol_html's, which was told to be sure) finds no refused tag.
+    #[test]
+    fn rule_k4_no_soup_carries_a_live_tag(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "<script src=//t.example></script>", "<img src='//t.example'>", "<noscript>", "</noscript>", "<select>", "</select>",
+            "<template>", "</template>", "<style>", "</style>", "<!--", "-->", "<title>", "</title>", "<svg>", "</svg>", "<math>", "</math>",
+            "<frameset>", "<xmp>", "</xmp>", "<p a='", "'>", "\"", "<![CDATA[", "]]>", "<textarea>", "</textarea>", "<p>", "x", "<", "é",
+        ]), 0..14),
+        cuts in prop::collection::vec(1usize..30, 0..12),
+    ) {
+        let page = pieces.concat();
+        let (mut chunks, mut rest) = (Vec::new(), Bytes::from(page.clone()));
+        for cut in cuts {
+            chunks.push(rest.split_to(cut.min(rest.len())));
+        }
+        chunks.push(rest);
+        let out = gate_as(Markup::Html, chunks);
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let live = std::cell::RefCell::new(Vec::new());
+        let look = lol_html::Settings::new().with_strict(false)
+            .append_element_content_handler(lol_html::element!("script[src], img[src]", |el| {
+                let first = |name: &str| el.attributes().iter().find(|a| a.name() == name).map(|a| a.value());
+                let src = first("src").unwrap_or_default();
+                if src.contains("t.example") && first("type").as_deref() != Some("text/plain") {
+                    live.borrow_mut().push(src);
+                }
+                Ok(())
+            }));
+        let mut rewriter = lol_html::HtmlRewriter::new(look, |_: &[u8]| ());
+        rewriter.write(&out).expect("is read");
+        rewriter.end().expect("is read");
+        prop_assert!(live.borrow().is_empty(), "{page}\n{text}");
+    }
+
+    #[test]
+    fn no_bytes_make_the_gate_panic(page in prop::collection::vec(any::<u8>(), 0..300)) {
+        gate_as(Markup::Html, [page.clone()]);
+        gate_as(Markup::Xhtml, [page]);
+    }
+}
