@@ -17,12 +17,14 @@ pub use page_view::{Exchange, is_page_view};
 
 use crate::config;
 use crate::consent::{Analytics, Permit};
-use crate::enrich::device::DeviceCache;
-use crate::enrich::{Device, Places};
+use crate::enrich::{Device, DeviceCache, Places};
 use crate::pseudonym::{Pseudonymiser, RawUserAgent, VisitorId};
 use event::{Event, Expiry};
 use visit::{Visit, Visits};
 use visitor::VisitorToken;
+
+/// Devices a worker remembers, so that an agent it has seen is not parsed again.
+const DEVICES: usize = 4096;
 
 /// What all workers of a gateway share for capturing.
 pub struct Shared {
@@ -64,7 +66,7 @@ struct Visitor {
 impl Capture {
     /// For one worker.
     pub fn new(shared: Arc<Shared>) -> Capture {
-        Capture { shared, devices: RefCell::new(DeviceCache::default()) }
+        Capture { shared, devices: RefCell::new(DeviceCache::new(DEVICES)) }
     }
 
     fn visitor(&self, permit: &Permit<Analytics>, exchange: &Exchange<'_>) -> Visitor {
@@ -78,12 +80,12 @@ impl Capture {
     fn device(&self, exchange: &Exchange<'_>) -> Device {
         let agent = RawUserAgent::new(exchange.header("user-agent").unwrap_or_default());
         let hints = exchange.client_hints();
-        self.devices.borrow_mut().parse(&agent, &hints)
+        self.devices.borrow_mut().get(&agent, &hints).clone()
     }
 
     fn expiry(&self, now_ms: i64) -> Expiry {
         let today = u16::try_from(now_ms.div_euclid(86_400_000)).unwrap_or(u16::MAX);
-        Expiry { retention_days: self.shared.retention.nominal_days(), expires_at: self.shared.retention.after(today) }
+        Expiry { retention_days: self.shared.retention.retention_days(), expires_at: self.shared.retention.after(today) }
     }
 
     fn set_cookies(&self, permit: &Permit<Analytics>, exchange: &Exchange<'_>, visitor: &Visitor, visit: Visit) -> [HeaderValue; 2] {

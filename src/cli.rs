@@ -1,11 +1,8 @@
 //! The command line: thin. Each subcommand turns arguments into a call of a room below and its result into an exit code:
 //! 0 done, 1 failed, 2 wrong usage or configuration. Results go to stdout, progress and messages to stderr.
 
-mod check;
+pub mod check;
 mod demo;
-mod engine;
-mod query;
-mod schema;
 mod serve;
 mod settings;
 
@@ -33,12 +30,6 @@ enum Command {
     Serve(serve::Args),
     /// Explain the effective configuration, or what is wrong with it
     Check(check::Args),
-    /// The embedded ClickHouse alone, with its HTTP interface
-    Engine(engine::Args),
-    /// Show, apply or compare the database schema
-    Schema(schema::Args),
-    /// Ask the database in SQL
-    Query(query::Args),
 }
 
 /// Parses the command line and runs it.
@@ -53,10 +44,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Engine(args) => engine::run(args),
-        Command::Schema(args) => schema::run(args),
-        Command::Query(args) => query::run(args),
+        Command::Check(args) => Ok(check::run(&args)),
     };
     done.unwrap_or_else(|error| {
         eprintln!("consentry: {error:#}");

@@ -13,7 +13,7 @@ use std::thread;
 use crate::capture::Capture;
 use crate::config::{Config, ConfigError};
 use crate::life::{self, LifeError, Started};
-use crate::spool::Full;
+use crate::spool::Refused;
 
 /// Where the demo's parts are.
 pub struct Setup {
@@ -136,7 +136,7 @@ fn make_history(started: &Started, data_dir: &Path) -> Result<String, LifeError>
     let capture = Capture::new(started.capture.clone());
     let outcome = visitors::simulate(&capture, &started.policy, life::now_ms(), |captured| {
         for event in &captured.events {
-            while let Err(Full) = started.keep(event) {
+            while let Err(Refused::Full) = started.keep(event) {
                 // The simulation is faster than any site; the writer empties the buffer in a moment.
                 thread::yield_now();
             }

@@ -7,8 +7,7 @@ use super::beacon::BeaconEvent;
 use super::event::{Draft, Event, EventName, Utm, VisitStep};
 use super::{Capture, Captured, Visitor};
 use crate::consent::{Analytics, Permit};
-use crate::enrich::device::ClientHints;
-use crate::enrich::{Channel, Device};
+use crate::enrich::{Channel, ClientHints, Device, stated};
 use crate::pseudonym::{RawIp, RawUrl, scrub};
 
 /// One request and its answer, as far as capturing may look at them.
@@ -38,7 +37,7 @@ impl Exchange<'_> {
         self.headers.get(name).map(|v| v.as_bytes())
     }
 
-    pub(super) fn client_hints(&self) -> ClientHints {
+    pub(super) fn client_hints(&self) -> ClientHints<'_> {
         ClientHints::read(|name| self.headers.get(name).and_then(|v| v.to_str().ok()))
     }
 }
@@ -85,10 +84,10 @@ impl Capture {
             visitor.visit = visit;
             let mut draft = self.draft(exchange, &visitor, step, device.clone(), &item.url);
             draft.name = item.name.clone();
-            draft.time_zone = scrub::time_zone(&item.time_zone);
-            draft.screen = scrub::screen(&item.screen);
+            draft.time_zone = stated::time_zone(&item.time_zone);
+            draft.screen = stated::screen(&item.screen);
             if !item.language.is_empty() {
-                draft.language = scrub::language(&item.language);
+                draft.language = stated::language(&item.language);
             }
             draft.engagement_ms = item.engagement_ms;
             draft.scroll_pct = item.scroll_pct;
@@ -104,9 +103,9 @@ impl Capture {
     fn draft(&self, exchange: &Exchange<'_>, visitor: &Visitor, step: VisitStep, device: Device, url: &RawUrl) -> Draft {
         let referrer = exchange.header("referer").and_then(|v| std::str::from_utf8(v).ok()).map(RawUrl::new);
         let (referrer_host, referrer_path) = referrer.as_ref().and_then(scrub::referrer).unwrap_or_default();
-        let campaign = scrub::campaign(url);
+        let campaign = scrub::utm(url);
         let [source, medium, name, term, content] = campaign.utm;
-        let channel = Channel::classify(&referrer_host, exchange.host, &source, &medium, campaign.paid_click);
+        let channel = Channel::classify(&referrer_host, exchange.host, &source, &medium, campaign.click_id);
         let outside = !referrer_host.eq_ignore_ascii_case(exchange.host);
         Draft {
             site_id: self.shared.site_id,
@@ -115,14 +114,14 @@ impl Capture {
             visitor: visitor.id,
             step,
             hostname: hostname(exchange.host),
-            path: scrub::path(url, &self.shared.query_keys),
+            path: scrub::scrub_path(url, &self.shared.query_keys),
             referrer: if outside { referrer_host + &referrer_path } else { String::new() },
             channel,
             utm: Utm { source, medium, campaign: name, term, content },
             place: self.shared.places.lookup(exchange.client),
             ip: self.shared.pseudonymiser.ip(exchange.client),
             device,
-            language: exchange.header("accept-language").and_then(|v| std::str::from_utf8(v).ok()).map(scrub::language).unwrap_or_default(),
+            language: exchange.header("accept-language").and_then(|v| std::str::from_utf8(v).ok()).map(stated::language).unwrap_or_default(),
             time_zone: String::new(),
             screen: String::new(),
             response_ms: 0,

@@ -76,6 +76,11 @@ impl Visits {
         Visits { timeout_ms: timeout.as_millis() as i64, table: Mutex::default() }
     }
 
+    /// How long a visit lives without an event.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms as u64)
+    }
+
     /// A step that counts, such as a page view: it continues the visit or starts a new one.
     pub fn count(&self, visitor: VisitorId, cookie: Option<Visit>, now_ms: i64) -> (VisitStep, Visit) {
         self.with_visit(visitor, cookie, |known| {

@@ -13,7 +13,7 @@ pub const DEMO_DATA_DIR: &str = "consentry-demo";
 /// Loads a configuration; where it is wrong every mistake is on stderr and the exit code is 2.
 pub fn load(path: &Path) -> Result<Config, ExitCode> {
     Config::load(path).map_err(|wrong| {
-        eprintln!("{wrong}");
+        eprintln!("{}", super::check::complaint(&wrong));
         ExitCode::from(2)
     })
 }

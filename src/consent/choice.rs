@@ -135,7 +135,8 @@ impl Choice {
         let made_at: u64 = next()?.parse().map_err(|_| NoChoice::Invalid)?;
         let receipt = u64::from_str_radix(next()?, 16).map_err(|_| NoChoice::Invalid)?;
         let mut set = || Ok(PurposeSet::of(next()?.split('!').filter_map(|id| policy.index(id))));
-        let (granted, denied) = (set()?, set()?);
+        // What is necessary needs no words in the cookie.
+        let (granted, denied) = (set()?.union(policy.necessary()), set()?);
         let source = ChoiceSource::from_word(next()?).ok_or(NoChoice::Invalid)?;
         if policy_version != policy.version {
             return Err(NoChoice::OldPolicy);

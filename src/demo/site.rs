@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, SET_COOKIE};
@@ -33,14 +32,12 @@ const FILES: [(&str, &str, &[u8]); 3] = [
     ("/images/hero.svg", "image/svg+xml", include_bytes!("../../static/demo/hero.svg")),
 ];
 
-/// Where site and third party listen, and how often the third party heard from a browser.
+/// Where site and third party listen.
 pub struct Site {
     /// The sample site itself, without a gateway.
     pub address: SocketAddr,
     /// The third party's host, as its tag's URL has it.
     pub tag_host: String,
-    /// Requests the third party has seen.
-    pub tag_requests: Arc<AtomicU64>,
 }
 
 /// Starts both on loopback, on the runtime of the caller.
@@ -48,11 +45,10 @@ pub async fn start(listen: SocketAddr) -> std::io::Result<Site> {
     let site = TcpListener::bind(listen).await?;
     let tag = TcpListener::bind("127.0.0.1:0").await?;
     let (address, tag_host) = (site.local_addr()?, tag.local_addr()?.to_string());
-    let tag_requests = Arc::new(AtomicU64::new(0));
-    let (tag_url, seen) = (format!("http://{tag_host}"), tag_requests.clone());
+    let tag_url = format!("http://{tag_host}");
     tokio::spawn(serve(site, Arc::new(move |request: &Request<()>| answer(request, &tag_url))));
-    tokio::spawn(serve(tag, Arc::new(move |request: &Request<()>| third_party(request, &seen))));
-    Ok(Site { address, tag_host, tag_requests })
+    tokio::spawn(serve(tag, Arc::new(third_party)));
+    Ok(Site { address, tag_host })
 }
 
 type Answer = dyn Fn(&Request<()>) -> Response<Full<Bytes>> + Send + Sync;
@@ -134,8 +130,7 @@ fn search(query: &str, tag_url: &str) -> Response<Full<Bytes>> {
     page(StatusCode::OK, "Search", &format!("<h1>Search: {word}</h1>{result}"), tag_url)
 }
 
-fn third_party(request: &Request<()>, seen: &AtomicU64) -> Response<Full<Bytes>> {
-    seen.fetch_add(1, Ordering::Relaxed);
+fn third_party(request: &Request<()>) -> Response<Full<Bytes>> {
     match request.uri().path() {
         "/tag.js" => {
             let script = include_bytes!("../../static/demo/tag.js");

@@ -15,13 +15,15 @@ pub struct Client {
     pub ip: RawIp,
     /// Whether the visitor's connection is encrypted, as far as a listed proxy says so.
     pub https: bool,
+    /// Whether the peer is a listed proxy.
+    pub through_proxy: bool,
 }
 
 /// Finds the visitor behind `peer`.
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
     let peer = peer.to_canonical();
     if !is_trusted(peer, trusted) {
-        return Client { ip: RawIp::new(peer), https: false };
+        return Client { ip: RawIp::new(peer), https: false, through_proxy: false };
     }
     let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
     let mut ip = peer;
@@ -33,7 +35,8 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
         }
     }
     let proto = headers.get_all("x-forwarded-proto").iter().next_back();
-    Client { ip: RawIp::new(ip), https: proto.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https")) }
+    let https = proto.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"));
+    Client { ip: RawIp::new(ip), https, through_proxy: true }
 }
 
 fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {

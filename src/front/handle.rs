@@ -39,7 +39,7 @@ pub struct Site {
     /// The declared cookies.
     pub catalogue: Catalogue,
     /// The declared third-party tags.
-    pub tags: Tags,
+    pub tags: Arc<Tags>,
     /// The visitors' pages and what is put into the site's.
     pub pages: Pages,
     /// The folder of the visitors' endpoints.
@@ -177,21 +177,19 @@ fn dress(
 ) -> Response<VisitorBody> {
     let insert = match role {
         Role::Document => {
-            let state = VisitorState { ask: visit.decision.ask, analytics: visit.decision.analytics.is_some() };
-            let PageInsert { head, body_start } = site.pages.snippet(state).clone();
+            let PageInsert { head, body_start } = site.pages.snippet(VisitorState::from(&visit.decision)).clone();
             Insert { head, body_start }
         }
         // A frame shows no banner: its page does.
         _ => Insert::default(),
     };
-    let denied = site.tags.denied(visit.decision.permitted);
-    if denied.is_empty() {
-        page::prepare_head(&mut head, Some(insert.len()));
-        site.metrics.pages_injected.count();
-        return Response::from_parts(head, VisitorBody::Injected(Box::new(Inject::new(body, insert, markup))));
+    let gating = site.tags.gating(visit.decision.permitted);
+    let added = gating.is_none().then(|| insert.len());
+    page::prepare_head(&mut head, added);
+    if let Some(gating) = &gating {
+        page::filter_link(&mut head.headers, gating);
     }
-    page::prepare_head(&mut head, None);
     site.metrics.pages_injected.count();
-    Response::from_parts(head, VisitorBody::Gated(Box::new(Gate::new(body, insert, denied, markup))))
+    let page = Inject::new(Gate::new(body, gating, markup), insert, markup);
+    Response::from_parts(head, VisitorBody::Page(Box::new(page)))
 }
-

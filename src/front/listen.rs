@@ -27,12 +27,18 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Binds `address` once for each worker. Port 0 is settled by the first socket and shared by the rest.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
     let mut address = address;
+    if address.port() != 0 {
+        // Sockets that share a port would share it with another gateway too, without a word; one that does not is refused.
+        let alone = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        alone.set_reuse_address(true)?;
+        alone.bind(&address.into())?;
+        alone.listen(1)?;
+    }
     let mut listeners = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        // One worker needs no sharing; without it a second gateway on the same port is refused instead of sharing visitors.
-        socket.set_reuse_port(workers > 1)?;
+        socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -73,8 +79,9 @@ pub async fn work(
     listener: std::net::TcpListener,
     gateway: Gateway,
     connections: Arc<Connections>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
+    let mut asked_to_end = stop.clone();
     let listener = TcpListener::from_std(listener)?;
     let gateway = Rc::new(gateway);
     let tasks = LocalSet::new();
@@ -99,7 +106,7 @@ pub async fn work(
                         }
                     },
                     Some(_) = open.join_next(), if !open.is_empty() => {}
-                    _ = stop.wait_for(|stop| *stop) => break,
+                    _ = asked_to_end.wait_for(|stop| *stop) => break,
                 }
             }
             drop(listener);

@@ -15,10 +15,8 @@ pub enum VisitorBody {
     Own(Option<Bytes>),
     /// The site's answer, untouched.
     Passed(UpstreamBody),
-    /// A page with banner, link or collector in it.
-    Injected(Box<Inject<UpstreamBody>>),
-    /// A page whose third-party tags sleep.
-    Gated(Box<Gate<UpstreamBody>>),
+    /// A page with banner, link or collector in it and refused third-party tags asleep.
+    Page(Box<Inject<Gate<UpstreamBody>>>),
 }
 
 impl VisitorBody {
@@ -36,8 +34,7 @@ impl Body for VisitorBody {
         let frame = match self.get_mut() {
             VisitorBody::Own(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             VisitorBody::Passed(body) => ready!(Pin::new(body).poll_frame(cx)),
-            VisitorBody::Injected(body) => ready!(Pin::new(body).poll_frame(cx)),
-            VisitorBody::Gated(body) => ready!(Pin::new(body).poll_frame(cx)),
+            VisitorBody::Page(body) => ready!(Pin::new(body).poll_frame(cx)),
         };
         if let Some(Err(error)) = &frame {
             // The visitor's connection ends here; what the matter was stands in the log alone.
@@ -50,8 +47,7 @@ impl Body for VisitorBody {
         match self {
             VisitorBody::Own(bytes) => bytes.is_none(),
             VisitorBody::Passed(body) => body.is_end_stream(),
-            VisitorBody::Injected(body) => body.is_end_stream(),
-            VisitorBody::Gated(body) => body.is_end_stream(),
+            VisitorBody::Page(body) => body.is_end_stream(),
         }
     }
 
@@ -59,8 +55,7 @@ impl Body for VisitorBody {
         match self {
             VisitorBody::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             VisitorBody::Passed(body) => body.size_hint(),
-            VisitorBody::Injected(body) => body.size_hint(),
-            VisitorBody::Gated(body) => body.size_hint(),
+            VisitorBody::Page(body) => body.size_hint(),
         }
     }
 }

@@ -70,8 +70,8 @@ pub struct Metrics {
     pub spool_waiting_bytes: Gauge,
     /// Batches ClickHouse has taken.
     pub batches_shipped: Counter,
-    /// Batches put aside because ClickHouse will never take them.
-    pub batches_quarantined: Counter,
+    /// Batches that were put aside because ClickHouse will never take them.
+    pub batches_quarantined: Gauge,
     /// Wrong passwords at the dashboard.
     pub sign_in_failures: Counter,
 }
@@ -107,8 +107,8 @@ impl Metrics {
         counter("consentry_pages_injected_total", "Pages that carry banner and collector.", &self.pages_injected);
         counter("consentry_pages_not_injectable_total", "Pages that could not be changed.", &self.pages_not_injectable);
         counter("consentry_batches_shipped_total", "Batches ClickHouse has taken.", &self.batches_shipped);
-        counter("consentry_batches_quarantined_total", "Batches put aside for good.", &self.batches_quarantined);
         counter("consentry_sign_in_failures_total", "Wrong passwords at the dashboard.", &self.sign_in_failures);
+        one("consentry_batches_quarantined", "gauge", "Batches put aside for good.", self.batches_quarantined.get());
         one("consentry_spool_waiting_rows", "gauge", "Rows that wait in the spool.", self.spool_waiting_rows.get());
         one("consentry_spool_waiting_bytes", "gauge", "Bytes that wait in the spool.", self.spool_waiting_bytes.get());
         out
