@@ -1,0 +1,262 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Writes databases of a handful of networks (<https://maxmind.github.io/MaxMind-DB/>): a tree with records of 24 bits, the
+/// data, and the description.
+struct Writer {
+    nodes: Vec<[Link; 2]>,
+    data: Vec<u8>,
+    ip_version: u16,
+}
+
+#[derive(Clone, Copy)]
+enum Link {
+    Nothing,
+    Node(usize),
+    Data(usize),
+}
+
+enum Value<'v> {
+    Text(&'v str),
+    Map(Vec<(&'v str, Value<'v>)>),
+    List(Vec<Value<'v>>),
+    Number(u16),
+    Count(u32),
+    Long(u64),
+}
+use Value::{Count, List, Long, Map, Number, Text};
+
+fn encode(value: &Value, out: &mut Vec<u8>) {
+    let control = |kind: u8, len: usize, out: &mut Vec<u8>| {
+        assert!(len < 29, "longer sizes are not needed here");
+        match kind {
+            1..=7 => out.push(kind << 5 | len as u8),
+            _ => out.extend([len as u8, kind - 7]),
+        }
+    };
+    match value {
+        Text(text) => {
+            control(2, text.len(), out);
+            out.extend(text.as_bytes());
+        }
+        Map(entries) => {
+            control(7, entries.len(), out);
+            for (key, value) in entries {
+                encode(&Text(key), out);
+                encode(value, out);
+            }
+        }
+        List(items) => {
+            control(11, items.len(), out);
+            items.iter().for_each(|item| encode(item, out));
+        }
+        Number(number) => {
+            control(5, 2, out);
+            out.extend(number.to_be_bytes());
+        }
+        Count(number) => {
+            control(6, 4, out);
+            out.extend(number.to_be_bytes());
+        }
+        Long(number) => {
+            control(9, 8, out);
+            out.extend(number.to_be_bytes());
+        }
+    }
+}
+
+impl Writer {
+    fn new(ip_version: u16) -> Writer {
+        Writer { nodes: vec![[Link::Nothing; 2]], data: Vec::new(), ip_version }
+    }
+
+    /// Adds a network: the address's first `prefix` bits.
+    fn add(&mut self, ip: &str, prefix: u32, value: &Value) {
+        let (bits, prefix) = match ip.parse().unwrap() {
+            IpAddr::V4(v4) if self.ip_version == 4 => (u128::from(u32::from(v4)) << 96, prefix),
+            IpAddr::V4(v4) => (u128::from(u32::from(v4)), prefix + 96),
+            IpAddr::V6(v6) => (u128::from(v6), prefix),
+        };
+        let data = Link::Data(self.data.len());
+        encode(value, &mut self.data);
+        let mut node = 0;
+        for i in 0..prefix {
+            let side = (bits >> (127 - i) & 1) as usize;
+            if i + 1 == prefix {
+                self.nodes[node][side] = data;
+            } else if let Link::Node(next) = self.nodes[node][side] {
+                node = next;
+            } else {
+                self.nodes.push([Link::Nothing; 2]);
+                let next = self.nodes.len() - 1;
+                self.nodes[node][side] = Link::Node(next);
+                node = next;
+            }
+        }
+    }
+
+    fn bytes(&self, database_type: &str) -> Vec<u8> {
+        let count = self.nodes.len();
+        let mut out = Vec::new();
+        for link in self.nodes.iter().flatten() {
+            let record = match link {
+                Link::Nothing => count,
+                Link::Node(node) => *node,
+                Link::Data(at) => count + 16 + at,
+            };
+            out.extend(&(record as u32).to_be_bytes()[1..]);
+        }
+        out.extend([0; 16]);
+        out.extend(&self.data);
+        out.extend(b"\xab\xcd\xefMaxMind.com");
+        let description = Map(vec![
+            ("binary_format_major_version", Number(2)),
+            ("binary_format_minor_version", Number(0)),
+            ("build_epoch", Long(1)),
+            ("database_type", Text(database_type)),
+            ("description", Map(vec![])),
+            ("ip_version", Number(self.ip_version)),
+            ("languages", List(vec![])),
+            ("node_count", Count(count as u32)),
+            ("record_size", Number(24)),
+        ]);
+        encode(&description, &mut out);
+        out
+    }
+}
+
+fn flat(country: &'static str) -> Value<'static> {
+    Map(vec![
+        ("city", Text("Leeds")),
+        ("country_code", Text(country)),
+        ("latitude", Number(53)),
+        ("state1", Text("England")),
+        ("timezone", Text("Europe/London")),
+    ])
+}
+
+fn named(name: &'static str) -> (&'static str, Value<'static>) {
+    ("names", Map(vec![("de", Text("falsch")), ("en", Text(name))]))
+}
+
+fn nested() -> Value<'static> {
+    Map(vec![
+        ("city", Map(vec![("geoname_id", Number(7)), named("Paris")])),
+        ("continent", Map(vec![("code", Text("EU")), named("Europe")])),
+        ("country", Map(vec![("iso_code", Text("FR")), named("France")])),
+        (
+            "subdivisions",
+            List(vec![Map(vec![("iso_code", Text("IDF")), named("Ile-de-France")]), Map(vec![named("Paris")])]),
+        ),
+    ])
+}
+
+fn saved(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn both() -> Vec<u8> {
+    let mut writer = Writer::new(6);
+    writer.add("81.0.0.0", 8, &flat("gb"));
+    writer.add("10.0.0.0", 8, &flat("GB"));
+    writer.add("2a01::", 16, &nested());
+    writer.bytes("City")
+}
+
+fn told(places: &Places, ip: &str) -> String {
+    let place = places.lookup(&RawIp::new(ip.parse().unwrap()));
+    format!("{}/{}/{}", place.country, place.region, place.city)
+}
+
+#[test]
+fn both_shapes_of_records_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places::open(&saved(&folder, "city.mmdb", &both())).unwrap();
+    assert_eq!(told(&places, "81.2.69.142"), "GB/England/Leeds");
+    assert_eq!(told(&places, "::ffff:81.2.69.142"), "GB/England/Leeds");
+    assert_eq!(told(&places, "2a01:1234::1"), "FR/Ile-de-France/Paris");
+    assert_eq!(told(&places, "8.8.8.8"), "//", "an address the database does not know");
+    assert_eq!(told(&places, "10.1.2.3"), "//", "a private address, whatever the database says");
+}
+
+#[test]
+fn addresses_of_no_public_network_have_no_place() {
+    for ip in [
+        "10.0.0.1",
+        "172.16.5.5",
+        "192.168.1.1",
+        "127.0.0.1",
+        "169.254.1.1",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fd00::1",
+        "ff02::1",
+    ] {
+        assert!(!is_public(ip.parse().unwrap()), "{ip}");
+    }
+    for ip in ["100.128.0.1", "172.32.0.1", "8.8.8.8", "2a01::1"] {
+        assert!(is_public(ip.parse().unwrap()), "{ip}");
+    }
+    assert_eq!(told(&Places::none(), "8.8.8.8"), "//");
+}
+
+#[test]
+fn a_folder_holds_a_pair_or_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Places::open(folder.path()), Err(PlaceError::Folder { .. })));
+    saved(&folder, "README.md", b"");
+    saved(&folder, "geo.mmdb", &both());
+    assert_eq!(told(&Places::open(folder.path()).unwrap(), "81.2.69.142"), "GB/England/Leeds");
+
+    let mut v4 = Writer::new(4);
+    v4.add("81.0.0.0", 8, &flat("IE"));
+    let mut v6 = Writer::new(6);
+    v6.add("2a01::", 16, &nested());
+    saved(&folder, "geo-ipv4.mmdb", &v4.bytes("Country"));
+    let Err(e) = Places::open(folder.path()) else { panic!("half a pair beside another file is not clear") };
+    assert!(e.to_string().contains("geo-ipv4.mmdb"), "{e}");
+    saved(&folder, "geo-ipv6.mmdb", &v6.bytes("Country"));
+    let places = Places::open(folder.path()).unwrap();
+    assert_eq!(told(&places, "81.2.69.142"), "IE/England/Leeds", "the pair goes before the combined file");
+    assert_eq!(told(&places, "2a01:1234::1"), "FR/Ile-de-France/Paris");
+    let only_v4 = Places::open(&folder.path().join("geo-ipv4.mmdb")).unwrap();
+    assert_eq!(told(&only_v4, "2a01:1234::1"), "//");
+}
+
+#[test]
+fn what_is_no_geo_database_is_refused_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Places::open(&folder.path().join("absent.mmdb")), Err(PlaceError::Io { .. })));
+    let whole = both();
+    for bytes in [&b""[..], b"<html>404</html>", &whole[..whole.len() / 2], &whole[..whole.len() - 20]] {
+        let Err(e) = Places::open(&saved(&folder, "a.mmdb", bytes)) else { panic!("{} bytes were taken", bytes.len()) };
+        assert!(matches!(e, PlaceError::Damaged { .. }) && e.to_string().contains("a.mmdb"), "{e}");
+    }
+    let mut other = Writer::new(4);
+    other.add("81.0.0.0", 8, &Map(vec![("autonomous_system_number", Number(7))]));
+    let Err(e) = Places::open(&saved(&folder, "b.mmdb", &other.bytes("GeoLite2-ASN"))) else { panic!("was taken") };
+    assert!(e.to_string().contains("GeoLite2-ASN"), "{e}");
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_database_never_ends_the_program(at in any::<prop::sample::Index>(), byte in any::<u8>(), ip in any::<u128>()) {
+        let mut bytes = both();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let folder = tempfile::tempdir().unwrap();
+        if let Ok(places) = Places::open(&saved(&folder, "a.mmdb", &bytes)) {
+            for ip in [IpAddr::V6(ip.into()), IpAddr::V4((ip as u32).into()), "81.2.3.4".parse().unwrap(), "2a01::5".parse().unwrap()] {
+                let place = places.lookup(&RawIp::new(ip));
+                prop_assert!(place.country.len() <= 2 && place.city.chars().count() <= 64);
+            }
+        }
+    }
+}
