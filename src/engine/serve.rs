@@ -25,7 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::ffi::{Engine, OpenError};
+use super::ffi::{Closed, Engine, OpenError};
 use super::http::{Interface, answer, refused};
 use super::run::{self, Access};
 use super::{database_folder, socket, sys};
@@ -106,7 +106,7 @@ pub struct Ready {
 
 /// Runs the engine until it is asked to end. `ready` is called once, when it answers.
 ///
-/// When ClickHouse could not be closed in order, this ends the process at once instead of returning.
+/// Afterwards the process should end by [`leave`]: threads of ClickHouse may be left, under which its destructors fault.
 pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     if let Some(address) = options.listen.filter(|address| !address.ip().is_loopback()) {
         return Err(ServeError::NotLoopback(address));
@@ -114,7 +114,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let parent_gone = options.child.then(watch_parent);
     let chosen = socket::choose(&options.data_dir)?;
     let socket_path = options.socket.clone().unwrap_or(chosen);
-    let lock = lock(&options.data_dir)?;
+    let _lock = lock(&options.data_dir)?;
     let folder = database_folder(&options.data_dir);
     socket::private_folder(&folder).map_err(failed(format!("cannot make {}", folder.display())))?;
 
@@ -128,13 +128,17 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let engine = Engine::open(&options.library, &folder)?;
     let served = runtime.block_on(listen_and_answer(options, &engine, socket_path, parent_gone, ready));
     runtime.shutdown_timeout(GRACE);
-    if !engine.shutdown() {
+    if engine.shutdown() == Closed::No {
         tracing::warn!("a statement did not end in time; the database recovers it at the next start");
-        let code = if served.is_ok() { 0 } else { 1 };
-        sys::exit_at_once(code);
     }
-    drop(lock);
     served
+}
+
+/// Ends the process without running destructors; to be called last, after [`serve`].
+pub fn leave(code: u8) -> ! {
+    use std::io::Write as _;
+    let _closed = io::stdout().flush();
+    sys::exit_at_once(i32::from(code))
 }
 
 /// One engine a folder: ClickHouse has a lock of its own, but says less about it.
@@ -185,9 +189,7 @@ async fn listen_and_answer(
     fs::set_permissions(&socket_path, fs::Permissions::from_mode(0o600)).map_err(cannot())?;
     let tcp = match options.listen {
         None => None,
-        Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(failed(format!("cannot listen on {address}")))?)
-        }
+        Some(address) => Some(TcpListener::bind(address).await.map_err(failed(format!("cannot listen on {address}")))?),
     };
     let listen = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
     ready(&Ready { version, socket: socket_path.clone(), listen });
