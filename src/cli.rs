@@ -1,8 +1,11 @@
 //! The command line: thin. Each subcommand turns arguments into a call of a room below and its result into an exit code:
 //! 0 done, 1 failed, 2 wrong usage or configuration. Results go to stdout, progress and messages to stderr.
 
-pub mod check;
+mod check;
 mod demo;
+mod engine;
+mod query;
+mod schema;
 mod serve;
 mod settings;
 
@@ -30,6 +33,12 @@ enum Command {
     Serve(serve::Args),
     /// Explain the effective configuration, or what is wrong with it
     Check(check::Args),
+    /// The embedded ClickHouse alone, with its HTTP interface
+    Engine(engine::Args),
+    /// Show, apply or compare the database schema
+    Schema(schema::Args),
+    /// Ask the database in SQL
+    Query(query::Args),
 }
 
 /// Parses the command line and runs it.
@@ -45,6 +54,15 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => Ok(check::run(&args)),
+        Command::Engine(args) => engine::run(args),
+        Command::Schema(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
+            Ok(target) => schema::run(args, &target.clickhouse, &target.data_dir),
+            Err(code) => Ok(code),
+        },
+        Command::Query(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
+            Ok(target) => query::run(args, &target.clickhouse, &target.data_dir),
+            Err(code) => Ok(code),
+        },
     };
     done.unwrap_or_else(|error| {
         eprintln!("consentry: {error:#}");

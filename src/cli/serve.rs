@@ -15,7 +15,7 @@ use crate::observe;
 #[command(after_help = "Example: consentry serve --config consentry.toml")]
 pub struct Args {
     /// The configuration; two lines are enough: [gateway] and upstream = "http://127.0.0.1:3000"
-    #[arg(long, value_name = "FILE", default_value = settings::DEFAULT_FILE)]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
     config: PathBuf,
     /// Say where everything is as one line of JSON on stdout
     #[arg(long)]

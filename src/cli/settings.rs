@@ -1,12 +1,11 @@
 //! Which configuration and which data folder a command works on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::config::Config;
+use crate::config::{ClickHouse, Config, DEFAULT_FILE};
+use crate::engine;
 
-/// The configuration's default file.
-pub const DEFAULT_FILE: &str = "consentry.toml";
 /// Where the demo keeps its data unless told otherwise; never the folder of real data.
 pub const DEMO_DATA_DIR: &str = "consentry-demo";
 
@@ -16,4 +15,35 @@ pub fn load(path: &Path) -> Result<Config, ExitCode> {
         eprintln!("{}", super::check::complaint(&wrong));
         ExitCode::from(2)
     })
+}
+
+/// The database a command works on.
+pub struct Target {
+    /// Where ClickHouse is.
+    pub clickhouse: ClickHouse,
+    /// Where the data lives.
+    pub data_dir: PathBuf,
+}
+
+/// The database that is meant: of the folder that is named, else of the configuration that is named or stands in
+/// `consentry.toml`, else of the folder in which an embedded engine is running or has run, real data before the demo's.
+pub fn target(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Target, ExitCode> {
+    let embedded = |data_dir: &Path| Target {
+        clickhouse: ClickHouse::Embedded { listen: None },
+        data_dir: data_dir.to_owned(),
+    };
+    let named = config.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| data_dir.is_none() && file.exists()));
+    match (named, data_dir) {
+        (Some(file), folder) => {
+            let config = load(file)?;
+            let data_dir = folder.map_or(config.data_dir, Path::to_owned);
+            Ok(Target { clickhouse: config.clickhouse, data_dir })
+        }
+        (None, Some(folder)) => Ok(embedded(folder)),
+        (None, None) => {
+            let folders = [Path::new("consentry-data"), Path::new(DEMO_DATA_DIR)];
+            let found = folders.into_iter().find(|folder| engine::database_folder(folder).is_dir());
+            Ok(embedded(found.unwrap_or(folders[0])))
+        }
+    }
 }
