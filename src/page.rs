@@ -10,11 +10,13 @@
 //! - the banner right after `<body …>`, so that it works without JavaScript and comes first for keyboard and screen reader;
 //! - a page in which a place does not turn up (cut off, or a frameset) gets that part at its end.
 
+mod csp;
 mod gate;
 mod head;
 mod inject;
 mod scan;
 
+pub use csp::{Admitted, admit};
 pub use gate::{Gate, Gating, Tags, filter_link};
 pub use head::{eligible, prepare_head};
 pub use inject::{Inject, Insert};
