@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
 /// A policy that admits us, and what that takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted<'a> {
@@ -45,9 +47,45 @@ pub fn admit<'a>(header: &'a str, host: &str, folder: &str) -> Admitted<'a> {
     let policies: Vec<Cow<'a, str>> =
         header.split(',').map(|policy| admit_one(policy, source.as_deref(), &mut admitted)).collect();
     if policies.iter().any(|policy| matches!(policy, Cow::Owned(_))) {
-        admitted.policy = Cow::Owned(policies.join(","));
+        admitted.policy = Cow::Owned(policies.join(",").trim_start().to_owned());
     }
     admitted
+}
+
+/// What a page's policies ask of our markup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The nonce our `<script>` must carry, if there is one.
+    pub nonce: Option<String>,
+    /// Whether our script will load; see [`Admitted::script_loads`].
+    pub script_loads: bool,
+}
+
+/// [`admit`] for every policy in an answer's head. Headers that are not text are left as they are.
+pub fn admit_all(headers: &mut HeaderMap, host: &str, folder: &str) -> Terms {
+    let mut terms = Terms { nonce: None, script_loads: true };
+    for name in [header::CONTENT_SECURITY_POLICY, header::CONTENT_SECURITY_POLICY_REPORT_ONLY] {
+        if headers.contains_key(&name) {
+            admit_header(headers, name, host, folder, &mut terms);
+        }
+    }
+    terms
+}
+
+fn admit_header(headers: &mut HeaderMap, name: HeaderName, host: &str, folder: &str, terms: &mut Terms) {
+    let enforced = name == header::CONTENT_SECURITY_POLICY;
+    let header::Entry::Occupied(mut entry) = headers.entry(name) else { return };
+    for value in entry.iter_mut() {
+        let Ok(text) = value.to_str() else { continue };
+        let admitted = admit(text, host, folder);
+        terms.nonce = terms.nonce.take().or_else(|| admitted.nonce.map(str::to_owned));
+        terms.script_loads &= admitted.script_loads || !enforced;
+        if let Cow::Owned(policy) = admitted.policy
+            && let Ok(policy) = HeaderValue::from_str(&policy)
+        {
+            *value = policy;
+        }
+    }
 }
 
 fn admit_one<'a>(policy: &'a str, source: Option<&str>, admitted: &mut Admitted<'a>) -> Cow<'a, str> {
@@ -153,7 +191,7 @@ mod tests {
                 "script-src cdn.example 'nonce-abc'; img-src *; style-src 'unsafe-inline'; FORM-action 'none'; connect-src"
             ),
             format!(
-                " script-src cdn.example 'nonce-abc' {ours}; img-src *; style-src 'unsafe-inline' {ours}; FORM-action {ours}; \
+                "script-src cdn.example 'nonce-abc' {ours}; img-src *; style-src 'unsafe-inline' {ours}; FORM-action {ours}; \
                  connect-src {ours}"
             )
         );
@@ -174,7 +212,7 @@ mod tests {
         // Of several policies each must admit us; of two directives of a name the second is dead.
         assert_eq!(
             policy("script-src a; script-src 'self', img-src b, connect-src 'none'"),
-            format!(" script-src a {ours}; script-src 'self', img-src b, connect-src {ours}")
+            format!("script-src a {ours}; script-src 'self', img-src b, connect-src {ours}")
         );
     }
 
@@ -191,7 +229,20 @@ mod tests {
         assert_eq!(admit("default-src 'nonce-xyz'").nonce, Some("xyz"));
         assert_eq!(admit("script-src 'nonce-\"><script>' 'nonce-' 'nonce-ok'").nonce, Some("ok"));
         assert!(!admit("sandbox allow-forms").script_loads && admit("sandbox allow-scripts").script_loads);
-        assert_eq!(admit("connect-src x").policy, " connect-src x a.example:8080/_privacy/");
+        assert_eq!(admit("connect-src x").policy, "connect-src x a.example:8080/_privacy/");
+    }
+
+    #[test]
+    fn every_header_is_rewritten() {
+        let mut headers = HeaderMap::new();
+        let csp = header::CONTENT_SECURITY_POLICY;
+        headers.append(&csp, HeaderValue::from_static("script-src 'nonce-a'"));
+        headers.append(&csp, HeaderValue::from_static("connect-src 'none'"));
+        headers.append(header::CONTENT_SECURITY_POLICY_REPORT_ONLY, HeaderValue::from_static("sandbox"));
+        let terms = admit_all(&mut headers, "a.example", "/_privacy");
+        assert_eq!(terms, Terms { nonce: Some("a".into()), script_loads: true });
+        let sent: Vec<_> = headers.get_all(&csp).iter().map(HeaderValue::as_bytes).collect();
+        assert_eq!(sent, [&b"script-src 'nonce-a' a.example/_privacy/"[..], b"connect-src a.example/_privacy/"]);
     }
 
     #[test]
