@@ -10,12 +10,12 @@
 //! - the banner right after `<body …>`, so that it works without JavaScript and comes first for keyboard and screen reader;
 //! - a page in which a place does not turn up (cut off, or a frameset) gets that part at its end.
 
-mod gate;
+pub mod csp;
+pub mod gate;
 mod head;
 mod inject;
-mod scan;
+pub mod scan;
 
-pub use gate::{Gate, Gating, Tags, filter_link};
-pub use head::{eligible, prepare_head};
+pub use head::{ask_for_whole_page, eligible, prepare_head};
 pub use inject::{Inject, Insert};
-pub use scan::{MOST_HELD, Markup, Scan};
+pub use scan::Markup;

@@ -15,7 +15,8 @@ use crate::engine::{provision, socket};
 /// Runs the embedded ClickHouse by itself and answers ClickHouse's HTTP interface until Ctrl-C.
 ///
 /// It answers on a Unix socket in the data folder, which only this user can reach, and with --listen also on a TCP address of
-/// this machine. There is no password: anyone on this machine may then read every table through that address.
+/// this machine. There is no password there: anyone on this machine can then read and change every table through that
+/// address, and read the files that you can read; with --read-only, only read the tables.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  consentry engine --listen 127.0.0.1:8123\n  curl 127.0.0.1:8123 -d 'select count() from consentry.events'"
@@ -24,12 +25,12 @@ pub struct Args {
     /// Where the data lives: `data_dir` of the configuration.
     #[arg(long, value_name = "DIR", default_value = "consentry-data")]
     pub data: PathBuf,
-    /// Answer on this loopback address too, for reading tools; as in 127.0.0.1:8123.
+    /// Answer on this loopback address too; as in 127.0.0.1:8123.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Let clients of --listen write too. Anyone on this machine can then also read this user's files through it.
+    /// Let clients of --listen read tables and nothing else.
     #[arg(long, requires = "listen")]
-    pub writable: bool,
+    pub read_only: bool,
     /// Use this library instead of fetching one.
     #[arg(long, value_name = "FILE")]
     pub library: Option<PathBuf>,
@@ -52,7 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         library,
         socket: args.socket,
         listen: args.listen,
-        writable: args.writable,
+        writable: !args.read_only,
         child: args.child,
     };
     let ready = |ready: &Ready| announce(ready, options.child);

@@ -1,5 +1,6 @@
 //! Which configuration and which data folder a command works on.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -42,7 +43,9 @@ pub fn target(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Target, 
         (None, Some(folder)) => Ok(embedded(folder)),
         (None, None) => {
             let folders = [Path::new("consentry-data"), Path::new(DEMO_DATA_DIR)];
-            let found = folders.into_iter().find(|folder| engine::database_folder(folder).is_dir());
+            let runs = |folder: &Path| UnixStream::connect(engine::socket::recorded(folder)).is_ok();
+            let found = folders.into_iter().find(|folder| runs(folder));
+            let found = found.or_else(|| folders.into_iter().find(|folder| engine::database_folder(folder).is_dir()));
             Ok(embedded(found.unwrap_or(folders[0])))
         }
     }

@@ -40,6 +40,30 @@ pub fn eligible(parts: &Parts) -> Option<Markup> {
         .then_some(markup)
 }
 
+/// Makes a request that a page may answer ask for the whole of it, as it is: not compressed, since a compressed page has no
+/// banner and is not gated, and without ranges and validators, since a browser that still has the site's own page would be
+/// told to keep it (304). Requests for images, scripts and the like are left alone.
+pub fn ask_for_whole_page(headers: &mut HeaderMap) {
+    let page = match headers.get("sec-fetch-dest").map(HeaderValue::as_bytes) {
+        Some(b"document" | b"iframe" | b"frame" | b"fencedframe" | b"object" | b"embed") => true,
+        Some(b"empty" | b"") | None => {
+            let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes);
+            accept.is_none_or(|accept| {
+                let names = |kind: &[u8]| accept.windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
+                names(b"text/html") || names(b"application/xhtml+xml")
+            })
+        }
+        Some(_) => false,
+    };
+    if !page {
+        return;
+    }
+    for name in [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
+        headers.remove(name);
+    }
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
 /// Whether bytes below 0x80 mean ASCII in the charset a content type names; without one, or with one nobody knows, browsers
 /// use an encoding where they do.
 fn ascii_compatible(parameters: &str) -> bool {
@@ -165,6 +189,30 @@ mod tests {
             &[html, ("content-disposition", "inline; filename=attachment.html")],
         ] {
             assert_eq!(eligible(&answer(200, headers)), Some(Markup::Html), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_asked_for_whole_and_plain() {
+        let asked = |headers: &[(&str, &str)]| {
+            let conditional = [("if-none-match", "x"), ("range", "bytes=1-"), ("accept-encoding", "br")];
+            let mut parts = answer(200, &[headers, &conditional[..]].concat());
+            ask_for_whole_page(&mut parts.headers);
+            (all(&parts, "accept-encoding") == ["identity"], parts.headers.contains_key("if-none-match"))
+        };
+        for page in [
+            &[("accept", "Text/HTML,*/*;q=0.8"), ("sec-fetch-dest", "document")][..],
+            &[("sec-fetch-dest", "iframe")],
+            &[("accept", "application/xhtml+xml")],
+            &[("accept", "text/html"), ("sec-fetch-dest", "empty")],
+            &[],
+        ] {
+            assert_eq!(asked(page), (true, false), "{page:?}");
+        }
+        for other in
+            [&[("accept", "image/*")][..], &[("accept", "*/*"), ("sec-fetch-dest", "script")], &[("accept", "*/*")]]
+        {
+            assert_eq!(asked(other), (false, true), "{other:?}");
         }
     }
 

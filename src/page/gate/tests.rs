@@ -130,7 +130,9 @@ const URLS: [&str; 12] = [
 fn rule_k4_no_way_of_writing_an_address_gets_through() {
     for loader in LOADERS {
         for url in URLS {
-            // Unquoted values cannot hold everything.
+            if loader.contains("set=") && url.contains("NewLine") {
+                continue; // White space ends an address in a set.
+            }
             let page = loader.replace("URL", url);
             let out = gated(&page);
             for attribute in ["src", "srcset", "href", "data", "poster", "background", "imagesrcset"] {

@@ -379,7 +379,7 @@ fn readable_by_oracle(page: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(ProptestConfig { cases: 2048, max_global_rejects: 1 << 20, ..ProptestConfig::default() })]
 
     #[test]
     fn tag_soup_is_read_as_lol_html_reads_it(page in soup()) {
