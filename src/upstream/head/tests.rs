@@ -4,8 +4,11 @@ use super::*;
 
 const PLAIN: Asked = Asked { by_head: false, websocket: false };
 
+/// Status, lines, framing, whether the connection is kept, and how many bytes are left.
+type Read = (u16, String, Framing, bool, usize);
+
 /// What a head comes to, in a form that can be compared.
-fn read(bytes: &[u8], asked: Asked) -> Result<Option<(u16, String, Framing, bool, usize)>, String> {
+fn read(bytes: &[u8], asked: Asked) -> Result<Option<Read>, String> {
     let mut buffer = BytesMut::from(bytes);
     match parse(&mut buffer, asked) {
         Ok(Parsed::Partial) => Ok(None),

@@ -16,9 +16,11 @@ use super::site::{act, failure, request, run, send, site, text};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
+type NextFrame = Poll<Option<Result<Frame<Bytes>, ()>>>;
+
 /// A body of pieces that come when they are asked for.
 struct Pieces {
-    next: Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ()>>>>,
+    next: Box<dyn FnMut(&mut Context<'_>) -> NextFrame>,
     hint: SizeHint,
 }
 
@@ -26,12 +28,12 @@ impl Body for Pieces {
     type Data = Bytes;
     type Error = ();
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> NextFrame {
         (self.next)(cx)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone()
+        self.hint
     }
 }
 

@@ -1,0 +1,247 @@
+"""The parts: an nginx with pages, nginx as a proxy, the gateway. Each knows its port and the processes to be counted."""
+
+import http.client
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+CPUS = sorted(os.sched_getaffinity(0))
+PROXY_CPU = CPUS[:1]
+UPSTREAM_CPU = CPUS[1:2] or CPUS
+LOAD_CPU = CPUS[2:3] or UPSTREAM_CPU
+
+# What a browser sends when a link is followed.
+BROWSER = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Accept-Language": "en-GB,en;q=0.9",
+    "Upgrade-Insecure-Requests": "1",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-User": "?1",
+    "Sec-Fetch-Dest": "document",
+}
+
+SNIPPET = '<script src="/_privacy/collector.js" defer></script>'
+
+
+class Process:
+    """A started program; `pids` are the processes whose time counts."""
+
+    def __init__(self, name, port, popen, pids):
+        self.name, self.port, self.popen, self._pids = name, port, popen, pids
+
+    def pids(self):
+        return self._pids(self.popen.pid)
+
+    def stop(self):
+        self.popen.terminate()
+        try:
+            self.popen.wait(20)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+
+
+def start_upstream(folder, pages):
+    root = folder / "pages"
+    root.mkdir()
+    for size in pages:
+        for kind in ("html", "txt"):
+            (root / f"{size}.{kind}").write_text(page(size * 1024))
+    port = free_port()
+    config = nginx_config(
+        folder / "upstream",
+        f"server {{ listen 127.0.0.1:{port} reuseport; root {root}; access_log off; etag on; }}",
+    )
+    return start_nginx(config, "upstream", port, UPSTREAM_CPU)
+
+
+def start_nginx_proxy(folder, name, upstream_port, rich):
+    port = free_port()
+    work = folder / name.replace(" ", "-")
+    log = ""
+    if rich:
+        fields = {
+            "time": "$msec", "ip": "$remote_addr", "host": "$host", "path": "$request_uri", "status": "$status",
+            "bytes": "$body_bytes_sent", "agent": "$http_user_agent", "referrer": "$http_referer",
+            "language": "$http_accept_language",
+        }
+        log = f"log_format event escape=json '{json.dumps(fields)}';"
+        extra = (
+            f"access_log {work}/access.log event buffer=64k flush=1s; proxy_set_header Accept-Encoding ''; "
+            f"sub_filter '</head>' '{SNIPPET}</head>'; sub_filter_once on;"
+        )
+    else:
+        extra = "access_log off;"
+    config = nginx_config(
+        work,
+        f"""{log}
+        upstream site {{ server 127.0.0.1:{upstream_port}; keepalive 512; keepalive_requests 1000000000; }}
+        server {{
+            listen 127.0.0.1:{port} reuseport;
+            location / {{
+                proxy_pass http://site;
+                proxy_http_version 1.1;
+                proxy_set_header Connection '';
+                proxy_buffer_size 16k;
+                proxy_buffers 8 32k;
+                {extra}
+            }}
+        }}""",
+    )
+    return start_nginx(config, name, port, PROXY_CPU)
+
+
+def start_gateway(folder, binary, upstream_port):
+    port = free_port()
+    work = folder / "gateway"
+    work.mkdir()
+    clickhouse = os.environ.get("CLICKHOUSE_URL")
+    config = work / "consentry.toml"
+    # The geo database is left out: every request here comes from a loopback address, which has no country.
+    config.write_text(
+        f"""data_dir = "{work}/data"
+[gateway]
+listen = "127.0.0.1:{port}"
+upstream = "http://127.0.0.1:{upstream_port}"
+workers = 1
+[[cookie]]
+name = "session"
+purpose = "necessary"
+[[cookie]]
+name = "_ga*"
+purpose = "analytics"
+[geo]
+database = "off"
+[dashboard]
+listen = "127.0.0.1:{free_port()}"
+[observe]
+log = "warn"
+"""
+        + (f'[clickhouse]\nurl = "{clickhouse}"\n' if clickhouse else "")
+    )
+    log = open(work / "log", "w")
+    popen = start([str(binary), "serve", "--config", str(config)], PROXY_CPU, stdout=log, stderr=log)
+    wait_until_open(popen, port, work / "log", patience=180)
+    # The database shares the machine with the upstream, not with what is measured.
+    for child in children(popen.pid):
+        pin(child, UPSTREAM_CPU)
+    return Process("consentry", port, popen, lambda pid: [pid])
+
+
+def start_nginx(config, name, port, cpus):
+    popen = start(["nginx", "-c", str(config), "-e", str(config.parent / "error.log")], cpus)
+    wait_until_open(popen, port, config.parent / "error.log", patience=10)
+    return Process(name, port, popen, children)
+
+
+def nginx_config(work, http):
+    work.mkdir()
+    config = work / "nginx.conf"
+    temporary = "".join(
+        f"{kind}_temp_path {work}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    # As root, nginx would give its worker to a user who may not read a private temporary folder.
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(
+        f"""{user} daemon off; worker_processes 1; pid {work}/pid; worker_rlimit_nofile 8192;
+        events {{ worker_connections 4096; }}
+        http {{
+            types {{ text/html html; text/plain txt; }}
+            sendfile on; tcp_nopush on; keepalive_timeout 65; keepalive_requests 1000000000;
+            {temporary}
+            {http}
+        }}"""
+    )
+    return config
+
+
+def page(size):
+    """A page of about this many bytes, with a head like real ones have."""
+    head = "".join(f'<link rel="stylesheet" href="/static/style-{n}.css">\n' for n in range(6 if size > 4096 else 1))
+    start = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>A page about tea</title>\n'
+        f'<!-- built by hand -->\n{head}<script>window.site = {{"name": "tea"}};</script>\n</head>\n<body>\n'
+    )
+    end = "</body>\n</html>\n"
+    line = '<p class="text">Tea is <a href="/tea?from=here">made</a> of leaves, water and time.</p>\n'
+    body = line * (size // len(line) + 1)
+    return start + body[: size - len(start) - len(end)] + end
+
+
+def fetch(port, path, headers=None, method="GET", body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, body=body, headers={**BROWSER, **(headers or {})})
+    answer = connection.getresponse()
+    return answer.status, answer.getheaders(), answer.read()
+
+
+def accept(gateway, form, page_path):
+    """Accepts as a visitor without JavaScript does, then looks at a page; all cookies that were set."""
+    origin = f"http://127.0.0.1:{gateway.port}"
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin, "Referer": f"{origin}{page_path}"}
+    cookies = set_cookies(fetch(gateway.port, "/_privacy/consent", headers, "POST", form)[1])
+    pairs = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    cookies.update(set_cookies(fetch(gateway.port, page_path, {"Cookie": pairs})[1]))
+    return cookies
+
+
+def set_cookies(headers):
+    pairs = [value.split(";", 1)[0].split("=", 1) for name, value in headers if name.lower() == "set-cookie"]
+    return {pair[0].strip(): pair[1] for pair in pairs if len(pair) == 2}
+
+
+def check_pages(kind, pair, pages, cookie):
+    """Both sides must do the work before it is measured."""
+    for side in pair:
+        for size in pages:
+            path = f"/{size}.{'txt' if kind == 'pass-through' else 'html'}"
+            status, _, body = fetch(side.port, path, {"Cookie": cookie} if cookie else {})
+            same = body.decode() == page(size * 1024)
+            if status != 200 or (kind == "pass-through" and not same):
+                sys.exit(f"{side.name} does not pass {path} on as it is (status {status}, {len(body)} bytes)")
+            if kind == "full" and side.name != "nginx" and (same or b"/_privacy/" not in body):
+                sys.exit(f"{side.name} does not inject into {path}")
+
+
+def start(command, cpus, **streams):
+    return subprocess.Popen(command, preexec_fn=lambda: os.sched_setaffinity(0, cpus), **streams)
+
+
+def wait_until_open(popen, port, log, patience):
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if popen.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    popen.kill()
+    tail = pathlib.Path(log).read_text()[-2000:] if pathlib.Path(log).exists() else ""
+    sys.exit(f"{' '.join(popen.args)} does not listen on port {port}:\n{tail}")
+
+
+def children(pid):
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def pin(pid, cpus):
+    for task in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(task), cpus)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
