@@ -1,1 +1,35 @@
-//! The room `engine`.
+//! The embedded ClickHouse: fetches the library once, runs it in a child process, and answers ClickHouse's HTTP interface
+//! on a Unix socket, so that the rest of the program talks to it as to any server.
+//!
+//! ```text
+//! parent process                          child process: consentry engine --child
+//! child::Supervisor ── starts, watches ─▶ serve ── sockets, signals, the end
+//! store::client ──── HTTP, Unix socket ─▶ http ─── a request's head, an answer's head
+//!                                         run ──── one statement on one connection (statement, format, blocks)
+//!                                         ffi ──── libchdb.so
+//! ```
+//!
+//! A crash or a heavy query in the child never touches the proxy. The room never decides what is stored and never reads a
+//! visitor's data; it is called by the life of the process and by the command line, and its socket by [`crate::store`].
+
+pub mod blocks;
+pub mod child;
+pub mod ffi;
+pub mod format;
+pub mod http;
+pub mod multipart;
+pub mod provision;
+pub mod run;
+pub mod serve;
+pub mod socket;
+pub mod statement;
+mod sys;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::path::{Path, PathBuf};
+
+/// The folder below `data_dir` that belongs to ClickHouse alone.
+pub fn database_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("clickhouse")
+}

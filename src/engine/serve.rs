@@ -1,0 +1,430 @@
+//! The life of the engine's process: open the database, listen, answer, end. Two listeners at most: a Unix socket that only
+//! this user can reach, and on request TCP on loopback, where **anyone on this machine may read** every table (unless
+//! `writable`, nothing more than read; then they may also write, and read this user's files through table functions).
+//!
+//! It ends on SIGTERM and SIGINT; as a child (`--child`) also when its standard input closes, and then not on SIGINT, since
+//! Ctrl-C goes to parent and child alike and the parent decides. Called by the command line.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io::{self, Read as _};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue, Request};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::ffi::{Engine, OpenError};
+use super::http::{Interface, answer, refused};
+use super::run::{self, Access};
+use super::{database_folder, socket, sys};
+
+/// Statements at once on one listener: more only wait for each other inside.
+const TURNS: usize = 16;
+/// Connections at once on one listener.
+const CONNECTIONS: usize = 256;
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long running requests may take to end when the process is asked to.
+const GRACE: Duration = Duration::from_secs(5);
+/// As ClickHouse's server: deep statements are parsed by recursion.
+const STACK_BYTES: usize = 8 << 20;
+
+/// What the process is asked to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the database, the socket and the lock live.
+    pub data_dir: PathBuf,
+    /// `libchdb.so`.
+    pub library: PathBuf,
+    /// Where to put the socket; chosen and noted in `data_dir` where `None`.
+    pub socket: Option<PathBuf>,
+    /// HTTP on loopback too.
+    pub listen: Option<SocketAddr>,
+    /// Whether `listen` may write.
+    pub writable: bool,
+    /// Started by a parent that holds our standard input open.
+    pub child: bool,
+}
+
+/// Why the engine's process could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// No place for the socket.
+    #[error(transparent)]
+    Socket(#[from] socket::SocketError),
+    /// ClickHouse's folder, the lock or a listener.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The data folder is in use.
+    #[error(
+        "another engine already runs on {0}. Only one process can open a database: stop that one, use another `data_dir`, or ask the running one with `consentry query`"
+    )]
+    InUse(PathBuf),
+    /// The address is not of this machine.
+    #[error(
+        "the engine's HTTP interface has no password, so it listens on loopback only: {0} is not allowed; use 127.0.0.1:{port} or [::1]:{port}",
+        port = .0.port()
+    )]
+    NotLoopback(SocketAddr),
+    /// The library or the database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
+    let what = what.into();
+    move |source| ServeError::Io { what, source }
+}
+
+/// Where the engine answers.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// ClickHouse's version.
+    pub version: String,
+    /// The Unix socket.
+    pub socket: PathBuf,
+    /// The TCP address, where one was asked for.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Runs the engine until it is asked to end. `ready` is called once, when it answers.
+///
+/// When ClickHouse could not be closed in order, this ends the process at once instead of returning.
+pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    if let Some(address) = options.listen.filter(|address| !address.ip().is_loopback()) {
+        return Err(ServeError::NotLoopback(address));
+    }
+    let parent_gone = options.child.then(watch_parent);
+    let chosen = socket::choose(&options.data_dir)?;
+    let socket_path = options.socket.clone().unwrap_or(chosen);
+    let lock = lock(&options.data_dir)?;
+    let folder = database_folder(&options.data_dir);
+    socket::private_folder(&folder).map_err(failed(format!("cannot make {}", folder.display())))?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("statement")
+        .thread_stack_size(STACK_BYTES)
+        .max_blocking_threads(4 * TURNS)
+        .build()
+        .map_err(failed("cannot start the runtime"))?;
+    let engine = Engine::open(&options.library, &folder)?;
+    let served = runtime.block_on(listen_and_answer(options, &engine, socket_path, parent_gone, ready));
+    runtime.shutdown_timeout(GRACE);
+    if !engine.shutdown() {
+        tracing::warn!("a statement did not end in time; the database recovers it at the next start");
+        let code = if served.is_ok() { 0 } else { 1 };
+        sys::exit_at_once(code);
+    }
+    drop(lock);
+    served
+}
+
+/// One engine a folder: ClickHouse has a lock of its own, but says less about it.
+fn lock(data_dir: &Path) -> Result<fs::File, ServeError> {
+    let path = socket::folder(data_dir).join("lock");
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(failed(format!("cannot open {}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(ServeError::InUse(data_dir.to_owned())),
+        Err(fs::TryLockError::Error(source)) => Err(failed(format!("cannot lock {}", path.display()))(source)),
+    }
+}
+
+/// Tells when the parent closed our standard input, by ending or on purpose.
+fn watch_parent() -> oneshot::Receiver<()> {
+    sys::end_with_parent();
+    // Where memory runs out, the kernel should end the engine rather than the gateway.
+    #[cfg(target_os = "linux")]
+    let _best_effort = fs::write("/proc/self/oom_score_adj", "500");
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut byte = [0_u8; 64];
+        while !matches!(io::stdin().read(&mut byte), Ok(0)) {}
+        let _ended_before = sender.send(());
+    });
+    receiver
+}
+
+async fn listen_and_answer(
+    options: &Options,
+    engine: &Engine,
+    socket_path: PathBuf,
+    parent_gone: Option<oneshot::Receiver<()>>,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), ServeError> {
+    let mut end = End::watch(options.child, parent_gone).map_err(failed("cannot watch signals"))?;
+    let (version, time_zone) = about(engine);
+    let interface = |access| {
+        let turns = Arc::new(Semaphore::new(TURNS));
+        Arc::new(Interface { engine: engine.clone(), access, turns, time_zone: time_zone.clone() })
+    };
+
+    // The lock is ours, so a socket that is still there belongs to nobody.
+    let _none_there = fs::remove_file(&socket_path);
+    let cannot = || failed(format!("cannot listen on {}", socket_path.display()));
+    let unix = UnixListener::bind(&socket_path).map_err(cannot())?;
+    fs::set_permissions(&socket_path, fs::Permissions::from_mode(0o600)).map_err(cannot())?;
+    let tcp = match options.listen {
+        None => None,
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(failed(format!("cannot listen on {address}")))?)
+        }
+    };
+    let listen = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
+    ready(&Ready { version, socket: socket_path.clone(), listen });
+
+    let own = interface(Access::Full);
+    let open = interface(if options.writable { Access::Full } else { Access::ReadTables });
+    let places = [(); 2].map(|()| Arc::new(Semaphore::new(CONNECTIONS)));
+    let [unix_places, tcp_places] = places;
+    let (closing, closed) = watch::channel(());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = end.comes() => break,
+            accepted = accept(unix_places.clone(), unix.accept()) => {
+                if let Some((place, (stream, _))) = accepted {
+                    let interface = own.clone();
+                    let service = service_fn(move |request| answer(interface.clone(), request));
+                    let connection = connection(stream, service, closed.clone());
+                    connections.spawn(async move { connection.await; drop(place) });
+                }
+            }
+            accepted = accept_tcp(tcp.as_ref(), tcp_places.clone()) => {
+                if let Some((place, (stream, _))) = accepted {
+                    let interface = open.clone();
+                    let service = service_fn(move |request| guarded(interface.clone(), request));
+                    let connection = connection(stream, service, closed.clone());
+                    connections.spawn(async move { connection.await; drop(place) });
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop((unix, tcp));
+    let _none_there = fs::remove_file(&socket_path);
+    drop(closed);
+    let _nobody_listens = closing.send(());
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, all_ended).await.is_err() {
+        run::end_all_statements(engine);
+        let all_ended = async { while connections.join_next().await.is_some() {} };
+        let _aborted_at_drop = tokio::time::timeout(GRACE, all_ended).await;
+    }
+    Ok(())
+}
+
+/// ClickHouse's version and time zone.
+fn about(engine: &Engine) -> (String, HeaderValue) {
+    let answer = engine.connect().and_then(|mut connection| {
+        let output = connection.query(b"select version(), timezone()", "TSV", &[])?;
+        Ok(String::from_utf8_lossy(output.bytes()).trim().to_owned())
+    });
+    let (version, time_zone) = match answer.as_deref().map(|answer| answer.split_once('\t')) {
+        Ok(Some((version, time_zone))) => (version.to_owned(), time_zone.to_owned()),
+        _ => ("unknown".to_owned(), "UTC".to_owned()),
+    };
+    (version, HeaderValue::from_str(&time_zone).unwrap_or(HeaderValue::from_static("UTC")))
+}
+
+type Place = tokio::sync::OwnedSemaphorePermit;
+
+/// The next connection, once there is a place for it.
+async fn accept<S>(places: Arc<Semaphore>, accepted: impl Future<Output = io::Result<S>>) -> Option<(Place, S)> {
+    let place = places.acquire_owned().await.ok()?;
+    match accepted.await {
+        Ok(stream) => Some((place, stream)),
+        Err(error) => {
+            // Out of descriptors, most likely: give the others time to end.
+            tracing::warn!(%error, "cannot accept a connection to the engine");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+async fn accept_tcp(
+    listener: Option<&TcpListener>,
+    places: Arc<Semaphore>,
+) -> Option<(Place, (tokio::net::TcpStream, SocketAddr))> {
+    match listener {
+        Some(listener) => accept(places, listener.accept()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Serves one connection until it ends or the process does.
+async fn connection<I, S>(stream: I, service: S, mut closed: watch::Receiver<()>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: hyper::service::HttpService<Incoming, ResBody = super::http::AnswerBody, Error = Infallible>,
+{
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(1 << 20);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = closed.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _client_gone = connection.await;
+}
+
+/// On TCP a browser on this machine could be made to ask for a page of someone else: only what names loopback as its host
+/// and comes from no other site is answered.
+async fn guarded(
+    interface: Arc<Interface>,
+    request: Request<Incoming>,
+) -> Result<http::Response<super::http::AnswerBody>, Infallible> {
+    match refusal(request.headers()) {
+        Some(text) => Ok(refused(text)),
+        None => answer(interface, request).await,
+    }
+}
+
+fn refusal(headers: &HeaderMap) -> Option<&'static str> {
+    let text = |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap_or("?").to_owned());
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = text(hosts.next()).unwrap_or_default();
+    if hosts.next().is_some() || !is_loopback_host(&host) {
+        return Some("The embedded engine answers only to localhost, 127.0.0.1 or [::1].\n");
+    }
+    let own_origin = format!("http://{host}");
+    if text(headers.get(ORIGIN)).is_some_and(|origin| !origin.eq_ignore_ascii_case(&own_origin)) {
+        return Some("The embedded engine does not answer to pages of other sites.\n");
+    }
+    match text(headers.get("sec-fetch-site")).as_deref() {
+        None | Some("none" | "same-origin") => None,
+        Some(_) => Some("The embedded engine does not answer to pages of other sites.\n"),
+    }
+}
+
+/// `localhost`, `127.x.y.z` or `[::1]`, with or without a port.
+fn is_loopback_host(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => {
+            if port.parse::<u16>().is_err() {
+                return false;
+            }
+            name
+        }
+        _ => host,
+    };
+    if name.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The signals and events that end the process.
+struct End {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+    child: bool,
+    parent_gone: Option<oneshot::Receiver<()>>,
+}
+
+impl End {
+    fn watch(child: bool, parent_gone: Option<oneshot::Receiver<()>>) -> io::Result<End> {
+        Ok(End {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            child,
+            parent_gone,
+        })
+    }
+
+    async fn comes(&mut self) {
+        let child = self.child;
+        let gone = async {
+            match &mut self.parent_gone {
+                Some(gone) => drop(gone.await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            () = gone => {}
+            () = from_terminal(&mut self.interrupt, child) => {}
+            () = from_terminal(&mut self.hang_up, child) => {}
+        }
+    }
+}
+
+/// A signal of the terminal: a child takes no notice of it.
+async fn from_terminal(signal: &mut tokio::signal::unix::Signal, child: bool) {
+    loop {
+        signal.recv().await;
+        if !child {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_rebound_name_and_another_sites_page_are_refused_on_tcp() {
+        assert!(refusal(&headers(&[("host", "127.0.0.1:8123")])).is_none());
+        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "http://localhost:8123")])).is_none());
+        assert!(refusal(&headers(&[("host", "[::1]:8123"), ("sec-fetch-site", "none")])).is_none());
+        assert!(refusal(&headers(&[])).is_some());
+        assert!(refusal(&headers(&[("host", "evil.example:8123")])).is_some());
+        assert!(refusal(&headers(&[("host", "127.0.0.1.evil.example")])).is_some());
+        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "http://localhost:3000")])).is_some());
+        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "null")])).is_some());
+        assert!(refusal(&headers(&[("host", "localhost:8123"), ("sec-fetch-site", "same-site")])).is_some());
+    }
+
+    #[test]
+    fn an_address_of_the_network_is_refused() {
+        let options = Options {
+            data_dir: "/nowhere".into(),
+            library: "/nowhere/libchdb.so".into(),
+            socket: None,
+            listen: Some("0.0.0.0:8123".parse().unwrap()),
+            writable: false,
+            child: false,
+        };
+        assert!(matches!(serve(&options, |_| {}), Err(ServeError::NotLoopback(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn only_loopback_names_pass(host in "[a-z0-9.:\\[\\]]{0,30}") {
+            if is_loopback_host(&host) {
+                prop_assert!(host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1") || host.contains("::"));
+            }
+        }
+    }
+}
