@@ -30,4 +30,6 @@ pub struct Question {
 }
 
 #[cfg(test)]
+mod engine_tests;
+#[cfg(test)]
 mod tests;

@@ -202,12 +202,15 @@ fn figures(visitors: u64, visits: u64, page_views: u64, bounce_rate: f64, visit_
     }
 }
 
-async fn fetch<T>(client: &Client, statement: Statement) -> Result<Vec<T>, QueryError>
+pub(super) async fn fetch<T>(client: &Client, statement: Statement) -> Result<Vec<T>, QueryError>
 where
     T: clickhouse::RowOwned + clickhouse::RowRead,
 {
     // Raw: a question mark in the SQL is no placeholder of the client's own.
     let mut query = client.query_raw(&statement.sql);
+    for (name, value) in sql::LIMITS {
+        query = query.with_setting(name, value);
+    }
     for (name, value) in &statement.params {
         query = query.param(name, value);
     }

@@ -4,15 +4,15 @@
 use super::Question;
 use super::metric::{columns, counts};
 
-/// Bounds of one question, so that a heavy one ends itself before it can starve the shipper; `readonly = 2` is "reads
-/// only, settings as given here". Over the memory for grouping it goes on on disk.
-pub const LIMITS: &str = "settings
-  readonly = 2,
-  max_execution_time = 20,
-  max_memory_usage = 1500000000,
-  max_bytes_before_external_group_by = 500000000,
-  max_result_rows = 100000,
-  result_overflow_mode = 'throw'";
+/// Bounds of one question, sent beside each statement, so that a heavy one ends itself before it can starve the shipper.
+/// Nothing but reading is allowed. Past half of the memory it goes on on disk.
+pub const LIMITS: [(&str, &str); 5] = [
+    ("readonly", "1"),
+    ("max_execution_time", "20"),
+    ("max_memory_usage", "1000000000"),
+    ("max_bytes_before_external_group_by", "500000000"),
+    ("max_result_rows", "100000"),
+];
 
 /// What a figure can be broken down by or narrowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub fn totals(question: &Question) -> Statement {
     let where_ = where_both_periods(question);
     let columns = columns();
     let sql = format!(
-        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n{columns}\nfrom events\n{where_}\ngroup by in_period\n{LIMITS}"
+        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n{columns}\nfrom events\n{where_}\ngroup by in_period"
     );
     Statement { sql, params: params_both_periods(question) }
 }
@@ -121,7 +121,7 @@ pub fn series(question: &Question) -> Statement {
     let columns = columns();
     let bucket = question.period.bucket().sql("if(toDate(ts) >= {from:Date}, ts, addDays(ts, {days:UInt32}))");
     let sql = format!(
-        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n  {bucket} as bucket,\n{columns}\nfrom events\n{where_}\ngroup by in_period, bucket\norder by in_period, bucket\n{LIMITS}"
+        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n  {bucket} as bucket,\n{columns}\nfrom events\n{where_}\ngroup by in_period, bucket\norder by in_period, bucket"
     );
     let mut params = params_both_periods(question);
     params.push(("days", question.period.days().to_string()));
@@ -142,7 +142,7 @@ pub fn breakdown(question: &Question, dimension: Dimension, limit: u16) -> State
     };
     let counts = counts();
     let sql = format!(
-        "select\n  toString({column}) as label,\n  {detail} as detail,\n{counts}\nfrom events\n{where_}\ngroup by {group}\norder by visitors desc, page_views desc, label, detail\nlimit {{rows:UInt32}}\n{LIMITS}"
+        "select\n  toString({column}) as label,\n  {detail} as detail,\n{counts}\nfrom events\n{where_}\ngroup by {group}\norder by visitors desc, page_views desc, label, detail\nlimit {{rows:UInt32}}"
     );
     let mut params = params(question);
     params.push(("rows", (u32::from(limit) + 1).to_string()));
