@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -174,6 +174,8 @@ impl Supervisor {
 /// A child that answered at least once.
 struct Running {
     child: Child,
+    /// Held open for as long as the child shall run. Apart from `child`, whose `wait` would close it.
+    stdin: Option<ChildStdin>,
     tail: Arc<Mutex<VecDeque<String>>>,
     /// Kept open, so that a child that writes more does not fail at it.
     said: Option<BufReader<ChildStdout>>,
@@ -190,7 +192,8 @@ impl Running {
             tokio::spawn(keep_tail(BufReader::new(stderr), Arc::clone(&tail)));
         }
         let said = child.stdout.take();
-        let mut running = Running { child, tail, said: None, since: Instant::now() };
+        let stdin = child.stdin.take();
+        let mut running = Running { child, stdin, tail, said: None, since: Instant::now() };
         let answers = async {
             let said = says_ready(said).await;
             while !answers(socket).await {
@@ -223,7 +226,7 @@ impl Running {
 
     /// Closing its standard input asks the child to end.
     async fn stop(mut self) {
-        drop(self.child.stdin.take());
+        drop(self.stdin.take());
         if tokio::time::timeout(STOP, self.child.wait()).await.is_err() {
             tracing::warn!("the embedded ClickHouse did not end in {} s and is killed", STOP.as_secs());
             let _ended_meanwhile = self.child.kill().await;
