@@ -169,6 +169,12 @@ fn expected(rows: &[(&str, u64, u64, u64)]) -> Vec<(String, String, u64, u64, u6
 }
 
 #[tokio::test]
+async fn what_may_not_count_is_in_the_table_all_the_same() {
+    let rows = database().await.query("select count() from events").fetch_one::<u64>().await.unwrap();
+    assert_eq!(rows, ROWS.len() as u64, "else the other tests would prove nothing");
+}
+
+#[tokio::test]
 async fn totals_count_what_they_say_and_nothing_else() {
     let totals = totals(&database().await, &two_days()).await.unwrap();
     assert_eq!(totals.current, figures(3, 4, 7, 0.25, 30.0));
