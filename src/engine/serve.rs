@@ -8,14 +8,13 @@
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Read as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,10 +24,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::ffi::{Engine, OpenError};
+use super::ffi::{Closed, Engine, OpenError};
 use super::http::{Interface, answer, refused};
 use super::run::{self, Access};
-use super::{database_folder, socket, sys};
+use super::{database_folder, loopback, socket, sys};
 
 /// Statements at once on one listener: more only wait for each other inside.
 const TURNS: usize = 16;
@@ -106,7 +105,7 @@ pub struct Ready {
 
 /// Runs the engine until it is asked to end. `ready` is called once, when it answers.
 ///
-/// When ClickHouse could not be closed in order, this ends the process at once instead of returning.
+/// Afterwards the process should end by [`leave`]: threads of ClickHouse may be left, under which its destructors fault.
 pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     if let Some(address) = options.listen.filter(|address| !address.ip().is_loopback()) {
         return Err(ServeError::NotLoopback(address));
@@ -114,7 +113,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let parent_gone = options.child.then(watch_parent);
     let chosen = socket::choose(&options.data_dir)?;
     let socket_path = options.socket.clone().unwrap_or(chosen);
-    let lock = lock(&options.data_dir)?;
+    let _lock = lock(&options.data_dir)?;
     let folder = database_folder(&options.data_dir);
     socket::private_folder(&folder).map_err(failed(format!("cannot make {}", folder.display())))?;
 
@@ -128,13 +127,17 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let engine = Engine::open(&options.library, &folder)?;
     let served = runtime.block_on(listen_and_answer(options, &engine, socket_path, parent_gone, ready));
     runtime.shutdown_timeout(GRACE);
-    if !engine.shutdown() {
+    if engine.shutdown() == Closed::No {
         tracing::warn!("a statement did not end in time; the database recovers it at the next start");
-        let code = if served.is_ok() { 0 } else { 1 };
-        sys::exit_at_once(code);
     }
-    drop(lock);
     served
+}
+
+/// Ends the process without running destructors; to be called last, after [`serve`].
+pub fn leave(code: u8) -> ! {
+    use std::io::Write as _;
+    let _closed = io::stdout().flush();
+    sys::exit_at_once(i32::from(code))
 }
 
 /// One engine a folder: ClickHouse has a lock of its own, but says less about it.
@@ -293,45 +296,10 @@ async fn guarded(
     interface: Arc<Interface>,
     request: Request<Incoming>,
 ) -> Result<http::Response<super::http::AnswerBody>, Infallible> {
-    match refusal(request.headers()) {
+    match loopback::refusal(request.headers()) {
         Some(text) => Ok(refused(text)),
         None => answer(interface, request).await,
     }
-}
-
-fn refusal(headers: &HeaderMap) -> Option<&'static str> {
-    let text = |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap_or("?").to_owned());
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = text(hosts.next()).unwrap_or_default();
-    if hosts.next().is_some() || !is_loopback_host(&host) {
-        return Some("The embedded engine answers only to localhost, 127.0.0.1 or [::1].\n");
-    }
-    let own_origin = format!("http://{host}");
-    if text(headers.get(ORIGIN)).is_some_and(|origin| !origin.eq_ignore_ascii_case(&own_origin)) {
-        return Some("The embedded engine does not answer to pages of other sites.\n");
-    }
-    match text(headers.get("sec-fetch-site")).as_deref() {
-        None | Some("none" | "same-origin") => None,
-        Some(_) => Some("The embedded engine does not answer to pages of other sites.\n"),
-    }
-}
-
-/// `localhost`, `127.x.y.z` or `[::1]`, with or without a port.
-fn is_loopback_host(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => {
-            if port.parse::<u16>().is_err() {
-                return false;
-            }
-            name
-        }
-        _ => host,
-    };
-    if name.eq_ignore_ascii_case("localhost") {
-        return true;
-    }
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The signals and events that end the process.
@@ -383,26 +351,7 @@ async fn from_terminal(signal: &mut tokio::signal::unix::Signal, child: bool) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn a_rebound_name_and_another_sites_page_are_refused_on_tcp() {
-        assert!(refusal(&headers(&[("host", "127.0.0.1:8123")])).is_none());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "http://localhost:8123")])).is_none());
-        assert!(refusal(&headers(&[("host", "[::1]:8123"), ("sec-fetch-site", "none")])).is_none());
-        assert!(refusal(&headers(&[])).is_some());
-        assert!(refusal(&headers(&[("host", "evil.example:8123")])).is_some());
-        assert!(refusal(&headers(&[("host", "127.0.0.1.evil.example")])).is_some());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "http://localhost:3000")])).is_some());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "null")])).is_some());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("sec-fetch-site", "same-site")])).is_some());
-    }
 
     #[test]
     fn an_address_of_the_network_is_refused() {
@@ -415,14 +364,5 @@ mod tests {
             child: false,
         };
         assert!(matches!(serve(&options, |_| {}), Err(ServeError::NotLoopback(_))));
-    }
-
-    proptest! {
-        #[test]
-        fn only_loopback_names_pass(host in "[a-z0-9.:\\[\\]]{0,30}") {
-            if is_loopback_host(&host) {
-                prop_assert!(host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1") || host.contains("::"));
-            }
-        }
     }
 }

@@ -1,0 +1,101 @@
+//! An answer's body: a short text, or a result as it comes from the thread that waits for ClickHouse.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::sync::mpsc;
+
+use crate::engine::ffi::Engine;
+use crate::engine::run::{self, Interrupted, Piece};
+
+/// Ends the statement in ClickHouse when the one who asked is gone.
+pub(super) struct EndWhenDropped {
+    pub(super) engine: Option<Engine>,
+    pub(super) mark: String,
+}
+
+impl Drop for EndWhenDropped {
+    fn drop(&mut self) {
+        if let (Some(engine), Ok(runtime)) = (self.engine.take(), tokio::runtime::Handle::try_current()) {
+            let mark = std::mem::take(&mut self.mark);
+            runtime.spawn_blocking(move || run::end_statement(&engine, &mark));
+        }
+    }
+}
+
+/// Where an answer's body stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    /// The exception has been written.
+    Breaks,
+    Ended,
+}
+
+/// An answer's body.
+pub enum AnswerBody {
+    /// A short text.
+    Text(Option<Bytes>),
+    /// A result as it comes.
+    #[allow(private_interfaces, reason = "only the interface makes one")]
+    Pieces {
+        /// From the thread that waits for ClickHouse.
+        pieces: mpsc::Receiver<Piece>,
+        /// Where it stands.
+        state: State,
+        /// Ends the statement should this body be dropped before its end.
+        waiting: EndWhenDropped,
+    },
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Interrupted;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
+        match self.get_mut() {
+            AnswerBody::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            AnswerBody::Pieces { pieces, state, waiting } => match *state {
+                State::Ended => Poll::Ready(None),
+                State::Breaks => {
+                    *state = State::Ended;
+                    Poll::Ready(Some(Err(Interrupted)))
+                }
+                State::Open => match pieces.poll_recv(context) {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(Some(Ok(piece))) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+                    Poll::Ready(None) => {
+                        *state = State::Ended;
+                        waiting.engine = None;
+                        Poll::Ready(None)
+                    }
+                    Poll::Ready(Some(Err(Interrupted))) => {
+                        // Pending once lets hyper flush the exception before the connection breaks, as the server's does.
+                        *state = State::Breaks;
+                        waiting.engine = None;
+                        context.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                },
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Text(text) => text.is_none(),
+            AnswerBody::Pieces { state, .. } => *state == State::Ended,
+        }
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match self {
+            AnswerBody::Text(text) => {
+                http_body::SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
+            }
+            AnswerBody::Pieces { .. } => http_body::SizeHint::default(),
+        }
+    }
+}
