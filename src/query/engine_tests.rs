@@ -49,8 +49,8 @@ const VIEW: Given = Given {
 const GOOGLE: (&str, &str) = ("Google", "organic search");
 const PHONE: (&str, &str, &str) = ("mobile", "Safari", "iOS");
 
-/// 30 and 31 March: 3 visitors, 4 visits (1 of them a bounce), 7 page views, 2 further rows; 120 s in all.
-/// 28 and 29 March: 2 visitors, 3 visits (2 bounces), 4 page views; 30 s; after 29 March 14:30 another visitor with 1 of each.
+/// 30 and 31 March: 3 visitors, 4 visits (1 of them a bounce), 7 page views, 2 further rows; 120 s in all. 28 and 29
+/// March: 2 visitors, 3 visits (2 bounces), 4 page views; 30 s; after 29 March 14:30 another visitor with 1 of each.
 const ROWS: &[Given] = &[
     // Visitor 1: a visit of three pages and 65 s on the 30th, and one of one page on the 31st.
     VIEW,
@@ -131,8 +131,8 @@ async fn database() -> clickhouse::Client {
                 let insert = format!(
                     "insert into events (site_id, ts, name, visitor_id, session_id, seq, since_prev_ms, path, source, \
                      channel, country, device, browser, os, is_bot, retention_days, expires_at) \
-                     select {}, toDateTime64('{}', 3, 'UTC'), '{}', {}, {}, {}, {}, '{}', '{}', '{}', '{}', '{}', '{}', \
-                     '{}', {}, 2192, {}",
+                     select {}, toDateTime64('{}', 3, 'UTC'), '{}', {}, {}, {}, {}, '{}', '{}', '{}', '{}', '{}', \
+                     '{}', '{}', {}, 2192, {}",
                     row.site, row.at, row.name, row.visitor, row.visit, row.seq, row.since_prev_ms, row.path,
                     row.source.0, row.source.1, row.country, row.device.0, row.device.1, row.device.2, row.bot,
                     row.expires
