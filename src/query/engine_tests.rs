@@ -133,8 +133,21 @@ async fn database() -> clickhouse::Client {
                      channel, country, device, browser, os, is_bot, retention_days, expires_at) \
                      select {}, toDateTime64('{}', 3, 'UTC'), '{}', {}, {}, {}, {}, '{}', '{}', '{}', '{}', '{}', \
                      '{}', '{}', {}, 2192, {}",
-                    row.site, row.at, row.name, row.visitor, row.visit, row.seq, row.since_prev_ms, row.path,
-                    row.source.0, row.source.1, row.country, row.device.0, row.device.1, row.device.2, row.bot,
+                    row.site,
+                    row.at,
+                    row.name,
+                    row.visitor,
+                    row.visit,
+                    row.seq,
+                    row.since_prev_ms,
+                    row.path,
+                    row.source.0,
+                    row.source.1,
+                    row.country,
+                    row.device.0,
+                    row.device.1,
+                    row.device.2,
+                    row.bot,
                     row.expires
                 );
                 client.query(&insert).execute().await.unwrap();
