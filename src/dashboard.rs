@@ -1,6 +1,6 @@
-//! Marketing's pages and their JSON API, and what operators watch: health, readiness and metrics. It has a listener of its
-//! own, so that a busy site cannot keep marketing out nor the other way round. It answers with counts; it never shows a row
-//! or an identifier, and never writes to the database. Called by the life of the process.
+//! Marketing's pages and their JSON API, and what operators watch: health, readiness and metrics. It has a listener of
+//! its own, so that a busy site cannot keep marketing out nor the other way round. It answers with counts; it never
+//! shows a row or an identifier, and never writes to the database. Called by the life of the process.
 //!
 //! | path | who | answer |
 //! |---|---|---|
@@ -8,10 +8,10 @@
 //! | `GET /healthz`, `/readyz`, `/metrics` | anyone | alive, able to work, counters |
 //! | `GET /api/session` | anyone | whether this browser is signed in |
 //! | `POST /api/sign-in`, `/api/sign-out` | same origin | a session cookie, or none |
-//! | `GET /api/totals`, `/series`, `/pages`, `/sources`, `/countries`, `/devices`, `/definitions` | signed in | [`api`] |
+//! | `GET /api/totals`, `/series`, `/pages`, `/sources` and the like | signed in | the figures: [`api`] |
 //!
-//! A listener on loopback answers only to loopback's names, so that no page elsewhere can reach it by pointing a name of its
-//! own at 127.0.0.1.
+//! A listener on loopback answers only to loopback's names, so that no page elsewhere can reach it by pointing a name
+//! of its own at 127.0.0.1.
 
 mod answer;
 pub mod api;

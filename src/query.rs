@@ -1,6 +1,6 @@
-//! The metrics, one definition each, and the questions marketing asks with them. A question becomes SQL in pure functions
-//! ([`sql`]); nothing a person typed ever stands in that SQL, it travels beside it as bound parameters. [`run`] sends it
-//! and gives typed rows back.
+//! The metrics, one definition each, and the questions marketing asks with them. A question becomes SQL in pure
+//! functions ([`sql`]); nothing a person typed ever stands in that SQL, it travels beside it as bound parameters.
+//! [`run`] sends it and gives typed rows back.
 //!
 //! Every question reads one site, one stretch of whole days (UTC), people only (`is_bot = 0`) and rows that have not
 //! expired, whether or not ClickHouse has already removed those that have (R1). Never writes, never shows a row or an
@@ -29,5 +29,7 @@ pub struct Question {
     pub filters: Vec<Filter>,
 }
 
+#[cfg(test)]
+mod engine_tests;
 #[cfg(test)]
 mod tests;

@@ -1,22 +1,29 @@
 //! The figures as JSON.
 //!
-//! Every endpoint takes `site`, `from` and `to` (`YYYY-MM-DD`, both included, UTC; by default the last seven days), and any
-//! of `page`, `entry_page`, `source`, `channel`, `country`, `device`, `browser`, `os` as a filter. Figures are
-//! `{"visitors", "visits", "page_views", "bounce_rate", "visit_seconds"}`; the last two are `null` where no visit began.
+//! Every endpoint takes `site`, `from` and `to` (`YYYY-MM-DD`, both included, UTC; by default the last seven days),
+//! and any of `page`, `entry_page`, `source`, `channel`, `country`, `device`, `browser`, `os` as a filter.
 //!
-//! | path | beyond that | answer |
+//! | path | takes besides | answers with |
 //! |---|---|---|
-//! | `/api/totals` | | `{"period", "compared_with", "current": figures, "previous": figures}` |
-//! | `/api/series` | | `{"period", "compared_with", "bucket": "hour\|day\|week\|month", "points": [{"start", "whole", "current": figures or null, "previous": figures}]}` |
-//! | `/api/pages` | `by=page\|entry_page`, `limit` | `{"period", "by", "rows": [{"label", "visitors", "visits", "page_views"}], "more"}` |
-//! | `/api/sources` | `by=source\|channel`, `limit` | the same; a source's row has its channel as `detail` |
+//! | `/api/totals` | | `period`, `compared_with`, `current`, `previous` |
+//! | `/api/series` | | `period`, `compared_with`, `bucket`, `points` |
+//! | `/api/pages` | `by=page` or `entry_page`, `limit` | `period`, `by`, `rows`, `more` |
+//! | `/api/sources` | `by=source` or `channel`, `limit` | the same; a source's row has its channel as `detail` |
 //! | `/api/countries` | `limit` | the same; the label is ISO 3166-1 alpha-2 |
-//! | `/api/devices` | `by=device\|browser\|os`, `limit` | the same |
-//! | `/api/definitions` | takes nothing | `{"metrics": [{"name", "title", "explanation", "sql"}]}` |
+//! | `/api/devices` | `by=device`, `browser` or `os`, `limit` | the same |
+//! | `/api/definitions` | nothing | `metrics`: `[{"name", "title", "explanation", "sql"}]` |
 //!
-//! `period` is `{"site", "from", "to", "today"}`, `compared_with` `{"from", "to", "same_time"}`: where the period is not over,
-//! the one before is counted up to the same time. Errors are `{"error": {"code", "message"}}` with 400 (a parameter), 401
-//! (signed out), 404, 405, 503 (the database is away or the question too heavy) or 500.
+//! - `current` and `previous` are figures: `{"visitors", "visits", "page_views", "bounce_rate", "visit_seconds"}`. The
+//!   last two, a share and an average, are `null` where no visit began.
+//! - `period` is `{"site", "from", "to", "today"}`.
+//! - `compared_with` is `{"from", "to", "same_time"}`: where the period is not over, the one before is counted up to
+//!   the same time.
+//! - `bucket` is `hour`, `day`, `week` or `month`; `points` are `[{"start", "whole", "current", "previous"}]`, `current`
+//!   being `null` where the bucket has not begun.
+//! - `rows` are `[{"label", "visitors", "visits", "page_views"}]`; `more` says whether there are more than `limit`.
+//!
+//! Errors are `{"error": {"code", "message"}}` with 400 (a parameter), 401 (signed out), 404, 405, 503 (the database
+//! is away or the question too heavy) or 500.
 
 use http::StatusCode;
 use serde_json::{Value, json};

@@ -11,8 +11,8 @@ const REFILL: u64 = 6;
 /// Places that are remembered.
 const MOST_PLACES: usize = 4096;
 
-/// For each address (IPv6: network of 64 bits) the moment at which all its tries are free again, in seconds since 1970.
-/// In memory only; an address is forgotten at that moment.
+/// For each address (IPv6: network of 64 bits) the moment at which all its tries are free again, in seconds since
+/// 1970. In memory only; an address is forgotten at that moment.
 #[derive(Default)]
 pub struct Attempts(Mutex<HashMap<IpAddr, u64>>);
 

@@ -2,8 +2,8 @@
 
 use http::header::{HOST, HeaderMap, ORIGIN};
 
-/// Whether a listener on loopback may answer to this `Host`: only to loopback's own names. A page elsewhere that points its
-/// name at 127.0.0.1 (DNS rebinding) still sends its own name.
+/// Whether a listener on loopback may answer to this `Host`: only to loopback's own names. A page elsewhere that
+/// points its name at 127.0.0.1 (DNS rebinding) still sends its own name.
 pub fn is_local_host(host: Option<&[u8]>) -> bool {
     let Some(host) = host.and_then(|host| std::str::from_utf8(host).ok()) else { return false };
     let name = match host.rsplit_once(':') {
@@ -13,8 +13,9 @@ pub fn is_local_host(host: Option<&[u8]>) -> bool {
     name.eq_ignore_ascii_case("localhost") || name == "127.0.0.1" || name == "[::1]"
 }
 
-/// Whether a request that changes something comes from our own page, or from no page at all. Every browser of today sends
-/// `Sec-Fetch-Site`, and each one sends `Origin` with a POST; a program that sends neither holds no one else's cookie.
+/// Whether a request that changes something comes from our own page, or from no page at all. Every browser of today
+/// sends `Sec-Fetch-Site`, and each one sends `Origin` with a POST; a program that sends neither holds no one else's
+/// cookie.
 pub fn is_same_origin(headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";

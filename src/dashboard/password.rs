@@ -47,8 +47,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Whether `typed` is the password; spaces, hyphens and capitals do not matter. Takes some 20 ms of a core and 19 MiB by
-    /// design: call it off the threads that serve.
+    /// Whether `typed` is the password; spaces, hyphens and capitals do not matter. Takes some 20 ms of a core and 19
+    /// MiB by design: call it off the threads that serve.
     pub fn verify(&self, typed: &str) -> bool {
         let Ok(hash) = PasswordHash::new(&self.phc) else { return false };
         Argon2::default().verify_password(plain(typed).as_bytes(), &hash).is_ok()
@@ -63,8 +63,8 @@ impl Verifier {
     }
 }
 
-/// Opens the password file in `data_dir`, making it and a new password where there is none. The new password is returned to
-/// be shown once; it is stored nowhere. `now` is in seconds since 1970.
+/// Opens the password file in `data_dir`, making it and a new password where there is none. The new password is
+/// returned to be shown once; it is stored nowhere. `now` is in seconds since 1970.
 pub fn open_or_create(data_dir: &Path, now: u64) -> Result<(Verifier, Option<String>), PasswordError> {
     let path = data_dir.join(FILE);
     let io = |source| PasswordError::Io { path: path.clone(), source };

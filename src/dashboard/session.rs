@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::header::{COOKIE, HeaderMap};
 use sha2::{Digest, Sha256};
 
-/// The cookie's name. Cookies know no ports: on one host the gateway sees it as well, and removes it as undeclared before
-/// the site could (K3).
+/// The cookie's name. Cookies know no ports: on one host the gateway sees it as well, and removes it as undeclared
+/// before the site could (K3).
 pub const SESSION_COOKIE: &str = "consentry_dashboard";
 /// The cookie's path: only the API needs it, and a withdrawal at the gateway, which expires `/`, does not sign out.
 pub const SESSION_PATH: &str = "/api";
@@ -18,8 +18,8 @@ pub const SESSION_LIFE: u64 = 12 * 3600;
 /// The most sessions; the one that ends first makes way.
 const MOST_SESSIONS: usize = 256;
 
-/// The open sessions: SHA-256 of the token, and when it ends in seconds since 1970. The hash is looked up, so the time that
-/// takes says nothing about a token.
+/// The open sessions: SHA-256 of the token, and when it ends in seconds since 1970. The hash is looked up, so the time
+/// that takes says nothing about a token.
 #[derive(Default)]
 pub struct Sessions(Mutex<HashMap<[u8; 32], u64>>);
 

@@ -1,4 +1,4 @@
-//! The API over a real socket. The database is away here on purpose; what it answers is tested with the real engine.
+//! The API over a real socket, before the real engine and, on purpose, before none.
 
 use std::net::SocketAddr;
 
@@ -9,32 +9,35 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::config::ClickHouse;
+use crate::engine::testing;
+use crate::store::{client, migrate};
 
 const PASSWORD: &str = "abcde-fghjk-mnpqr-stuvw";
 
 /// A dashboard on a port of its own, and a browser that keeps its session.
-pub(super) struct Served {
+struct Served {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
     cookie: Option<String>,
-    pub(super) metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
     /// Dropped at the end of a test: the dashboard then ends.
     ending: Option<oneshot::Sender<()>>,
     task: tokio::task::JoinHandle<()>,
 }
 
-pub(super) struct Got {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+struct Got {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Got {
-    pub(super) fn json(&self) -> Value {
+    fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {:?}", self.body))
     }
 
@@ -44,7 +47,7 @@ impl Got {
 }
 
 impl Served {
-    pub(super) async fn new(database: clickhouse::Client) -> Served {
+    async fn new(database: clickhouse::Client) -> Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::default());
@@ -78,16 +81,16 @@ impl Served {
         Got { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Got {
+    async fn get(&self, path: &str) -> Got {
         self.send(Method::GET, path, &[], "").await
     }
 
     async fn try_password(&self, password: &str) -> Got {
-        let body = serde_json::json!({ "password": password }).to_string();
+        let body = json!({ "password": password }).to_string();
         self.send(Method::POST, "/api/sign-in", &[("content-type", "application/json")], &body).await
     }
 
-    pub(super) async fn signed_in(mut self) -> Served {
+    async fn signed_in(mut self) -> Served {
         let got = self.try_password(PASSWORD).await;
         assert_eq!(got.status, StatusCode::OK);
         let cookie = got.headers[SET_COOKIE].to_str().unwrap();
@@ -95,7 +98,7 @@ impl Served {
         self
     }
 
-    pub(super) async fn end(mut self) {
+    async fn end(mut self) {
         drop(self.ending.take());
         self.task.await.unwrap();
     }
@@ -109,7 +112,7 @@ async fn nobody_sees_a_figure_without_signing_in() {
     }
     let forged = [("cookie", "consentry_dashboard=AAAA; consentry_dashboard=")];
     assert_eq!(served.send(Method::GET, "/api/totals", &forged, "").await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(served.get("/api/session").await.json(), serde_json::json!({ "signed_in": false }));
+    assert_eq!(served.get("/api/session").await.json(), json!({ "signed_in": false }));
     served.end().await;
 }
 
@@ -162,7 +165,7 @@ async fn passwords_cannot_be_tried_for_ever() {
 #[tokio::test]
 async fn another_origin_can_neither_sign_in_nor_out() {
     let served = Served::without_database().await.signed_in().await;
-    let body = serde_json::json!({ "password": PASSWORD }).to_string();
+    let body = json!({ "password": PASSWORD }).to_string();
     for path in ["/api/sign-in", "/api/sign-out"] {
         for headers in [[(ORIGIN.as_str(), "http://localhost:8080")], [("sec-fetch-site", "cross-site")]] {
             let got = served.send(Method::POST, path, &headers, &body).await;
@@ -203,7 +206,7 @@ async fn a_full_spool_is_not_ready() {
     served.metrics.spool_waiting_bytes.set(1000);
     served.metrics.spool_waiting_rows.set(7);
     let spool = served.get("/readyz").await.json()["spool"].clone();
-    let expected = serde_json::json!({ "ok": false, "waiting_rows": 7, "waiting_bytes": 1000, "max_bytes": 1000 });
+    let expected = json!({ "ok": false, "waiting_rows": 7, "waiting_bytes": 1000, "max_bytes": 1000 });
     assert_eq!(spool, expected);
     served.end().await;
 }
@@ -302,5 +305,52 @@ async fn prometheus_reads_the_counters() {
     let got = served.get("/metrics").await;
     assert!(got.headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
     assert!(String::from_utf8_lossy(&got.body).contains("\nconsentry_events_captured_total 5\n"));
+    served.end().await;
+}
+#[tokio::test]
+async fn figures_arrive_in_the_shapes_that_are_documented() {
+    let database = client::connect(&ClickHouse::Embedded { listen: None }, testing::shared()).unwrap();
+    let database = database.with_database("dashboard_api");
+    migrate::apply(&database).await.unwrap();
+    // Two pages an hour ago, one visit; nothing the day before.
+    let insert = "insert into events (site_id, ts, name, visitor_id, session_id, seq, since_prev_ms, path, source, \
+                  channel, country, device, retention_days, expires_at) select 1, now64(3) - 3600, 'pageview', 1, 1, \
+                  number + 1, number * 30000, ['/', '/pricing'][number + 1], 'Google', 'organic search', 'GB', \
+                  'desktop', 90, today() + 90 from numbers(2)";
+    database.query(insert).execute().await.unwrap();
+    let served = Served::new(database).await.signed_in().await;
+    let today = served.get("/api/session").await.json()["today"].as_str().unwrap().to_owned();
+    let yesterday = today.parse::<jiff::civil::Date>().unwrap().yesterday().unwrap();
+    let ask = async |path: &str| served.get(&format!("/api/{path}from={yesterday}&to={today}")).await.json();
+
+    let nothing = json!({ "visitors": 0, "visits": 0, "page_views": 0, "bounce_rate": null, "visit_seconds": null });
+    let found = json!({ "visitors": 1, "visits": 1, "page_views": 2, "bounce_rate": 0.0, "visit_seconds": 30.0 });
+    let period = json!({ "site": 1, "from": yesterday.to_string(), "to": today, "today": today });
+    let totals = ask("totals?").await;
+    assert_eq!((&totals["current"], &totals["previous"], &totals["period"]), (&found, &nothing, &period));
+    assert_eq!(totals["compared_with"]["same_time"], true);
+
+    let series = ask("series?").await;
+    let points = series["points"].as_array().unwrap();
+    assert_eq!((&series["bucket"], points.len()), (&json!("hour"), 48));
+    assert_eq!(points.iter().filter(|point| point["current"] == found).count(), 1);
+
+    let row = |label: &str| json!({ "label": label, "visitors": 1, "visits": 1, "page_views": 2 });
+    let pages = ask("pages?by=entry_page&").await;
+    let entry = json!([{ "label": "/", "visitors": 1, "visits": 1, "page_views": 1 }]);
+    assert_eq!((&pages["by"], &pages["rows"], &pages["more"]), (&json!("entry_page"), &entry, &json!(false)));
+    assert_eq!(ask("pages?limit=1&").await["more"], true);
+    let mut source = row("Google");
+    source["detail"] = json!("organic search");
+    assert_eq!(ask("sources?").await["rows"], json!([source]));
+    assert_eq!(ask("sources?by=channel&").await["rows"], json!([row("organic search")]));
+    assert_eq!(ask("countries?").await["rows"], json!([row("GB")]));
+    assert_eq!(ask("devices?by=browser&").await["rows"], json!([row("")]));
+    assert_eq!(ask("devices?country=IE&").await["rows"], json!([]));
+    assert_eq!(ask("totals?site=2&").await["current"], nothing);
+    assert_eq!(ask("totals?page=%2Fpricing&").await["current"], found);
+
+    let ready = served.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (StatusCode::OK, &json!(true)));
     served.end().await;
 }

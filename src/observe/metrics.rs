@@ -1,5 +1,5 @@
-//! Counters and gauges: plain atomics, shared by every worker through one `Arc` and counted up with relaxed ordering, since
-//! no figure is ever read to decide something about another.
+//! Counters and gauges: plain atomics, shared by every worker through one `Arc` and counted up with relaxed ordering,
+//! since no figure is ever read to decide something about another.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -11,8 +11,8 @@ pub struct Metric {
     pub title: &'static str,
     /// The answer to "how is this counted?".
     pub explanation: &'static str,
-    /// An aggregate over `events`. The additive columns `seq` and `since_prev_ms` make visits, bounces and durations sums,
-    /// so that no question has to group by visit.
+    /// An aggregate over `events`. The additive columns `seq` and `since_prev_ms` make visits, bounces and durations
+    /// sums, so that no question has to group by visit.
     pub sql: &'static str,
 }
 
@@ -22,8 +22,8 @@ pub const METRICS: [Metric; 5] = [
         name: "visitors",
         title: "Visitors",
         explanation: "People who agreed to analytics and did something in this period, each counted once. Someone who \
-                      uses two browsers or has deleted the cookie counts twice. Above 65,000 the figure is an estimate, \
-                      typically within half a percent.",
+                      uses two browsers or has deleted the cookie counts twice. Above 65,000 the figure is an \
+                      estimate, typically within half a percent.",
         sql: "uniq(visitor_id)",
     },
     Metric {
@@ -48,7 +48,8 @@ pub const METRICS: [Metric; 5] = [
     Metric {
         name: "visit_seconds",
         title: "Visit duration",
-        explanation: "The time from the first to the last event of a visit, averaged over all visits, bounces included.",
+        explanation: "The time from the first to the last event of a visit, averaged over all visits, bounces \
+                      included.",
         sql: "sum(since_prev_ms) / countIf(seq = 1) / 1000",
     },
 ];

@@ -95,8 +95,8 @@ impl Period {
         Period { from: back(self.from), to: back(self.to) }
     }
 
-    /// The moment (milliseconds since 1970) up to which the period before is counted: all of it, or as much of it as has
-    /// passed of this one. Half a day is never compared with a whole one.
+    /// The moment (milliseconds since 1970) up to which the period before is counted: all of it, or as much of it as
+    /// has passed of this one. Half a day is never compared with a whole one.
     pub fn comparable_until(self, now: i64) -> i64 {
         (day_number(self.from) * DAY_MS).min(now.saturating_sub(self.days() * DAY_MS))
     }
@@ -164,9 +164,9 @@ impl Bucket {
         }
     }
 
-    /// SQL for the number of the bucket that holds the moment `moment`, an expression of type `DateTime64(3, 'UTC')`: hours
-    /// since 1970, or days since 1970 of the bucket's first day. Numbers, because a `Date` turned into a time would be read
-    /// in the server's time zone.
+    /// SQL for the number of the bucket that holds the moment `moment`, an expression of type `DateTime64(3, 'UTC')`:
+    /// hours since 1970, or days since 1970 of the bucket's first day. Numbers, because a `Date` turned into a time
+    /// would be read in the server's time zone.
     pub fn sql(self, moment: &str) -> String {
         match self {
             Bucket::Hour => format!("toInt64(intDiv(toUnixTimestamp64Milli({moment}), 3600000))"),

@@ -189,8 +189,8 @@ pub async fn breakdown(
     Ok(Breakdown { rows: rows.collect(), more })
 }
 
-/// Nothing divided by nothing is no figure. A visit that began before the period and went on within it can push the share
-/// of bounces past its bounds by a little.
+/// Nothing divided by nothing is no figure. A visit that began before the period and went on within it can push the
+/// share of bounces past its bounds by a little.
 fn figures(visitors: u64, visits: u64, page_views: u64, bounce_rate: f64, visit_seconds: f64) -> Figures {
     let share = |value: f64| value.is_finite().then_some(value);
     Figures {
@@ -202,12 +202,15 @@ fn figures(visitors: u64, visits: u64, page_views: u64, bounce_rate: f64, visit_
     }
 }
 
-async fn fetch<T>(client: &Client, statement: Statement) -> Result<Vec<T>, QueryError>
+pub(super) async fn fetch<T>(client: &Client, statement: Statement) -> Result<Vec<T>, QueryError>
 where
     T: clickhouse::RowOwned + clickhouse::RowRead,
 {
     // Raw: a question mark in the SQL is no placeholder of the client's own.
     let mut query = client.query_raw(&statement.sql);
+    for (name, value) in sql::LIMITS {
+        query = query.with_setting(name, value);
+    }
     for (name, value) in &statement.params {
         query = query.param(name, value);
     }

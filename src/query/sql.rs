@@ -1,18 +1,18 @@
-//! Questions as SQL: pure functions from a question to text and parameters. What was typed is only ever a parameter; the
-//! text is put together from the constants of this room.
+//! Questions as SQL: pure functions from a question to text and parameters. What was typed is only ever a parameter;
+//! the text is put together from the constants of this room.
 
 use super::Question;
 use super::metric::{columns, counts};
 
-/// Bounds of one question, so that a heavy one ends itself before it can starve the shipper; `readonly = 2` is "reads
-/// only, settings as given here". Over the memory for grouping it goes on on disk.
-pub const LIMITS: &str = "settings
-  readonly = 2,
-  max_execution_time = 20,
-  max_memory_usage = 1500000000,
-  max_bytes_before_external_group_by = 500000000,
-  max_result_rows = 100000,
-  result_overflow_mode = 'throw'";
+/// Bounds of one question, sent beside each statement, so that a heavy one ends itself before it can starve the
+/// shipper. Nothing but reading is allowed. Past half of the memory it goes on on disk.
+pub const LIMITS: [(&str, &str); 5] = [
+    ("readonly", "1"),
+    ("max_execution_time", "20"),
+    ("max_memory_usage", "1000000000"),
+    ("max_bytes_before_external_group_by", "500000000"),
+    ("max_result_rows", "100000"),
+];
 
 /// What a figure can be broken down by or narrowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,78 +106,91 @@ pub struct Statement {
 
 /// The metrics of the period (`in_period` = 1) and of the one before (0), at most one row each.
 pub fn totals(question: &Question) -> Statement {
-    let where_ = where_both_periods(question);
-    let columns = columns();
-    let sql = format!(
-        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n{columns}\nfrom events\n{where_}\ngroup by in_period\n{LIMITS}"
-    );
-    Statement { sql, params: params_both_periods(question) }
+    let sql = [
+        "select",
+        "  toUInt8(toDate(ts) >= {from:Date}) as in_period,",
+        &columns(),
+        "from events",
+        &where_both_periods(question),
+        "group by in_period",
+    ];
+    Statement { sql: sql.join("\n"), params: params_both_periods(question) }
 }
 
-/// The metrics by bucket, for the period and the one before. Rows of the period before are moved forward by its length, so
-/// that its buckets fall onto the period's.
+/// The metrics by bucket, for the period and the one before. Rows of the period before are moved forward by its
+/// length, so that its buckets fall onto the period's.
 pub fn series(question: &Question) -> Statement {
-    let where_ = where_both_periods(question);
-    let columns = columns();
-    let bucket = question.period.bucket().sql("if(toDate(ts) >= {from:Date}, ts, addDays(ts, {days:UInt32}))");
-    let sql = format!(
-        "select\n  toUInt8(toDate(ts) >= {{from:Date}}) as in_period,\n  {bucket} as bucket,\n{columns}\nfrom events\n{where_}\ngroup by in_period, bucket\norder by in_period, bucket\n{LIMITS}"
-    );
+    let moved = "if(toDate(ts) >= {from:Date}, ts, addDays(ts, {days:UInt32}))";
+    let sql = [
+        "select",
+        "  toUInt8(toDate(ts) >= {from:Date}) as in_period,",
+        &format!("  {} as bucket,", question.period.bucket().sql(moved)),
+        &columns(),
+        "from events",
+        &where_both_periods(question),
+        "group by in_period, bucket",
+        "order by in_period, bucket",
+    ];
     let mut params = params_both_periods(question);
     params.push(("days", question.period.days().to_string()));
-    Statement { sql, params }
+    Statement { sql: sql.join("\n"), params }
 }
 
-/// The metrics by a dimension's values, those with most visitors first; one row more than `limit`, to tell whether there
-/// are more.
+/// The metrics by a dimension's values, those with most visitors first; one row more than `limit`, to tell whether
+/// there are more.
 pub fn breakdown(question: &Question, dimension: Dimension, limit: u16) -> Statement {
-    let mut where_ = where_period(question, "from");
-    if let Some(rows) = dimension.rows() {
-        where_ = format!("{where_}\n  and {rows}");
-    }
     let column = dimension.column();
     let (detail, group) = match dimension.detail() {
         Some(detail) => (format!("toString({detail})"), format!("{column}, {detail}")),
         None => ("''".to_owned(), column.to_owned()),
     };
-    let counts = counts();
-    let sql = format!(
-        "select\n  toString({column}) as label,\n  {detail} as detail,\n{counts}\nfrom events\n{where_}\ngroup by {group}\norder by visitors desc, page_views desc, label, detail\nlimit {{rows:UInt32}}\n{LIMITS}"
-    );
+    let conditions =
+        [where_period(question, "from")].into_iter().chain(dimension.rows().map(|rows| format!("  and {rows}")));
+    let sql = [
+        "select",
+        &format!("  toString({column}) as label,"),
+        &format!("  {detail} as detail,"),
+        &counts(),
+        "from events",
+        &conditions.collect::<Vec<_>>().join("\n"),
+        &format!("group by {group}"),
+        "order by visitors desc, page_views desc, label, detail",
+        "limit {rows:UInt32}",
+    ];
     let mut params = params(question);
     params.push(("rows", (u32::from(limit) + 1).to_string()));
-    Statement { sql, params }
+    Statement { sql: sql.join("\n"), params }
 }
 
-/// `first` names the parameter with the first day.
+/// The rows of the question, from the day that the parameter `first` names.
 fn where_period(question: &Question, first: &str) -> String {
-    let base = |indent: &str| {
-        // `toDate(ts)` is the second column of the primary key: whole days are skipped without being read.
-        format!(
-            "where site_id = {{site:UInt32}}\n{indent}  and toDate(ts) between {{{first}:Date}} and {{to:Date}}\n{indent}  and is_bot = 0\n{indent}  and expires_at > today()"
-        )
-    };
-    let mut text = base("");
+    // `toDate(ts)` is the second column of the primary key: whole days are skipped without being read.
+    let base = [
+        "where site_id = {site:UInt32}".to_owned(),
+        format!("  and toDate(ts) between {{{first}:Date}} and {{to:Date}}"),
+        "  and is_bot = 0".to_owned(),
+        "  and expires_at > today()".to_owned(),
+    ];
+    let mut lines = base.to_vec();
     for filter in &question.filters {
-        let column = filter.dimension.column();
-        let condition = format!("{column} = {{{}:String}}", parameter(filter.dimension));
+        let condition = format!("and {} = {{{}:String}}", filter.dimension.column(), parameter(filter.dimension));
         match filter.dimension.rows() {
-            None => text = format!("{text}\n  and {condition}"),
-            // A page narrows to the visits that saw it, not to its own rows: otherwise every visit would have one page.
+            None => lines.push(format!("  {condition}")),
+            // A page narrows to the visits that saw it, not to its own rows: otherwise every visit would have one
+            // page.
             Some(rows) => {
-                let base = base("    ");
-                text = format!(
-                    "{text}\n  and session_id in (\n    select session_id\n    from events\n    {base}\n      and {rows}\n      and {condition}\n  )"
-                );
+                lines.extend(["  and session_id in (", "    select session_id", "    from events"].map(str::to_owned));
+                lines.extend(base.iter().map(|line| format!("    {line}")));
+                lines.extend([format!("      and {rows}"), format!("      {condition}"), "  )".to_owned()]);
             }
         }
     }
-    text
+    lines.join("\n")
 }
 
 fn where_both_periods(question: &Question) -> String {
-    let period = where_period(question, "before");
-    format!("{period}\n  and (toDate(ts) >= {{from:Date}} or toUnixTimestamp64Milli(ts) < {{comparable_until:Int64}})")
+    let comparable = "  and (toDate(ts) >= {from:Date} or toUnixTimestamp64Milli(ts) < {comparable_until:Int64})";
+    [&where_period(question, "before"), comparable].join("\n")
 }
 
 fn params(question: &Question) -> Vec<(&'static str, String)> {

@@ -143,6 +143,8 @@ async function showFailure(failure) {
   const place = byId("error");
   place.hidden = failure === null;
   if (failure === null) return;
+  // Without any figure yet, empty panels would only look like an empty site.
+  if (!answered) byId("dashboard").classList.add("is-empty");
   if (failure instanceof ApiError && failure.code === "signed_out") return start();
   const retry = html("button", { class: "link", click: load }, "Try again");
   const message = failure instanceof ApiError ? failure.message : "Something went wrong while drawing this page.";

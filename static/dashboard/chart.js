@@ -88,7 +88,9 @@ export function createChart(place, tablePlace) {
       tip.hidden = index === null;
       if (index === null || !shown) return;
       tip.replaceChildren(...tipOf(shown.series, linesOf(shown.metric), index));
-      const left = Math.min(Math.max(drawn.x(index) - tip.offsetWidth / 2, 0), width - tip.offsetWidth);
+      // Beside the rule, so that it does not cover what it tells about.
+      const [after, before] = [drawn.x(index) + 12, drawn.x(index) - 12 - tip.offsetWidth];
+      const left = after + tip.offsetWidth <= width || before < 0 ? Math.min(after, width - tip.offsetWidth) : before;
       tip.style.transform = `translateX(${Math.round(left)}px)`;
     };
     point(pointed !== null && pointed < shown.series.points.length ? pointed : null);
@@ -146,7 +148,7 @@ export function createChart(place, tablePlace) {
 /** @param {number} width @param {Line[]} lines */
 function margins(width, lines) {
   const longest = Math.max(...lines.map((line) => line.name.length));
-  return { left: 44, right: Math.min(longest * 7.5 + 14, width * 0.3), top: 12, bottom: 28 };
+  return { left: 44, right: Math.min(longest * 7.5 + 14, width * 0.4), top: 12, bottom: 28 };
 }
 
 /**
@@ -176,7 +178,8 @@ function drawLines(series, lines, width) {
   const room = bucket === "hour" ? 56 : 68;
   const every = Math.max(1, Math.ceil((points.length * room) / (width - left - right + room)));
   for (let i = 0; i < points.length; i += every) {
-    const name = bucketName(bucket, points[i].start);
+    const unfinished = i === points.length - 1 && i > 0 && !points[i].whole && points[i].current !== null;
+    const name = bucketName(bucket, points[i].start) + (unfinished && bucket !== "hour" ? ", so far" : "");
     picture.append(svg("text", { class: "axis", x: x(i), y: height - 8, "text-anchor": "middle" }, name));
   }
 

@@ -47,18 +47,18 @@ export function figure(metric, value) {
  */
 export function change(metric, now, before) {
   if (now == null || before == null) return null;
+  // What reads the same has not changed, whatever stands behind the comma.
+  if (now !== 0 && figure(metric, now) === figure(metric, before)) return { text: "no change", direction: 0, better: false };
   if (metric === "bounce_rate") {
     const points = Math.round((now - before) * 100);
-    const text = points === 0 ? "no change" : `${Math.abs(points)} point${Math.abs(points) === 1 ? "" : "s"}`;
+    const text = `${Math.abs(points)} point${Math.abs(points) === 1 ? "" : "s"}`;
     return { text, direction: Math.sign(points), better: points < 0 };
   }
   if (before === 0) return now === 0 ? null : { text: "none before", direction: 1, better: true };
   const share = now / before - 1;
-  const direction = Math.abs(share) < 0.0005 ? 0 : Math.sign(share);
   const text = Math.abs(share) >= 10 ? `${short(Math.round(now / before))}×`
-    : direction === 0 ? "no change"
     : (Math.abs(share) < 0.1 ? PERCENT_FINE : PERCENT).format(Math.abs(share));
-  return { text, direction, better: share > 0 };
+  return { text, direction: Math.sign(share), better: share > 0 };
 }
 
 /** @param {string} date `YYYY-MM-DD` or `YYYY-MM-DDTHH:MMZ` @returns {Date} */

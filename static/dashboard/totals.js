@@ -27,7 +27,7 @@ export function createTotals(place, pressed, asked) {
     const changed = html("span", { class: "tile-change" }, "\u00a0");
     const button = html("button", { class: "tile-button", "aria-pressed": "false", click: () => pressed(name) },
       html("span", { class: `tile-title series-${name}` }, html("span", { class: "swatch" }), title), value, changed);
-    const why = html("button", { class: "why", "aria-label": `How are ${title.toLowerCase()} counted?`,
+    const why = html("button", { class: "why", "aria-label": `${title}: how is this counted?`,
       title: "How is this counted?", click: () => asked(name) }, "?");
     place.append(html("div", { class: "tile" }, button, why));
     return { name, button, value, changed };
