@@ -154,7 +154,8 @@ pub fn read_leb(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-fn text_len(bytes: &[u8]) -> Option<usize> {
+/// How many bytes the text at the head of `bytes` takes with its length; nothing where it is cut off or no UTF-8.
+pub fn text_len(bytes: &[u8]) -> Option<usize> {
     let (len, head) = read_leb(bytes)?;
     std::str::from_utf8(bytes.get(head..head.checked_add(len)?)?).ok().map(|text| head + text.len())
 }
