@@ -59,7 +59,7 @@ names!(
 /// The tokenizer's states; the names are the standard's, shortened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// At the very beginning, `matched` bytes into a UTF-8 byte order mark.
+    /// At the very beginning, `matched` bytes into a byte order mark that begins with `quote`.
     ByteOrderMark,
     Data,
     TagOpen,
@@ -121,7 +121,7 @@ pub struct Scan {
     escaped: u8,
     /// What some states count.
     matched: u8,
-    /// The quote of XML's [`State::Doctype`].
+    /// The quote of XML's [`State::Doctype`], or the first byte of the document.
     quote: u8,
     templates: u32,
     /// Where the tag that is being read began.
@@ -131,6 +131,7 @@ pub struct Scan {
     head: Option<u64>,
     body: Option<u64>,
     done: bool,
+    utf16: bool,
 }
 
 impl Scan {
@@ -152,6 +153,7 @@ impl Scan {
             head: None,
             body: None,
             done: false,
+            utf16: false,
         }
     }
 
@@ -168,6 +170,11 @@ impl Scan {
     /// Whether there is nothing more to find.
     pub fn done(&self) -> bool {
         self.done
+    }
+
+    /// Whether the document is UTF-16, as its byte order mark says: what is not UTF-16 must not stand in it.
+    pub fn utf16(&self) -> bool {
+        self.utf16
     }
 
     /// Bytes of the document up to here are decided: no place that is found later lies before this offset.
@@ -195,17 +202,20 @@ impl Scan {
             // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
             match self.state {
                 State::ByteOrderMark => {
-                    if [0xEF, 0xBB, 0xBF].get(usize::from(self.matched)) == Some(&byte) {
-                        at += 1;
-                        self.matched += 1;
-                        if self.matched == 3 {
-                            self.state = State::Data;
+                    let first = if self.quote == 0 { byte } else { self.quote };
+                    at += 1;
+                    match (first, self.matched, byte) {
+                        (0xEF, 0, _) | (0xEF, 1, 0xBB) | (0xFE | 0xFF, 0, _) => {
+                            (self.quote, self.matched) = (first, self.matched + 1);
                         }
-                    } else if self.matched > 0 && self.markup == Markup::Html {
+                        (0xEF, 2, 0xBF) => self.state = State::Data,
+                        (0xFE, 1, 0xFF) | (0xFF, 1, 0xFE) => {
+                            self.utf16 = true;
+                            return self.finish();
+                        }
                         // Not a mark after all: the page begins with text.
-                        return self.content(0);
-                    } else {
-                        self.state = State::Data;
+                        (_, 1.., _) if self.markup == Markup::Html => return self.content(0),
+                        _ => (self.state, at) = (State::Data, at - 1),
                     }
                 }
                 State::Data => {
