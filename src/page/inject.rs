@@ -36,7 +36,7 @@ impl Insert {
     }
 }
 
-/// A page's body with [`Insert`] put into it. Frames of `inner` must come in the order of the document.
+/// A page's body with [`Insert`] put into it. Not for answers to `HEAD`, which have no body to put anything into.
 #[derive(Debug)]
 pub struct Inject<B> {
     inner: B,
@@ -129,6 +129,8 @@ impl<B> Inject<B> {
         }
         let snippet = self.head.take().or_else(|| self.body_start.take())?;
         match self.markup {
+            // Our bytes would be rubbish there; an HTML parser ignores U+0000 in a body.
+            _ if self.scan.utf16() => Some(vec![0; snippet.len()].into()),
             Markup::Html => Some(snippet),
             // Markup after the root element would make an XML parser refuse the page; white space may stand there.
             Markup::Xhtml => Some(vec![b' '; snippet.len()].into()),

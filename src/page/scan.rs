@@ -27,10 +27,10 @@ pub enum Markup {
 /// The most bytes before the end of what was fed that can be undecided: `</` and a name too long to be one we know.
 pub const MOST_HELD: usize = 2 + LONGEST_NAME + 1;
 
-const LONGEST_NAME: usize = 15;
+const LONGEST_NAME: usize = 8;
 
 /// A tag's name in lower case, packed big-endian, so that names compare as numbers.
-type Name = u128;
+type Name = u64;
 
 /// Stands for every name longer than any we know.
 const LONG_NAME: Name = Name::MAX;
@@ -53,14 +53,14 @@ names!(
     HTML "html", HEAD "head", BODY "body", FRAMESET "frameset", BR "br",
     BASE "base", BASEFONT "basefont", BGSOUND "bgsound", LINK "link", META "meta",
     TITLE "title", TEXTAREA "textarea", STYLE "style", SCRIPT "script", NOSCRIPT "noscript", TEMPLATE "template",
-    NOFRAMES "noframes", NOEMBED "noembed", XMP "xmp", IFRAME "iframe", PLAINTEXT "plaintext",
+    NOFRAMES "noframes", NOEMBED "noembed", XMP "xmp", IFRAME "iframe",
 );
 
 /// The tokenizer's states; the names are the standard's, shortened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// At the very beginning, so many bytes into a UTF-8 byte order mark.
-    ByteOrderMark(u8),
+    /// At the very beginning, `matched` bytes into a byte order mark that begins with `quote`.
+    ByteOrderMark,
     Data,
     TagOpen,
     EndTagOpen,
@@ -94,19 +94,16 @@ enum State {
     ScriptEscapedLess,
     /// A name within an escaped script, after `<` or `</`, that begins or ends double escaping.
     ScriptEscapedName,
-    /// `<plaintext>`, and everything after the body's beginning.
+    /// Everything after what was looked for.
     Rest,
-    /// XML: in `<![CDATA[`, so many bytes matched.
-    CdataOpen(u8),
-    /// XML: in a CDATA section, with so many `]` just seen.
-    Cdata(u8),
-    /// XML: in a processing instruction, after `?` or not.
-    Instruction(bool),
-    /// XML: in a declaration, within its internal subset or not, within this quote or none.
-    Doctype {
-        subset: bool,
-        quote: u8,
-    },
+    /// XML: in `<![CDATA[`, of which `matched` bytes were seen after `<![`.
+    CdataOpen,
+    /// XML: in a CDATA section, with `matched` times `]` just seen.
+    Cdata,
+    /// XML: in a processing instruction, after `?` if `matched` is 1.
+    Instruction,
+    /// XML: in a declaration, within its internal subset if `matched` is 1, within `quote` unless that is 0.
+    Doctype,
 }
 
 /// The scanner: feed it the document's bytes in order.
@@ -122,6 +119,10 @@ pub struct Scan {
     raw: Name,
     /// Script escaping: 0 none, 1 in `<!--`, 2 in `<!-- <script`.
     escaped: u8,
+    /// What some states count.
+    matched: u8,
+    /// The quote of XML's [`State::Doctype`], or the first byte of the document.
+    quote: u8,
     templates: u32,
     /// Where the tag that is being read began.
     tag_start: u64,
@@ -130,6 +131,7 @@ pub struct Scan {
     head: Option<u64>,
     body: Option<u64>,
     done: bool,
+    utf16: bool,
 }
 
 impl Scan {
@@ -137,18 +139,21 @@ impl Scan {
     pub fn new(markup: Markup) -> Scan {
         Scan {
             markup,
-            state: State::ByteOrderMark(0),
+            state: State::ByteOrderMark,
             name: 0,
             name_len: 0,
             closing: false,
             raw: 0,
             escaped: 0,
+            matched: 0,
+            quote: 0,
             templates: 0,
             tag_start: 0,
             fed: 0,
             head: None,
             body: None,
             done: false,
+            utf16: false,
         }
     }
 
@@ -167,10 +172,15 @@ impl Scan {
         self.done
     }
 
+    /// Whether the document is UTF-16, as its byte order mark says: what is not UTF-16 must not stand in it.
+    pub fn utf16(&self) -> bool {
+        self.utf16
+    }
+
     /// Bytes of the document up to here are decided: no place that is found later lies before this offset.
     pub fn decided(&self) -> u64 {
         match self.state {
-            State::ByteOrderMark(_) => 0,
+            State::ByteOrderMark => 0,
             State::TagOpen | State::EndTagOpen | State::TagName if !self.done && self.name != LONG_NAME => {
                 self.tag_start
             }
@@ -191,39 +201,44 @@ impl Scan {
         while let Some(&byte) = chunk.get(at) {
             // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
             match self.state {
-                State::ByteOrderMark(matched) => match (matched, byte) {
-                    (0, 0xEF) | (1, 0xBB) => {
-                        self.state = State::ByteOrderMark(matched + 1);
-                        at += 1;
-                    }
-                    (2, 0xBF) => {
-                        self.state = State::Data;
-                        at += 1;
-                    }
-                    (0, _) => self.state = State::Data,
-                    // Not a mark after all: the page begins with text.
-                    _ if self.markup == Markup::Html => return self.content(0),
-                    _ => self.state = State::Data,
-                },
-                State::Data => {
-                    if self.templates > 0 || self.markup == Markup::Xhtml {
-                        let Some(found) = find(chunk, at, b'<') else { return };
-                        at = found;
-                    } else if is_space(byte) {
-                        at += 1;
-                        continue;
-                    } else if byte != b'<' {
-                        return self.content(self.fed + at as u64);
-                    }
-                    self.tag_start = self.fed + at as u64;
-                    (self.name, self.name_len, self.closing) = (0, 0, false);
-                    self.state = State::TagOpen;
+                State::ByteOrderMark => {
+                    let first = if self.quote == 0 { byte } else { self.quote };
                     at += 1;
+                    match (first, self.matched, byte) {
+                        (0xEF, 0, _) | (0xEF, 1, 0xBB) | (0xFE | 0xFF, 0, _) => {
+                            (self.quote, self.matched) = (first, self.matched + 1);
+                        }
+                        (0xEF, 2, 0xBF) => self.state = State::Data,
+                        (0xFE, 1, 0xFF) | (0xFF, 1, 0xFE) => {
+                            self.utf16 = true;
+                            return self.finish();
+                        }
+                        // Not a mark after all: the page begins with text.
+                        (_, 1.., _) if self.markup == Markup::Html => return self.content(0),
+                        _ => (self.state, at) = (State::Data, at - 1),
+                    }
+                }
+                State::Data => {
+                    let rest = chunk.get(at..).unwrap_or_default();
+                    let skipped = if self.templates > 0 || self.markup == Markup::Xhtml {
+                        memchr(b'<', rest)
+                    } else {
+                        rest.iter().position(|&byte| !is_space(byte))
+                    };
+                    let Some(skipped) = skipped else { return };
+                    at += skipped + 1;
+                    self.tag_start = self.fed + (at - 1) as u64;
+                    if rest.get(skipped) != Some(&b'<') {
+                        return self.content(self.tag_start);
+                    }
+                    (self.name, self.name_len, self.closing) = (0, 0, false);
+                    (self.matched, self.quote) = (0, 0);
+                    self.state = State::TagOpen;
                 }
                 State::TagOpen => {
                     self.state = match byte {
                         b'!' => State::Declaration,
-                        b'?' if self.markup == Markup::Xhtml => State::Instruction(false),
+                        b'?' if self.markup == Markup::Xhtml => State::Instruction,
                         b'?' => State::Bogus,
                         b'/' => State::EndTagOpen,
                         _ if byte.is_ascii_alphabetic() => State::TagName,
@@ -248,81 +263,33 @@ impl Scan {
                     at += usize::from(self.state == State::Data);
                 }
                 State::TagName => {
-                    if is_space(byte) || byte == b'/' || byte == b'>' {
-                        if self.name != LONG_NAME {
-                            self.tag_named();
-                        }
-                        self.state = State::BeforeAttribute;
-                        if self.done {
-                            return;
-                        }
-                        continue;
+                    at = self.read_name(chunk, at);
+                    if self.done {
+                        return;
                     }
-                    at += 1;
-                    if self.push_name(byte) {
-                        self.tag_named();
-                        if self.done {
-                            return;
-                        }
+                    if self.state == State::BeforeAttribute {
+                        let Some(after) = self.read_tag(chunk, at) else { return };
+                        at = after;
                     }
                 }
-                State::BeforeAttribute => {
-                    at += 1;
-                    if byte == b'>' {
-                        self.tag_ended(self.fed + at as u64);
-                        if self.done {
-                            return;
-                        }
-                    } else if !is_space(byte) && byte != b'/' {
-                        self.state = State::AttributeName;
-                    }
-                }
-                State::AttributeName => match byte {
-                    b'>' | b'/' => self.state = State::BeforeAttribute,
-                    _ => {
-                        at += 1;
-                        if byte == b'=' {
-                            self.state = State::BeforeValue;
-                        } else if is_space(byte) {
-                            self.state = State::AfterAttribute;
-                        }
-                    }
-                },
-                State::AfterAttribute => {
-                    self.state = match byte {
-                        b'=' => State::BeforeValue,
-                        _ if is_space(byte) => State::AfterAttribute,
-                        _ => State::BeforeAttribute,
-                    };
-                    at += usize::from(self.state != State::BeforeAttribute);
-                }
-                State::BeforeValue => match byte {
-                    b'"' => (self.state, at) = (State::DoubleQuoted, at + 1),
-                    b'\'' => (self.state, at) = (State::SingleQuoted, at + 1),
-                    b'>' => self.state = State::BeforeAttribute,
-                    _ if is_space(byte) => at += 1,
-                    _ => self.state = State::Unquoted,
-                },
-                State::DoubleQuoted | State::SingleQuoted => {
-                    let quote = if self.state == State::DoubleQuoted { b'"' } else { b'\'' };
-                    let Some(found) = find(chunk, at, quote) else { return };
-                    (self.state, at) = (State::BeforeAttribute, found + 1);
-                }
-                State::Unquoted => {
-                    if is_space(byte) || byte == b'>' {
-                        self.state = State::BeforeAttribute;
-                    } else {
-                        at += 1;
-                    }
+                State::BeforeAttribute
+                | State::AttributeName
+                | State::AfterAttribute
+                | State::BeforeValue
+                | State::DoubleQuoted
+                | State::SingleQuoted
+                | State::Unquoted => {
+                    let Some(after) = self.read_tag(chunk, at) else { return };
+                    at = after;
                 }
                 State::Declaration => {
                     self.state = match (byte, self.markup) {
                         (b'-', _) => State::DeclarationDash,
-                        (b'[', Markup::Xhtml) => State::CdataOpen(0),
-                        (_, Markup::Xhtml) => State::Doctype { subset: false, quote: 0 },
+                        (b'[', Markup::Xhtml) => State::CdataOpen,
+                        (_, Markup::Xhtml) => State::Doctype,
                         _ => State::Bogus,
                     };
-                    at += usize::from(matches!(self.state, State::DeclarationDash | State::CdataOpen(_)));
+                    at += usize::from(matches!(self.state, State::DeclarationDash | State::CdataOpen));
                 }
                 State::DeclarationDash => {
                     self.state = match (byte, self.markup) {
@@ -449,58 +416,168 @@ impl Scan {
                     self.state = State::ScriptEscaped;
                 }
                 State::Rest => return,
-                State::CdataOpen(matched) => {
-                    self.state = match b"CDATA[".get(usize::from(matched)) {
-                        Some(&expected) if expected == byte && matched == 5 => State::Cdata(0),
-                        Some(&expected) if expected == byte => State::CdataOpen(matched + 1),
-                        _ => State::Bogus,
-                    };
-                    at += usize::from(self.state != State::Bogus);
+                State::CdataOpen => {
+                    if b"CDATA[".get(usize::from(self.matched)) != Some(&byte) {
+                        self.state = State::Bogus;
+                        continue;
+                    }
+                    at += 1;
+                    self.matched += 1;
+                    if self.matched == 6 {
+                        (self.state, self.matched) = (State::Cdata, 0);
+                    }
                 }
-                State::Cdata(brackets) => {
-                    if brackets == 0 {
+                State::Cdata => {
+                    if self.matched == 0 {
                         let Some(found) = find(chunk, at, b']') else { return };
                         at = found;
                     }
-                    self.state = match chunk.get(at) {
-                        Some(b']') => State::Cdata((brackets + 1).min(2)),
-                        Some(b'>') if brackets == 2 => State::Data,
-                        _ => State::Cdata(0),
-                    };
+                    match chunk.get(at) {
+                        Some(b']') => self.matched = (self.matched + 1).min(2),
+                        Some(b'>') if self.matched == 2 => self.state = State::Data,
+                        _ => self.matched = 0,
+                    }
                     at += 1;
                 }
-                State::Instruction(question) => {
-                    self.state = match byte {
-                        b'>' if question => State::Data,
-                        _ => State::Instruction(byte == b'?'),
-                    };
+                State::Instruction => {
+                    if byte == b'>' && self.matched == 1 {
+                        self.state = State::Data;
+                    }
+                    self.matched = u8::from(byte == b'?');
                     at += 1;
                 }
-                State::Doctype { subset, quote } => {
-                    self.state = match byte {
-                        _ if quote != 0 => State::Doctype { subset, quote: if byte == quote { 0 } else { quote } },
-                        b'"' | b'\'' => State::Doctype { subset, quote: byte },
-                        b'[' => State::Doctype { subset: true, quote },
-                        b']' => State::Doctype { subset: false, quote },
-                        b'>' if !subset => State::Data,
-                        _ => self.state,
-                    };
+                State::Doctype => {
+                    match byte {
+                        _ if self.quote == byte => self.quote = 0,
+                        _ if self.quote != 0 => {}
+                        b'"' | b'\'' => self.quote = byte,
+                        b'[' => self.matched = 1,
+                        b']' => self.matched = 0,
+                        b'>' if self.matched == 0 => self.state = State::Data,
+                        _ => {}
+                    }
                     at += 1;
                 }
             }
         }
     }
 
-    /// Adds a byte to the tag's name. True when the name has just become longer than any we know.
-    fn push_name(&mut self, byte: u8) -> bool {
-        if self.name_len < LONGEST_NAME {
-            self.name = self.name << 8 | Name::from(byte.to_ascii_lowercase());
-            self.name_len += 1;
-            return false;
+    /// Reads on in a tag's name; returns where to go on.
+    fn read_name(&mut self, chunk: &[u8], from: usize) -> usize {
+        let mut at = from;
+        let (mut name, mut length) = (self.name, self.name_len);
+        let ended = loop {
+            let Some(&byte) = chunk.get(at) else { break false };
+            if !byte.is_ascii_alphabetic() && (is_space(byte) || byte == b'/' || byte == b'>') {
+                break true;
+            }
+            at += 1;
+            length += 1;
+            name = name << 8 | Name::from(byte.to_ascii_lowercase());
+        };
+        let known = self.name_len <= LONGEST_NAME;
+        (self.name, self.name_len) = if length > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, length) };
+        if known && (ended || length > LONGEST_NAME) {
+            self.tag_named();
         }
-        let first = self.name != LONG_NAME;
-        self.name = LONG_NAME;
-        first
+        if ended && !self.done {
+            self.state = State::BeforeAttribute;
+        }
+        at
+    }
+
+    /// Reads the rest of a tag; returns what follows it, or `None` where there is nothing more to read.
+    fn read_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
+        let after = self.read_attributes(chunk, at)?;
+        self.tag_ended(self.fed + after as u64);
+        (!self.done).then_some(after)
+    }
+
+    /// Reads on in what follows a tag's name; returns what follows the tag, or `None` where the chunk ends first.
+    fn read_attributes(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
+        let mut state = self.state;
+        while let Some(&byte) = chunk.get(at) {
+            state = match state {
+                State::BeforeAttribute | State::AttributeName => {
+                    let rest = chunk.get(at..).unwrap_or_default();
+                    // Nothing but these two changes what a quote means, so names need not be looked at one by one.
+                    let end = rest.iter().position(|&byte| byte == b'=' || byte == b'>');
+                    let (names, rest) = rest.split_at(end.unwrap_or(rest.len()));
+                    let state = after_names(state, names);
+                    at += names.len();
+                    match *rest {
+                        [] => {
+                            self.state = state;
+                            return None;
+                        }
+                        [b'>', ..] => return Some(at + 1),
+                        // A name may begin with `=`.
+                        _ if state == State::BeforeAttribute => {
+                            at += 1;
+                            State::AttributeName
+                        }
+                        // Nearly every attribute is written so; the states below would come to the same.
+                        [_, quote @ (b'"' | b'\''), ..] => match find(chunk, at + 2, quote) {
+                            Some(found) => {
+                                at = found + 1;
+                                State::BeforeAttribute
+                            }
+                            None => {
+                                self.state = if quote == b'"' { State::DoubleQuoted } else { State::SingleQuoted };
+                                return None;
+                            }
+                        },
+                        _ => {
+                            at += 1;
+                            State::BeforeValue
+                        }
+                    }
+                }
+                State::AfterAttribute if is_space(byte) => {
+                    at += 1;
+                    State::AfterAttribute
+                }
+                State::AfterAttribute if byte == b'=' => {
+                    at += 1;
+                    State::BeforeValue
+                }
+                State::AfterAttribute => State::BeforeAttribute,
+                State::BeforeValue => {
+                    at += 1;
+                    match byte {
+                        b'"' => State::DoubleQuoted,
+                        b'\'' => State::SingleQuoted,
+                        b'>' => return Some(at),
+                        _ if is_space(byte) => State::BeforeValue,
+                        _ => State::Unquoted,
+                    }
+                }
+                State::DoubleQuoted | State::SingleQuoted => {
+                    let quote = if state == State::DoubleQuoted { b'"' } else { b'\'' };
+                    let Some(found) = find(chunk, at, quote) else { break };
+                    at = found + 1;
+                    State::BeforeAttribute
+                }
+                _ => {
+                    at += 1;
+                    match byte {
+                        b'>' => return Some(at),
+                        _ if is_space(byte) => State::BeforeAttribute,
+                        _ => State::Unquoted,
+                    }
+                }
+            };
+        }
+        self.state = state;
+        None
+    }
+
+    /// Adds a letter to the name of an end tag in raw text, or of what might be one.
+    fn push_name(&mut self, byte: u8) {
+        self.name_len += 1;
+        let name = self.name << 8 | Name::from(byte.to_ascii_lowercase());
+        (self.name, self.name_len) =
+            if self.name_len > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, self.name_len) };
     }
 
     /// The state in which the raw text around a tag that was none goes on.
@@ -551,7 +628,6 @@ impl Scan {
             (Markup::Xhtml, ..) => {}
             (_, false, TEMPLATE) => self.templates = self.templates.saturating_add(1),
             (_, true, TEMPLATE) => self.templates = self.templates.saturating_sub(1),
-            (_, false, PLAINTEXT) => self.state = State::Rest,
             (_, false, TITLE | TEXTAREA | STYLE | SCRIPT | NOSCRIPT | NOFRAMES | NOEMBED | XMP | IFRAME) => {
                 (self.raw, self.escaped, self.state) = (self.name, 0, State::Raw);
             }
@@ -560,8 +636,21 @@ impl Scan {
     }
 }
 
+/// The state after `names`, in which there is neither `=` nor `>`, beginning in `state`.
+fn after_names(state: State, names: &[u8]) -> State {
+    let Some(last) = names.last() else { return state };
+    if !is_space(*last) {
+        return if *last == b'/' { State::BeforeAttribute } else { State::AttributeName };
+    }
+    match names.iter().rfind(|&&byte| !is_space(byte)) {
+        Some(b'/') => State::BeforeAttribute,
+        None if state == State::BeforeAttribute => State::BeforeAttribute,
+        _ => State::AfterAttribute,
+    }
+}
+
 /// The standard's white space: tab, line feed, form feed, carriage return, space.
-pub(super) fn is_space(byte: u8) -> bool {
+const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0C)
 }
 

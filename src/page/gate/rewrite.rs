@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use encoding_rs::WINDOWS_1252;
+use encoding_rs::{Decoder, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use lol_html::errors::RewritingError;
 use lol_html::html_content::{BailOut, ContentType, TextChunk};
 use lol_html::send::{Element, HtmlRewriter, Settings};
@@ -41,9 +41,19 @@ const SETS: [&str; 2] = ["srcset", "imagesrcset"];
 
 /// A page on its way through lol_html.
 pub(super) struct Rewrite {
+    start: Start,
     /// `None` once lol_html has given up.
     rewriter: Option<HtmlRewriter<'static, Sink>>,
     shared: Shared,
+}
+
+/// A byte order mark decides how a page is read, whatever its head says. UTF-16 would hide every tag from us, so such a page is
+/// made UTF-8, with that mark.
+enum Start {
+    /// The first byte alone, if there is one, does not tell.
+    Unknown(Option<u8>),
+    AsciiCompatible,
+    Utf16(Box<Decoder>),
 }
 
 /// What the handlers, the sink and the owner see of each other. Never locked over a call to lol_html.
@@ -57,7 +67,7 @@ struct Inner {
     /// Set once lol_html has given up: everything goes through it from there on.
     disarm: Option<Disarm>,
     /// Where relative URLs point, from the first `<base href>`.
-    base: Address,
+    base: Option<Address>,
     context: Context,
     noscript: String,
     /// Set when [`END`] was read as a tag.
@@ -99,10 +109,10 @@ impl Inner {
 
 impl Rewrite {
     pub(super) fn new(gating: Gating, markup: Markup) -> Rewrite {
-        Rewrite::with_base(gating, markup, Address::Relative)
+        Rewrite::with_base(gating, markup, None)
     }
 
-    fn with_base(gating: Gating, markup: Markup, base: Address) -> Rewrite {
+    fn with_base(gating: Gating, markup: Markup, base: Option<Address>) -> Rewrite {
         let shared = Shared(Arc::new(Mutex::new(Inner {
             gating,
             markup,
@@ -140,11 +150,50 @@ impl Rewrite {
                 };
                 out.append(&held, ContentType::Html);
             });
-        Rewrite { rewriter: Some(HtmlRewriter::new(settings, Sink(shared.clone()))), shared }
+        let rewriter = Some(HtmlRewriter::new(settings, Sink(shared.clone())));
+        Rewrite { start: Start::Unknown(None), rewriter, shared }
     }
 
     /// Takes a piece of the page in and gives out what is certain.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> Vec<u8> {
+        if let Start::Unknown(first) = self.start {
+            let beginning: Vec<u8> = first.into_iter().chain(chunk.iter().copied().take(2)).collect();
+            let encoding = match beginning[..] {
+                [] | [0xFE] | [0xFF] => {
+                    self.start = Start::Unknown(beginning.first().copied());
+                    return Vec::new();
+                }
+                [0xFE, 0xFF, ..] => Some(UTF_16BE),
+                [0xFF, 0xFE, ..] => Some(UTF_16LE),
+                _ => None,
+            };
+            self.start = Start::AsciiCompatible;
+            if let Some(encoding) = encoding {
+                self.write("\u{feff}".as_bytes());
+                self.start = Start::Utf16(Box::new(encoding.new_decoder_with_bom_removal()));
+            }
+            if let Some(first) = first {
+                self.decode(&[first], false);
+            }
+        }
+        self.decode(chunk, false);
+        std::mem::take(&mut self.shared.lock().out)
+    }
+
+    fn decode(&mut self, chunk: &[u8], last: bool) {
+        match &mut self.start {
+            Start::Unknown(_) | Start::AsciiCompatible => self.write(chunk),
+            Start::Utf16(decoder) => {
+                let most =
+                    decoder.max_utf8_buffer_length(chunk.len()).expect("a chunk is far from the address space's end");
+                let mut text = String::with_capacity(most);
+                let _ = decoder.decode_to_string(chunk, &mut text, last); // There is room for all of it.
+                self.write(text.as_bytes());
+            }
+        }
+    }
+
+    fn write(&mut self, chunk: &[u8]) {
         match &mut self.rewriter {
             None => self.shared.lock().emit(chunk),
             Some(rewriter) => {
@@ -153,11 +202,14 @@ impl Rewrite {
                 }
             }
         }
-        std::mem::take(&mut self.shared.lock().out)
     }
 
     /// The page has ended; gives out the rest.
     pub(super) fn finish(&mut self) -> Vec<u8> {
+        match self.start {
+            Start::Unknown(first) => self.write(&first.map_or(Vec::new(), |first| vec![first])),
+            _ => self.decode(&[], true),
+        }
         if self.rewriter.take().is_some_and(|rewriter| rewriter.end().is_err()) {
             self.given_up();
         }
@@ -182,7 +234,7 @@ impl Rewrite {
 }
 
 /// Reads a piece of markup by itself. `None` where it is not whole, or not certain.
-fn rewrite_fragment(markup: &[u8], gating: Gating, base: Address) -> Option<Vec<u8>> {
+fn rewrite_fragment(markup: &[u8], gating: Gating, base: Option<Address>) -> Option<Vec<u8>> {
     let mut rewrite = Rewrite::with_base(gating, Markup::Html, base);
     let mut out = rewrite.feed(markup);
     out.extend(rewrite.feed(format!("<{END}>").as_bytes()));
@@ -202,10 +254,7 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
         }
         "base" => {
             if let Some(href) = el.get_attribute("href") {
-                let mut inner = shared.lock();
-                if inner.base == Address::Relative {
-                    inner.base = Address::of_attribute(&as_utf8(&href));
-                }
+                shared.lock().base.get_or_insert_with(|| Address::of_attribute(&as_utf8(&href)));
             }
             return Ok(());
         }
@@ -257,7 +306,7 @@ impl Inner {
     /// The purpose the host of a URL would need and does not have.
     fn refused(&self, value: &str) -> Option<String> {
         let address = match Address::of_attribute(&as_utf8(value)) {
-            Address::Relative => self.base.clone(),
+            Address::Relative => self.base.clone().unwrap_or(Address::Relative),
             address => address,
         };
         match address {

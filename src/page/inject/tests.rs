@@ -113,6 +113,13 @@ fn an_xml_page_is_never_made_ill_formed() {
 }
 
 #[test]
+fn a_page_in_utf_16_is_not_mixed_with_other_bytes() {
+    let page = b"\xFF\xFE<\0p\0>\0";
+    let out = drain(Inject::new(frames([&page[..]]), HB(), Markup::Html)).0.expect("no error");
+    assert_eq!(out, [&page[..], &[0; 6]].concat());
+}
+
+#[test]
 fn an_empty_body_does_not_end_before_the_snippets() {
     let body = Inject::new(frames(Vec::<Bytes>::new()), HB(), Markup::Html);
     assert!(!body.is_end_stream());
