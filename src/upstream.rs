@@ -133,6 +133,14 @@ impl Upstream {
         }
     }
 
+    /// Closes connections that have been idle for too long; for a worker to call once a second.
+    ///
+    /// Such a tick is worth having for its own sake: with a timer always near, the runtime need not write to its own wake-up
+    /// descriptor (a system call) each time a later one is set, as hyper does for every request's head.
+    pub fn sweep(&self) {
+        self.pool.sweep();
+    }
+
     /// What the pool has done so far, for the metrics.
     pub fn counts(&self) -> Counts {
         self.pool.counts()

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 use super::UpstreamError;
 use super::buffers::Lent;
@@ -166,7 +167,7 @@ impl Streaming {
         let Some(idle) = self.idle else { return Poll::Pending };
         if !self.paused {
             self.paused = true;
-            self.connection.deadline.restart(idle);
+            self.connection.deadline.restart(Instant::now(), idle);
         }
         self.connection.deadline.poll_over(cx)
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Body;
+use tokio::time::Instant;
 
 use super::body::UpstreamBody;
 use super::buffers::Lent;
@@ -37,21 +38,23 @@ impl Exchange<'_> {
     {
         let mut sending = Sending::Goes;
         let mut reader = HeadReader { buffer: None, interim: 0, asked: self.asked };
+        let mut begun = Some(self.connection.begun);
         let head = poll_fn(|cx| {
+            let mut now = || begun.take().unwrap_or_else(Instant::now);
             let Connection { wire, deadline, .. } = &mut *self.connection;
             if let Sending::Goes = sending {
                 match request.poll_send(cx, wire) {
                     Poll::Ready(Ok(())) => {
                         sending = Sending::Done;
-                        deadline.restart(self.bounds.answer);
+                        deadline.restart(now(), self.bounds.answer);
                     }
                     // A site that takes no more may have said why before it stopped listening.
                     Poll::Ready(Err(error @ UpstreamError::Unanswered(_))) => {
                         sending = Sending::Failed(error);
-                        deadline.restart(self.bounds.answer);
+                        deadline.restart(now(), self.bounds.answer);
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending if request.progressed() => deadline.restart(self.bounds.idle),
+                    Poll::Pending if request.progressed() => deadline.restart(now(), self.bounds.idle),
                     Poll::Pending => {}
                 }
             }

@@ -128,8 +128,10 @@ pub(super) fn write_head(
         Scheme::Http => b"\r\nx-forwarded-proto: http\r\n",
         Scheme::Https => b"\r\nx-forwarded-proto: https\r\n",
     });
-    write_field(out, b"x-forwarded-host", forward.host)?;
-    out.extend_from_slice(b"\r\n");
+    // Checked as it was written for the first time, as `host`.
+    out.extend_from_slice(b"x-forwarded-host: ");
+    out.extend_from_slice(forward.host);
+    out.extend_from_slice(b"\r\n\r\n");
     Ok(())
 }
 

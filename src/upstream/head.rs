@@ -126,30 +126,30 @@ pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, Upstr
 /// Where a header line that is passed on stands in the head.
 #[derive(Clone, Copy, Default)]
 struct Span {
-    name: u32,
-    name_length: u32,
-    value: u32,
-    value_length: u32,
+    name: u16,
+    name_length: u16,
+    value: u16,
+    value_length: u16,
 }
 
 impl Span {
     fn of(header: &Header<'_>, base: usize) -> Self {
-        // No offset is larger than MAX_HEAD.
-        let offset = |part: &[u8]| (part.as_ptr() as usize - base) as u32;
+        // A head has at most MAX_HEAD = 2^16 bytes, so that every offset, and every length of a part of it, fits.
+        let offset = |part: &[u8]| (part.as_ptr() as usize - base) as u16;
         Span {
             name: offset(header.name.as_bytes()),
-            name_length: header.name.len() as u32,
+            name_length: header.name.len() as u16,
             value: if header.value.is_empty() { 0 } else { offset(header.value) },
-            value_length: header.value.len() as u32,
+            value_length: header.value.len() as u16,
         }
     }
 
     fn name(&self) -> std::ops::Range<usize> {
-        self.name as usize..(self.name + self.name_length) as usize
+        usize::from(self.name)..usize::from(self.name) + usize::from(self.name_length)
     }
 
     fn value(&self) -> std::ops::Range<usize> {
-        self.value as usize..(self.value + self.value_length) as usize
+        usize::from(self.value)..usize::from(self.value) + usize::from(self.value_length)
     }
 }
 

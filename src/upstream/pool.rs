@@ -42,9 +42,11 @@ pub(super) struct Connection {
     pub(super) deadline: Deadline,
     /// Whether an exchange went over it before.
     pub(super) reused: bool,
-    /// How long it may be idle.
-    pub(super) idle_time: Duration,
-    idle_since: Instant,
+    /// How long after its last use it may be used again.
+    idle_time: Duration,
+    /// When its current exchange began, or its last one. The clock is asked once for an exchange: a connection whose answer
+    /// took long is older than it looks, never younger.
+    pub(super) begun: Instant,
 }
 
 /// The idle connections and how to make new ones.
@@ -79,9 +81,10 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         let now = Instant::now();
         while let Some(mut connection) = idle.pop_back() {
-            if now.duration_since(connection.idle_since) >= connection.idle_time {
+            if now.duration_since(connection.begun) >= connection.idle_time {
                 continue;
             }
+            connection.begun = now;
             match connection.wire.look(!replayable) {
                 Idle::Quiet => {
                     self.count(|counts| counts.reused += 1);
@@ -96,17 +99,18 @@ impl Pool {
 
     /// Keeps a connection whose exchange ended cleanly.
     pub(super) fn give(&self, mut connection: Box<Connection>) {
-        let now = Instant::now();
         connection.reused = true;
-        connection.idle_since = now;
         let mut idle = self.idle.borrow_mut();
         idle.push_back(connection);
-        while idle
-            .front()
-            .is_some_and(|oldest| idle.len() > MAX_IDLE || now.duration_since(oldest.idle_since) >= MAX_IDLE_TIME)
-        {
+        if idle.len() > MAX_IDLE {
             idle.pop_front();
         }
+    }
+
+    /// Closes what has been idle for too long.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        self.idle.borrow_mut().retain(|connection| now.duration_since(connection.begun) < connection.idle_time);
     }
 
     /// A new connection: the name is looked up each time, every address tried in turn, all within `connect_timeout`.
@@ -136,7 +140,7 @@ impl Pool {
             deadline: Deadline::new(),
             reused: false,
             idle_time: MAX_IDLE_TIME,
-            idle_since: Instant::now(),
+            begun: Instant::now(),
         }))
     }
 
@@ -201,9 +205,9 @@ impl Deadline {
         Deadline { at, timer: Box::pin(sleep_until(at)) }
     }
 
-    /// From now on, this long.
-    pub(super) fn restart(&mut self, period: Duration) {
-        self.at = Instant::now() + period;
+    /// This long from `now`.
+    pub(super) fn restart(&mut self, now: Instant, period: Duration) {
+        self.at = now + period;
         if self.at < self.timer.deadline() {
             self.timer.as_mut().reset(self.at);
         }

@@ -298,3 +298,18 @@ fn a_no_content_answer_that_announces_a_body_is_not_trusted_with_a_second_reques
     });
     site.end();
 }
+
+#[test]
+fn a_connection_that_has_been_idle_for_too_long_is_closed_without_any_request() {
+    let site = site([act(|talk| {
+        talk.read_head();
+        talk.write(b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(talk.read_to_end(), b"");
+    })]);
+    let upstream = site.upstream();
+    run(async {
+        get(&upstream, "/").await.unwrap();
+        upstream.sweep();
+    });
+    site.end();
+}
