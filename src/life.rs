@@ -32,7 +32,7 @@ use crate::front::handle::Site;
 use crate::front::listen;
 use crate::keys::KeyRing;
 use crate::observe::Metrics;
-use crate::page::Tags;
+use crate::page::gate::Tags;
 use crate::privacy::{OwnCookieLives, Pages};
 use crate::pseudonym::Pseudonymiser;
 use crate::spool::record::Column;

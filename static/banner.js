@@ -55,7 +55,7 @@ function close() {
 
 /**
  * Brings an element to life that the gateway made inert: each `data-consentry-NAME` becomes the attribute `NAME` again
- * (an empty `data-consentry-type` means there was none).
+ * (a script without `data-consentry-type`, or with an empty one, had no type).
  * @param {Element} inert
  */
 async function revive(inert) {
@@ -65,6 +65,8 @@ async function revive(inert) {
   if (isScript) {
     live.async = inert.hasAttribute('async');
     for (const { name, value } of inert.attributes) live.setAttribute(name, value);
+    // `text/plain` is the gateway's; what the script's own type was follows below.
+    live.removeAttribute('type');
     live.nonce = inert.nonce;
     live.text = inert.text;
   }
@@ -72,9 +74,8 @@ async function revive(inert) {
     if (!name.startsWith('data-consentry-')) continue;
     live.removeAttribute(name);
     const original = name.slice('data-consentry-'.length);
-    if (original === 'purpose') continue;
-    if (original === 'type' && !value) live.removeAttribute('type');
-    else live.setAttribute(original, value);
+    if (original === 'purpose' || (original === 'type' && !value)) continue;
+    live.setAttribute(original, value);
   }
   if (!isScript) return;
   const runs = !live.type || /javascript|module/i.test(live.type);

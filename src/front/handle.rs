@@ -25,7 +25,8 @@ use crate::consent::{self, Choice, Decision, NoChoice, Policy, Signals, choice};
 use crate::cookies::{self, Catalogue};
 use crate::keys::KeyRing;
 use crate::observe::Metrics;
-use crate::page::{self, Gate, Inject, Insert, Markup, Tags};
+use crate::page::gate::{self, Gate, Tags};
+use crate::page::{self, Inject, Insert, Markup};
 use crate::privacy::{PageInsert, Pages, VisitorState};
 use crate::spool::Spool;
 use crate::upstream::{Forward, Overrides, Scheme, Upstream, UpstreamBody};
@@ -187,7 +188,7 @@ fn dress(
     let added = gating.is_none().then(|| insert.len());
     page::prepare_head(&mut head, added);
     if let Some(gating) = &gating {
-        page::filter_link(&mut head.headers, gating);
+        gate::filter_link(&mut head.headers, gating);
     }
     site.metrics.pages_injected.count();
     let page = Inject::new(Gate::new(body, gating, markup), insert, markup);

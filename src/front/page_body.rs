@@ -6,7 +6,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::page::{Gate, Inject};
+use crate::page::Inject;
+use crate::page::gate::Gate;
 use crate::upstream::{UpstreamBody, UpstreamError};
 
 /// What a visitor gets.

@@ -56,7 +56,8 @@ impl Database {
                 () = schema_in_place(&client) => {}
                 _ = early.wait_for(|stop| *stop) => {}
             }
-            ship::ship(spool, client, stopped).await;
+            let mut late = stopped;
+            ship::ship(spool, client, async move { drop(late.wait_for(|stop| *stop).await) }).await;
         });
         Ok(Database { listen, engine, shipper, gauges, stop })
     }
