@@ -334,6 +334,3 @@ fn bytes_below(folder: &Path) -> u64 {
         })
         .sum()
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::sync::mpsc;
 
+use super::flushed::Flushed;
 use crate::engine::ffi::Engine;
 use crate::engine::run::{self, Interrupted, Piece};
 
@@ -47,6 +48,8 @@ pub enum AnswerBody {
         state: State,
         /// Ends the statement should this body be dropped before its end.
         waiting: EndWhenDropped,
+        /// Tells when the connection has sent what it was given.
+        flushed: Flushed,
     },
 }
 
@@ -57,12 +60,15 @@ impl http_body::Body for AnswerBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
         match self.get_mut() {
             AnswerBody::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            AnswerBody::Pieces { pieces, state, waiting } => match *state {
+            AnswerBody::Pieces { pieces, state, waiting, flushed } => match *state {
                 State::Ended => Poll::Ready(None),
-                State::Breaks => {
-                    *state = State::Ended;
-                    Poll::Ready(Some(Err(Interrupted)))
-                }
+                State::Breaks => match flushed.poll(context) {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(()) => {
+                        *state = State::Ended;
+                        Poll::Ready(Some(Err(Interrupted)))
+                    }
+                },
                 State::Open => match pieces.poll_recv(context) {
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(Some(Ok(piece))) => Poll::Ready(Some(Ok(Frame::data(piece)))),
@@ -72,12 +78,15 @@ impl http_body::Body for AnswerBody {
                         Poll::Ready(None)
                     }
                     Poll::Ready(Some(Err(Interrupted))) => {
-                        // Pending once lets hyper flush the exception before the connection breaks, as the server's does.
+                        // The exception must reach the client before the connection breaks, as the server's does.
                         *state = State::Breaks;
                         waiting.engine = None;
-                        context.waker().wake_by_ref();
-                        Poll::Pending
+                        flushed.poll(context)
                     }
+                    .map(|()| {
+                        *state = State::Ended;
+                        Some(Err(Interrupted))
+                    }),
                 },
             },
         }
