@@ -72,9 +72,14 @@ pub enum ServeError {
     },
     /// The data folder is in use.
     #[error(
-        "another engine already runs on {0}. Only one process can open a database: stop that one, use another `data_dir`, or ask the running one with `consentry query`"
+        "another engine already runs on {data_dir} (process {process}). Only one process can open a database: stop that one, use another `data_dir`, or ask the running one with `consentry query`"
     )]
-    InUse(PathBuf),
+    InUse {
+        /// The folder.
+        data_dir: PathBuf,
+        /// Whose it is.
+        process: String,
+    },
     /// The address is not of this machine.
     #[error(
         "the engine's HTTP interface has no password, so it listens on loopback only: {0} is not allowed; use 127.0.0.1:{port} or [::1]:{port}",
@@ -139,15 +144,24 @@ pub fn leave(code: u8) -> ! {
     sys::exit_at_once(i32::from(code))
 }
 
-/// One engine a folder: ClickHouse has a lock of its own, but says less about it.
+/// One engine a folder: ClickHouse has a lock of its own, but says less about it. The file holds the process's number.
 fn lock(data_dir: &Path) -> Result<fs::File, ServeError> {
+    use std::io::Write as _;
     let path = socket::folder(data_dir).join("lock");
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(failed(format!("cannot open {}", path.display())))?;
+    let cannot = |source| failed(format!("cannot lock {}", path.display()))(source);
+    let mut file =
+        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(ServeError::InUse(data_dir.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(failed(format!("cannot lock {}", path.display()))(source)),
+        Ok(()) => {
+            file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(cannot)?;
+            Ok(file)
+        }
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut process = String::new();
+            let _unknown = file.take(20).read_to_string(&mut process);
+            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process })
+        }
+        Err(fs::TryLockError::Error(source)) => Err(cannot(source)),
     }
 }
 

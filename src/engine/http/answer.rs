@@ -1,7 +1,7 @@
 //! An answer's body: a short text, or a result as it comes from the thread that waits for ClickHouse.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Frame;
@@ -60,35 +60,23 @@ impl http_body::Body for AnswerBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
         match self.get_mut() {
             AnswerBody::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            AnswerBody::Pieces { pieces, state, waiting, flushed } => match *state {
-                State::Ended => Poll::Ready(None),
-                State::Breaks => match flushed.poll(context) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(()) => {
-                        *state = State::Ended;
-                        Poll::Ready(Some(Err(Interrupted)))
+            AnswerBody::Pieces { pieces, state, waiting, flushed } => {
+                if *state == State::Open {
+                    match ready!(pieces.poll_recv(context)) {
+                        Some(Ok(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                        None => *state = State::Ended,
+                        Some(Err(Interrupted)) => *state = State::Breaks,
                     }
-                },
-                State::Open => match pieces.poll_recv(context) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(Some(Ok(piece))) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-                    Poll::Ready(None) => {
-                        *state = State::Ended;
-                        waiting.engine = None;
-                        Poll::Ready(None)
-                    }
-                    Poll::Ready(Some(Err(Interrupted))) => {
-                        // The exception must reach the client before the connection breaks, as the server's does.
-                        *state = State::Breaks;
-                        waiting.engine = None;
-                        flushed.poll(context)
-                    }
-                    .map(|()| {
-                        *state = State::Ended;
-                        Some(Err(Interrupted))
-                    }),
-                },
-            },
+                    waiting.engine = None;
+                }
+                if *state == State::Breaks {
+                    // The exception must reach the client before the connection breaks, as the server's does.
+                    ready!(flushed.poll(context));
+                    *state = State::Ended;
+                    return Poll::Ready(Some(Err(Interrupted)));
+                }
+                Poll::Ready(None)
+            }
         }
     }
 
