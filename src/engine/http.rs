@@ -9,6 +9,7 @@
 //! password; `session_id` is accepted and begins no session; `role` and external tables are refused; one statement a request.
 
 mod answer;
+mod flushed;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use super::run::{self, Access, Job};
 
 pub use answer::AnswerBody;
 use answer::{EndWhenDropped, State};
+pub use flushed::{Flushed, Watched};
 
 /// How long a request waits for its turn before it is told that the engine is busy.
 const TURN: Duration = Duration::from_secs(30);
@@ -56,13 +58,19 @@ pub struct Interface {
 }
 
 /// Answers one request. Never fails: whatever goes wrong is an answer.
-pub async fn answer(interface: Arc<Interface>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
+pub async fn answer(
+    interface: Arc<Interface>,
+    flushed: Flushed,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
     let path = request.uri().path();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match (reads, path) {
         (true, "/ping" | "/replicas_status") => fixed(StatusCode::OK, "Ok.\n"),
         (true, "/") if request.uri().query().is_none_or(str::is_empty) => fixed(StatusCode::OK, "Ok.\n"),
-        (_, "/" | "/query") if reads || request.method() == Method::POST => run_statement(&interface, request).await,
+        (_, "/" | "/query") if reads || request.method() == Method::POST => {
+            run_statement(&interface, flushed, request).await
+        }
         (_, "/" | "/query") => fixed(StatusCode::METHOD_NOT_ALLOWED, "Use GET to read and POST for everything.\n"),
         _ => fixed(
             StatusCode::NOT_FOUND,
@@ -71,7 +79,11 @@ pub async fn answer(interface: Arc<Interface>, request: Request<Incoming>) -> Re
     })
 }
 
-async fn run_statement(interface: &Arc<Interface>, request: Request<Incoming>) -> Response<AnswerBody> {
+async fn run_statement(
+    interface: &Arc<Interface>,
+    flushed: Flushed,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let (parts, body) = request.into_parts();
     let asked = match read_head(&parts, interface.access) {
         Ok(asked) => asked,
@@ -109,7 +121,7 @@ async fn run_statement(interface: &Arc<Interface>, request: Request<Incoming>) -
         }
     };
 
-    let answer_body = AnswerBody::Pieces { pieces: piece_receiver, state: State::Open, waiting };
+    let answer_body = AnswerBody::Pieces { pieces: piece_receiver, state: State::Open, waiting, flushed };
     let mut response = Response::new(answer_body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(&head.format)));

@@ -5,7 +5,6 @@
 //! It ends on SIGTERM and SIGINT; as a child (`--child`) also when its standard input closes, and then not on SIGINT, since
 //! Ctrl-C goes to parent and child alike and the parent decides. Called by the command line.
 
-use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
@@ -25,7 +24,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::ffi::{Closed, Engine, OpenError};
-use super::http::{Interface, answer, refused};
+use super::http::{Flushed, Interface, Watched, answer, refused};
 use super::run::{self, Access};
 use super::{database_folder, loopback, socket, sys};
 
@@ -73,9 +72,14 @@ pub enum ServeError {
     },
     /// The data folder is in use.
     #[error(
-        "another engine already runs on {0}. Only one process can open a database: stop that one, use another `data_dir`, or ask the running one with `consentry query`"
+        "another engine already runs on {data_dir} (process {process}). Only one process can open a database: stop that one, use another `data_dir`, or ask the running one with `consentry query`"
     )]
-    InUse(PathBuf),
+    InUse {
+        /// The folder.
+        data_dir: PathBuf,
+        /// Whose it is.
+        process: String,
+    },
     /// The address is not of this machine.
     #[error(
         "the engine's HTTP interface has no password, so it listens on loopback only: {0} is not allowed; use 127.0.0.1:{port} or [::1]:{port}",
@@ -140,15 +144,24 @@ pub fn leave(code: u8) -> ! {
     sys::exit_at_once(i32::from(code))
 }
 
-/// One engine a folder: ClickHouse has a lock of its own, but says less about it.
+/// One engine a folder: ClickHouse has a lock of its own, but says less about it. The file holds the process's number.
 fn lock(data_dir: &Path) -> Result<fs::File, ServeError> {
+    use std::io::Write as _;
     let path = socket::folder(data_dir).join("lock");
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(failed(format!("cannot open {}", path.display())))?;
+    let cannot = |source| failed(format!("cannot lock {}", path.display()))(source);
+    let mut file =
+        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(ServeError::InUse(data_dir.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(failed(format!("cannot lock {}", path.display()))(source)),
+        Ok(()) => {
+            file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(cannot)?;
+            Ok(file)
+        }
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut process = String::new();
+            let _unknown = file.take(20).read_to_string(&mut process);
+            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process })
+        }
+        Err(fs::TryLockError::Error(source)) => Err(cannot(source)),
     }
 }
 
@@ -204,17 +217,13 @@ async fn listen_and_answer(
             () = end.comes() => break,
             accepted = accept(unix_places.clone(), unix.accept()) => {
                 if let Some((place, (stream, _))) = accepted {
-                    let interface = own.clone();
-                    let service = service_fn(move |request| answer(interface.clone(), request));
-                    let connection = connection(stream, service, closed.clone());
+                    let connection = connection(stream, own.clone(), false, closed.clone());
                     connections.spawn(async move { connection.await; drop(place) });
                 }
             }
             accepted = accept_tcp(tcp.as_ref(), tcp_places.clone()) => {
                 if let Some((place, (stream, _))) = accepted {
-                    let interface = open.clone();
-                    let service = service_fn(move |request| guarded(interface.clone(), request));
-                    let connection = connection(stream, service, closed.clone());
+                    let connection = connection(stream, open.clone(), true, closed.clone());
                     connections.spawn(async move { connection.await; drop(place) });
                 }
             }
@@ -273,33 +282,33 @@ async fn accept_tcp(
     }
 }
 
-/// Serves one connection until it ends or the process does.
-async fn connection<I, S>(stream: I, service: S, mut closed: watch::Receiver<()>)
+/// Serves one connection until it ends or the process does. On TCP (`guarded`) a browser could be made to ask for a page of
+/// someone else; see [`loopback`].
+async fn connection<I>(stream: I, interface: Arc<Interface>, guarded: bool, mut closed: watch::Receiver<()>)
 where
-    I: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: hyper::service::HttpService<Incoming, ResBody = super::http::AnswerBody, Error = Infallible>,
+    I: AsyncRead + AsyncWrite + Unpin,
 {
+    let flushed = Flushed::default();
+    let io = Watched::new(TokioIo::new(stream), flushed.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let refusal = if guarded { loopback::refusal(request.headers()) } else { None };
+        let (interface, flushed) = (interface.clone(), flushed.clone());
+        async move {
+            match refusal {
+                Some(text) => Ok(refused(text)),
+                None => answer(interface, flushed, request).await,
+            }
+        }
+    });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(1 << 20);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = closed.changed() => connection.as_mut().graceful_shutdown(),
     }
     let _client_gone = connection.await;
-}
-
-/// On TCP a browser on this machine could be made to ask for a page of someone else: only what names loopback as its host
-/// and comes from no other site is answered.
-async fn guarded(
-    interface: Arc<Interface>,
-    request: Request<Incoming>,
-) -> Result<http::Response<super::http::AnswerBody>, Infallible> {
-    match loopback::refusal(request.headers()) {
-        Some(text) => Ok(refused(text)),
-        None => answer(interface, request).await,
-    }
 }
 
 /// The signals and events that end the process.

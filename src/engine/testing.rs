@@ -61,7 +61,12 @@ fn the_engine_itself() {
         child: true,
         data_dir,
     };
-    let served = serve(&options, |_| println!("\n{READY}"));
+    let served = serve(&options, |ready| {
+        if let Some(address) = ready.listen {
+            std::fs::write(options.data_dir.join("listen"), address.to_string()).expect("the data folder is there");
+        }
+        println!("\n{READY}");
+    });
     if let Err(error) = served {
         eprintln!("{error}");
         leave(1);

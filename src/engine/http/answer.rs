@@ -1,12 +1,13 @@
 //! An answer's body: a short text, or a result as it comes from the thread that waits for ClickHouse.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Frame;
 use tokio::sync::mpsc;
 
+use super::flushed::Flushed;
 use crate::engine::ffi::Engine;
 use crate::engine::run::{self, Interrupted, Piece};
 
@@ -47,6 +48,8 @@ pub enum AnswerBody {
         state: State,
         /// Ends the statement should this body be dropped before its end.
         waiting: EndWhenDropped,
+        /// Tells when the connection has sent what it was given.
+        flushed: Flushed,
     },
 }
 
@@ -57,29 +60,23 @@ impl http_body::Body for AnswerBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
         match self.get_mut() {
             AnswerBody::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            AnswerBody::Pieces { pieces, state, waiting } => match *state {
-                State::Ended => Poll::Ready(None),
-                State::Breaks => {
-                    *state = State::Ended;
-                    Poll::Ready(Some(Err(Interrupted)))
+            AnswerBody::Pieces { pieces, state, waiting, flushed } => {
+                if *state == State::Open {
+                    match ready!(pieces.poll_recv(context)) {
+                        Some(Ok(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                        None => *state = State::Ended,
+                        Some(Err(Interrupted)) => *state = State::Breaks,
+                    }
+                    waiting.engine = None;
                 }
-                State::Open => match pieces.poll_recv(context) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(Some(Ok(piece))) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-                    Poll::Ready(None) => {
-                        *state = State::Ended;
-                        waiting.engine = None;
-                        Poll::Ready(None)
-                    }
-                    Poll::Ready(Some(Err(Interrupted))) => {
-                        // Pending once lets hyper flush the exception before the connection breaks, as the server's does.
-                        *state = State::Breaks;
-                        waiting.engine = None;
-                        context.waker().wake_by_ref();
-                        Poll::Pending
-                    }
-                },
-            },
+                if *state == State::Breaks {
+                    // The exception must reach the client before the connection breaks, as the server's does.
+                    ready!(flushed.poll(context));
+                    *state = State::Ended;
+                    return Poll::Ready(Some(Err(Interrupted)));
+                }
+                Poll::Ready(None)
+            }
         }
     }
 
