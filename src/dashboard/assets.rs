@@ -33,9 +33,12 @@ static ASSETS: &[Asset] = assets![
     "/static/api.js" = "api.js" as JS,
     "/static/card.js" = "card.js" as JS,
     "/static/chart.js" = "chart.js" as JS,
+    "/static/dialog.js" = "dialog.js" as JS,
     "/static/element.js" = "element.js" as JS,
+    "/static/explain.js" = "explain.js" as JS,
     "/static/format.js" = "format.js" as JS,
     "/static/period.js" = "period.js" as JS,
+    "/static/plot.js" = "plot.js" as JS,
     "/static/totals.js" = "totals.js" as JS,
 ];
 

@@ -3,9 +3,13 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing::Level;
-use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Sets up logging for the whole program, at `level` and above. Later calls change nothing.
+///
+/// Libraries are heard from warnings up, whatever the level: what they write in detail may hold what a visitor sent, and
+/// no type of ours keeps it out (D1).
 pub fn init(level: Level) {
     let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt()
@@ -13,8 +17,29 @@ pub fn init(level: Level) {
         .with_max_level(level)
         .with_ansi(colour)
         .with_target(level >= Level::DEBUG)
-        .with_timer(SystemTime)
-        .with_writer(stderr);
+        .with_writer(stderr)
+        .finish()
+        .with(heard(level));
     // A second subscriber is refused: the first, in a test or a host program, stays.
-    let _ = lines.try_init();
+    let _ = tracing::subscriber::set_global_default(lines);
+}
+
+fn heard(level: Level) -> Targets {
+    Targets::new().with_default(level.min(Level::WARN)).with_target(env!("CARGO_PKG_NAME"), level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_d1_libraries_say_nothing_in_detail() {
+        for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
+            let heard = heard(level);
+            assert!(heard.would_enable("consentry::store", &level));
+            assert!(!heard.would_enable("hyper::proto", &Level::INFO), "at {level}");
+            assert_eq!(heard.would_enable("hyper::proto", &Level::WARN), level >= Level::WARN);
+        }
+        assert!(!heard(Level::INFO).would_enable("consentry", &Level::DEBUG));
+    }
 }

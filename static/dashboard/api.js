@@ -39,7 +39,10 @@ async function request(path, options) {
   }
   const body = await answer.json().catch(() => null);
   if (answer.ok && body) return body;
-  throw new ApiError(body?.error?.code ?? "unknown", body?.error?.message ?? `The gateway answered with ${answer.status}.`);
+  throw new ApiError(
+    body?.error?.code ?? "unknown",
+    body?.error?.message ?? `The gateway answered with ${answer.status}.`,
+  );
 }
 
 /**

@@ -6,43 +6,50 @@
 import { ApiError, ask, session, signIn, signOut } from "./api.js";
 import { CARDS, ROWS, createCard, rowsOf } from "./card.js";
 import { createChart } from "./chart.js";
+import { closeDialog, openDialog } from "./dialog.js";
 import { byId, html } from "./element.js";
+import { explain, shortcutsAreOn } from "./explain.js";
 import { capital, clock, dateRange, label, short } from "./format.js";
 import { RANGES, filtered, parameters, readView, writeView } from "./period.js";
 import { TILES, createTotals } from "./totals.js";
 
 /** How often the figures are asked for again, in milliseconds. */
 const REFRESH = 30_000;
-const SHORTCUTS = "consentry-shortcuts";
 
 let today = "";
 /** @type {import("./period.js").View} */
 let view;
-/** @type {import("./api.js").Metric[]} */
-let definitions = [];
 /** @type {{ totals: import("./api.js").Totals, series: import("./api.js").Series } | null} */
 let answered = null;
 let asking = new AbortController();
 let askedAt = 0;
 
-const totals = createTotals(byId("totals"), (metric) => go({ ...view, metric: view.metric === metric ? null : metric }), explain);
+const totals = createTotals(
+  byId("totals"),
+  (metric) => go({ ...view, metric: view.metric === metric ? null : metric }),
+  (metric) => explain(metric).catch(showFailure),
+);
 const chart = createChart(byId("chart"), /** @type {HTMLDetailsElement} */ (byId("chart-table")));
 const cards = CARDS.map((kind) =>
   createCard(kind, {
     tab: (by) => go({ ...view, tabs: { ...view.tabs, [kind.id]: by } }),
     filter: toggleFilter,
     more: (by) => showMore(kind, by),
-  }));
+  }),
+);
 byId("cards").append(...cards.map((card) => card.element));
 byId("ranges").append(
   ...RANGES.map((range) =>
-    html("button", { "data-range": range.id, title: `Key ${range.key}`, click: () => goRange(range.id) }, range.name)),
+    html("button", { "data-range": range.id, title: `Key ${range.key}`, click: () => goRange(range.id) }, range.name),
+  ),
   html("button", { "data-range": "custom", click: showCustom }, "Custom"),
 );
 
 /** Shows another view and puts it into the address. @param {import("./period.js").View} next */
 function go(next) {
-  const asksAnew = String(parameters(next)) !== String(parameters(view)) || String(Object.entries(next.tabs)) !== String(Object.entries(view.tabs));
+  /** @param {import("./period.js").View} of */
+  const asked = (of) => `${parameters(of)} ${JSON.stringify(of.tabs)}`;
+  const asksAnew = asked(next) !== asked(view);
   view = next;
   history.pushState(null, "", writeView(view));
   render();
@@ -65,7 +72,10 @@ function toggleFilter(dimension, value) {
 function showCustom() {
   const form = /** @type {HTMLFormElement} */ (byId("custom"));
   form.hidden = !form.hidden;
-  const [from, to] = /** @type {HTMLInputElement[]} */ ([form.elements.namedItem("from"), form.elements.namedItem("to")]);
+  const [from, to] = /** @type {HTMLInputElement[]} */ ([
+    form.elements.namedItem("from"),
+    form.elements.namedItem("to"),
+  ]);
   [from.value, to.value, from.max, to.max] = [view.from, view.to, today, today];
   if (!form.hidden) from.focus();
   render();
@@ -84,10 +94,19 @@ function render() {
   for (const card of cards) card.choose(view.tabs[card.kind.id]);
   byId("filters").hidden = view.filters.length === 0;
   byId("filters").replaceChildren(
-    ...view.filters.map(([dimension, value]) => html("button", { class: "chip", click: () => go(filtered(view, dimension, null)) },
-      html("span", { class: "muted" }, `${nameOf(dimension)} `), label(dimension, value),
-      html("span", { class: "chip-x", "aria-hidden": "true" }, "✕"), html("span", { class: "visually-hidden" }, " (remove filter)"))),
-    view.filters.length > 1 ? html("button", { class: "link", click: () => go({ ...view, filters: [] }) }, "Remove all") : "",
+    ...view.filters.map(([dimension, value]) =>
+      html(
+        "button",
+        { class: "chip", click: () => go(filtered(view, dimension, null)) },
+        html("span", { class: "muted" }, `${nameOf(dimension)} `),
+        label(dimension, value),
+        html("span", { class: "chip-x", "aria-hidden": "true" }, "✕"),
+        html("span", { class: "visually-hidden" }, " (remove filter)"),
+      ),
+    ),
+    view.filters.length > 1
+      ? html("button", { class: "link", click: () => go({ ...view, filters: [] }) }, "Remove all")
+      : "",
   );
   const tile = TILES.find(({ name }) => name === view.metric);
   byId("chart-title").textContent = tile?.title ?? "Visitors, visits and page views";
@@ -104,7 +123,8 @@ function showFigures(found, series) {
   chart.show(series, view.metric);
   const { from, to, same_time } = found.compared_with;
   const before = dateRange(from, to);
-  byId("compared").textContent = `${dateRange(found.period.from, found.period.to)}, compared with ${before}${same_time ? " up to the same time" : ""}`;
+  byId("compared").textContent =
+    `${dateRange(found.period.from, found.period.to)}, compared with ${before}${same_time ? " up to the same time" : ""}`;
   byId("chart-note").textContent = view.metric ? `Dashed grey: ${before}` : `By ${series.bucket}`;
   document.title = `${short(found.current.visitors)} visitors · ${byId("heading").textContent} · Consentry`;
 }
@@ -161,68 +181,48 @@ function showEmpty(found) {
   const when = RANGES.find(({ id }) => id === view.range)?.empty ?? "in this time";
   const widen = html("button", { class: "primary", click: () => goRange("12m") }, "Show the last 12 months");
   const clear = html("button", { class: "primary", click: () => go({ ...view, filters: [] }) }, "Remove the filters");
-  const steps = html("ol", {},
+  const steps = html(
+    "ol",
+    {},
     html("li", {}, "Open your site through the gateway (port 8080 unless configured otherwise)."),
     html("li", {}, "Accept analytics in the banner, and look at a page or two."),
-    html("li", {}, "Come back here: the visit appears within seconds."));
-  byId("totals").after(html("section", { id: "empty", class: "panel empty" },
-    html("h2", {}, `No visits ${when}`),
-    view.filters.length ? html("p", {}, "No visit fits the filters you have set.")
-      : html("p", {}, "Only people who agree to analytics are counted, so a new or quiet site shows nothing at first."),
-    view.filters.length ? clear : steps,
-    view.filters.length || view.range === "12m" ? null : widen));
+    html("li", {}, "Come back here: the visit appears within seconds."),
+  );
+  byId("totals").after(
+    html(
+      "section",
+      { id: "empty", class: "panel empty" },
+      html("h2", {}, `No visits ${when}`),
+      view.filters.length
+        ? html("p", {}, "No visit fits the filters you have set.")
+        : html(
+            "p",
+            {},
+            "Only people who agree to analytics are counted, so a new or quiet site shows nothing at first.",
+          ),
+      view.filters.length ? clear : steps,
+      view.filters.length || view.range === "12m" ? null : widen,
+    ),
+  );
 }
 
 /** @param {import("./card.js").CardKind} kind @param {string} by */
 async function showMore(kind, by) {
-  openDialog(`${kind.title}: ${kind.tabs.find(([word]) => word === by)?.[1] ?? by}`, html("p", { class: "muted" }, "Loading…"));
+  openDialog(
+    `${kind.title}: ${kind.tabs.find(([word]) => word === by)?.[1] ?? by}`,
+    html("p", { class: "muted" }, "Loading…"),
+  );
   try {
     const breakdown = await ask(kind.id, parameters(view, { by, limit: 500 }));
     const rows = rowsOf(breakdown, answered?.totals.current.visitors ?? 0, view.filters, toggleFilter);
-    byId("dialog-body").replaceChildren(html("ol", { class: "rows" }, ...rows),
-      breakdown.more ? html("p", { class: "muted" }, "These are the first 500.") : "");
+    byId("dialog-body").replaceChildren(
+      html("ol", { class: "rows" }, ...rows),
+      breakdown.more ? html("p", { class: "muted" }, "These are the first 500.") : "",
+    );
   } catch (failure) {
     closeDialog();
     await showFailure(failure);
   }
-}
-
-/** Answers "how is this counted?". @param {import("./format.js").MetricName | null} [metric] */
-async function explain(metric = null) {
-  if (definitions.length === 0) {
-    try {
-      definitions = (await ask("definitions")).metrics;
-    } catch (failure) {
-      return showFailure(failure);
-    }
-  }
-  const entries = definitions.filter(({ name }) => metric === null || name === metric).flatMap(({ title, explanation, sql }) => [
-    html("dt", {}, title),
-    html("dd", {}, html("p", {}, explanation), html("p", { class: "formula" }, html("code", {}, sql))),
-  ]);
-  const shortcuts = html("input", { type: "checkbox", id: "shortcuts", change: () => {
-    localStorage.setItem(SHORTCUTS, shortcuts.checked ? "on" : "off");
-  } });
-  shortcuts.checked = localStorage.getItem(SHORTCUTS) !== "off";
-  openDialog("How is this counted?", html("dl", {}, ...entries),
-    html("h3", {}, "From whose consent?"),
-    html("p", {}, "Only from people who agreed to analytics in the banner or on the preferences page. Of everyone else nothing is kept, so nothing is counted, estimated or added up. Programs that say what they are (bots) are left out, and so is every row whose time is over."),
-    metric === null ? html("h3", {}, "Keyboard") : null,
-    metric === null ? html("p", {}, "1 today, 2 seven days, 3 thirty days, 4 twelve months, Escape removes the filters. In the chart the arrow keys read the values.") : null,
-    metric === null ? html("p", {}, html("label", { class: "check" }, shortcuts, " Use these keys")) : null);
-}
-
-/** @param {string} title @param {...(Node | null)} body */
-function openDialog(title, ...body) {
-  byId("dialog-title").textContent = title;
-  byId("dialog-body").replaceChildren(...body.filter((part) => part !== null));
-  const dialog = /** @type {HTMLDialogElement} */ (byId("dialog"));
-  if (!dialog.open) dialog.showModal();
-}
-
-function closeDialog() {
-  const dialog = /** @type {HTMLDialogElement} */ (byId("dialog"));
-  if (dialog.open) dialog.close();
 }
 
 /** Shows the sign-in page or the dashboard, whichever it is time for. */
@@ -269,11 +269,7 @@ byId("custom").addEventListener("submit", (event) => {
   byId("custom").hidden = true;
   go({ ...view, range: "custom", from, to });
 });
-byId("help").addEventListener("click", () => explain());
-byId("dialog-close").addEventListener("click", closeDialog);
-byId("dialog").addEventListener("click", (event) => {
-  if (event.target === event.currentTarget) closeDialog();
-});
+byId("help").addEventListener("click", () => explain().catch(showFailure));
 window.addEventListener("popstate", () => {
   if (byId("dashboard").hidden) return;
   view = readView(location.search, today);
@@ -284,7 +280,7 @@ document.addEventListener("keydown", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   const typing = target.matches("input, textarea, select, .canvas") || document.querySelector("dialog[open]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || byId("dashboard").hidden) return;
-  if (localStorage.getItem(SHORTCUTS) === "off") return;
+  if (!shortcutsAreOn()) return;
   const range = RANGES.find(({ key }) => key === event.key);
   if (range) goRange(range.id);
   else if (event.key === "Escape" && view.filters.length) go({ ...view, filters: [] });
@@ -293,7 +289,14 @@ document.addEventListener("keydown", (event) => {
 /** Today moves on while the page stays open; the ranges move with it. */
 function refresh() {
   if (byId("dashboard").hidden || document.visibilityState !== "visible" || Date.now() - askedAt < REFRESH) return;
-  if (view.range !== "custom") view = { ...view, ...readView(`?range=${view.range}`, today), metric: view.metric, filters: view.filters, tabs: view.tabs };
+  if (view.range !== "custom")
+    view = {
+      ...view,
+      ...readView(`?range=${view.range}`, today),
+      metric: view.metric,
+      filters: view.filters,
+      tabs: view.tabs,
+    };
   load();
 }
 setInterval(refresh, REFRESH / 6);

@@ -16,10 +16,35 @@ export const ROWS = 8;
 
 /** @type {CardKind[]} */
 export const CARDS = [
-  { id: "pages", title: "Pages", tabs: [["page", "Viewed"], ["entry_page", "Entered on"]], none: "No page was viewed." },
-  { id: "sources", title: "Sources", tabs: [["source", "Source"], ["channel", "Channel"]], none: "No one came from anywhere." },
+  {
+    id: "pages",
+    title: "Pages",
+    tabs: [
+      ["page", "Viewed"],
+      ["entry_page", "Entered on"],
+    ],
+    none: "No page was viewed.",
+  },
+  {
+    id: "sources",
+    title: "Sources",
+    tabs: [
+      ["source", "Source"],
+      ["channel", "Channel"],
+    ],
+    none: "No one came from anywhere.",
+  },
   { id: "countries", title: "Countries", tabs: [["country", "Country"]], none: "No country is known." },
-  { id: "devices", title: "Devices", tabs: [["device", "Device"], ["browser", "Browser"], ["os", "System"]], none: "No device is known." },
+  {
+    id: "devices",
+    title: "Devices",
+    tabs: [
+      ["device", "Device"],
+      ["browser", "Browser"],
+      ["os", "System"],
+    ],
+    none: "No device is known.",
+  },
 ];
 
 /**
@@ -30,15 +55,27 @@ export function createCard(kind, act) {
   const title = `card-${kind.id}`;
   const list = html("ol", { class: "rows" });
   const more = html("button", { class: "link more", hidden: true }, "Show more");
-  const tabs = kind.tabs.length < 2 ? [] : kind.tabs.map(([by, name]) =>
-    html("button", { class: "tab", "data-by": by, "aria-pressed": "false", click: () => act.tab(by) }, name));
+  const tabs =
+    kind.tabs.length < 2
+      ? []
+      : kind.tabs.map(([by, name]) =>
+          html("button", { class: "tab", "data-by": by, "aria-pressed": "false", click: () => act.tab(by) }, name),
+        );
   let by = kind.tabs[0][0];
   more.addEventListener("click", () => act.more(by));
-  const element = html("section", { class: "panel card", "aria-labelledby": title },
-    html("div", { class: "panel-head" }, html("h2", { id: title }, kind.title),
-      tabs.length ? html("div", { class: "tabs", role: "group", "aria-label": `${kind.title} by` }, ...tabs) : null),
+  const element = html(
+    "section",
+    { class: "panel card", "aria-labelledby": title },
+    html(
+      "div",
+      { class: "panel-head" },
+      html("h2", { id: title }, kind.title),
+      tabs.length ? html("div", { class: "tabs", role: "group", "aria-label": `${kind.title} by` }, ...tabs) : null,
+    ),
     html("div", { class: "row-head", "aria-hidden": "true" }, html("span", {}, ""), html("span", {}, "Visitors")),
-    list, more);
+    list,
+    more,
+  );
 
   return {
     kind,
@@ -73,20 +110,24 @@ export function rowsOf(breakdown, visitors, filters, filter) {
   const shownAlone = new Map(filters).get(breakdown.by);
   return breakdown.rows.map((row) => {
     const name = label(breakdown.by, row.label);
-    const detail = row.detail && row.detail.toLowerCase() !== name.toLowerCase() && row.label !== "" ? row.detail : null;
+    const detail =
+      row.detail && row.detail.toLowerCase() !== name.toLowerCase() && row.label !== "" ? row.detail : null;
     const share = visitors > 0 ? Math.min(row.visitors / visitors, 1) : 0;
     const bar = html("span", { class: "bar" });
     bar.style.width = `${(100 * row.visitors) / largest}%`;
-    const button = html("button", {
-      class: "row",
-      "aria-pressed": String(shownAlone === row.label),
-      title: `${name}: ${whole(row.visitors)} visitors, ${whole(row.visits)} visits, ${whole(row.page_views)} page views`,
-      click: () => filter(breakdown.by, row.label),
-    },
+    const button = html(
+      "button",
+      {
+        class: "row",
+        "aria-pressed": String(shownAlone === row.label),
+        title: `${name}: ${whole(row.visitors)} visitors, ${whole(row.visits)} visits, ${whole(row.page_views)} page views`,
+        click: () => filter(breakdown.by, row.label),
+      },
       html("span", { class: "row-name" }, name, detail ? html("span", { class: "row-detail" }, detail) : null),
       html("span", { class: "row-share muted" }, percent(share)),
       html("span", { class: "row-value number" }, short(row.visitors)),
-      html("span", { class: "track", "aria-hidden": "true" }, bar));
+      html("span", { class: "track", "aria-hidden": "true" }, bar),
+    );
     return html("li", {}, button);
   });
 }

@@ -17,6 +17,14 @@ export const whole = (value) => WHOLE.format(value);
 /** @param {number} value @returns {string} in at most six characters or so */
 export const short = (value) => (Math.abs(value) < 100_000 ? WHOLE.format(value) : SHORT.format(value));
 
+/**
+ * A figure beside an axis, in five characters or so.
+ * @param {MetricName} metric
+ * @param {number} value
+ */
+export const axisFigure = (metric, value) =>
+  value >= 10_000 && metric !== "visit_seconds" ? SHORT.format(value) : figure(metric, value);
+
 /** @param {number} share 0 to 1 */
 export const percent = (share) => (share > 0 && share < 0.01 ? "<1%" : PERCENT.format(share));
 
@@ -48,16 +56,19 @@ export function figure(metric, value) {
 export function change(metric, now, before) {
   if (now == null || before == null) return null;
   // What reads the same has not changed, whatever stands behind the comma.
-  if (now !== 0 && figure(metric, now) === figure(metric, before)) return { text: "no change", direction: 0, better: false };
+  if (now !== 0 && figure(metric, now) === figure(metric, before))
+    return { text: "no change", direction: 0, better: false };
   if (metric === "bounce_rate") {
     const points = Math.round((now - before) * 100);
     const text = `${Math.abs(points)} point${Math.abs(points) === 1 ? "" : "s"}`;
     return { text, direction: Math.sign(points), better: points < 0 };
   }
-  if (before === 0) return now === 0 ? null : { text: "none before", direction: 1, better: true };
+  if (before === 0) return now === 0 ? null : { text: "none before", direction: 0, better: false };
   const share = now / before - 1;
-  const text = Math.abs(share) >= 10 ? `${short(Math.round(now / before))}×`
-    : (Math.abs(share) < 0.1 ? PERCENT_FINE : PERCENT).format(Math.abs(share));
+  const text =
+    Math.abs(share) >= 10
+      ? `${short(Math.round(now / before))}×`
+      : (Math.abs(share) < 0.1 ? PERCENT_FINE : PERCENT).format(Math.abs(share));
   return { text, direction: Math.sign(share), better: share > 0 };
 }
 
@@ -89,7 +100,8 @@ export function dateRange(from, to) {
 export function bucketName(bucket, start, long = false) {
   const date = parseDate(start);
   const time = start.slice(11, 16);
-  if (bucket === "hour") return long ? `${inUtc(date, { weekday: "short", day: "numeric", month: "short" })}, ${time}` : time;
+  if (bucket === "hour")
+    return long ? `${inUtc(date, { weekday: "short", day: "numeric", month: "short" })}, ${time}` : time;
   if (bucket === "month") return inUtc(date, { month: long ? "long" : "short", year: long ? "numeric" : "2-digit" });
   const day = { day: "numeric", month: "short" };
   if (!long) return inUtc(date, /** @type {Intl.DateTimeFormatOptions} */ (day));

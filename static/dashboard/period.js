@@ -67,7 +67,9 @@ export function readView(search, today) {
     range,
     ...(custom ? { from, to } : dates(range, today)),
     metric: metric && METRICS.includes(metric) ? /** @type {MetricName} */ (metric) : null,
-    filters: DIMENSIONS.flatMap((d) => (given.has(d) ? [/** @type {[string, string]} */ ([d, given.get(d) ?? ""])] : [])),
+    filters: DIMENSIONS.flatMap((d) =>
+      given.has(d) ? [/** @type {[string, string]} */ ([d, given.get(d) ?? ""])] : [],
+    ),
     tabs: Object.fromEntries([...given].filter(([name]) => name.endsWith("_by")).map(([n, v]) => [n.slice(0, -3), v])),
   };
 }

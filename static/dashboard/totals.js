@@ -25,10 +25,23 @@ export function createTotals(place, pressed, asked) {
   const tiles = TILES.map(({ name, title }) => {
     const value = html("span", { class: "tile-value" }, "–");
     const changed = html("span", { class: "tile-change" }, "\u00a0");
-    const button = html("button", { class: "tile-button", "aria-pressed": "false", click: () => pressed(name) },
-      html("span", { class: `tile-title series-${name}` }, html("span", { class: "swatch" }), title), value, changed);
-    const why = html("button", { class: "why", "aria-label": `${title}: how is this counted?`,
-      title: "How is this counted?", click: () => asked(name) }, "?");
+    const button = html(
+      "button",
+      { class: "tile-button", "aria-pressed": "false", click: () => pressed(name) },
+      html("span", { class: `tile-title series-${name}` }, html("span", { class: "swatch" }), title),
+      value,
+      changed,
+    );
+    const why = html(
+      "button",
+      {
+        class: "why",
+        "aria-label": `${title}: how is this counted?`,
+        title: "How is this counted?",
+        click: () => asked(name),
+      },
+      "?",
+    );
     place.append(html("div", { class: "tile" }, button, why));
     return { name, button, value, changed };
   });
@@ -62,9 +75,13 @@ function changeOf(name, now, before) {
   const tone = moved.direction === 0 ? "same" : moved.better ? "better" : "worse";
   const arrow = moved.direction > 0 ? "▲" : moved.direction < 0 ? "▼" : "";
   return [
-    html("span", { class: `move ${tone}` },
+    html(
+      "span",
+      { class: `move ${tone}` },
       html("span", { "aria-hidden": "true", class: "arrow" }, arrow),
-      html("span", { class: "visually-hidden" }, word ? `${word} ` : ""), moved.text),
+      html("span", { class: "visually-hidden" }, word ? `${word} ` : ""),
+      moved.text,
+    ),
     before === 0 ? null : html("span", { class: "muted" }, ` from ${figure(name, before)}`),
   ].filter((child) => child !== null);
 }
