@@ -231,8 +231,11 @@ impl Spool {
         let failing = shared.tally.disk_failing.load(Relaxed);
         let room = shared.options.max_bytes.saturating_sub(shared.tally.disk_bytes.load(Relaxed));
         let room = if failing { 0 } else { room };
+        // Counted before it can be written, shipped and counted off again.
+        shared.tally.waiting_rows.fetch_add(1, Relaxed);
         let taken = shared.group.append(partition, room, encode, waiter);
         if taken.is_err() {
+            shared.tally.waiting_rows.fetch_sub(1, Relaxed);
             shared.tally.refused.fetch_add(1, Relaxed);
         }
         taken
@@ -280,7 +283,7 @@ impl Spool {
         let shared = &self.0.shared;
         let tally = &shared.tally;
         SpoolStatus {
-            waiting_rows: tally.waiting_rows.load(Relaxed) + shared.group.records(),
+            waiting_rows: tally.waiting_rows.load(Relaxed),
             waiting_batches: shared.queue.unsettled() as u64,
             disk_bytes: tally.disk_bytes.load(Relaxed),
             max_bytes: shared.options.max_bytes,

@@ -22,7 +22,9 @@ pub enum BlockError {
     #[error("Checksum doesn't match: corrupted data")]
     Checksum,
     /// A length is impossible or over the bound.
-    #[error("Too large or too small block: {compressed} bytes compressed, {plain} bytes plain, at most {MAX_BLOCK_BYTES}")]
+    #[error(
+        "Too large or too small block: {compressed} bytes compressed, {plain} bytes plain, at most {MAX_BLOCK_BYTES}"
+    )]
     Length {
         /// As declared.
         compressed: usize,
@@ -30,7 +32,9 @@ pub enum BlockError {
         plain: usize,
     },
     /// Neither LZ4 nor uncompressed.
-    #[error("Unknown compression method {0:#04x}: the embedded engine reads LZ4 blocks (0x82) and uncompressed ones (0x02)")]
+    #[error(
+        "Unknown compression method {0:#04x}: the embedded engine reads LZ4 blocks (0x82) and uncompressed ones (0x02)"
+    )]
     Method(u8),
     /// The data is not what its method says.
     #[error("Cannot decompress: {0}")]
@@ -80,7 +84,8 @@ impl BlockDecoder {
             METHOD_NONE if data.len() == plain => Ok(Some(data)),
             METHOD_NONE => Err(BlockError::Length { compressed, plain }),
             METHOD_LZ4 => {
-                let data = lz4_flex::block::decompress(&data, plain).map_err(|error| BlockError::Data(error.to_string()))?;
+                let data =
+                    lz4_flex::block::decompress(&data, plain).map_err(|error| BlockError::Data(error.to_string()))?;
                 if data.len() != plain {
                     return Err(BlockError::Length { compressed, plain });
                 }

@@ -49,7 +49,9 @@ impl Exception {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file is not a library of this platform, or lacks a function.
-    #[error("{path} is not a usable ClickHouse library: {source}. Remove it to have it fetched again, or point CONSENTRY_ENGINE at a good one")]
+    #[error(
+        "{path} is not a usable ClickHouse library: {source}. Remove it to have it fetched again, or point CONSENTRY_ENGINE at a good one"
+    )]
     Library {
         /// The file.
         path: PathBuf,
@@ -196,7 +198,10 @@ impl Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("library", &self.inner.library).field("connections", &self.connections()).finish()
+        f.debug_struct("Engine")
+            .field("library", &self.inner.library)
+            .field("connections", &self.connections())
+            .finish()
     }
 }
 
@@ -213,8 +218,9 @@ impl Connection {
         let _one_at_a_time = inner.connecting.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: `arguments` holds `count` pointers to zero-terminated strings that live in `inner`.
         let raw = unsafe { (inner.functions.chdb_connect)(count, arguments.as_ptr()) };
-        let raw = NonNull::new(raw)
-            .ok_or_else(|| Exception::new(210, "NETWORK_ERROR", "The embedded engine is closing or could not be opened"))?;
+        let raw = NonNull::new(raw).ok_or_else(|| {
+            Exception::new(210, "NETWORK_ERROR", "The embedded engine is closing or could not be opened")
+        })?;
         inner.open.fetch_add(1, Ordering::AcqRel);
         Ok(Connection { raw: Handle(raw), inner: Arc::clone(inner) })
     }
@@ -422,9 +428,8 @@ impl Stream<'_> {
         }
         let functions = &self.connection.inner.functions;
         // SAFETY: both handles are live and belong together; `&mut self` serialises fetches.
-        let raw = unsafe {
-            (functions.chdb_stream_fetch_result)(self.connection.handle(), self.started.raw.0.as_ptr())
-        };
+        let raw =
+            unsafe { (functions.chdb_stream_fetch_result)(self.connection.handle(), self.started.raw.0.as_ptr()) };
         let piece = Output::take(raw, &self.connection.inner);
         self.running = matches!(&piece, Ok(piece) if !piece.bytes().is_empty());
         piece.map(|piece| self.running.then_some(piece))
@@ -462,9 +467,8 @@ impl Insert<'_> {
             return Ok(());
         }
         // SAFETY: the handle is live, the pointer is valid for the length, and C copies the bytes.
-        let state = unsafe {
-            (self.inner.functions.chdb_stream_append)(self.raw.0.as_ptr(), data.as_ptr().cast(), data.len())
-        };
+        let state =
+            unsafe { (self.inner.functions.chdb_stream_append)(self.raw.0.as_ptr(), data.as_ptr().cast(), data.len()) };
         if state == 0 {
             return Ok(());
         }

@@ -107,8 +107,17 @@ pub fn content_type(format: &str) -> &'static str {
         return "application/json; charset=UTF-8";
     }
     match name.as_str() {
-        "native" | "rowbinary" | "rowbinarywithnames" | "rowbinarywithnamesandtypes" | "parquet" | "arrow" | "arrowstream"
-        | "avro" | "orc" | "msgpack" | "npy" => "application/octet-stream",
+        "native"
+        | "rowbinary"
+        | "rowbinarywithnames"
+        | "rowbinarywithnamesandtypes"
+        | "parquet"
+        | "arrow"
+        | "arrowstream"
+        | "avro"
+        | "orc"
+        | "msgpack"
+        | "npy" => "application/octet-stream",
         "xml" => "application/xml; charset=UTF-8",
         "markdown" => "text/markdown; charset=UTF-8",
         _ => "text/plain; charset=UTF-8",
@@ -123,7 +132,8 @@ mod tests {
 
     #[test]
     fn formats_with_a_frame_are_documents() {
-        for format in ["JSON", "JSONCompact", "Parquet", "PrettyCompact", "Vertical", "XML", "Null", "RawBLOB", "what"] {
+        for format in ["JSON", "JSONCompact", "Parquet", "PrettyCompact", "Vertical", "XML", "Null", "RawBLOB", "what"]
+        {
             assert_eq!(shape(format), Shape::Document, "{format}");
         }
         for format in ["TSV", "csv", "JSONEachRow", "RowBinary", "Native", "TabSeparatedRaw"] {

@@ -61,7 +61,10 @@ pub async fn answer(interface: Arc<Interface>, request: Request<Incoming>) -> Re
         (true, "/") if request.uri().query().is_none_or(str::is_empty) => fixed(StatusCode::OK, "Ok.\n"),
         (_, "/" | "/query") if reads || request.method() == Method::POST => run_statement(&interface, request).await,
         (_, "/" | "/query") => fixed(StatusCode::METHOD_NOT_ALLOWED, "Use GET to read and POST for everything.\n"),
-        _ => fixed(StatusCode::NOT_FOUND, "There is no handle for this path. Use / or /ping, or send a statement to /.\n"),
+        _ => fixed(
+            StatusCode::NOT_FOUND,
+            "There is no handle for this path. Use / or /ping, or send a statement to /.\n",
+        ),
     })
 }
 
@@ -149,8 +152,16 @@ fn read_head(parts: &http::request::Parts, access: Access) -> Result<Asked, Exce
             "role" => {
                 return Err(Exception::new(511, "UNKNOWN_ROLE", "The embedded engine has no roles; leave out `role`"));
             }
-            "password" | "quota_key" | "stacktrace" | "buffer_size" | "wait_end_of_query" | "session_id" | "session_timeout"
-            | "session_check" | "close_session" | "client_protocol_version" => {}
+            "password"
+            | "quota_key"
+            | "stacktrace"
+            | "buffer_size"
+            | "wait_end_of_query"
+            | "session_id"
+            | "session_timeout"
+            | "session_check"
+            | "close_session"
+            | "client_protocol_version" => {}
             other => match other.strip_prefix("param_") {
                 Some(parameter) => job.parameters.push((parameter.to_owned(), value.into_owned())),
                 None => job.settings.push((other.to_owned(), value.into_owned())),
@@ -162,7 +173,8 @@ fn read_head(parts: &http::request::Parts, access: Access) -> Result<Asked, Exce
         return Err(Exception::new(516, "AUTHENTICATION_FAILED", text));
     }
     if let Some(encoding) = text(CONTENT_ENCODING.as_str()).filter(|encoding| *encoding != "identity") {
-        let text = format!("Unknown compression method: {encoding}. Send the body plain or in blocks with decompress=1");
+        let text =
+            format!("Unknown compression method: {encoding}. Send the body plain or in blocks with decompress=1");
         return Err(Exception::new(89, "UNKNOWN_COMPRESSION_METHOD", &text));
     }
     if let Some(boundary) = text(CONTENT_TYPE.as_str()).and_then(multipart::boundary) {
@@ -264,9 +276,8 @@ fn failed(exception: &Exception, query_id: &str) -> Response<AnswerBody> {
 fn status_of(code: u32) -> StatusCode {
     match code {
         // Parsing, types and arguments.
-        6 | 15 | 25 | 26 | 27 | 36 | 38 | 41 | 43 | 44 | 53 | 62 | 70 | 72 | 89 | 117 | 167 | 168 | 271 | 376 | 441 | 456 | 457 => {
-            StatusCode::BAD_REQUEST
-        }
+        6 | 15 | 25 | 26 | 27 | 36 | 38 | 41 | 43 | 44 | 53 | 62 | 70 | 72 | 89 | 117 | 167 | 168 | 271 | 376 | 441
+        | 456 | 457 => StatusCode::BAD_REQUEST,
         // Unknown table, function, identifier, type, storage, database, setting, format and the like.
         46 | 47 | 50 | 52 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 336 => StatusCode::NOT_FOUND,
         192 | 193 | 511 | 516 => StatusCode::FORBIDDEN,
@@ -385,7 +396,9 @@ impl http_body::Body for AnswerBody {
 
     fn size_hint(&self) -> http_body::SizeHint {
         match self {
-            AnswerBody::Text(text) => http_body::SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            AnswerBody::Text(text) => {
+                http_body::SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
+            }
             AnswerBody::Pieces { .. } => http_body::SizeHint::default(),
         }
     }

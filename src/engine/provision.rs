@@ -94,7 +94,9 @@ pub enum ProvisionError {
     )]
     Platform,
     /// npm is not there.
-    #[error("npm is needed once to fetch {title}, and was not found. Two ways out: install npm (it comes with Node.js), or {way_out}")]
+    #[error(
+        "npm is needed once to fetch {title}, and was not found. Two ways out: install npm (it comes with Node.js), or {way_out}"
+    )]
     NpmMissing {
         /// What was wanted.
         title: &'static str,
@@ -102,7 +104,9 @@ pub enum ProvisionError {
         way_out: &'static str,
     },
     /// npm failed.
-    #[error("npm could not fetch {title} ({name} {version}), {status}:{tail}\nTwo ways out: let npm reach its registry (see `npm ping`), or {way_out}")]
+    #[error(
+        "npm could not fetch {title} ({name} {version}), {status}:{tail}\nTwo ways out: let npm reach its registry (see `npm ping`), or {way_out}"
+    )]
     NpmFailed {
         /// What was wanted.
         title: &'static str,
@@ -118,7 +122,9 @@ pub enum ProvisionError {
         way_out: &'static str,
     },
     /// What arrived is not what was pinned.
-    #[error("{name} {version}: {member} has the SHA-256 {found}, and {wanted} was expected; it is not used. The registry that npm asks serves something else under this name")]
+    #[error(
+        "{name} {version}: {member} has the SHA-256 {found}, and {wanted} was expected; it is not used. The registry that npm asks serves something else under this name"
+    )]
     WrongHash {
         /// The package.
         name: &'static str,
@@ -283,7 +289,8 @@ fn hash(file: &Path) -> io::Result<String> {
 fn fetch(package: &Package, temporary: &Path) -> Result<PathBuf, ProvisionError> {
     let Package { name, version, member, title, way_out, .. } = *package;
     let words_path = temporary.join("npm.log");
-    let words = fs::File::create(&words_path).map_err(|source| ProvisionError::Cache { path: words_path.clone(), source })?;
+    let words =
+        fs::File::create(&words_path).map_err(|source| ProvisionError::Cache { path: words_path.clone(), source })?;
     let mut command = Command::new("npm");
     command.arg("install").arg(format!("{name}@{version}"));
     command.arg("--prefix").arg(temporary).arg("--cache").arg(temporary.join("cache"));

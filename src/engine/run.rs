@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::blocks::{BlockDecoder, Packing};
 use super::ffi::{Connection, Engine, Exception, Parameter, Summary};
 use super::format::{Shape, header_length, shape};
-use super::statement::{Refusal, Statement, recognise};
 use super::multipart;
+use super::statement::{Refusal, Statement, recognise};
 
 /// The longest statement, without an insert's data.
 const MAX_STATEMENT_BYTES: usize = 16 << 20;
@@ -148,7 +148,11 @@ fn statement(engine: &Engine, mut job: Job, mut body: BodyReader, answer: &mut A
     if statement == Statement::Empty {
         return Err(Exception::new(62, "SYNTAX_ERROR", "Empty query: send a statement in `query` or in the body"));
     }
-    prepare(&mut connection, &job, matches!(statement, Statement::Other { .. }) || is_document(&statement, &job, &sql))?;
+    prepare(
+        &mut connection,
+        &job,
+        matches!(statement, Statement::Other { .. }) || is_document(&statement, &job, &sql),
+    )?;
     let default_format = job.default_format.as_deref().unwrap_or("TabSeparated");
     let parameters = &job.parameters;
 
@@ -213,7 +217,11 @@ fn prepare(connection: &mut Connection, job: &Job, document: bool) -> Result<(),
     }
     for (name, value) in &job.settings {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.') {
-            return Err(Exception::new(115, "UNKNOWN_SETTING", &format!("Unknown setting '{}'", name.escape_default())));
+            return Err(Exception::new(
+                115,
+                "UNKNOWN_SETTING",
+                &format!("Unknown setting '{}'", name.escape_default()),
+            ));
         }
         let _ = write!(set, ", `{name}` = '{}'", value.replace('\\', "\\\\").replace('\'', "\\'"));
     }
@@ -230,9 +238,11 @@ fn prepare(connection: &mut Connection, job: &Job, document: bool) -> Result<(),
     // A client may ask for less itself; then it cannot be set again, and need not be.
     match connection.query(readonly.as_bytes(), "Null", &[]) {
         Err(exception) if exception.code != 164 => Err(exception),
-        Err(_) if !job.settings.iter().any(|(name, value)| name == "readonly" && value == "1") => {
-            Err(Exception::new(164, "READONLY", "This interface reads only, and the request asks for another `readonly`"))
-        }
+        Err(_) if !job.settings.iter().any(|(name, value)| name == "readonly" && value == "1") => Err(Exception::new(
+            164,
+            "READONLY",
+            "This interface reads only, and the request asks for another `readonly`",
+        )),
         _ => Ok(()),
     }
 }
@@ -329,7 +339,8 @@ fn read_form(job: &mut Job, body: &mut BodyReader, boundary: &str) -> Result<(),
             Some(parameter) => job.parameters.push((parameter.to_owned(), value)),
             None if name == "query" => job.query = value,
             None => {
-                let text = format!("The embedded engine takes no external tables (form field '{}')", name.escape_default());
+                let text =
+                    format!("The embedded engine takes no external tables (form field '{}')", name.escape_default());
                 return Err(Exception::new(48, "NOT_IMPLEMENTED", &text));
             }
         }
@@ -355,7 +366,8 @@ impl BodyReader {
     fn next(&mut self) -> Result<Option<Bytes>, Exception> {
         loop {
             if let Some(decoder) = &mut self.unpack {
-                let wrong = |error: super::blocks::BlockError| Exception::new(271, "CANNOT_DECOMPRESS", &error.to_string());
+                let wrong =
+                    |error: super::blocks::BlockError| Exception::new(271, "CANNOT_DECOMPRESS", &error.to_string());
                 if let Some(block) = decoder.next_block().map_err(wrong)? {
                     return Ok(Some(block));
                 }

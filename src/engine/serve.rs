@@ -185,9 +185,7 @@ async fn listen_and_answer(
     fs::set_permissions(&socket_path, fs::Permissions::from_mode(0o600)).map_err(cannot())?;
     let tcp = match options.listen {
         None => None,
-        Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(failed(format!("cannot listen on {address}")))?)
-        }
+        Some(address) => Some(TcpListener::bind(address).await.map_err(failed(format!("cannot listen on {address}")))?),
     };
     let listen = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
     ready(&Ready { version, socket: socket_path.clone(), listen });

@@ -92,7 +92,11 @@ fn insert(sql: &[u8], mut words: Tokens<'_>) -> Result<Statement, Refusal> {
         }
         if top && word.is(sql, "format") {
             let Some(name) = words.next() else { break };
-            return Ok(Statement::Insert { head: word.start, format: name.text(sql), data: after_format(sql, name.end) });
+            return Ok(Statement::Insert {
+                head: word.start,
+                format: name.text(sql),
+                data: after_format(sql, name.end),
+            });
         }
         if top && word.is(sql, "infile") {
             return Err(Refusal::File);
@@ -208,8 +212,9 @@ impl Tokens<'_> {
                 [b'-', b'-', ..] | [b'#', b' ' | b'!', ..] => {
                     memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1)
                 }
-                [b'/', b'*', ..] => memchr::memmem::find(rest.get(2..).unwrap_or_default(), b"*/")
-                    .map_or(rest.len(), |end| end + 4),
+                [b'/', b'*', ..] => {
+                    memchr::memmem::find(rest.get(2..).unwrap_or_default(), b"*/").map_or(rest.len(), |end| end + 4)
+                }
                 // A byte order mark.
                 [0xef, 0xbb, 0xbf, ..] => 3,
                 _ => return,
@@ -293,7 +298,9 @@ mod tests {
 
     fn data_of(sql: &str) -> (String, String, String) {
         match recognise(sql.as_bytes()) {
-            Ok(Statement::Insert { head, format, data }) => (sql[..head].trim().to_owned(), format, sql[data..].to_owned()),
+            Ok(Statement::Insert { head, format, data }) => {
+                (sql[..head].trim().to_owned(), format, sql[data..].to_owned())
+            }
             other => panic!("{sql}: {other:?}"),
         }
     }
@@ -337,11 +344,22 @@ mod tests {
     #[test]
     fn an_inserts_data_is_found() {
         let head = "INSERT INTO db.t (a, `values`)";
-        assert_eq!(data_of("INSERT INTO db.t (a, `values`) FORMAT RowBinary"), (head.into(), "RowBinary".into(), "".into()));
-        assert_eq!(data_of("INSERT INTO db.t (a, `values`) FORMAT TSV\n 1\t;2\n"), (head.into(), "TSV".into(), " 1\t;2\n".into()));
-        assert_eq!(data_of("insert into values values (1, 'x')"), ("insert into values".into(), "Values".into(), " (1, 'x')".into()));
         assert_eq!(
-            data_of("insert into table function remote('x', d.t) settings a = 1, b = 'format X' format JSONEachRow {\"a\":1}"),
+            data_of("INSERT INTO db.t (a, `values`) FORMAT RowBinary"),
+            (head.into(), "RowBinary".into(), "".into())
+        );
+        assert_eq!(
+            data_of("INSERT INTO db.t (a, `values`) FORMAT TSV\n 1\t;2\n"),
+            (head.into(), "TSV".into(), " 1\t;2\n".into())
+        );
+        assert_eq!(
+            data_of("insert into values values (1, 'x')"),
+            ("insert into values".into(), "Values".into(), " (1, 'x')".into())
+        );
+        assert_eq!(
+            data_of(
+                "insert into table function remote('x', d.t) settings a = 1, b = 'format X' format JSONEachRow {\"a\":1}"
+            ),
             (
                 "insert into table function remote('x', d.t) settings a = 1, b = 'format X'".into(),
                 "JSONEachRow".into(),
@@ -360,10 +378,10 @@ mod tests {
 
     #[test]
     fn a_file_is_split_at_its_semicolons() {
-        assert_eq!(split("-- a;\ncreate table x (a String default ';');\n\n;select 1 -- b\n"), [
-            "-- a;\ncreate table x (a String default ';')",
-            "select 1 -- b"
-        ]);
+        assert_eq!(
+            split("-- a;\ncreate table x (a String default ';');\n\n;select 1 -- b\n"),
+            ["-- a;\ncreate table x (a String default ';')", "select 1 -- b"]
+        );
         assert!(split(" \n-- only a comment").is_empty());
     }
 

@@ -79,7 +79,9 @@ pub enum MigrateError {
         ours: String,
     },
     /// The database was made by a newer program.
-    #[error("the database has schema version {0}, which this program does not know ({1} is its newest): use a newer consentry")]
+    #[error(
+        "the database has schema version {0}, which this program does not know ({1} is its newest): use a newer consentry"
+    )]
     Newer(u32, u32),
 }
 
