@@ -160,7 +160,10 @@ impl Group {
 
     /// Lets the writer look again at what is due.
     pub(super) fn nudge(&self) {
-        self.wake_writer(self.lock());
+        let mut filling = self.lock();
+        // Should the writer be about to sleep until something that is now due sooner, this keeps it awake.
+        filling.hurried = true;
+        self.wake_writer(filling);
     }
 
     /// Waits for the writer's turn and takes what there is. `into` gives its buffers in exchange.

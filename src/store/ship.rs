@@ -126,7 +126,7 @@ impl Shipper {
                 note(batch, self.spool.reject(batch.batch_id(), rejection).await);
                 return ControlFlow::Continue(());
             }
-            let pause = backoff.next();
+            let pause = backoff.pause();
             tracing::warn!(batch_id = batch.batch_id(), %trouble, ?pause, "a batch is not shipped yet");
             let mut closing = self.closing.clone();
             tokio::select! {

@@ -104,7 +104,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    pub(super) fn next(&mut self) -> Duration {
+    pub(super) fn pause(&mut self) -> Duration {
         let whole = self.0;
         self.0 = (whole * 2).min(LONGEST_PAUSE);
         let share = random() as u8;
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_bound() {
         let mut backoff = Backoff::default();
-        let pauses: Vec<Duration> = (0..20).map(|_| backoff.next()).collect();
+        let pauses: Vec<Duration> = (0..20).map(|_| backoff.pause()).collect();
         assert!(pauses[0] <= FIRST_PAUSE && pauses[0] >= FIRST_PAUSE / 2);
         assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE));
         assert!(pauses[19] >= LONGEST_PAUSE / 2);

@@ -1,7 +1,6 @@
 //! A server with ClickHouse's manners and faults on demand. It reads of a block only how many rows it has.
 
 use std::collections::{HashMap, VecDeque};
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;

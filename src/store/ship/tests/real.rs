@@ -42,7 +42,7 @@ fn record(out: &mut Vec<u8>, number: u32) {
             ColumnKind::Date => writer.u16(30_000),
             ColumnKind::Ipv6 => writer.ipv6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
             ColumnKind::Text => writer.text(&format!("{name} é {}", number % 3)),
-            ColumnKind::TextMap if number % 2 == 0 => writer.text_map(&[]),
+            ColumnKind::TextMap if number.is_multiple_of(2) => writer.text_map(&[]),
             ColumnKind::TextMap => writer.text_map(&[("plan".into(), "pro".into()), ("n".into(), number.to_string())]),
         }
     }
@@ -67,7 +67,7 @@ async fn every_column_arrives_as_it_was_written() {
     let dir = TempDir::new().unwrap();
     let spool = open_real(&dir);
     let (stop, task) = shipping(&spool, client.clone());
-    put_real(&spool, 1000);
+    put_real(&spool, 10_000);
     drained(&spool).await;
     let as_written = "select count() from events where name = concat('name é ', toString(site_id % 3)) \
         and path = concat('path é ', toString(site_id % 3)) and ts = fromUnixTimestamp64Milli(1752580800000 + site_id, 'UTC') \
@@ -75,10 +75,10 @@ async fn every_column_arrives_as_it_was_written() {
         and ip_net = toIPv6('2001:db8::1') and seq = 513 and is_bot = 1 and expires_at = toDate(30000) \
         and retention_days = 2192 and engagement_ms = site_id \
         and props = if(site_id % 2 = 0, map(), map('plan', 'pro', 'n', toString(site_id)))";
-    assert_eq!(one::<u64>(&client, as_written).await, 1000);
-    assert_eq!(one::<u64>(&client, "select uniqExact(site_id) from events").await, 1000);
+    assert_eq!(one::<u64>(&client, as_written).await, 10_000);
+    assert_eq!(one::<u64>(&client, "select uniqExact(site_id) from events").await, 10_000);
     assert_eq!(one::<u64>(&client, "select uniqExact(batch_id) from events").await, 1);
-    assert_eq!(one::<u64>(&client, "select count() from system.parts where database = currentDatabase() and table = 'events' and rows = 1000 and active").await, 1);
+    assert_eq!(one::<u64>(&client, "select count() from system.parts where database = currentDatabase() and table = 'events' and rows = 10000 and active").await, 1);
     drop(stop);
     task.await.unwrap();
 }
