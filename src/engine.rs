@@ -14,9 +14,11 @@
 
 pub mod blocks;
 pub mod child;
+pub mod exception;
 pub mod ffi;
 pub mod format;
 pub mod http;
+pub mod loopback;
 pub mod multipart;
 pub mod provision;
 pub mod run;

@@ -66,7 +66,7 @@ impl BlockDecoder {
         let method = head.get_u8();
         let compressed = usize::try_from(head.get_u32_le()).unwrap_or(usize::MAX);
         let plain = usize::try_from(head.get_u32_le()).unwrap_or(usize::MAX);
-        if compressed < HEADER_BYTES || compressed > MAX_BLOCK_BYTES || plain > MAX_BLOCK_BYTES {
+        if !(HEADER_BYTES..=MAX_BLOCK_BYTES).contains(&compressed) || plain > MAX_BLOCK_BYTES {
             return Err(BlockError::Length { compressed, plain });
         }
         if self.pending.len() < CHECKSUM_BYTES + compressed {

@@ -321,3 +321,6 @@ pub async fn answers(socket: &Path) -> bool {
     };
     matches!(tokio::time::timeout(Duration::from_secs(5), asked).await, Ok(Ok(true)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@
 //! - nothing may be open at `chdb_shutdown`: every handle holds the [`Inner`] alive and is counted.
 #![allow(unsafe_code)]
 
+mod functions;
+
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::os::unix::ffi::OsStrExt;
@@ -18,32 +20,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// ClickHouse refused or failed: its own text, as in `Code: 60. DB::Exception: ... (UNKNOWN_TABLE)`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Exception {
-    /// ClickHouse's number for the kind of failure; 1001 (`STD_EXCEPTION`) where the text has none.
-    pub code: u32,
-    /// The whole text.
-    pub message: String,
-}
-
-impl Exception {
-    /// An exception raised on our side of the library, in ClickHouse's words.
-    pub fn new(code: u32, name: &str, text: &str) -> Exception {
-        Exception { code, message: format!("Code: {code}. DB::Exception: {text} ({name})") }
-    }
-
-    fn from_text(text: &CStr) -> Exception {
-        let message = text.to_string_lossy().into_owned();
-        let code = message
-            .strip_prefix("Code: ")
-            .and_then(|rest| rest.split('.').next())
-            .and_then(|digits| digits.parse().ok())
-            .unwrap_or(1001);
-        Exception { code, message }
-    }
-}
+use super::exception::Exception;
+use functions::{Functions, RawConnection, RawResult, StatementFunction};
 
 /// Why the engine could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -70,55 +48,6 @@ pub enum OpenError {
 
 /// A named value of a statement, `{name:Type}`; the value is TSV-escaped text as on ClickHouse's HTTP interface.
 pub type Parameter = (String, String);
-
-type RawConnection = *mut c_void;
-type RawResult = *mut c_void;
-type RawInsert = *mut c_void;
-
-/// One struct of C function pointers, filled from the library by name.
-macro_rules! functions {
-    ($($field:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
-        struct Functions { $($field: unsafe extern "C" fn($($argument),*) $(-> $result)?,)* }
-        impl Functions {
-            /// # Safety
-            /// `library` must be chDB's, whose header (chdb.h 26.7) declares these functions with these types.
-            unsafe fn load(library: &libloading::Library) -> Result<Functions, libloading::Error> {
-                // SAFETY: the caller promises that the symbols have the declared types; the pointers are copied out of the
-                // `Symbol`s, which is sound because the library is never unloaded (see `Inner::library`).
-                unsafe { Ok(Functions { $($field: *library.get(concat!(stringify!($field), "\0").as_bytes())?,)* }) }
-            }
-        }
-    };
-}
-
-functions! {
-    chdb_set_signal_handlers_enabled: fn(c_int);
-    chdb_connect: fn(c_int, *const *const c_char) -> *mut RawConnection;
-    chdb_close_conn: fn(*mut RawConnection);
-    chdb_shutdown: fn() -> c_int;
-    chdb_query_with_params_n: fn(RawConnection, *const c_char, usize, *const c_char, usize,
-        *const *const c_char, *const usize, *const *const c_char, *const usize, usize) -> RawResult;
-    chdb_stream_query_with_params_n: fn(RawConnection, *const c_char, usize, *const c_char, usize,
-        *const *const c_char, *const usize, *const *const c_char, *const usize, usize) -> RawResult;
-    chdb_stream_fetch_result: fn(RawConnection, RawResult) -> RawResult;
-    chdb_stream_cancel_query: fn(RawConnection, RawResult);
-    chdb_destroy_query_result: fn(RawResult);
-    chdb_stream_insert_with_params_n: fn(RawConnection, *const c_char, usize, *const c_char, usize,
-        *const *const c_char, *const usize, *const *const c_char, *const usize, usize) -> RawInsert;
-    chdb_stream_append: fn(RawInsert, *const c_void, usize) -> c_int;
-    chdb_stream_done: fn(RawInsert) -> RawResult;
-    chdb_stream_insert_error: fn(RawInsert) -> *const c_char;
-    chdb_destroy_insert_stream: fn(RawInsert);
-    chdb_result_buffer: fn(RawResult) -> *const c_char;
-    chdb_result_length: fn(RawResult) -> usize;
-    chdb_result_error: fn(RawResult) -> *const c_char;
-    chdb_result_rows_read: fn(RawResult) -> u64;
-    chdb_result_bytes_read: fn(RawResult) -> u64;
-    chdb_result_storage_rows_read: fn(RawResult) -> u64;
-    chdb_result_storage_bytes_read: fn(RawResult) -> u64;
-    chdb_result_rows_written: fn(RawResult) -> u64;
-    chdb_result_bytes_written: fn(RawResult) -> u64;
-}
 
 /// A pointer that C allows to be used from any thread, one at a time.
 struct Handle<T>(NonNull<T>);
@@ -184,16 +113,31 @@ impl Engine {
         self.inner.open.load(Ordering::Acquire).saturating_sub(1)
     }
 
-    /// Closes the database and joins ClickHouse's threads. `false` when something is still open: then the process must end
-    /// without running destructors. Nothing can be opened again in this process.
-    pub fn shutdown(&self) -> bool {
+    /// Closes the database: closing the last connection writes and releases everything. Then asks ClickHouse's threads to
+    /// end, which version 26.7 refuses once a MergeTree table was open, although nothing is. Nothing can be opened again in
+    /// this process.
+    pub fn shutdown(&self) -> Closed {
         drop(self.root.lock().unwrap_or_else(PoisonError::into_inner).take());
         if self.inner.open.load(Ordering::Acquire) > 0 {
-            return false;
+            return Closed::No;
         }
         // SAFETY: no arguments; safe from any thread, and no handle is open.
-        unsafe { (self.inner.functions.chdb_shutdown)() == 0 }
+        match unsafe { (self.inner.functions.chdb_shutdown)() } {
+            0 => Closed::Whole,
+            _ => Closed::ThreadsLeft,
+        }
     }
+}
+
+/// How far [`Engine::shutdown`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Nothing of ClickHouse is left.
+    Whole,
+    /// The database is closed; idle threads are left, under which the library's destructors must not run.
+    ThreadsLeft,
+    /// A connection is still in use; the database recovers what it was doing at its next start.
+    No,
 }
 
 impl std::fmt::Debug for Engine {
@@ -230,67 +174,45 @@ impl Connection {
         unsafe { *self.raw.0.as_ptr() }
     }
 
-    /// Runs any statement and holds its whole result. `format` counts where the statement names none.
-    pub fn query(&mut self, sql: &[u8], format: &str, parameters: &[Parameter]) -> Result<Output, Exception> {
-        let list = ParameterList::new(parameters);
-        // SAFETY: all pointers are valid for the lengths given with them during the call; C copies what it keeps.
-        let raw = unsafe {
-            (self.inner.functions.chdb_query_with_params_n)(
+    fn call(&self, function: StatementFunction, sql: &[u8], format: &str, parameters: &[Parameter]) -> *mut c_void {
+        let names: Vec<*const c_char> = parameters.iter().map(|(name, _)| name.as_ptr().cast()).collect();
+        let name_lengths: Vec<usize> = parameters.iter().map(|(name, _)| name.len()).collect();
+        let values: Vec<*const c_char> = parameters.iter().map(|(_, value)| value.as_ptr().cast()).collect();
+        let value_lengths: Vec<usize> = parameters.iter().map(|(_, value)| value.len()).collect();
+        // SAFETY: the connection is open; every pointer is valid for the length given with it during the call, the four
+        // arrays have as many elements as the last argument says, and C copies what it keeps.
+        unsafe {
+            function(
                 self.handle(),
                 sql.as_ptr().cast(),
                 sql.len(),
                 format.as_ptr().cast(),
                 format.len(),
-                list.names.as_ptr(),
-                list.name_lengths.as_ptr(),
-                list.values.as_ptr(),
-                list.value_lengths.as_ptr(),
-                list.names.len(),
+                names.as_ptr(),
+                name_lengths.as_ptr(),
+                values.as_ptr(),
+                value_lengths.as_ptr(),
+                parameters.len(),
             )
-        };
+        }
+    }
+
+    /// Runs any statement and holds its whole result. `format` counts where the statement names none.
+    pub fn query(&mut self, sql: &[u8], format: &str, parameters: &[Parameter]) -> Result<Output, Exception> {
+        let raw = self.call(self.inner.functions.chdb_query_with_params_n, sql, format, parameters);
         Output::take(raw, &self.inner)
     }
 
     /// Begins a `SELECT` whose result comes in pieces. Each piece is a whole document of its format.
     pub fn stream(&mut self, sql: &[u8], format: &str, parameters: &[Parameter]) -> Result<Stream<'_>, Exception> {
-        let list = ParameterList::new(parameters);
-        // SAFETY: as in `query`.
-        let raw = unsafe {
-            (self.inner.functions.chdb_stream_query_with_params_n)(
-                self.handle(),
-                sql.as_ptr().cast(),
-                sql.len(),
-                format.as_ptr().cast(),
-                format.len(),
-                list.names.as_ptr(),
-                list.name_lengths.as_ptr(),
-                list.values.as_ptr(),
-                list.value_lengths.as_ptr(),
-                list.names.len(),
-            )
-        };
+        let raw = self.call(self.inner.functions.chdb_stream_query_with_params_n, sql, format, parameters);
         let started = Output::take(raw, &self.inner)?;
         Ok(Stream { started, connection: self, running: true })
     }
 
     /// Begins an `INSERT` (without `FORMAT` and without data) whose rows come in pieces of `format`.
     pub fn insert(&mut self, sql: &[u8], format: &str, parameters: &[Parameter]) -> Result<Insert<'_>, Exception> {
-        let list = ParameterList::new(parameters);
-        // SAFETY: as in `query`.
-        let raw = unsafe {
-            (self.inner.functions.chdb_stream_insert_with_params_n)(
-                self.handle(),
-                sql.as_ptr().cast(),
-                sql.len(),
-                format.as_ptr().cast(),
-                format.len(),
-                list.names.as_ptr(),
-                list.name_lengths.as_ptr(),
-                list.values.as_ptr(),
-                list.value_lengths.as_ptr(),
-                list.names.len(),
-            )
-        };
+        let raw = self.call(self.inner.functions.chdb_stream_insert_with_params_n, sql, format, parameters);
         let raw = NonNull::new(raw).ok_or_else(no_handle)?;
         let insert = Insert { raw: Handle(raw), inner: Arc::clone(&self.inner), connection: PhantomData };
         match insert.failure() {
@@ -311,27 +233,6 @@ impl Drop for Connection {
 
 fn no_handle() -> Exception {
     Exception::new(1001, "STD_EXCEPTION", "The engine returned no handle")
-}
-
-/// Parameters as C wants them; the pointers are valid as long as the strings they were made from.
-struct ParameterList<'a> {
-    names: Vec<*const c_char>,
-    name_lengths: Vec<usize>,
-    values: Vec<*const c_char>,
-    value_lengths: Vec<usize>,
-    strings: PhantomData<&'a [Parameter]>,
-}
-
-impl<'a> ParameterList<'a> {
-    fn new(parameters: &'a [Parameter]) -> ParameterList<'a> {
-        ParameterList {
-            names: parameters.iter().map(|(name, _)| name.as_ptr().cast()).collect(),
-            name_lengths: parameters.iter().map(|(name, _)| name.len()).collect(),
-            values: parameters.iter().map(|(_, value)| value.as_ptr().cast()).collect(),
-            value_lengths: parameters.iter().map(|(_, value)| value.len()).collect(),
-            strings: PhantomData,
-        }
-    }
 }
 
 /// A result: its bytes, and what it took.
@@ -422,7 +323,7 @@ pub struct Stream<'c> {
 
 impl Stream<'_> {
     /// The next piece, or `None` after the last.
-    pub fn next(&mut self) -> Result<Option<Output>, Exception> {
+    pub fn fetch(&mut self) -> Result<Option<Output>, Exception> {
         if !self.running {
             return Ok(None);
         }

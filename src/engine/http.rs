@@ -8,25 +8,30 @@
 //! exception in the middle of a result (`X-ClickHouse-Exception-Tag`). Different: there is one user, `default`, without a
 //! password; `session_id` is accepted and begins no session; `role` and external tables are refused; one statement a request.
 
+mod answer;
+mod flushed;
+
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::blocks::Packing;
-use super::ffi::{Engine, Exception, Summary};
+use super::exception::Exception;
+use super::ffi::{Engine, Summary};
 use super::format::content_type;
 use super::multipart;
-use super::run::{self, Access, Interrupted, Job, Piece};
+use super::run::{self, Access, Job};
+
+pub use answer::AnswerBody;
+use answer::{EndWhenDropped, State};
+pub use flushed::{Flushed, Watched};
 
 /// How long a request waits for its turn before it is told that the engine is busy.
 const TURN: Duration = Duration::from_secs(30);
@@ -53,13 +58,19 @@ pub struct Interface {
 }
 
 /// Answers one request. Never fails: whatever goes wrong is an answer.
-pub async fn answer(interface: Arc<Interface>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
+pub async fn answer(
+    interface: Arc<Interface>,
+    flushed: Flushed,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
     let path = request.uri().path();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match (reads, path) {
         (true, "/ping" | "/replicas_status") => fixed(StatusCode::OK, "Ok.\n"),
         (true, "/") if request.uri().query().is_none_or(str::is_empty) => fixed(StatusCode::OK, "Ok.\n"),
-        (_, "/" | "/query") if reads || request.method() == Method::POST => run_statement(&interface, request).await,
+        (_, "/" | "/query") if reads || request.method() == Method::POST => {
+            run_statement(&interface, flushed, request).await
+        }
         (_, "/" | "/query") => fixed(StatusCode::METHOD_NOT_ALLOWED, "Use GET to read and POST for everything.\n"),
         _ => fixed(
             StatusCode::NOT_FOUND,
@@ -68,7 +79,11 @@ pub async fn answer(interface: Arc<Interface>, request: Request<Incoming>) -> Re
     })
 }
 
-async fn run_statement(interface: &Arc<Interface>, request: Request<Incoming>) -> Response<AnswerBody> {
+async fn run_statement(
+    interface: &Arc<Interface>,
+    flushed: Flushed,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let (parts, body) = request.into_parts();
     let asked = match read_head(&parts, interface.access) {
         Ok(asked) => asked,
@@ -106,7 +121,7 @@ async fn run_statement(interface: &Arc<Interface>, request: Request<Incoming>) -
         }
     };
 
-    let answer_body = AnswerBody::Pieces { pieces: piece_receiver, state: State::Open, waiting };
+    let answer_body = AnswerBody::Pieces { pieces: piece_receiver, state: State::Open, waiting, flushed };
     let mut response = Response::new(answer_body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(&head.format)));
@@ -264,29 +279,12 @@ pub fn refused(text: &'static str) -> Response<AnswerBody> {
 
 fn failed(exception: &Exception, query_id: &str) -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::Text(Some(Bytes::from(format!("{}\n", exception.message)))));
-    *response.status_mut() = status_of(exception.code);
+    *response.status_mut() = exception.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     insert_text(headers, "x-clickhouse-exception-code", &exception.code.to_string());
     insert_text(headers, "x-clickhouse-query-id", query_id);
     response
-}
-
-/// As ClickHouse's `exceptionCodeToHTTPStatus`.
-fn status_of(code: u32) -> StatusCode {
-    match code {
-        // Parsing, types and arguments.
-        6 | 15 | 25 | 26 | 27 | 36 | 38 | 41 | 43 | 44 | 53 | 62 | 70 | 72 | 89 | 117 | 167 | 168 | 271 | 376 | 441
-        | 456 | 457 => StatusCode::BAD_REQUEST,
-        // Unknown table, function, identifier, type, storage, database, setting, format and the like.
-        46 | 47 | 50 | 52 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 336 => StatusCode::NOT_FOUND,
-        192 | 193 | 511 | 516 => StatusCode::FORBIDDEN,
-        159 => StatusCode::REQUEST_TIMEOUT,
-        581 => StatusCode::PAYLOAD_TOO_LARGE,
-        48 => StatusCode::NOT_IMPLEMENTED,
-        202 | 209 | 439 => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
 }
 
 /// Hands the body on. When nobody wants it any more it is read on for a while, so that the client gets to the answer.
@@ -311,95 +309,5 @@ async fn pump(mut body: Incoming, sender: mpsc::Sender<Result<Bytes, String>>) {
         };
         let _gone = sender.send(Err(broken.to_owned())).await;
         return;
-    }
-}
-
-/// Ends the statement in ClickHouse when the one who asked is gone.
-struct EndWhenDropped {
-    engine: Option<Engine>,
-    mark: String,
-}
-
-impl Drop for EndWhenDropped {
-    fn drop(&mut self) {
-        if let (Some(engine), Ok(runtime)) = (self.engine.take(), tokio::runtime::Handle::try_current()) {
-            let mark = std::mem::take(&mut self.mark);
-            runtime.spawn_blocking(move || run::end_statement(&engine, &mark));
-        }
-    }
-}
-
-/// Where an answer's body stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// The exception has been written.
-    Breaks,
-    Ended,
-}
-
-/// An answer's body.
-pub enum AnswerBody {
-    /// A short text.
-    Text(Option<Bytes>),
-    /// A result as it comes.
-    #[allow(private_interfaces, reason = "only this file makes one")]
-    Pieces {
-        /// From the thread that waits for ClickHouse.
-        pieces: mpsc::Receiver<Piece>,
-        /// Where it stands.
-        state: State,
-        /// Ends the statement should this body be dropped before its end.
-        waiting: EndWhenDropped,
-    },
-}
-
-impl http_body::Body for AnswerBody {
-    type Data = Bytes;
-    type Error = Interrupted;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
-        match self.get_mut() {
-            AnswerBody::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            AnswerBody::Pieces { pieces, state, waiting } => match *state {
-                State::Ended => Poll::Ready(None),
-                State::Breaks => {
-                    *state = State::Ended;
-                    Poll::Ready(Some(Err(Interrupted)))
-                }
-                State::Open => match pieces.poll_recv(context) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(Some(Ok(piece))) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-                    Poll::Ready(None) => {
-                        *state = State::Ended;
-                        waiting.engine = None;
-                        Poll::Ready(None)
-                    }
-                    Poll::Ready(Some(Err(Interrupted))) => {
-                        // Pending once lets hyper flush the exception before the connection breaks, as the server's does.
-                        *state = State::Breaks;
-                        waiting.engine = None;
-                        context.waker().wake_by_ref();
-                        Poll::Pending
-                    }
-                },
-            },
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            AnswerBody::Text(text) => text.is_none(),
-            AnswerBody::Pieces { state, .. } => *state == State::Ended,
-        }
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        match self {
-            AnswerBody::Text(text) => {
-                http_body::SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
-            }
-            AnswerBody::Pieces { .. } => http_body::SizeHint::default(),
-        }
     }
 }

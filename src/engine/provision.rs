@@ -175,7 +175,7 @@ pub fn library() -> Result<PathBuf, ProvisionError> {
     let package = ENGINE.as_ref();
     match (instead("CONSENTRY_ENGINE", "libchdb.so")?, package) {
         (Some(path), _) => Ok(path),
-        (None, Some(package)) => provide(package, &cache(package.title)?),
+        (None, Some(package)) => provide(package, &cache(package.title)?, Path::new("npm")),
         (None, None) => Err(ProvisionError::Platform),
     }
 }
@@ -184,7 +184,7 @@ pub fn library() -> Result<PathBuf, ProvisionError> {
 pub fn country_database() -> Result<PathBuf, ProvisionError> {
     match instead(COUNTRIES.instead, COUNTRIES.member)? {
         Some(path) => Ok(path),
-        None => provide(&COUNTRIES, &cache(COUNTRIES.title)?),
+        None => provide(&COUNTRIES, &cache(COUNTRIES.title)?, Path::new("npm")),
     }
 }
 
@@ -205,7 +205,7 @@ fn cache(title: &'static str) -> Result<PathBuf, ProvisionError> {
 }
 
 /// The package's file in `cache`, fetched where it is not there or not what was pinned.
-fn provide(package: &Package, cache: &Path) -> Result<PathBuf, ProvisionError> {
+fn provide(package: &Package, cache: &Path, npm: &Path) -> Result<PathBuf, ProvisionError> {
     let folder = cache.join(package.folder).join(package.version);
     let file = folder.join(package.member);
     if is_verified(package, &file) {
@@ -224,7 +224,7 @@ fn provide(package: &Package, cache: &Path) -> Result<PathBuf, ProvisionError> {
     let temporary = folder.join("fetching");
     let _left_by_a_killed_one = fs::remove_dir_all(&temporary);
     fs::create_dir_all(&temporary).map_err(failed(&temporary))?;
-    let fetched = fetch(package, &temporary).and_then(|fetched| {
+    let fetched = fetch(package, &temporary, npm).and_then(|fetched| {
         let hash = hash(&fetched).map_err(failed(&fetched))?;
         if let Some(wanted) = package.sha256.filter(|wanted| *wanted != hash) {
             let Package { name, version, member, .. } = *package;
@@ -286,19 +286,19 @@ fn hash(file: &Path) -> io::Result<String> {
 }
 
 /// Has npm fetch and unpack the package below `temporary`, and says where the file is.
-fn fetch(package: &Package, temporary: &Path) -> Result<PathBuf, ProvisionError> {
+fn fetch(package: &Package, temporary: &Path, npm: &Path) -> Result<PathBuf, ProvisionError> {
     let Package { name, version, member, title, way_out, .. } = *package;
     let words_path = temporary.join("npm.log");
     let words =
         fs::File::create(&words_path).map_err(|source| ProvisionError::Cache { path: words_path.clone(), source })?;
-    let mut command = Command::new("npm");
+    let mut command = Command::new(npm);
     command.arg("install").arg(format!("{name}@{version}"));
     command.arg("--prefix").arg(temporary).arg("--cache").arg(temporary.join("cache"));
     command.args(["--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]);
     command.current_dir(temporary).stdin(Stdio::null()).stdout(Stdio::null()).stderr(words);
     let mut npm = command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => ProvisionError::NpmMissing { title, way_out },
-        _ => ProvisionError::Cache { path: PathBuf::from("npm"), source },
+        _ => ProvisionError::Cache { path: npm.to_owned(), source },
     })?;
 
     let mut progress = Progress::new(title, package.bytes);

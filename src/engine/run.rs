@@ -2,15 +2,21 @@
 //! runs on a thread of its own. It reads the body from a channel and writes the answer to one. Never sees a socket. Called
 //! by [`super::http`].
 
+mod body;
+
 use std::fmt::Write as _;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::blocks::{BlockDecoder, Packing};
-use super::ffi::{Connection, Engine, Exception, Parameter, Summary};
+use super::exception::Exception;
+use super::ffi::{Connection, Engine, Parameter, Summary};
 use super::format::{Shape, header_length, shape};
 use super::multipart;
+pub use body::Body;
+use body::BodyReader;
+
 use super::statement::{Refusal, Statement, recognise};
 
 /// The longest statement, without an insert's data.
@@ -74,9 +80,6 @@ pub type Piece = Result<Bytes, Interrupted>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the statement failed while its result was being sent")]
 pub struct Interrupted;
-
-/// The body as it arrives: an error is a broken or stalled connection.
-pub type Body = mpsc::Receiver<Result<Bytes, String>>;
 
 /// Runs the job. Answers `head` once, then sends pieces, packed by `packing`.
 pub fn run(
@@ -257,7 +260,7 @@ fn stream(
     let shape = shape(format);
     let mut stream = connection.stream(sql, format, parameters)?;
     let mut header: Option<Bytes> = None;
-    while let Some(output) = stream.next()? {
+    while let Some(output) = stream.fetch()? {
         let begun = if header.is_none() { answer.begin(format, output.summary()) } else { Ok(()) };
         let mut piece = Bytes::from_owner(output);
         match &header {
@@ -346,46 +349,6 @@ fn read_form(job: &mut Job, body: &mut BodyReader, boundary: &str) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// The body's bytes, out of their blocks.
-struct BodyReader {
-    body: Body,
-    unpack: Option<BlockDecoder>,
-    ended: bool,
-    /// The statement came in the body, so that every byte behind it is data.
-    came_with_data: bool,
-}
-
-impl BodyReader {
-    fn new(body: Body) -> BodyReader {
-        BodyReader { body, unpack: None, ended: false, came_with_data: false }
-    }
-
-    /// The next bytes, or `None` at the end.
-    fn next(&mut self) -> Result<Option<Bytes>, Exception> {
-        loop {
-            if let Some(decoder) = &mut self.unpack {
-                let wrong =
-                    |error: super::blocks::BlockError| Exception::new(271, "CANNOT_DECOMPRESS", &error.to_string());
-                if let Some(block) = decoder.next_block().map_err(wrong)? {
-                    return Ok(Some(block));
-                }
-                if self.ended {
-                    decoder.finish().map_err(wrong)?;
-                }
-            }
-            if self.ended {
-                return Ok(None);
-            }
-            match (self.body.blocking_recv(), &mut self.unpack) {
-                (None, _) => self.ended = true,
-                (Some(Err(broken)), _) => return Err(Exception::new(210, "NETWORK_ERROR", &broken)),
-                (Some(Ok(bytes)), Some(decoder)) => decoder.push(&bytes),
-                (Some(Ok(bytes)), None) => return Ok(Some(bytes)),
-            }
-        }
-    }
 }
 
 impl std::fmt::Debug for Head {

@@ -5,17 +5,15 @@
 //! It ends on SIGTERM and SIGINT; as a child (`--child`) also when its standard input closes, and then not on SIGINT, since
 //! Ctrl-C goes to parent and child alike and the parent decides. Called by the command line.
 
-use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Read as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,10 +23,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::ffi::{Engine, OpenError};
-use super::http::{Interface, answer, refused};
+use super::ffi::{Closed, Engine, OpenError};
+use super::http::{Flushed, Interface, Watched, answer, refused};
 use super::run::{self, Access};
-use super::{database_folder, socket, sys};
+use super::{database_folder, loopback, socket, sys};
 
 /// Statements at once on one listener: more only wait for each other inside.
 const TURNS: usize = 16;
@@ -74,9 +72,14 @@ pub enum ServeError {
     },
     /// The data folder is in use.
     #[error(
-        "another engine already runs on {0}. Only one process can open a database: stop that one, use another `data_dir`, or ask the running one with `consentry query`"
+        "another engine already runs on {data_dir} (process {process}). Only one process can open a database: stop that one, use another `data_dir`, or ask the running one with `consentry query`"
     )]
-    InUse(PathBuf),
+    InUse {
+        /// The folder.
+        data_dir: PathBuf,
+        /// Whose it is.
+        process: String,
+    },
     /// The address is not of this machine.
     #[error(
         "the engine's HTTP interface has no password, so it listens on loopback only: {0} is not allowed; use 127.0.0.1:{port} or [::1]:{port}",
@@ -106,7 +109,7 @@ pub struct Ready {
 
 /// Runs the engine until it is asked to end. `ready` is called once, when it answers.
 ///
-/// When ClickHouse could not be closed in order, this ends the process at once instead of returning.
+/// Afterwards the process should end by [`leave`]: threads of ClickHouse may be left, under which its destructors fault.
 pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     if let Some(address) = options.listen.filter(|address| !address.ip().is_loopback()) {
         return Err(ServeError::NotLoopback(address));
@@ -114,7 +117,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let parent_gone = options.child.then(watch_parent);
     let chosen = socket::choose(&options.data_dir)?;
     let socket_path = options.socket.clone().unwrap_or(chosen);
-    let lock = lock(&options.data_dir)?;
+    let _lock = lock(&options.data_dir)?;
     let folder = database_folder(&options.data_dir);
     socket::private_folder(&folder).map_err(failed(format!("cannot make {}", folder.display())))?;
 
@@ -128,24 +131,37 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let engine = Engine::open(&options.library, &folder)?;
     let served = runtime.block_on(listen_and_answer(options, &engine, socket_path, parent_gone, ready));
     runtime.shutdown_timeout(GRACE);
-    if !engine.shutdown() {
+    if engine.shutdown() == Closed::No {
         tracing::warn!("a statement did not end in time; the database recovers it at the next start");
-        let code = if served.is_ok() { 0 } else { 1 };
-        sys::exit_at_once(code);
     }
-    drop(lock);
     served
 }
 
-/// One engine a folder: ClickHouse has a lock of its own, but says less about it.
+/// Ends the process without running destructors; to be called last, after [`serve`].
+pub fn leave(code: u8) -> ! {
+    use std::io::Write as _;
+    let _closed = io::stdout().flush();
+    sys::exit_at_once(i32::from(code))
+}
+
+/// One engine a folder: ClickHouse has a lock of its own, but says less about it. The file holds the process's number.
 fn lock(data_dir: &Path) -> Result<fs::File, ServeError> {
+    use std::io::Write as _;
     let path = socket::folder(data_dir).join("lock");
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(failed(format!("cannot open {}", path.display())))?;
+    let cannot = |source| failed(format!("cannot lock {}", path.display()))(source);
+    let mut file =
+        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(ServeError::InUse(data_dir.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(failed(format!("cannot lock {}", path.display()))(source)),
+        Ok(()) => {
+            file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(cannot)?;
+            Ok(file)
+        }
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut process = String::new();
+            let _unknown = file.take(20).read_to_string(&mut process);
+            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process })
+        }
+        Err(fs::TryLockError::Error(source)) => Err(cannot(source)),
     }
 }
 
@@ -201,17 +217,13 @@ async fn listen_and_answer(
             () = end.comes() => break,
             accepted = accept(unix_places.clone(), unix.accept()) => {
                 if let Some((place, (stream, _))) = accepted {
-                    let interface = own.clone();
-                    let service = service_fn(move |request| answer(interface.clone(), request));
-                    let connection = connection(stream, service, closed.clone());
+                    let connection = connection(stream, own.clone(), false, closed.clone());
                     connections.spawn(async move { connection.await; drop(place) });
                 }
             }
             accepted = accept_tcp(tcp.as_ref(), tcp_places.clone()) => {
                 if let Some((place, (stream, _))) = accepted {
-                    let interface = open.clone();
-                    let service = service_fn(move |request| guarded(interface.clone(), request));
-                    let connection = connection(stream, service, closed.clone());
+                    let connection = connection(stream, open.clone(), true, closed.clone());
                     connections.spawn(async move { connection.await; drop(place) });
                 }
             }
@@ -270,68 +282,33 @@ async fn accept_tcp(
     }
 }
 
-/// Serves one connection until it ends or the process does.
-async fn connection<I, S>(stream: I, service: S, mut closed: watch::Receiver<()>)
+/// Serves one connection until it ends or the process does. On TCP (`guarded`) a browser could be made to ask for a page of
+/// someone else; see [`loopback`].
+async fn connection<I>(stream: I, interface: Arc<Interface>, guarded: bool, mut closed: watch::Receiver<()>)
 where
-    I: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: hyper::service::HttpService<Incoming, ResBody = super::http::AnswerBody, Error = Infallible>,
+    I: AsyncRead + AsyncWrite + Unpin,
 {
+    let flushed = Flushed::default();
+    let io = Watched::new(TokioIo::new(stream), flushed.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let refusal = if guarded { loopback::refusal(request.headers()) } else { None };
+        let (interface, flushed) = (interface.clone(), flushed.clone());
+        async move {
+            match refusal {
+                Some(text) => Ok(refused(text)),
+                None => answer(interface, flushed, request).await,
+            }
+        }
+    });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(1 << 20);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(io, service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = closed.changed() => connection.as_mut().graceful_shutdown(),
     }
     let _client_gone = connection.await;
-}
-
-/// On TCP a browser on this machine could be made to ask for a page of someone else: only what names loopback as its host
-/// and comes from no other site is answered.
-async fn guarded(
-    interface: Arc<Interface>,
-    request: Request<Incoming>,
-) -> Result<http::Response<super::http::AnswerBody>, Infallible> {
-    match refusal(request.headers()) {
-        Some(text) => Ok(refused(text)),
-        None => answer(interface, request).await,
-    }
-}
-
-fn refusal(headers: &HeaderMap) -> Option<&'static str> {
-    let text = |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap_or("?").to_owned());
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = text(hosts.next()).unwrap_or_default();
-    if hosts.next().is_some() || !is_loopback_host(&host) {
-        return Some("The embedded engine answers only to localhost, 127.0.0.1 or [::1].\n");
-    }
-    let own_origin = format!("http://{host}");
-    if text(headers.get(ORIGIN)).is_some_and(|origin| !origin.eq_ignore_ascii_case(&own_origin)) {
-        return Some("The embedded engine does not answer to pages of other sites.\n");
-    }
-    match text(headers.get("sec-fetch-site")).as_deref() {
-        None | Some("none" | "same-origin") => None,
-        Some(_) => Some("The embedded engine does not answer to pages of other sites.\n"),
-    }
-}
-
-/// `localhost`, `127.x.y.z` or `[::1]`, with or without a port.
-fn is_loopback_host(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => {
-            if port.parse::<u16>().is_err() {
-                return false;
-            }
-            name
-        }
-        _ => host,
-    };
-    if name.eq_ignore_ascii_case("localhost") {
-        return true;
-    }
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The signals and events that end the process.
@@ -383,26 +360,7 @@ async fn from_terminal(signal: &mut tokio::signal::unix::Signal, child: bool) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn a_rebound_name_and_another_sites_page_are_refused_on_tcp() {
-        assert!(refusal(&headers(&[("host", "127.0.0.1:8123")])).is_none());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "http://localhost:8123")])).is_none());
-        assert!(refusal(&headers(&[("host", "[::1]:8123"), ("sec-fetch-site", "none")])).is_none());
-        assert!(refusal(&headers(&[])).is_some());
-        assert!(refusal(&headers(&[("host", "evil.example:8123")])).is_some());
-        assert!(refusal(&headers(&[("host", "127.0.0.1.evil.example")])).is_some());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "http://localhost:3000")])).is_some());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("origin", "null")])).is_some());
-        assert!(refusal(&headers(&[("host", "localhost:8123"), ("sec-fetch-site", "same-site")])).is_some());
-    }
 
     #[test]
     fn an_address_of_the_network_is_refused() {
@@ -415,14 +373,5 @@ mod tests {
             child: false,
         };
         assert!(matches!(serve(&options, |_| {}), Err(ServeError::NotLoopback(_))));
-    }
-
-    proptest! {
-        #[test]
-        fn only_loopback_names_pass(host in "[a-z0-9.:\\[\\]]{0,30}") {
-            if is_loopback_host(&host) {
-                prop_assert!(host.starts_with("localhost") || host.starts_with("127.") || host.starts_with("[::1") || host.contains("::"));
-            }
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use tokio::process::Command;
 
 use super::child::{READY, StartError, Supervisor};
-use super::serve::{Options, serve};
+use super::serve::{Options, leave, serve};
 use super::{provision, socket};
 
 const DATA: &str = "CONSENTRY_TEST_ENGINE_DATA";
@@ -61,12 +61,18 @@ fn the_engine_itself() {
         child: true,
         data_dir,
     };
-    let served = serve(&options, |_| println!("\n{READY}"));
+    let served = serve(&options, |ready| {
+        if let Some(address) = ready.listen {
+            std::fs::write(options.data_dir.join("listen"), address.to_string()).expect("the data folder is there");
+        }
+        println!("\n{READY}");
+    });
     if let Err(error) = served {
         eprintln!("{error}");
-        std::process::exit(1);
+        leave(1);
     }
     if options.data_dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with("consentry-tests-")) {
         let _best_effort = std::fs::remove_dir_all(&options.data_dir);
     }
+    leave(0);
 }

@@ -1,0 +1,97 @@
+//! `consentry engine`: the embedded ClickHouse by itself, with its HTTP interface; also what the gateway starts as a child.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::config::ClickHouse;
+use crate::engine::child::{self, READY, Supervisor};
+use crate::engine::serve::{Options, Ready, leave, serve};
+use crate::engine::{provision, socket};
+
+/// Runs the embedded ClickHouse by itself and answers ClickHouse's HTTP interface until Ctrl-C.
+///
+/// It answers on a Unix socket in the data folder, which only this user can reach, and with --listen also on a TCP address of
+/// this machine. There is no password: anyone on this machine may then read every table through that address.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  consentry engine --listen 127.0.0.1:8123\n  curl 127.0.0.1:8123 -d 'select count() from consentry.events'"
+)]
+pub struct Args {
+    /// Where the data lives: `data_dir` of the configuration.
+    #[arg(long, value_name = "DIR", default_value = "consentry-data")]
+    pub data: PathBuf,
+    /// Answer on this loopback address too, for reading tools; as in 127.0.0.1:8123.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Let clients of --listen write too. Anyone on this machine can then also read this user's files through it.
+    #[arg(long, requires = "listen")]
+    pub writable: bool,
+    /// Use this library instead of fetching one.
+    #[arg(long, value_name = "FILE")]
+    pub library: Option<PathBuf>,
+    /// Started by the gateway, which holds our standard input open for as long as we shall run.
+    #[arg(long, hide = true)]
+    pub child: bool,
+    /// Where to put the socket.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub socket: Option<PathBuf>,
+}
+
+/// Runs the engine; ends the process itself once it has answered.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let library = match args.library {
+        Some(library) => library,
+        None => provision::library()?,
+    };
+    let options = Options {
+        data_dir: args.data,
+        library,
+        socket: args.socket,
+        listen: args.listen,
+        writable: args.writable,
+        child: args.child,
+    };
+    let ready = |ready: &Ready| announce(ready, options.child);
+    match serve(&options, ready) {
+        Ok(()) => leave(0),
+        Err(error) => {
+            // Not returned: destructors of the library must not run.
+            let _closed = writeln!(std::io::stderr(), "error: {error}");
+            leave(1)
+        }
+    }
+}
+
+fn announce(ready: &Ready, child: bool) {
+    let mut stdout = std::io::stdout().lock();
+    let _closed = if child {
+        writeln!(stdout, "{READY}")
+    } else {
+        let listen = ready.listen.map(|address| format!("\n  http://{address}")).unwrap_or_default();
+        writeln!(
+            stdout,
+            "ClickHouse {} answers on\n  {} (Unix socket){listen}\nCtrl-C ends it.",
+            ready.version,
+            ready.socket.display()
+        )
+    };
+    let _closed = stdout.flush();
+}
+
+/// Sees to it that ClickHouse can be asked: nothing to do for a server or a running engine; else an engine is started, to
+/// be stopped by the caller when done.
+pub(super) async fn running(clickhouse: &ClickHouse, data_dir: &Path) -> anyhow::Result<Option<Supervisor>> {
+    let ClickHouse::Embedded { .. } = clickhouse else { return Ok(None) };
+    if child::answers(&socket::recorded(data_dir)).await {
+        return Ok(None);
+    }
+    let library = provision::library()?;
+    let options = child::Options::new(data_dir, library, None)?;
+    let engine =
+        Supervisor::start(options).await.context("no engine runs on this data folder, and none could be started")?;
+    Ok(Some(engine))
+}
