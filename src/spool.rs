@@ -92,6 +92,7 @@ use batch_ids::BatchIds;
 use folder::Folder;
 use group::{Group, Stop};
 use record::Column;
+use segment::Header;
 use threads::{Stopping, Threads};
 
 /// How a spool is to be.
@@ -135,7 +136,7 @@ pub struct SpoolStatus {
 }
 
 /// The spool. Clones are handles to the same one; when the last is dropped without [`close`](Spool::close), what is
-/// buffered is still written, and sealed by the next start.
+/// buffered is still written (which that drop waits for), and the next start seals it.
 #[derive(Clone)]
 pub struct Spool(Arc<Handle>);
 
@@ -182,6 +183,12 @@ impl Spool {
     /// Opens the folder, takes up what an earlier process left in it, and starts the threads. Blocks for the time of some
     /// file operations.
     pub fn open(options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
+        let header =
+            Header { batch_id: 0, partition: Partition { month: 0, retention_days: 0 }, columns: options.columns };
+        if !header.can_be_read_again() {
+            return Err(SpoolError::Columns { columns: header.columns.len() });
+        }
+        let options = SpoolOptions { columns: header.columns, ..options };
         let folder = Folder::open(&options.dir)?;
         let dir = &options.dir;
         let failed = |doing| move |source| SpoolError::io(doing, dir, source);
@@ -231,8 +238,11 @@ impl Spool {
         let failing = shared.tally.disk_failing.load(Relaxed);
         let room = shared.options.max_bytes.saturating_sub(shared.tally.disk_bytes.load(Relaxed));
         let room = if failing { 0 } else { room };
+        // Counted before it can be written, shipped and counted off again.
+        shared.tally.waiting_rows.fetch_add(1, Relaxed);
         let taken = shared.group.append(partition, room, encode, waiter);
         if taken.is_err() {
+            shared.tally.waiting_rows.fetch_sub(1, Relaxed);
             shared.tally.refused.fetch_add(1, Relaxed);
         }
         taken
@@ -280,7 +290,7 @@ impl Spool {
         let shared = &self.0.shared;
         let tally = &shared.tally;
         SpoolStatus {
-            waiting_rows: tally.waiting_rows.load(Relaxed) + shared.group.records(),
+            waiting_rows: tally.waiting_rows.load(Relaxed),
             waiting_batches: shared.queue.unsettled() as u64,
             disk_bytes: tally.disk_bytes.load(Relaxed),
             max_bytes: shared.options.max_bytes,

@@ -251,8 +251,8 @@ impl Shared {
         files: impl FnOnce(Entry) -> io::Result<()>,
     ) -> Result<(), SpoolError> {
         let entry = self.queue.settle(batch_id).ok_or(SpoolError::NotTaken { batch_id })?;
-        self.tally.waiting_rows.fetch_sub(u64::from(entry.rows), Relaxed);
         let done = files(entry);
+        self.tally.waiting_rows.fetch_sub(u64::from(entry.rows), Relaxed);
         // Fewer batches wait, so an open segment may be due sooner.
         self.group.nudge();
         done.map_err(|source| SpoolError::io(doing, &self.folder.path(batch_id), source))

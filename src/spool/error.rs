@@ -14,6 +14,12 @@ pub enum SpoolError {
         /// The folder.
         dir: PathBuf,
     },
+    /// The columns do not fit a segment's header.
+    #[error("{columns} columns do not fit the header of a spool segment; that is a fault of this program")]
+    Columns {
+        /// How many there are.
+        columns: usize,
+    },
     /// A file operation failed.
     #[error("cannot {doing} at {path}: {source}")]
     Io {

@@ -84,7 +84,6 @@ struct Filling {
     taken: Taken,
     /// Where the last whole record ends; an encoder that panicked leaves bytes behind it.
     whole: usize,
-    records: u64,
     writer_sleeps: bool,
     hurried: bool,
     closed: bool,
@@ -122,7 +121,6 @@ impl Group {
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
         filling.whole = bytes.len();
-        filling.records += 1;
         filling.taken.waiters.extend(waiter.map(|waiter| (partition, waiter)));
         let hurry = filling.whole >= HURRY_BYTES && !std::mem::replace(&mut filling.hurried, true);
         let wake = std::mem::take(&mut filling.writer_sleeps) || hurry;
@@ -162,12 +160,10 @@ impl Group {
 
     /// Lets the writer look again at what is due.
     pub(super) fn nudge(&self) {
-        self.wake_writer(self.lock());
-    }
-
-    /// Records that wait for the writer.
-    pub(super) fn records(&self) -> u64 {
-        self.lock().records
+        let mut filling = self.lock();
+        // Should the writer be about to sleep until something that is now due sooner, this keeps it awake.
+        filling.hurried = true;
+        self.wake_writer(filling);
     }
 
     /// Waits for the writer's turn and takes what there is. `into` gives its buffers in exchange.
@@ -197,7 +193,6 @@ impl Group {
         }
         filling.writer_sleeps = false;
         filling.hurried = false;
-        filling.records = 0;
         let whole = std::mem::take(&mut filling.whole);
         filling.taken.bytes.truncate(whole);
         std::mem::swap(&mut filling.taken, into);

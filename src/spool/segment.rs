@@ -90,6 +90,11 @@ impl Header {
         (out, seed)
     }
 
+    /// Whether a header with these columns is understood when it is read: they are not too many, nor too long.
+    pub(super) fn can_be_read_again(&self) -> bool {
+        Header::decode(&self.encode().0).is_ok_and(|read| read.header == *self)
+    }
+
     /// Reads the header at the head of `bytes`.
     pub(super) fn decode(bytes: &[u8]) -> Result<ReadHeader, HeaderFault> {
         let mut prefix = Reader(bytes.get(..PREFIX_BYTES).ok_or(HeaderFault::Magic)?);

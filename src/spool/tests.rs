@@ -11,7 +11,6 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::record::ColumnKind;
-use super::segment::Header;
 use super::*;
 
 const JULY: Partition = Partition { month: 202507, retention_days: 2192 };
@@ -210,6 +209,54 @@ fn a_record_without_bytes_or_with_too_many_is_refused_and_harms_no_other() {
     put(&spool, JULY, b"behind");
     run(spool.flush()).unwrap();
     assert_eq!(payloads(&run(spool.next_batch())), [&b"before"[..], b"behind"]);
+}
+
+#[test]
+fn columns_that_no_header_holds_are_refused_before_a_record_is_taken() {
+    let dir = TempDir::new().unwrap();
+    let columns = vec![Column { name: "x".repeat(70_000), kind: ColumnKind::Text }];
+    let opened = Spool::open(SpoolOptions { columns, ..options(dir.path()) });
+    assert!(matches!(opened.err(), Some(SpoolError::Columns { columns: 1 })));
+}
+
+#[test]
+fn many_threads_lose_nothing_and_keep_their_order() {
+    let dir = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(SpoolOptions { batch_rows: 500, ..options(dir.path()) }).unwrap();
+    let threads: Vec<_> = (0u8..4)
+        .map(|thread| {
+            let spool = spool.clone();
+            std::thread::spawn(move || {
+                for n in 0u32..4000 {
+                    let encode = |out: &mut Vec<u8>| out.extend([&[thread][..], &n.to_le_bytes()].concat());
+                    if n % 1000 == 999 {
+                        run(spool.append_acknowledged(JULY, encode).unwrap()).unwrap();
+                    } else {
+                        spool.append(JULY, encode).unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut next = [0u32; 4];
+    let mut take = |batch: SealedBatch| {
+        for record in payloads(&batch) {
+            let expected = &mut next[usize::from(record[0])];
+            assert_eq!(record[1..], expected.to_le_bytes());
+            *expected += 1;
+        }
+        run(spool.acknowledge(batch.batch_id())).unwrap();
+    };
+    for _ in 0..20 {
+        take(run(spool.next_batch()));
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    spool.close().unwrap();
+    while let Some(batch) = spool.try_next_batch() {
+        take(batch);
+    }
+    assert_eq!(next, [4000; 4]);
+    assert_eq!((spool.status().waiting_rows, spool.status().disk_bytes), (0, 0));
 }
 
 #[test]

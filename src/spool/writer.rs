@@ -89,7 +89,7 @@ impl Writer {
     fn write(&mut self, taken: &Taken) {
         for (partition, payload) in taken.records() {
             if self.failed.iter().any(|(failed, _)| *failed == partition) {
-                self.shared.tally.lost.fetch_add(1, Relaxed);
+                self.lost(1);
                 continue;
             }
             match self.segment(partition) {
@@ -161,7 +161,6 @@ impl Writer {
                 open.rows += rows;
                 open.chain = open.pending_chain;
                 self.shared.tally.disk_bytes.fetch_add(bytes, Relaxed);
-                self.shared.tally.waiting_rows.fetch_add(u64::from(rows), Relaxed);
                 None
             }
             Err(error) => {
@@ -182,9 +181,14 @@ impl Writer {
     fn failure(&mut self, partition: Partition, rows: u32, error: &io::Error) {
         self.failed.push((partition, error.kind()));
         self.failed_at = Some(Instant::now());
-        self.shared.tally.lost.fetch_add(u64::from(rows), Relaxed);
+        self.lost(rows);
         self.shared.tally.disk_failing.store(true, Relaxed);
         tracing::error!(%error, rows, "the spool cannot be written; new events are refused and tried again in a second");
+    }
+
+    fn lost(&self, rows: u32) {
+        self.shared.tally.lost.fetch_add(u64::from(rows), Relaxed);
+        self.shared.tally.waiting_rows.fetch_sub(u64::from(rows), Relaxed);
     }
 
     /// When something is due without a record coming.

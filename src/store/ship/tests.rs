@@ -1,0 +1,218 @@
+//! The shipper against a server that fails as it is told, and against the real engine.
+
+mod fake;
+mod real;
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::spool::record::{Column, ColumnKind, RecordWriter};
+use crate::spool::{Partition, SpoolOptions};
+use fake::{Fake, Fault};
+
+const JULY: Partition = Partition { month: 202507, retention_days: 90 };
+
+fn open(dir: &TempDir) -> Spool {
+    let columns = vec![Column { name: "n".into(), kind: ColumnKind::UInt32 }];
+    let batch_age = Duration::from_millis(20);
+    let options =
+        SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age };
+    Spool::open(options).unwrap().0
+}
+
+fn put(spool: &Spool, rows: u32) {
+    for n in 0..rows {
+        spool.append(JULY, |out| RecordWriter(out).u32(n)).unwrap();
+    }
+}
+
+/// Waits until nothing waits in the spool.
+async fn drained(spool: &Spool) {
+    let wait = async {
+        while spool.status().waiting_rows > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), wait).await.expect("everything is shipped in time");
+}
+
+/// Ships with a shutdown that comes when the returned sender is dropped.
+fn shipping(spool: &Spool, client: Client) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let (stop, stopped) = oneshot::channel();
+    let work = ship(spool.clone(), client, async {
+        let _ = stopped.await;
+    });
+    (stop, tokio::spawn(work))
+}
+
+#[tokio::test]
+async fn a_batch_arrives_and_is_acknowledged() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    put(&spool, 10);
+    drained(&spool).await;
+    assert_eq!(fake.rows(), 10);
+    assert!(fake.questions().is_empty(), "without doubt nothing is asked");
+    assert_eq!(fake.settings("async_insert"), ["0"]);
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_rows_come_once() {
+    let faults = [
+        Fault::Error(241),
+        Fault::StoreThenError(500),
+        Fault::Disconnect,
+        Fault::StoreThenDisconnect,
+        Fault::Error(60),
+        Fault::Busy,
+        Fault::Error(81),
+        Fault::Error(16),
+        Fault::StoreThenError(209),
+    ];
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start(faults).await);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    for batch in 1..=6 {
+        put(&spool, batch);
+        drained(&spool).await;
+    }
+    assert_eq!(fake.rows(), 21);
+    assert_eq!(spool.status().quarantined_batches, 0);
+    let tokens = fake.settings("insert_deduplication_token");
+    let distinct: std::collections::HashSet<_> = tokens.iter().collect();
+    assert_eq!(distinct.len(), tokens.len(), "no attempt has the token of another: {tokens:?}");
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_found_at_the_start_is_asked_for_before_it_is_sent() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    let spool = open(&dir);
+    put(&spool, 3);
+    spool.flush().await.unwrap();
+    put(&spool, 4);
+    spool.close().unwrap();
+    // The process dies after the first was stored and before it was acknowledged.
+    let stored = spool.try_next_batch().unwrap().batch_id();
+    fake.store(stored, 3);
+    drop(spool);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    drained(&spool).await;
+    assert_eq!(fake.rows(), 7);
+    assert_eq!(fake.settings("insert_deduplication_token").len(), 1, "only the second was sent");
+    assert_eq!(fake.questions().iter().filter(|question| question.contains("from events")).count(), 2);
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_attempt_that_still_runs_is_waited_for() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([Fault::Disconnect]).await);
+    fake.running(3);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    put(&spool, 5);
+    drained(&spool).await;
+    assert_eq!(fake.rows(), 5);
+    let asked: Vec<bool> = fake.questions().iter().map(|question| question.contains("system.processes")).collect();
+    assert_eq!(asked, [true, true, true, true, false]);
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_that_are_refused_twice_go_to_quarantine_and_the_rest_goes_on() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([Fault::Error(53), Fault::Error(53)]).await);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    put(&spool, 5);
+    drained(&spool).await;
+    put(&spool, 2);
+    drained(&spool).await;
+    assert_eq!((fake.rows(), spool.status().quarantined_batches), (2, 1));
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_that_are_refused_once_are_sent_again() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([Fault::Error(33)]).await);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    put(&spool, 5);
+    drained(&spool).await;
+    assert_eq!((fake.rows(), spool.status().quarantined_batches), (5, 0));
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn half_a_batch_in_the_table_is_an_alarm_and_is_never_completed() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    let spool = open(&dir);
+    put(&spool, 5);
+    spool.flush().await.unwrap();
+    let batch = spool.try_next_batch().unwrap();
+    fake.store(batch.batch_id(), 4);
+    drop(batch);
+    let (stop, task) = shipping(&spool, fake.client());
+    drained(&spool).await;
+    let status = spool.status();
+    assert_eq!((fake.rows(), status.quarantined_batches, status.miscounted_batches), (4, 1, 1));
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_damaged_since_it_was_sealed_ships_what_is_whole_and_knows_it_again() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([Fault::StoreThenDisconnect]).await);
+    let spool = open(&dir);
+    put(&spool, 5);
+    spool.close().unwrap();
+    drop(spool);
+    let segment = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segment.into_iter().find(|path| path.extension().is_some_and(|e| e == "segment")).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.len() - 32 - 1;
+    bytes[at] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    drained(&spool).await;
+    let status = spool.status();
+    assert_eq!((fake.rows(), status.damaged, status.quarantined_batches), (4, 1, 0));
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_shutdown_ships_what_is_sealed_and_leaves_the_rest_when_nobody_answers() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    put(&spool, 5);
+    spool.close().unwrap();
+    drop(stop);
+    timeout(Duration::from_secs(4), task).await.expect("it ends").unwrap();
+    assert_eq!((fake.rows(), spool.status().waiting_rows), (5, 0));
+    drop(spool);
+
+    let spool = open(&dir);
+    let nobody = Client::default().with_url("http://127.0.0.1:9/");
+    put(&spool, 5);
+    spool.close().unwrap();
+    let (stop, task) = shipping(&spool, nobody);
+    drop(stop);
+    timeout(Duration::from_secs(4), task).await.expect("it ends").unwrap();
+    assert_eq!(spool.status().waiting_rows, 5);
+    drop(spool);
+    assert_eq!(open(&dir).status().waiting_rows, 5);
+}
