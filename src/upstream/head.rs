@@ -1,4 +1,4 @@
-//! The head of an answer: read by httparse, judged, and made into a header map without copying values.
+//! The head of an answer: read by httparse, judged, and made into a header map.
 //!
 //! What can be read in two ways is refused rather than guessed (RFC 9112 §6.3): the visitor gets a 502 and the connection
 //! is closed. Fields that belong to the connection between gateway and site end here (RFC 9110 §7.6.1).
@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, BytesMut};
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, Version};
 use httparse::{Header, ParserConfig};
 
@@ -88,28 +88,20 @@ pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, Upstr
 
     let connection = ConnectionOptions::of(answer.headers);
     let mut fields = Fields::default();
-    let mut spans = [Span::default(); MAX_HEADERS];
-    let mut kept = 0;
-    let base = buffer.as_ptr() as usize;
-    for (header, span) in answer.headers.iter().zip(&mut spans) {
-        if fields.note(header, status)? && !connection.names(header.name) {
-            *span = Span::of(header, base);
-            kept += 1;
+    let mut headers = HeaderMap::with_capacity(answer.headers.len());
+    for header in answer.headers.iter() {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| UpstreamError::BadHead("a header name holds a character that is not allowed"))?;
+        if fields.note(&name, header.value, status)? && !connection.names(&name) {
+            // Copied: small copies are cheaper than slices, which count references and hold on to the buffer.
+            let value = HeaderValue::from_bytes(header.value)
+                .map_err(|_| UpstreamError::BadHead("a header value holds a character that is not allowed"))?;
+            headers.append(name, value);
         }
     }
     let (framing, clean) = fields.framing(asked, status, version)?;
     let keep_alive = clean && connection.keeps(version) && !matches!(framing, Framing::UntilClose | Framing::Switched);
-    let lines = answer.headers.len();
-
-    let head = buffer.split_to(length).freeze();
-    let mut headers = HeaderMap::with_capacity(kept + usize::from(status == StatusCode::SWITCHING_PROTOCOLS));
-    for span in spans[..lines].iter().filter(|span| span.name_length > 0) {
-        let name = HeaderName::from_bytes(&head[span.name()])
-            .map_err(|_| UpstreamError::BadHead("a header name holds a character that is not allowed"))?;
-        let value = HeaderValue::from_maybe_shared(head.slice(span.value()))
-            .map_err(|_| UpstreamError::BadHead("a header value holds a character that is not allowed"))?;
-        headers.append(name, value);
-    }
+    buffer.advance(length);
     if framing == Framing::Switched {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
@@ -121,36 +113,6 @@ pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, Upstr
         keep_alive_seconds: fields.keep_alive_seconds,
         event_stream: fields.event_stream,
     }))
-}
-
-/// Where a header line that is passed on stands in the head.
-#[derive(Clone, Copy, Default)]
-struct Span {
-    name: u16,
-    name_length: u16,
-    value: u16,
-    value_length: u16,
-}
-
-impl Span {
-    fn of(header: &Header<'_>, base: usize) -> Self {
-        // A head has at most MAX_HEAD = 2^16 bytes, so that every offset, and every length of a part of it, fits.
-        let offset = |part: &[u8]| (part.as_ptr() as usize - base) as u16;
-        Span {
-            name: offset(header.name.as_bytes()),
-            name_length: header.name.len() as u16,
-            value: if header.value.is_empty() { 0 } else { offset(header.value) },
-            value_length: header.value.len() as u16,
-        }
-    }
-
-    fn name(&self) -> std::ops::Range<usize> {
-        usize::from(self.name)..usize::from(self.name) + usize::from(self.name_length)
-    }
-
-    fn value(&self) -> std::ops::Range<usize> {
-        usize::from(self.value)..usize::from(self.value) + usize::from(self.value_length)
-    }
 }
 
 /// What all `Connection` lines together say.
@@ -181,8 +143,8 @@ impl<'b> ConnectionOptions<'b> {
         options
     }
 
-    fn names(&self, header: &str) -> bool {
-        self.nominated.iter().any(|name| name.eq_ignore_ascii_case(header.as_bytes()))
+    fn names(&self, header: &HeaderName) -> bool {
+        self.nominated.iter().any(|name| name.eq_ignore_ascii_case(header.as_str().as_bytes()))
     }
 
     /// RFC 9112 §9.3.
@@ -203,44 +165,38 @@ struct Fields {
 
 impl Fields {
     /// Takes note of a line; whether it is passed on.
-    fn note(&mut self, header: &Header<'_>, status: StatusCode) -> Result<bool, UpstreamError> {
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        match header.name.len() {
-            2 if is("te") => Ok(false),
-            7 if is("upgrade") => {
-                self.websocket = header.value.eq_ignore_ascii_case(b"websocket");
+    fn note(&mut self, name: &HeaderName, value: &[u8], status: StatusCode) -> Result<bool, UpstreamError> {
+        match *name {
+            header::CONNECTION | header::TE | header::TRAILER | header::PROXY_AUTHENTICATE => Ok(false),
+            header::UPGRADE => {
+                self.websocket = value.eq_ignore_ascii_case(b"websocket");
                 Ok(status == StatusCode::SWITCHING_PROTOCOLS)
             }
-            7 if is("trailer") => Ok(false),
-            10 if is("connection") => Ok(false),
-            10 if is("keep-alive") => {
-                self.keep_alive_seconds = keep_alive_seconds(header.value);
-                Ok(false)
-            }
-            12 if is("content-type") => {
+            header::CONTENT_TYPE => {
                 self.event_stream =
-                    header.value.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"));
+                    value.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"));
                 Ok(true)
             }
-            14 if is("content-length") => {
-                let length =
-                    number(header.value).ok_or(UpstreamError::BadHead("its Content-Length is not a number"))?;
+            header::CONTENT_LENGTH => {
+                let length = number(value).ok_or(UpstreamError::BadHead("its Content-Length is not a number"))?;
                 if self.content_length.replace(length).is_some() {
                     return Err(UpstreamError::BadHead("it has two Content-Length lines"));
                 }
                 // A 304 may name the length its page would have, but hyper writes none without a body.
                 Ok(status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED)
             }
-            16 if is("proxy-connection") => Ok(false),
-            17 if is("transfer-encoding") => {
-                if self.transfer_encoding || !header.value.eq_ignore_ascii_case(b"chunked") {
+            header::TRANSFER_ENCODING => {
+                if self.transfer_encoding || !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(UpstreamError::BadHead("its Transfer-Encoding is not one plain `chunked`"));
                 }
                 self.transfer_encoding = true;
                 Ok(false)
             }
-            18 if is("proxy-authenticate") => Ok(false),
-            _ => Ok(true),
+            _ if name == "keep-alive" => {
+                self.keep_alive_seconds = keep_alive_seconds(value);
+                Ok(false)
+            }
+            _ => Ok(name != "proxy-connection"),
         }
     }
 
