@@ -54,7 +54,12 @@ fn enriching(c: &mut Criterion) {
     });
     let mut cache = DeviceCache::new(4096);
     c.bench_function("device/parse", |b| b.iter(|| Device::parse(black_box(&agent), &hints)));
-    c.bench_function("device/seen before", |b| b.iter(|| cache.get(black_box(&agent), &hints).clone()));
+    c.bench_function("device/seen before", |b| {
+        b.iter(|| {
+            black_box(cache.get(black_box(&agent), &hints));
+        })
+    });
+    c.bench_function("device/seen before, copied", |b| b.iter(|| cache.get(black_box(&agent), &hints).clone()));
     for (name, referrer) in [("direct", ""), ("search", "www.google.com"), ("unknown", "www.news.example")] {
         c.bench_function(&format!("channel/{name}"), |b| {
             b.iter(|| Channel::classify(black_box(referrer), "www.example.com", "", "", None))

@@ -1,7 +1,7 @@
 //! Where a visit came from.
 //!
 //! The first rule that fits decides. The source is the campaign's `utm_source` where it has one, otherwise the network of a
-//! click id, otherwise the referring host; its *kind* is what the [table of sources](SOURCES) says of it.
+//! click id, otherwise the referring host; its *kind* is what the table in `sources` says of it.
 //!
 //! | # | when | channel |
 //! |---|---|---|

@@ -46,7 +46,8 @@ pub fn replace(text: &str, setting: Setting) -> Option<String> {
     }
     let mut out = String::new();
     let mut copied = 0;
-    let mut walk = Walk { text: bytes, setting, at: 0, run_end: 0, token: None, mail: mail::find(bytes, 0) };
+    let mut walk =
+        Walk { text: bytes, setting, at: 0, run_end: 0, run_limit: 0, token: None, mail: mail::find(bytes, 0) };
     while let Some((kind, start, end)) = walk.next() {
         out.push_str(&text[copied..start]);
         out.push_str(kind.marker());
@@ -75,8 +76,10 @@ struct Walk<'t> {
     text: &'t [u8],
     setting: Setting,
     at: usize,
-    /// The end of the run of base64url characters that was last looked at.
+    /// How far the run of base64url characters has been looked at for tokens.
     run_end: usize,
+    /// Where that run ends in truth.
+    run_limit: usize,
     /// The next token in that run.
     token: Option<(usize, usize)>,
     /// The next e-mail address. Found ahead, since it begins before its `@`.
@@ -91,15 +94,42 @@ impl<'t> Walk<'t> {
                 self.mail = mail::find(self.text, end);
                 return Some(self.found(Kind::Email, end));
             }
-            if self.at >= self.run_end && token::is_run(byte) {
-                self.look_for_token();
+            if self.at >= self.run_end {
+                if token::is_run(byte) {
+                    self.look_for_token();
+                } else {
+                    self.run_end = self.at + 1;
+                }
             }
             if let Some((_, end)) = self.token.take_if(|t| t.0 == self.at) {
                 return Some(self.found(Kind::Token, end));
             }
-            if let Some((kind, end)) = self.detect(byte) {
+            let stop = self.token.map_or(self.run_end, |token| token.0);
+            if let Some((kind, end)) = self.detect_before(stop) {
                 return Some(self.found(kind, end));
             }
+        }
+        None
+    }
+
+    /// Walks to `stop`, or to where something other than a token or an e-mail address starts: its kind and end.
+    fn detect_before(&mut self, stop: usize) -> Option<(Kind, usize)> {
+        let text = if self.token.is_some() { &self.text[..stop] } else { self.before_mail() };
+        let mut before = self.at.checked_sub(1).map_or(0, |i| text[i]);
+        while self.at < stop {
+            let byte = text[self.at];
+            let found = match byte {
+                b'0'..=b'9' if !before.is_ascii_digit() => number::at_digit(text, self.at, self.setting),
+                b'a'..=b'z' | b'A'..=b'Z' if !before.is_ascii_alphanumeric() => {
+                    postcode::end(text, self.at).map(|end| (Kind::Postcode, end))
+                }
+                b'+' | FORM_SPACE => number::at_plus(text, self.at),
+                _ => None,
+            };
+            if found.is_some() {
+                return found;
+            }
+            before = byte;
             self.at += 1;
         }
         None
@@ -120,7 +150,10 @@ impl<'t> Walk<'t> {
     /// Reads the run that starts here, up to the next e-mail address.
     fn look_for_token(&mut self) {
         let text = self.before_mail();
-        let end = self.at + text[self.at..].iter().take_while(|&&b| token::is_run(b)).count();
+        if self.at >= self.run_limit {
+            self.run_limit = self.at + text[self.at..].iter().take_while(|&&b| token::is_run(b)).count();
+        }
+        let end = self.run_limit;
         let token = if end - self.at >= token::SHORTEST { token::find(text, self.at, end) } else { None };
         self.run_end = end;
         self.token = token;
@@ -128,21 +161,5 @@ impl<'t> Walk<'t> {
 
     fn before_mail(&self) -> &'t [u8] {
         &self.text[..self.mail.map_or(self.text.len(), |m| m.0)]
-    }
-
-    fn detect(&self, byte: u8) -> Option<(Kind, usize)> {
-        let before = self.at.checked_sub(1).map_or(0, |i| self.text[i]);
-        let text = match self.token {
-            Some((start, _)) => &self.text[..start],
-            None => self.before_mail(),
-        };
-        match byte {
-            b'0'..=b'9' if !before.is_ascii_digit() => number::at_digit(text, self.at, self.setting),
-            b'+' | FORM_SPACE => number::at_plus(text, self.at),
-            b'a'..=b'z' | b'A'..=b'Z' if !before.is_ascii_alphanumeric() => {
-                postcode::end(text, self.at).map(|end| (Kind::Postcode, end))
-            }
-            _ => None,
-        }
     }
 }

@@ -22,13 +22,17 @@ fn is_local(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b >= 0x80 || b == super::decode::FORM_SPACE || b"._%+-'~!#$*^`{|}".contains(&b)
 }
 
+const PICTURES: [&[u8]; 7] = [b"png", b"jpg", b"jpeg", b"webp", b"gif", b"svg", b"avif"];
+
 /// The length of the domain at the start of `text`: labels of which the last is a word, as no version number's is
 /// (`vue@3.4.1`), and is not a picture's double size (`photo@2x.png`).
 fn domain_len(text: &[u8]) -> Option<usize> {
     let is_domain = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80 || matches!(b, b'.' | b'-' | b'_');
     let reach = text.iter().take_while(|b| is_domain(b)).count();
     let domain = &text[..reach];
-    if matches!(domain, [b'1'..=b'4', b'x' | b'X', b'.', ..]) {
+    if let [b'1'..=b'4', b'x', b'.', ending @ ..] = domain
+        && PICTURES.iter().any(|picture| ending == *picture)
+    {
         return None;
     }
     let mut end = None;
@@ -59,6 +63,7 @@ mod tests {
             ("vue@3.4.1/jane@example.com", Some("jane@example.com")),
             ("vue@3.4.1", None),
             ("photo@2x.png", None),
+            ("jane@2x.com", Some("jane@2x.com")),
             ("/@jane", None),
             ("a@b", None),
             ("@", None),

@@ -131,7 +131,7 @@ fn phone_end(groups: &Groups) -> Option<usize> {
 ///
 /// | form | replaced |
 /// |---|---|
-/// | `12/05/1980`, `12.05.1980`, `12-05-1980` | always, but with hyphens inside a slug only for a [birth year](BIRTH_YEARS) |
+/// | `12/05/1980`, `12.05.1980`, `12-05-1980` | always, but with hyphens inside a slug only for a birth year |
 /// | `1980-05-12` | on its own: in text, and in a path for a birth year; never inside a slug |
 /// | `1980-05-12T10:00` | for a birth year |
 /// | `1980/05/12` | in text; never in a path |

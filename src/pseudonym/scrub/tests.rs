@@ -350,7 +350,7 @@ proptest! {
 
     #[test]
     fn nothing_panics(url in ".{0,60}", host in "[a-z0-9.:@\\[\\]\\\\-]{0,20}") {
-        let _ = scrub_path(&RawUrl::new(&url), &[url.clone()]);
+        let _ = scrub_path(&RawUrl::new(&url), std::slice::from_ref(&url));
         let _ = utm(&RawUrl::new(&url));
         for url in [url.clone(), format!("https://{host}{url}")] {
             if let Some((host, path)) = referrer(&RawUrl::new(&url)) {
@@ -362,3 +362,38 @@ proptest! {
 }
 
 const LONGEST_TEST_PATH: usize = 512;
+
+/// Time grows with the length and not with its square: eight times the text takes nowhere near 64 times as long.
+#[test]
+fn no_text_takes_long() {
+    let took = |pattern: &str, len: usize| {
+        let given = pattern.repeat(len / pattern.len());
+        let quickest = (0..5).map(|_| {
+            let start = std::time::Instant::now();
+            std::hint::black_box(scrub_text(&given, len));
+            start.elapsed()
+        });
+        quickest.min().unwrap_or_default()
+    };
+    for pattern in [
+        "deadbeefdeadbeef-",
+        "550e8400-e29b-41d4-a716-446655440000-",
+        "eyJ-",
+        "aB3dE-",
+        "a@",
+        "\"@a.bc",
+        "a@b.cd",
+        "1 ",
+        "+1",
+        "07700900123SW1A1AA",
+        "m1 1",
+        "12/05/1980",
+        "%",
+        "%25",
+        "%4\u{200b}",
+        "é",
+    ] {
+        let (short, long) = (took(pattern, 1000), took(pattern, 8000));
+        assert!(long < short * 30 + std::time::Duration::from_millis(2), "{pattern:?}: {short:?} and {long:?}");
+    }
+}

@@ -12,40 +12,42 @@ pub fn is_run(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
 }
 
-/// The first token in the run `text[start..end]`; a JSON Web Token and padding reach beyond the run.
+/// The first token in the run `text[start..end]`; a JSON Web Token and padding reach beyond the run. Looks at no byte after the
+/// token, so that a run full of tokens is read once.
 pub fn find(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let certain = first_certain(text, start, end);
+    let before = certain.map_or(end, |token| token.0);
+    let may_be_mixed = |run: &[u8]| run.len() >= MIXED_LEN && !run.iter().all(|b| b.is_ascii_lowercase() || *b == b'-');
+    let mixed = if may_be_mixed(&text[start..before]) { random_part(text, start, before) } else { None };
+    let (from, to) = mixed.or(certain)?;
+    let padding = text[to..].iter().take(2).take_while(|&&b| b == b'=').count();
+    Some((from, to + padding))
+}
+
+/// The first token that its form alone gives away.
+fn first_certain(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let mut from = start;
-    let mut whole = None;
     while from < end {
-        let segment = text[from..end].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
-        let to = from + segment;
+        let to = from + text[from..end].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let segment = &text[from..to];
         if is_uuid(&text[from..end]) {
             return Some((from, from + 36));
         }
-        if text[from..to].starts_with(b"eyJ")
-            && text.get(end) == Some(&b'.')
-            && text.get(end + 1).is_some_and(|&b| is_run(b))
+        if segment.starts_with(b"eyJ") && text.get(end) == Some(&b'.') && text.get(end + 1).is_some_and(|&b| is_run(b))
         {
             return Some((from, json_web_token_end(text, end)));
         }
-        if has_long_hex(&text[from..to]) {
-            whole = whole.or(Some((from, to)));
+        if has_long_hex(segment) {
+            return Some((from, to));
         }
         from = to + 1;
     }
-    let mixed = if end - start >= MIXED_LEN { random_part(text, start, end) } else { None };
-    let (from, mut to) = match (whole, mixed) {
-        (Some(hex), Some(mixed)) => (hex.0.min(mixed.0), hex.1.max(mixed.1)),
-        (one, other) => one.or(other)?,
-    };
-    while to - end.min(to) < 2 && text.get(to) == Some(&b'=') {
-        to += 1;
-    }
-    Some((from, to))
+    None
 }
 
 fn is_uuid(text: &[u8]) -> bool {
     text.len() >= 36
+        && text[8] == b'-'
         && text[..36].iter().enumerate().all(|(i, b)| match i {
             8 | 13 | 18 | 23 => *b == b'-',
             _ => b.is_ascii_hexdigit(),
@@ -65,7 +67,7 @@ fn json_web_token_end(text: &[u8], mut end: usize) -> usize {
 }
 
 fn has_long_hex(segment: &[u8]) -> bool {
-    segment.split(|b| !b.is_ascii_hexdigit()).any(|hex| hex.len() >= HEX_LEN)
+    segment.len() >= HEX_LEN && segment.split(|b| !b.is_ascii_hexdigit()).any(|hex| hex.len() >= HEX_LEN)
 }
 
 /// The part of a run that looks drawn at random. Between its hyphens, a random text jumps between small letters, capitals and
