@@ -14,6 +14,7 @@
 //! first `<base href>`, where there is one.
 
 mod address;
+mod context;
 mod disarm;
 mod rewrite;
 mod tags;

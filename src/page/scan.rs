@@ -13,7 +13,12 @@
 //!
 //! Known limit: inside a `<template>` in the head, SVG and MathML are read as HTML. At worst the places are found late.
 
-use memchr::{memchr, memchr2};
+mod comment;
+mod raw;
+mod tag;
+mod xml;
+
+use memchr::memchr;
 
 /// How a document is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,208 +287,40 @@ impl Scan {
                     let Some(after) = self.read_tag(chunk, at) else { return };
                     at = after;
                 }
-                State::Declaration => {
-                    self.state = match (byte, self.markup) {
-                        (b'-', _) => State::DeclarationDash,
-                        (b'[', Markup::Xhtml) => State::CdataOpen,
-                        (_, Markup::Xhtml) => State::Doctype,
-                        _ => State::Bogus,
-                    };
-                    at += usize::from(matches!(self.state, State::DeclarationDash | State::CdataOpen));
-                }
-                State::DeclarationDash => {
-                    self.state = match (byte, self.markup) {
-                        (b'-', Markup::Html) => State::CommentStart,
-                        (b'-', Markup::Xhtml) => State::Comment,
-                        _ => State::Bogus,
-                    };
-                    at += usize::from(self.state != State::Bogus);
-                }
-                State::Bogus => {
-                    let Some(found) = find(chunk, at, b'>') else { return };
-                    (self.state, at) = (State::Data, found + 1);
-                }
-                State::CommentStart | State::CommentStartDash => {
-                    self.state = match (byte, self.state) {
-                        (b'>', _) => State::Data,
-                        (b'-', State::CommentStart) => State::CommentStartDash,
-                        (b'-', _) => State::CommentEnd,
-                        _ => State::Comment,
-                    };
-                    at += usize::from(self.state != State::Comment);
-                }
-                State::Comment => {
-                    let Some(found) = find(chunk, at, b'-') else { return };
-                    (self.state, at) = (State::CommentDash, found + 1);
-                }
-                State::CommentDash => {
-                    self.state = if byte == b'-' { State::CommentEnd } else { State::Comment };
-                    at += 1;
-                }
-                State::CommentEnd => {
-                    self.state = match byte {
-                        b'>' => State::Data,
-                        b'-' => State::CommentEnd,
-                        b'!' if self.markup == Markup::Html => State::CommentBang,
-                        _ => State::Comment,
-                    };
-                    at += 1;
-                }
-                State::CommentBang => {
-                    self.state = match byte {
-                        b'>' => State::Data,
-                        b'-' => State::CommentDash,
-                        _ => State::Comment,
-                    };
-                    at += 1;
-                }
-                State::Raw => {
-                    let Some(found) = find(chunk, at, b'<') else { return };
-                    (self.state, at) = (State::RawLess, found + 1);
-                }
-                State::RawLess => {
-                    self.state = match byte {
-                        b'/' => State::RawEndTagOpen,
-                        b'!' if self.raw == SCRIPT => State::ScriptBang,
-                        _ => State::Raw,
-                    };
-                    at += usize::from(self.state != State::Raw);
-                }
-                State::RawEndTagOpen => {
-                    (self.name, self.name_len) = (0, 0);
-                    self.state = if byte.is_ascii_alphabetic() { State::RawEndTagName } else { self.raw_text() };
-                }
-                State::RawEndTagName => {
-                    if byte.is_ascii_alphabetic() {
-                        self.push_name(byte);
-                        at += 1;
-                    } else if self.name == self.raw && (is_space(byte) || byte == b'/' || byte == b'>') {
-                        (self.closing, self.state) = (true, State::BeforeAttribute);
-                    } else {
-                        self.state = self.raw_text();
-                    }
-                }
-                State::ScriptBang | State::ScriptBangDash => {
-                    self.state = match (byte, self.state) {
-                        (b'-', State::ScriptBang) => State::ScriptBangDash,
-                        (b'-', _) => {
-                            self.escaped = 1;
-                            State::ScriptEscapedDashDash
-                        }
-                        _ => State::Raw,
-                    };
-                    at += usize::from(self.state != State::Raw);
-                }
-                State::ScriptEscaped => {
-                    let rest = chunk.get(at..).unwrap_or_default();
-                    let Some(found) = memchr2(b'-', b'<', rest) else { return };
-                    let dash = rest.get(found) == Some(&b'-');
-                    self.state = if dash { State::ScriptEscapedDash } else { State::ScriptEscapedLess };
-                    at += found + 1;
-                }
-                State::ScriptEscapedDash | State::ScriptEscapedDashDash => {
-                    self.state = match (byte, self.state) {
-                        (b'-', _) => State::ScriptEscapedDashDash,
-                        (b'<', _) => State::ScriptEscapedLess,
-                        (b'>', State::ScriptEscapedDashDash) => {
-                            self.escaped = 0;
-                            State::Raw
-                        }
-                        _ => State::ScriptEscaped,
-                    };
-                    at += 1;
-                }
-                State::ScriptEscapedLess => {
-                    (self.name, self.name_len) = (0, 0);
-                    self.state = match byte {
-                        b'/' if self.escaped == 1 => State::RawEndTagOpen,
-                        b'/' => State::ScriptEscapedName,
-                        _ if self.escaped == 1 && byte.is_ascii_alphabetic() => State::ScriptEscapedName,
-                        _ => State::ScriptEscaped,
-                    };
-                    at += usize::from(byte == b'/');
-                }
-                State::ScriptEscapedName => {
-                    if byte.is_ascii_alphabetic() {
-                        self.push_name(byte);
-                        at += 1;
-                        continue;
-                    }
-                    if self.name == SCRIPT && (is_space(byte) || byte == b'/' || byte == b'>') {
-                        self.escaped = 3 - self.escaped;
-                        at += 1;
-                    }
-                    self.state = State::ScriptEscaped;
-                }
+                State::Declaration
+                | State::DeclarationDash
+                | State::Bogus
+                | State::CommentStart
+                | State::CommentStartDash
+                | State::Comment
+                | State::CommentDash
+                | State::CommentEnd
+                | State::CommentBang => match self.step_comment(chunk, at) {
+                    Some(next) => at = next,
+                    None => return,
+                },
+                State::Raw
+                | State::RawLess
+                | State::RawEndTagOpen
+                | State::RawEndTagName
+                | State::ScriptBang
+                | State::ScriptBangDash
+                | State::ScriptEscaped
+                | State::ScriptEscapedDash
+                | State::ScriptEscapedDashDash
+                | State::ScriptEscapedLess
+                | State::ScriptEscapedName => match self.step_raw(chunk, at) {
+                    Some(next) => at = next,
+                    None => return,
+                },
                 State::Rest => return,
-                State::CdataOpen => {
-                    if b"CDATA[".get(usize::from(self.matched)) != Some(&byte) {
-                        self.state = State::Bogus;
-                        continue;
-                    }
-                    at += 1;
-                    self.matched += 1;
-                    if self.matched == 6 {
-                        (self.state, self.matched) = (State::Cdata, 0);
-                    }
-                }
-                State::Cdata => {
-                    if self.matched == 0 {
-                        let Some(found) = find(chunk, at, b']') else { return };
-                        at = found;
-                    }
-                    match chunk.get(at) {
-                        Some(b']') => self.matched = (self.matched + 1).min(2),
-                        Some(b'>') if self.matched == 2 => self.state = State::Data,
-                        _ => self.matched = 0,
-                    }
-                    at += 1;
-                }
-                State::Instruction => {
-                    if byte == b'>' && self.matched == 1 {
-                        self.state = State::Data;
-                    }
-                    self.matched = u8::from(byte == b'?');
-                    at += 1;
-                }
-                State::Doctype => {
-                    match byte {
-                        _ if self.quote == byte => self.quote = 0,
-                        _ if self.quote != 0 => {}
-                        b'"' | b'\'' => self.quote = byte,
-                        b'[' => self.matched = 1,
-                        b']' => self.matched = 0,
-                        b'>' if self.matched == 0 => self.state = State::Data,
-                        _ => {}
-                    }
-                    at += 1;
-                }
+                State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => match self.step_xml(chunk, at)
+                {
+                    Some(next) => at = next,
+                    None => return,
+                },
             }
         }
-    }
-
-    /// Reads on in a tag's name; returns where to go on.
-    fn read_name(&mut self, chunk: &[u8], from: usize) -> usize {
-        let mut at = from;
-        let (mut name, mut length) = (self.name, self.name_len);
-        let ended = loop {
-            let Some(&byte) = chunk.get(at) else { break false };
-            if !byte.is_ascii_alphabetic() && (is_space(byte) || byte == b'/' || byte == b'>') {
-                break true;
-            }
-            at += 1;
-            length += 1;
-            name = name << 8 | Name::from(byte.to_ascii_lowercase());
-        };
-        let known = self.name_len <= LONGEST_NAME;
-        (self.name, self.name_len) = if length > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, length) };
-        if known && (ended || length > LONGEST_NAME) {
-            self.tag_named();
-        }
-        if ended && !self.done {
-            self.state = State::BeforeAttribute;
-        }
-        at
     }
 
     /// Reads the rest of a tag; returns what follows it, or `None` where there is nothing more to read.
@@ -491,98 +328,6 @@ impl Scan {
         let after = self.read_attributes(chunk, at)?;
         self.tag_ended(self.fed + after as u64);
         (!self.done).then_some(after)
-    }
-
-    /// Reads on in what follows a tag's name; returns what follows the tag, or `None` where the chunk ends first.
-    fn read_attributes(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
-        let mut state = self.state;
-        while let Some(&byte) = chunk.get(at) {
-            state = match state {
-                State::BeforeAttribute | State::AttributeName => {
-                    let rest = chunk.get(at..).unwrap_or_default();
-                    // Nothing but these two changes what a quote means, so names need not be looked at one by one.
-                    let end = rest.iter().position(|&byte| byte == b'=' || byte == b'>');
-                    let (names, rest) = rest.split_at(end.unwrap_or(rest.len()));
-                    let state = after_names(state, names);
-                    at += names.len();
-                    match *rest {
-                        [] => {
-                            self.state = state;
-                            return None;
-                        }
-                        [b'>', ..] => return Some(at + 1),
-                        // A name may begin with `=`.
-                        _ if state == State::BeforeAttribute => {
-                            at += 1;
-                            State::AttributeName
-                        }
-                        // Nearly every attribute is written so; the states below would come to the same.
-                        [_, quote @ (b'"' | b'\''), ..] => match find(chunk, at + 2, quote) {
-                            Some(found) => {
-                                at = found + 1;
-                                State::BeforeAttribute
-                            }
-                            None => {
-                                self.state = if quote == b'"' { State::DoubleQuoted } else { State::SingleQuoted };
-                                return None;
-                            }
-                        },
-                        _ => {
-                            at += 1;
-                            State::BeforeValue
-                        }
-                    }
-                }
-                State::AfterAttribute if is_space(byte) => {
-                    at += 1;
-                    State::AfterAttribute
-                }
-                State::AfterAttribute if byte == b'=' => {
-                    at += 1;
-                    State::BeforeValue
-                }
-                State::AfterAttribute => State::BeforeAttribute,
-                State::BeforeValue => {
-                    at += 1;
-                    match byte {
-                        b'"' => State::DoubleQuoted,
-                        b'\'' => State::SingleQuoted,
-                        b'>' => return Some(at),
-                        _ if is_space(byte) => State::BeforeValue,
-                        _ => State::Unquoted,
-                    }
-                }
-                State::DoubleQuoted | State::SingleQuoted => {
-                    let quote = if state == State::DoubleQuoted { b'"' } else { b'\'' };
-                    let Some(found) = find(chunk, at, quote) else { break };
-                    at = found + 1;
-                    State::BeforeAttribute
-                }
-                _ => {
-                    at += 1;
-                    match byte {
-                        b'>' => return Some(at),
-                        _ if is_space(byte) => State::BeforeAttribute,
-                        _ => State::Unquoted,
-                    }
-                }
-            };
-        }
-        self.state = state;
-        None
-    }
-
-    /// Adds a letter to the name of an end tag in raw text, or of what might be one.
-    fn push_name(&mut self, byte: u8) {
-        self.name_len += 1;
-        let name = self.name << 8 | Name::from(byte.to_ascii_lowercase());
-        (self.name, self.name_len) =
-            if self.name_len > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, self.name_len) };
-    }
-
-    /// The state in which the raw text around a tag that was none goes on.
-    fn raw_text(&self) -> State {
-        if self.escaped > 0 { State::ScriptEscaped } else { State::Raw }
     }
 
     /// Content that belongs to the body begins at `offset`, so the head has ended too.
@@ -633,19 +378,6 @@ impl Scan {
             }
             _ => {}
         }
-    }
-}
-
-/// The state after `names`, in which there is neither `=` nor `>`, beginning in `state`.
-fn after_names(state: State, names: &[u8]) -> State {
-    let Some(last) = names.last() else { return state };
-    if !is_space(*last) {
-        return if *last == b'/' { State::BeforeAttribute } else { State::AttributeName };
-    }
-    match names.iter().rfind(|&&byte| !is_space(byte)) {
-        Some(b'/') => State::BeforeAttribute,
-        None if state == State::BeforeAttribute => State::BeforeAttribute,
-        _ => State::AfterAttribute,
     }
 }
 

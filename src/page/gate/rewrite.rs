@@ -11,6 +11,7 @@ use lol_html::send::{Element, HtmlRewriter, Settings};
 use lol_html::{AsciiCompatibleEncoding, ElementContentHandlers, HandlerResult, MemorySettings, OutputSink, Selector};
 
 use super::address::{Address, decoded};
+use super::context::{Ambiguous, Context, is_raw_text};
 use super::disarm::Disarm;
 use super::tags::Gating;
 use crate::page::Markup;
@@ -74,16 +75,6 @@ struct Inner {
     ended: bool,
 }
 
-/// Where a tag that begins raw text may be ignored by a browser, so that what follows is read as markup after all. The same
-/// places as in lol_html's own strict mode, whose error would lose what is in flight.
-#[derive(Clone, Copy)]
-enum Context {
-    Certain,
-    Select,
-    TemplateInSelect,
-    Frameset,
-}
-
 struct Sink(Shared);
 
 impl OutputSink for Sink {
@@ -119,7 +110,7 @@ impl Rewrite {
             out: Vec::new(),
             disarm: None,
             base,
-            context: Context::Certain,
+            context: Context::default(),
             noscript: String::new(),
             ended: false,
         })));
@@ -245,7 +236,11 @@ fn rewrite_fragment(markup: &[u8], gating: Gating, base: Option<Address>) -> Opt
 
 fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
     let name = el.tag_name();
-    check_context(el, &name, shared)?;
+    shared.lock().context.start(&name)?;
+    // To XML there is no raw text; an empty element ends where it begins, and lol_html would read on for its end.
+    if el.is_self_closing() && is_raw_text(&name) && shared.lock().markup == Markup::Xhtml {
+        return Err(Ambiguous(name).into());
+    }
     match name.as_str() {
         END => {
             shared.lock().ended = true;
@@ -257,6 +252,15 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
                 shared.lock().base.get_or_insert_with(|| Address::of_attribute(&as_utf8(&href)));
             }
             return Ok(());
+        }
+        "select" => {
+            let shared = shared.clone();
+            if let Some(handlers) = el.end_tag_handlers() {
+                handlers.push(Box::new(move |_| {
+                    shared.lock().context.end_select();
+                    Ok(())
+                }));
+            }
         }
         _ => {}
     }
@@ -336,66 +340,6 @@ fn refused_in_document(value: &str, shared: &Shared) -> Vec<String> {
         Some(gated) if gated == document.as_bytes() => Vec::new(),
         Some(_) | None => gating.all_refused(),
     }
-}
-
-/// Keeps track of where raw text may not be raw text (see [`Context`]). An error makes lol_html give the page up before this
-/// tag.
-fn check_context(el: &mut Element<'_, '_>, name: &str, shared: &Shared) -> HandlerResult {
-    let mut inner = shared.lock();
-    let raw = matches!(
-        name,
-        "script"
-            | "style"
-            | "title"
-            | "textarea"
-            | "noscript"
-            | "iframe"
-            | "xmp"
-            | "noembed"
-            | "noframes"
-            | "plaintext"
-    );
-    let uncertain = match (inner.context, name) {
-        (Context::Certain, "select") => {
-            inner.context = Context::Select;
-            false
-        }
-        (Context::Certain, "frameset") => {
-            inner.context = Context::Frameset;
-            false
-        }
-        (Context::Certain, _) => false,
-        // These end a `<select>` (13.2.6.4.16), and scripts are allowed in it.
-        (Context::Select, "select" | "textarea" | "input" | "keygen") => {
-            inner.context = Context::Certain;
-            false
-        }
-        (Context::Select, "template") => {
-            inner.context = Context::TemplateInSelect;
-            false
-        }
-        (Context::Select, "script") | (Context::Frameset, "noframes") => false,
-        (Context::Select | Context::TemplateInSelect | Context::Frameset, _) => raw,
-    };
-    // To XML there is no raw text; an empty element ends where it begins, and lol_html would read on for its end.
-    if uncertain || (raw && inner.markup == Markup::Xhtml && el.is_self_closing()) {
-        return Err("the markup can be read in two ways".into());
-    }
-    drop(inner);
-    if name == "select" {
-        let shared = shared.clone();
-        // Where the end tag is not recognised as this element's, the context stays, which only means more care.
-        if let Some(handlers) = el.end_tag_handlers() {
-            handlers.push(Box::new(move |_| {
-                let mut inner = shared.lock();
-                if matches!(inner.context, Context::Select) {
-                    inner.context = Context::Certain;
-                }
-                Ok(())
-            }));
-        }
-    }
-    Ok(())
 }
 
 /// The text of a `<noscript>`, which is markup to a browser without scripts. It is collected, read by itself and put back.
