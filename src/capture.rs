@@ -85,10 +85,19 @@ impl Capture {
 
     fn expiry(&self, now_ms: i64) -> Expiry {
         let today = u16::try_from(now_ms.div_euclid(86_400_000)).unwrap_or(u16::MAX);
-        Expiry { retention_days: self.shared.retention.retention_days(), expires_at: self.shared.retention.after(today) }
+        Expiry {
+            retention_days: self.shared.retention.retention_days(),
+            expires_at: self.shared.retention.after(today),
+        }
     }
 
-    fn set_cookies(&self, permit: &Permit<Analytics>, exchange: &Exchange<'_>, visitor: &Visitor, visit: Visit) -> [HeaderValue; 2] {
+    fn set_cookies(
+        &self,
+        permit: &Permit<Analytics>,
+        exchange: &Exchange<'_>,
+        visitor: &Visitor,
+        visit: Visit,
+    ) -> [HeaderValue; 2] {
         let build = |name: &'static str, value: String, seconds: u64| {
             let cookie = cookie::Cookie::build((name, value))
                 .path("/")
@@ -102,9 +111,6 @@ impl Capture {
         // A visitor is known no longer than the choice that permits it.
         let choice_left = (permit.granted_at() + exchange.choice_life).saturating_sub(exchange.now_ms as u64 / 1000);
         let visit_left = self.shared.visits.timeout().as_secs().min(choice_left);
-        [
-            build(visitor::COOKIE, visitor.token.encode(), choice_left),
-            build(visit::COOKIE, visit.encode(), visit_left),
-        ]
+        [build(visitor::COOKIE, visitor.token.encode(), choice_left), build(visit::COOKIE, visit.encode(), visit_left)]
     }
 }

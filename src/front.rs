@@ -5,8 +5,8 @@
 pub mod check;
 pub mod client_addr;
 pub mod handle;
-pub mod listen;
 mod keep;
+pub mod listen;
 mod own;
 mod page_body;
 mod role;

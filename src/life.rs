@@ -192,10 +192,8 @@ fn open_places(geo: &Geo) -> Result<Places, LifeError> {
 }
 
 fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>) -> Site {
-    let lives = OwnCookieLives {
-        visitor: Duration::from_secs(config.policy.choice_life),
-        visit: config.capture.visit_timeout,
-    };
+    let lives =
+        OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone()),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),

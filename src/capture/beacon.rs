@@ -80,8 +80,8 @@ struct Item {
 
 /// Reads a beacon; all of it counts or none.
 pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent>, BeaconError> {
-    let body: Body = serde_json::from_slice(body)
-        .map_err(|e| BeaconError::Malformed { line: e.line(), column: e.column() })?;
+    let body: Body =
+        serde_json::from_slice(body).map_err(|e| BeaconError::Malformed { line: e.line(), column: e.column() })?;
     if body.v != 1 {
         return Err(BeaconError::Version(body.v));
     }
@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_beacon_is_bounded() {
-        let events = parse(br#"{"v":1,"events":[{"n":"engagement","u":"/a","e":99999999999,"sd":250,"new":[1]}]}"#).unwrap();
+        let events =
+            parse(br#"{"v":1,"events":[{"n":"engagement","u":"/a","e":99999999999,"sd":250,"new":[1]}]}"#).unwrap();
         assert_eq!((events[0].engagement_ms, events[0].scroll_pct), (86_400_000, 100));
     }
 

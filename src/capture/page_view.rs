@@ -45,10 +45,13 @@ impl Exchange<'_> {
 /// Whether an exchange shows a visitor a page: a document that was asked for by navigating, not a part of one, not one
 /// fetched ahead of time, not a redirect.
 pub fn is_page_view(method: &Method, request: &HeaderMap, status: StatusCode) -> bool {
-    let is = |name: &str, wanted: &str| request.get(name).is_none_or(|v| v.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()));
-    let ahead = request.get("sec-purpose").or_else(|| request.get("purpose")).is_some_and(|v| {
-        v.to_str().is_ok_and(|v| v.contains("prefetch") || v.contains("prerender"))
-    });
+    let is = |name: &str, wanted: &str| {
+        request.get(name).is_none_or(|v| v.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    let ahead = request
+        .get("sec-purpose")
+        .or_else(|| request.get("purpose"))
+        .is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("prefetch") || v.contains("prerender")));
     method == Method::GET
         && !ahead
         && is("sec-fetch-dest", "document")
@@ -60,7 +63,13 @@ pub fn is_page_view(method: &Method, request: &HeaderMap, status: StatusCode) ->
 
 impl Capture {
     /// The page view an exchange was. Nothing where the permit does not reach back to it.
-    pub fn page_view(&self, permit: &Permit<Analytics>, exchange: &Exchange<'_>, status: StatusCode, response_ms: u32) -> Option<Captured> {
+    pub fn page_view(
+        &self,
+        permit: &Permit<Analytics>,
+        exchange: &Exchange<'_>,
+        status: StatusCode,
+        response_ms: u32,
+    ) -> Option<Captured> {
         let visitor = self.visitor(permit, exchange);
         let (step, visit) = self.shared.visits.count(visitor.id, visitor.visit, exchange.now_ms);
         let device = self.device(exchange);
@@ -100,7 +109,14 @@ impl Capture {
         Captured { events: rows, set_cookies }
     }
 
-    fn draft(&self, exchange: &Exchange<'_>, visitor: &Visitor, step: VisitStep, device: Device, url: &RawUrl) -> Draft {
+    fn draft(
+        &self,
+        exchange: &Exchange<'_>,
+        visitor: &Visitor,
+        step: VisitStep,
+        device: Device,
+        url: &RawUrl,
+    ) -> Draft {
         let referrer = exchange.header("referer").and_then(|v| std::str::from_utf8(v).ok()).map(RawUrl::new);
         let (referrer_host, referrer_path) = referrer.as_ref().and_then(scrub::referrer).unwrap_or_default();
         let campaign = scrub::utm(url);
@@ -121,7 +137,11 @@ impl Capture {
             place: self.shared.places.lookup(exchange.client),
             ip: self.shared.pseudonymiser.ip(exchange.client),
             device,
-            language: exchange.header("accept-language").and_then(|v| std::str::from_utf8(v).ok()).map(stated::language).unwrap_or_default(),
+            language: exchange
+                .header("accept-language")
+                .and_then(|v| std::str::from_utf8(v).ok())
+                .map(stated::language)
+                .unwrap_or_default(),
             time_zone: String::new(),
             screen: String::new(),
             response_ms: 0,

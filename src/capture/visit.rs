@@ -40,7 +40,8 @@ impl Visit {
         let last_ms: i64 = fields.next()?.parse().ok()?;
         let started_ms = i64::try_from(session_id >> 32).ok()? * 1000;
         // A visitor may write what they like here: what could not have happened is no visit.
-        let possible = fields.next().is_none() && started_ms <= last_ms.saturating_add(1000) && last_ms <= now_ms + 300_000;
+        let possible =
+            fields.next().is_none() && started_ms <= last_ms.saturating_add(1000) && last_ms <= now_ms + 300_000;
         possible.then_some(Visit { session_id, seq, last_ms })
     }
 
@@ -84,7 +85,8 @@ impl Visits {
     /// A step that counts, such as a page view: it continues the visit or starts a new one.
     pub fn count(&self, visitor: VisitorId, cookie: Option<Visit>, now_ms: i64) -> (VisitStep, Visit) {
         self.with_visit(visitor, cookie, |known| {
-            let mut visit = known.filter(|v| now_ms - v.last_ms < self.timeout_ms).unwrap_or_else(|| Visit::start(now_ms));
+            let mut visit =
+                known.filter(|v| now_ms - v.last_ms < self.timeout_ms).unwrap_or_else(|| Visit::start(now_ms));
             // The first step adds no time, also where an uncounted event opened the visit.
             let since = if visit.seq == 0 { 0 } else { step_ms(visit.last_ms, now_ms) };
             visit.seq = visit.seq.saturating_add(1);
@@ -197,7 +199,9 @@ mod tests {
 
     #[test]
     fn an_impossible_cookie_is_no_visit() {
-        for value in ["", "x", "1.2", "0000000000000001.1.-99999999999999", "ffffffffffffffff.1.5", "0.1.9999999999999999"] {
+        for value in
+            ["", "x", "1.2", "0000000000000001.1.-99999999999999", "ffffffffffffffff.1.5", "0.1.9999999999999999"]
+        {
             assert_eq!(Visit::decode(value.as_bytes(), NOON), None, "{value}");
         }
     }

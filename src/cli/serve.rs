@@ -56,7 +56,10 @@ pub(super) fn json(started: &Started, site: Option<std::net::SocketAddr>) -> Str
 pub(super) fn password(started: &Started) -> String {
     match &started.new_password {
         Some(password) => format!("  password    {password}   (shown this once; only a hash of it is kept)\n"),
-        None => "  password    as shown at the first start (delete dashboard-password in the data folder for a new one)\n".to_owned(),
+        None => {
+            "  password    as shown at the first start (delete dashboard-password in the data folder for a new one)\n"
+                .to_owned()
+        }
     }
 }
 

@@ -29,10 +29,8 @@ pub struct Target {
 /// The database that is meant: of the folder that is named, else of the configuration that is named or stands in
 /// `consentry.toml`, else of the folder in which an embedded engine is running or has run, real data before the demo's.
 pub fn target(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Target, ExitCode> {
-    let embedded = |data_dir: &Path| Target {
-        clickhouse: ClickHouse::Embedded { listen: None },
-        data_dir: data_dir.to_owned(),
-    };
+    let embedded =
+        |data_dir: &Path| Target { clickhouse: ClickHouse::Embedded { listen: None }, data_dir: data_dir.to_owned() };
     let named = config.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| data_dir.is_none() && file.exists()));
     match (named, data_dir) {
         (Some(file), folder) => {

@@ -87,7 +87,8 @@ fn a_choice_of_eight_long_purposes_stays_under_400_bytes() {
         description: String::new(),
     });
     let policy = Policy::new(purposes.collect(), u16::MAX, u64::MAX).unwrap();
-    let cookie = Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW).encode(&policy, &KeyRing::ephemeral());
+    let cookie =
+        Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW).encode(&policy, &KeyRing::ephemeral());
     assert!(cookie.len() < 400, "{}", cookie.len());
     assert!(cookie.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)));
 }

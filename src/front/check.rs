@@ -158,31 +158,37 @@ mod tests {
 
     #[test]
     fn an_ambiguous_request_is_refused() {
-        let host = ("host", "example.org");
-        let table: &[(&str, &str, &[(&str, &str)], Refusal)] = &[
+        type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)], Refusal);
+        const HOST: (&str, &str) = ("host", "example.org");
+        let table: &[Row] = &[
             ("GET", "/", &[], Refusal::Host),
-            ("GET", "/", &[host, host], Refusal::Host),
+            ("GET", "/", &[HOST, HOST], Refusal::Host),
             ("GET", "/", &[("host", "")], Refusal::Host),
             ("GET", "/", &[("host", "a b/c")], Refusal::Host),
             ("GET", "/", &[("host", "user@example.org")], Refusal::Host),
             ("GET", "/", &[("host", "[::1")], Refusal::Host),
             ("GET", "/", &[("host", "[::1]x")], Refusal::Host),
             ("GET", "/", &[("host", "a:80:80")], Refusal::Host),
-            ("GET", "http://evil.example/", &[host], Refusal::OtherHost),
-            ("CONNECT", "example.org:443", &[host], Refusal::Method),
-            ("TRACE", "/", &[host], Refusal::Method),
-            ("GET", "*", &[host], Refusal::Target),
-            ("POST", "/", &[host, ("transfer-encoding", "chunked"), ("content-length", "3")], Refusal::Framing),
-            ("POST", "/", &[host, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")], Refusal::Framing),
-            ("POST", "/", &[host, ("transfer-encoding", "gzip, chunked")], Refusal::Coding),
-            ("POST", "/", &[host, ("content-length", "101")], Refusal::BodyTooLarge),
-            ("POST", "/", &[host, ("expect", "200-ok")], Refusal::Expectation),
+            ("GET", "http://evil.example/", &[HOST], Refusal::OtherHost),
+            ("CONNECT", "example.org:443", &[HOST], Refusal::Method),
+            ("TRACE", "/", &[HOST], Refusal::Method),
+            ("GET", "*", &[HOST], Refusal::Target),
+            ("POST", "/", &[HOST, ("transfer-encoding", "chunked"), ("content-length", "3")], Refusal::Framing),
+            (
+                "POST",
+                "/",
+                &[HOST, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                Refusal::Framing,
+            ),
+            ("POST", "/", &[HOST, ("transfer-encoding", "gzip, chunked")], Refusal::Coding),
+            ("POST", "/", &[HOST, ("content-length", "101")], Refusal::BodyTooLarge),
+            ("POST", "/", &[HOST, ("expect", "200-ok")], Refusal::Expectation),
         ];
         for (method, target, headers, refusal) in table {
             assert_eq!(verdict(method, target, headers), Err(*refusal), "{method} {target} {headers:?}");
         }
         let long = "x".repeat(1000);
-        assert_eq!(verdict("GET", "/", &[host, ("a", &long)]), Err(Refusal::HeadTooLarge));
+        assert_eq!(verdict("GET", "/", &[HOST, ("a", &long)]), Err(Refusal::HeadTooLarge));
     }
 
     #[test]

@@ -15,12 +15,7 @@ use crate::cookies;
 use crate::privacy::{MAX_BODY, PrivacyRequest, is_same_site_post};
 
 /// Answers a request below the visitors' folder; `path` is what follows the folder's name.
-pub(super) async fn answer(
-    gateway: &Gateway,
-    visit: &Visit<'_>,
-    path: &str,
-    body: Incoming,
-) -> Response<VisitorBody> {
+pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, body: Incoming) -> Response<VisitorBody> {
     let bound = if path == "/events" { beacon::MAX_BYTES } else { MAX_BODY };
     let idle = gateway.site.limits.idle_timeout;
     let body = match tokio::time::timeout(idle, Limited::new(body, bound + 1).collect()).await {

@@ -26,7 +26,9 @@ pub enum LifeError {
         source: io::Error,
     },
     /// An address is taken, or not this machine's.
-    #[error("cannot listen on {address}: {source}; is another program there? The address is {key} in the configuration")]
+    #[error(
+        "cannot listen on {address}: {source}; is another program there? The address is {key} in the configuration"
+    )]
     Address {
         /// The address.
         address: SocketAddr,
