@@ -102,7 +102,7 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 /// Makes the head of an answer say what is true of the changed page.
 ///
 /// `added` is how many bytes longer the page becomes, as [`Insert::len`](super::Insert::len) knows it; `None` where that is
-/// not known beforehand, as with a [`Gate`](super::Gate). Also for answers to `HEAD`.
+/// not known beforehand, as with a [`Gate`](super::gate::Gate). Also for answers to `HEAD`.
 ///
 /// - The length is corrected or taken out.
 /// - Whatever names the bytes of the site's page is taken out: validators, digests, ranges.
