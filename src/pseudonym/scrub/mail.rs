@@ -31,7 +31,7 @@ fn domain_len(text: &[u8]) -> Option<usize> {
     let reach = text.iter().take_while(|b| is_domain(b)).count();
     let domain = &text[..reach];
     if let [b'1'..=b'4', b'x', b'.', ending @ ..] = domain
-        && PICTURES.iter().any(|picture| ending == *picture)
+        && PICTURES.contains(&ending)
     {
         return None;
     }
