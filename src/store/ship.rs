@@ -6,7 +6,7 @@
 //! So after **any** doubt (an error, a time-out, a batch that an earlier process may have sent) the table itself is asked:
 //! all rows there, then it is done; none, then it is sent again; anything else cannot happen, and is an alarm. A
 //! deduplication token alone would lose data: ClickHouse notes a token before it stores the part, so a retry with the same
-//! one can succeed without storing (`facts/clickhouse.md` 3). Hence each retry has a token of its own, and the answer "none"
+//! one can succeed without storing (shown on 26.7 with a rename that fails). Hence each retry has a token of its own, and the answer "none"
 //! is believed only when no earlier attempt is still running in the server.
 
 mod trouble;
