@@ -1,5 +1,5 @@
 //! The shipper: takes sealed batches from the spool in order and puts each into the table exactly once. One task; it runs
-//! from the start of the process to its end, on any runtime. Never touches a record but through [`native`](super::native).
+//! from the start of the process to its end, on any runtime. Never touches a record but through [`native`].
 //!
 //! # Why a row comes once
 //! A batch is one block into one partition, which ClickHouse stores whole or not at all, and its id stands in each row.
