@@ -1,9 +1,9 @@
 //! The crash-safe queue on disk between capture and ClickHouse. Capture appends encoded events; the shipper in `store`
 //! takes sealed batches. It never sees a raw identifier, never looks into a record, and knows nothing of ClickHouse but
-//! the names of column types. This text is its design paper; `facts/http-and-ingest.md` 2.1 compares what others do.
+//! the names of column types. This text is its design paper.
 //!
 //! # What it promises
-//! - An append never waits for the disk, and takes no more memory than the group's 8 MiB.
+//! - An append never waits for the disk. Records in memory are bounded: 8 MiB that fill, and 8 MiB that are being written.
 //! - An [acknowledged](Spool::append_acknowledged) record has been given to the kernel by `write(2)`: it survives the death
 //!   of the process. A [plain](Spool::append) record is at most one turn (4 ms) from there; a killed process loses those.
 //!   A sealed batch is synced, file and folder, and survives the loss of power too; a record not yet sealed (at most
@@ -21,8 +21,8 @@
 //! ```
 //! A segment is a header (format version, batch id, partition, columns), record frames and, at last, a seal; [`segment`]
 //! has the bytes. Its records are of one partition of the table (month and retention class), because only an insert of one
-//! block into one partition is atomic (`facts/clickhouse.md` 4). The columns stand in the header, so that a spool that
-//! waited through an upgrade is still understood.
+//! block into one partition is atomic (with several, a kill left parts of them). The columns stand in the header, so that
+//! a spool that waited through an upgrade is still understood.
 //!
 //! # From record to batch
 //! ```text

@@ -1,12 +1,12 @@
 //! The shipper: takes sealed batches from the spool in order and puts each into the table exactly once. One task; it runs
-//! from the start of the process to its end, on any runtime. Never touches a record but through [`native`](super::native).
+//! from the start of the process to its end, on any runtime. Never touches a record but through [`native`].
 //!
 //! # Why a row comes once
 //! A batch is one block into one partition, which ClickHouse stores whole or not at all, and its id stands in each row.
 //! So after **any** doubt (an error, a time-out, a batch that an earlier process may have sent) the table itself is asked:
 //! all rows there, then it is done; none, then it is sent again; anything else cannot happen, and is an alarm. A
 //! deduplication token alone would lose data: ClickHouse notes a token before it stores the part, so a retry with the same
-//! one can succeed without storing (`facts/clickhouse.md` 3). Hence each retry has a token of its own, and the answer "none"
+//! one can succeed without storing (shown on 26.7 with a rename that fails). Hence each retry has a token of its own, and the answer "none"
 //! is believed only when no earlier attempt is still running in the server.
 
 mod trouble;

@@ -1,6 +1,7 @@
 //! Real batches of real columns into the real engine.
 
 use std::net::Ipv6Addr;
+use std::sync::OnceLock;
 
 use super::*;
 use crate::capture::event::COLUMNS;
@@ -8,8 +9,12 @@ use crate::config::ClickHouse;
 use crate::engine::testing;
 use crate::store::{client, migrate};
 
-/// 2025-07-15 12:00:00 UTC.
-const NOON: i64 = 1_752_580_800_000;
+/// A time of today, the same for the whole run: of old rows a background merge may blank the address at any moment.
+fn today() -> i64 {
+    static TODAY: OnceLock<i64> = OnceLock::new();
+    *TODAY.get_or_init(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64 - 3_600_000)
+}
+
 const SIX_YEARS: u16 = 2192;
 
 async fn on(database: &str) -> Client {
@@ -19,9 +24,8 @@ async fn on(database: &str) -> Client {
     client
 }
 
-fn open_real(dir: &TempDir) -> Spool {
+fn open_real(dir: &TempDir, batch_age: Duration) -> Spool {
     let columns = COLUMNS.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
-    let batch_age = Duration::from_secs(1);
     let options =
         SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age };
     Spool::open(options).unwrap().0
@@ -38,7 +42,7 @@ fn record(out: &mut Vec<u8>, number: u32) {
             ColumnKind::UInt32 => writer.u32(number),
             ColumnKind::UInt64 => writer.u64(u64::MAX - 1),
             ColumnKind::UInt128 => writer.u128(u128::MAX - 2),
-            ColumnKind::Milliseconds => writer.milliseconds(NOON + i64::from(number)),
+            ColumnKind::Milliseconds => writer.milliseconds(today() + i64::from(number)),
             ColumnKind::Date => writer.u16(30_000),
             ColumnKind::Ipv6 => writer.ipv6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
             ColumnKind::Text => writer.text(&format!("{name} é {}", number % 3)),
@@ -50,7 +54,7 @@ fn record(out: &mut Vec<u8>, number: u32) {
 
 fn put_real(spool: &Spool, rows: u32) {
     for number in 0..rows {
-        spool.append(Partition::of(NOON, SIX_YEARS), |out| record(out, number)).unwrap();
+        spool.append(Partition::of(today(), SIX_YEARS), |out| record(out, number)).unwrap();
     }
 }
 
@@ -65,17 +69,20 @@ where
 async fn every_column_arrives_as_it_was_written() {
     let client = on("ship_columns").await;
     let dir = TempDir::new().unwrap();
-    let spool = open_real(&dir);
+    let spool = open_real(&dir, Duration::from_secs(60));
     let (stop, task) = shipping(&spool, client.clone());
     put_real(&spool, 10_000);
     drained(&spool).await;
-    let as_written = "select count() from events where name = concat('name é ', toString(site_id % 3)) \
-        and path = concat('path é ', toString(site_id % 3)) and ts = fromUnixTimestamp64Milli(1752580800000 + site_id, 'UTC') \
+    let began = today();
+    let as_written = format!(
+        "select count() from events where name = concat('name é ', toString(site_id % 3)) \
+        and path = concat('path é ', toString(site_id % 3)) and ts = fromUnixTimestamp64Milli({began} + site_id, 'UTC') \
         and visitor_id = toUInt128('340282366920938463463374607431768211453') and session_id = 18446744073709551614 \
         and ip_net = toIPv6('2001:db8::1') and seq = 513 and is_bot = 1 and expires_at = toDate(30000) \
         and retention_days = 2192 and engagement_ms = site_id \
-        and props = if(site_id % 2 = 0, map(), map('plan', 'pro', 'n', toString(site_id)))";
-    assert_eq!(one::<u64>(&client, as_written).await, 10_000);
+        and props = if(site_id % 2 = 0, map(), map('plan', 'pro', 'n', toString(site_id)))"
+    );
+    assert_eq!(one::<u64>(&client, &as_written).await, 10_000);
     assert_eq!(one::<u64>(&client, "select uniqExact(site_id) from events").await, 10_000);
     assert_eq!(one::<u64>(&client, "select uniqExact(batch_id) from events").await, 1);
     assert_eq!(one::<u64>(&client, "select count() from system.parts where database = currentDatabase() and table = 'events' and rows = 10000 and active").await, 1);
@@ -87,7 +94,7 @@ async fn every_column_arrives_as_it_was_written() {
 async fn a_quiet_sites_event_can_be_queried_within_two_seconds() {
     let client = on("ship_quiet").await;
     let dir = TempDir::new().unwrap();
-    let spool = open_real(&dir);
+    let spool = open_real(&dir, Duration::from_secs(1));
     let (stop, task) = shipping(&spool, client.clone());
     let began = std::time::Instant::now();
     put_real(&spool, 1);
@@ -104,7 +111,7 @@ async fn a_quiet_sites_event_can_be_queried_within_two_seconds() {
 async fn a_batch_that_was_stored_before_the_crash_is_not_stored_again() {
     let client = on("ship_doubt").await;
     let dir = TempDir::new().unwrap();
-    let spool = open_real(&dir);
+    let spool = open_real(&dir, Duration::from_secs(1));
     put_real(&spool, 20);
     spool.close().unwrap();
     let batch = spool.try_next_batch().unwrap();
@@ -118,7 +125,7 @@ async fn a_batch_that_was_stored_before_the_crash_is_not_stored_again() {
     client.query("delete from events where site_id = 3").execute().await.unwrap();
     drop((batch, spool));
 
-    let spool = open_real(&dir);
+    let spool = open_real(&dir, Duration::from_secs(1));
     assert_eq!(spool.status().waiting_rows, 20);
     let (stop, task) = shipping(&spool, client.clone());
     drained(&spool).await;
@@ -135,7 +142,7 @@ async fn a_batch_that_was_stored_before_the_crash_is_not_stored_again() {
 async fn a_running_insert_is_seen_by_its_token() {
     let client = on("ship_running").await;
     let dir = TempDir::new().unwrap();
-    let spool = open_real(&dir);
+    let spool = open_real(&dir, Duration::from_secs(1));
     put_real(&spool, 20);
     spool.flush().await.unwrap();
     let batch = spool.try_next_batch().unwrap();
@@ -175,9 +182,9 @@ async fn rows_of_a_wrong_type_go_to_quarantine_and_a_missing_table_is_waited_for
     };
     let (stop, task) = shipping(&spool, client.clone());
     let put = |site_id: &str| {
-        let written = spool.append(Partition::of(NOON, 0), |out| {
+        let written = spool.append(Partition::of(today(), 0), |out| {
             let mut writer = RecordWriter(out);
-            writer.milliseconds(NOON);
+            writer.milliseconds(today());
             writer.text(site_id);
         });
         written.unwrap();
