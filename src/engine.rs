@@ -26,6 +26,7 @@ pub mod serve;
 pub mod socket;
 pub mod statement;
 mod sys;
+pub mod tables_only;
 #[cfg(test)]
 pub(crate) mod testing;
 

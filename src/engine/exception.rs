@@ -39,7 +39,7 @@ impl Exception {
             | 441 | 456 | 457 => StatusCode::BAD_REQUEST,
             // Unknown table, function, identifier, type, storage, database, setting, format and the like.
             46 | 47 | 50 | 52 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 336 => StatusCode::NOT_FOUND,
-            192 | 193 | 511 | 516 => StatusCode::FORBIDDEN,
+            192 | 193 | 497 | 511 | 516 => StatusCode::FORBIDDEN,
             159 => StatusCode::REQUEST_TIMEOUT,
             581 => StatusCode::PAYLOAD_TOO_LARGE,
             48 => StatusCode::NOT_IMPLEMENTED,

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::exception::Exception;
-use functions::{Functions, RawConnection, RawResult, StatementFunction};
+use functions::{Analysis, Functions, RawConnection, RawResult, StatementFunction};
 
 /// Why the engine could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +149,17 @@ impl std::fmt::Debug for Engine {
     }
 }
 
+/// What a statement would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is one statement, and leaves no trace.
+    Reads,
+    /// It is several, or one that changes something: data, the session, other people's statements.
+    Changes,
+    /// It could not be parsed.
+    Unknown,
+}
+
 /// One session: its settings, its current database, one statement at a time.
 pub struct Connection {
     raw: Handle<RawConnection>,
@@ -194,6 +205,29 @@ impl Connection {
                 value_lengths.as_ptr(),
                 parameters.len(),
             )
+        }
+    }
+
+    /// What ClickHouse's own parser says about a statement, without running it.
+    pub fn effect(&mut self, sql: &[u8]) -> Effect {
+        let size = u32::try_from(size_of::<Analysis>()).expect("16 bytes");
+        let mut analysis = Analysis { struct_size: size, ..Analysis::default() };
+        // SAFETY: the connection is open, the pointer is valid for the length, no database is named, and C writes no more
+        // than the size that `analysis` names.
+        let state = unsafe {
+            (self.inner.functions.chdb_classify_query_n)(
+                self.handle(),
+                sql.as_ptr().cast(),
+                sql.len(),
+                std::ptr::null(),
+                0,
+                &mut analysis,
+            )
+        };
+        match (state, analysis.query_class, analysis.statement_count) {
+            (0, 0, 1) => Effect::Reads,
+            (0, 4, _) => Effect::Unknown,
+            _ => Effect::Changes,
         }
     }
 

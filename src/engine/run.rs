@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::blocks::{BlockDecoder, Packing};
 use super::exception::Exception;
-use super::ffi::{Connection, Engine, Parameter, Summary};
+use super::ffi::{Connection, Effect, Engine, Parameter, Summary};
 use super::format::{Shape, header_length, shape};
-use super::multipart;
+use super::{multipart, tables_only};
 pub use body::Body;
 use body::BodyReader;
 
@@ -150,6 +150,21 @@ fn statement(engine: &Engine, mut job: Job, mut body: BodyReader, answer: &mut A
     let mut connection = engine.connect()?;
     if statement == Statement::Empty {
         return Err(Exception::new(62, "SYNTAX_ERROR", "Empty query: send a statement in `query` or in the body"));
+    }
+    if job.access == Access::ReadTables {
+        // Where it cannot be parsed, its words must do, so that ClickHouse can say what is wrong with it.
+        let reads = match connection.effect(&sql) {
+            Effect::Reads => true,
+            Effect::Changes => false,
+            Effect::Unknown => matches!(statement, Statement::Select { .. }),
+        };
+        if let Some(reason) = tables_only::refusal(&sql, reads, &job.settings, &job.parameters) {
+            return Err(Exception::new(
+                497,
+                "ACCESS_DENIED",
+                &format!("Not enough privileges on this interface: {reason}"),
+            ));
+        }
     }
     prepare(
         &mut connection,

@@ -41,7 +41,7 @@ pub enum Refusal {
 
 /// Tells what `sql` is. For an `INSERT` everything from `data` on is left unread.
 pub fn recognise(sql: &[u8]) -> Result<Statement, Refusal> {
-    let mut words = Tokens { sql, at: 0, depth: 0 };
+    let mut words = Tokens::of(sql);
     let Some(first) = words.by_ref().find(|token| !token.is_separator(sql) && !token.is(sql, "(")) else {
         return Ok(Statement::Empty);
     };
@@ -142,7 +142,7 @@ fn after_format(sql: &[u8], mut at: usize) -> usize {
 pub fn split(sql: &str) -> Vec<&str> {
     let mut statements = Vec::new();
     let (mut start, mut has_words) = (0, false);
-    for token in (Tokens { sql: sql.as_bytes(), at: 0, depth: 0 }) {
+    for token in Tokens::of(sql.as_bytes()) {
         if token.is_separator(sql.as_bytes()) {
             if has_words {
                 statements.extend(sql.get(start..token.start).map(str::trim));
@@ -200,6 +200,10 @@ struct Tokens<'s> {
 }
 
 impl Tokens<'_> {
+    fn of(sql: &[u8]) -> Tokens<'_> {
+        Tokens { sql, at: 0, depth: 0 }
+    }
+
     fn rest(&self) -> &[u8] {
         self.sql.get(self.at..).unwrap_or_default()
     }
@@ -209,18 +213,42 @@ impl Tokens<'_> {
             let rest = self.rest();
             let skipped = match rest {
                 [byte, ..] if byte.is_ascii_whitespace() || *byte == b'\x0b' || *byte == 0 => 1,
-                [b'-', b'-', ..] | [b'#', b' ' | b'!', ..] => {
+                [b'-', b'-', ..] | [b'/', b'/', ..] | [b'#', b' ' | b'!', ..] => {
                     memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1)
                 }
-                [b'/', b'*', ..] => {
-                    memchr::memmem::find(rest.get(2..).unwrap_or_default(), b"*/").map_or(rest.len(), |end| end + 4)
-                }
+                [b'/', b'*', ..] => Tokens::comment(rest),
                 // A byte order mark.
                 [0xef, 0xbb, 0xbf, ..] => 3,
                 _ => return,
             };
             self.at += skipped;
         }
+    }
+
+    /// The length of a comment at the beginning of `rest`: comments nest.
+    fn comment(rest: &[u8]) -> usize {
+        let (mut at, mut depth) = (0, 0_usize);
+        loop {
+            match rest.get(at..) {
+                Some([b'/', b'*', ..]) => (at, depth) = (at + 2, depth + 1),
+                Some([b'*', b'/', ..]) => (at, depth) = (at + 2, depth - 1),
+                Some([_, ..]) => at += 1,
+                _ => return rest.len(),
+            }
+            if depth == 0 {
+                return at;
+            }
+        }
+    }
+
+    /// The length of a thing between typographic quotes, which have no escapes.
+    fn typographic(rest: &[u8]) -> Option<usize> {
+        let end = match rest {
+            [0xe2, 0x80, 0x98, ..] => "’",
+            [0xe2, 0x80, 0x9c, ..] => "”",
+            _ => return None,
+        };
+        Some(memchr::memmem::find(rest, end.as_bytes()).map_or(rest.len(), |at| at + end.len()))
     }
 
     /// The length of a quoted thing at the beginning of `rest`: a doubled or escaped quote does not end it.
@@ -267,6 +295,7 @@ impl Iterator for Tokens<'_> {
                 Some(length) => (Kind::Quoted, length),
                 None => (Kind::Sign, 1),
             },
+            0xe2 if Tokens::typographic(rest).is_some() => (Kind::Quoted, Tokens::typographic(rest).unwrap_or(1)),
             byte if is_word(byte) => {
                 (Kind::Word, rest.iter().position(|byte| !is_word(*byte) && *byte != b'$').unwrap_or(rest.len()))
             }

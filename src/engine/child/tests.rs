@@ -158,6 +158,10 @@ async fn on_tcp_tables_are_read_and_nothing_else() {
         "insert into t select 1",
         "drop table t",
         "select * from file('/etc/hostname', 'LineAsString')",
+        "select file('/etc/hostname')",
+        "describe file('/etc/hostname', 'CSV')",
+        "select * apply(file) from (select '/etc/hostname')",
+        "kill query where 1",
         "select * from url('http://127.0.0.1:1/', 'LineAsString')",
         "select 1 into outfile '/tmp/x'",
         "set readonly = 0",
@@ -167,6 +171,10 @@ async fn on_tcp_tables_are_read_and_nothing_else() {
     for sql in refused {
         assert!(client.query(sql).execute().await.is_err(), "{sql}");
     }
+    let template = client.query("select 1 format Template").with_setting("format_template_resultset", "/etc/hostname");
+    assert!(
+        matches!(template.execute().await, Err(clickhouse::error::Error::BadResponse(text)) if text.contains("497"))
+    );
     let escape = client.query("insert into t select 1").with_setting("readonly", "0").execute().await;
     assert!(escape.is_err());
     let two = client.query("drop table t").with_setting("readonly", "2").execute().await;

@@ -20,6 +20,16 @@ pub(super) type StatementFunction = unsafe extern "C" fn(
     usize,
 ) -> *mut c_void;
 
+/// `chdb_query_analysis_v1`: four 32-bit numbers.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct Analysis {
+    pub(super) struct_size: u32,
+    pub(super) statement_count: u32,
+    pub(super) flags: u32,
+    pub(super) query_class: u32,
+}
+
 /// One struct of C function pointers, filled from the library by name.
 macro_rules! functions {
     ($($field:ident: $function:ty;)*) => {
@@ -60,4 +70,5 @@ functions! {
     chdb_result_storage_bytes_read: unsafe extern "C" fn(RawResult) -> u64;
     chdb_result_rows_written: unsafe extern "C" fn(RawResult) -> u64;
     chdb_result_bytes_written: unsafe extern "C" fn(RawResult) -> u64;
+    chdb_classify_query_n: unsafe extern "C" fn(RawConnection, *const c_char, usize, *const c_char, usize, *mut Analysis) -> c_int;
 }

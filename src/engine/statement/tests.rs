@@ -32,6 +32,8 @@ fn quotes_comments_and_brackets_hide_keywords() {
     assert_eq!(recognise(br"select 'a\' format X;', `b;` -- format Y;"), select(None));
     assert_eq!(recognise(b"select '' ' ; '' ;' /* ; */ , (select 1 format Z)"), select(None));
     assert_eq!(recognise(b"select $x$ ; format A $x$ format CSV"), select(Some("CSV")));
+    assert_eq!(recognise(b"select 1 /* a /* b */ ; */ // ; c\n format CSV"), select(Some("CSV")));
+    assert_eq!(recognise("select ‘a;b’, “c;'d” format CSV".as_bytes()), select(Some("CSV")));
     assert_eq!(recognise(b"select formatDateTime(now(), '%F')"), select(None));
 }
 
@@ -106,7 +108,7 @@ proptest! {
     #[test]
     fn tokens_of_sql_like_text_cover_it_in_order(sql in r#"[ a-z'"`;$()\\/*\-\n#]{0,60}"#) {
         let mut at = 0;
-        for token in (Tokens { sql: sql.as_bytes(), at: 0, depth: 0 }) {
+        for token in Tokens::of(sql.as_bytes()) {
             prop_assert!(token.start >= at && token.end > token.start && token.end <= sql.len());
             at = token.end;
         }
