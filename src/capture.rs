@@ -17,6 +17,7 @@ pub use page_view::{Exchange, is_page_view};
 
 use crate::config;
 use crate::consent::{Analytics, Permit};
+use crate::cookies;
 use crate::enrich::{Device, DeviceCache, Places};
 use crate::pseudonym::{Pseudonymiser, RawUserAgent, VisitorId};
 use event::{Event, Expiry};
@@ -111,6 +112,9 @@ impl Capture {
         // A visitor is known no longer than the choice that permits it.
         let choice_left = (permit.granted_at() + exchange.choice_life).saturating_sub(exchange.now_ms as u64 / 1000);
         let visit_left = self.shared.visits.timeout().as_secs().min(choice_left);
-        [build(visitor::COOKIE, visitor.token.encode(), choice_left), build(visit::COOKIE, visit.encode(), visit_left)]
+        [
+            build(cookies::VISITOR, visitor.token.encode(), choice_left),
+            build(cookies::VISIT, visit.encode(), visit_left),
+        ]
     }
 }

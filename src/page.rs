@@ -16,6 +16,6 @@ mod head;
 mod inject;
 pub mod scan;
 
-pub use head::{ask_for_whole_page, eligible, is_navigation, prepare_head};
+pub use head::{eligible, prepare_head};
 pub use inject::{Inject, Insert};
 pub use scan::Markup;

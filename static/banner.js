@@ -100,7 +100,8 @@ async function start(granted) {
     document.head.append(collector);
   }
   for (const inert of document.querySelectorAll('[data-consentry-purpose]')) {
-    if (granted.includes(inert.dataset.consentryPurpose)) await revive(inert);
+    const purposes = (inert.dataset.consentryPurpose ?? '').split(' ');
+    if (purposes.every((purpose) => granted.includes(purpose))) await revive(inert);
   }
 }
 

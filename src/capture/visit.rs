@@ -12,9 +12,6 @@ use std::time::Duration;
 use super::event::VisitStep;
 use crate::pseudonym::VisitorId;
 
-/// The cookie's name.
-pub const COOKIE: &str = "consentry_visit";
-
 /// Visitors the table remembers before it forgets the oldest half.
 const TABLE_CAPACITY: usize = 100_000;
 

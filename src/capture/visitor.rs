@@ -7,9 +7,6 @@ use zeroize::Zeroize;
 
 use crate::consent::{Analytics, Permit};
 
-/// The cookie's name.
-pub const COOKIE: &str = "consentry_visitor";
-
 /// A visitor's token.
 pub struct VisitorToken([u8; 16]);
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use http::header::CONTENT_DISPOSITION;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 
@@ -26,8 +27,8 @@ use crate::cookies::{self, Catalogue};
 use crate::keys::KeyRing;
 use crate::observe::Metrics;
 use crate::page::gate::{self, Gate, Tags};
-use crate::page::{self, Inject, Insert, Markup};
-use crate::privacy::{PageInsert, Pages, VisitorState};
+use crate::page::{self, Inject, Insert, csp};
+use crate::privacy::{PageInsert, Pages, PerPage, VisitorState};
 use crate::spool::Spool;
 use crate::upstream::{Forward, Overrides, Scheme, Upstream, UpstreamBody};
 
@@ -154,17 +155,14 @@ async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>)
         return Response::from_parts(head, VisitorBody::own(Bytes::new()));
     }
 
-    // A page gets what the visitor's choice says it gets, and is captured where it may be.
-    let Some(markup) = role.is_page().then(|| page::eligible(&head)).flatten() else {
-        if role.is_page() && role::is_html(&head.headers) {
-            site.metrics.pages_not_injectable.count();
-        }
+    if !role.is_page() || !role::is_html(&head.headers) {
         return Response::from_parts(head, VisitorBody::Passed(body));
-    };
+    }
+    // A page gets what the visitor's choice says it gets, and is captured where it may be.
     if role == Role::Document {
         keep::page_view(gateway, &visit, &mut head, response_ms);
     }
-    dress(site, &visit, role, head, body, markup)
+    dress(site, &visit, role, head, body)
 }
 
 /// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.
@@ -174,23 +172,36 @@ fn dress(
     role: Role,
     mut head: http::response::Parts,
     body: UpstreamBody,
-    markup: Markup,
 ) -> Response<VisitorBody> {
-    let insert = match role {
-        Role::Document => {
-            let PageInsert { head, body_start } = site.pages.snippet(VisitorState::from(&visit.decision)).clone();
-            Insert { head, body_start }
-        }
-        // A frame shows no banner: its page does.
-        _ => Insert::default(),
-    };
     let gating = site.tags.gating(visit.decision.permitted);
-    let added = gating.is_none().then(|| insert.len());
-    page::prepare_head(&mut head, added);
     if let Some(gating) = &gating {
         gate::filter_link(&mut head.headers, gating);
     }
+    let Some(markup) = page::eligible(&head) else {
+        // We cannot read it, so what it may load is held to the site itself; the page is served.
+        if gating.is_some() && !head.headers.contains_key(CONTENT_DISPOSITION) {
+            csp::hold_to_own_site(&mut head.headers);
+        }
+        site.metrics.pages_not_injectable.count();
+        return Response::from_parts(head, VisitorBody::Passed(body));
+    };
+    let insert = match role {
+        Role::Document => {
+            let terms = csp::admit_all(&mut head.headers, visit.host, &site.privacy_path);
+            let state = VisitorState::from(&visit.decision);
+            let PageInsert { head, body_start } = match terms.nonce.as_deref() {
+                None => site.pages.snippet(state).clone(),
+                nonce => site.pages.snippet_for_page(state, PerPage { nonce, page_view: None }),
+            };
+            Insert { head, body_start }
+        }
+        _ => Insert::default(),
+    };
     site.metrics.pages_injected.count();
+    page::prepare_head(&mut head, gating.is_none().then(|| insert.len()));
+    if visit.parts.method == Method::HEAD {
+        return Response::from_parts(head, VisitorBody::Passed(body));
+    }
     let page = Inject::new(Gate::new(body, gating, markup), insert, markup);
     Response::from_parts(head, VisitorBody::Page(Box::new(page)))
 }

@@ -11,7 +11,7 @@ use super::handle::{Gateway, Visit};
 use super::role::cookie_lines;
 use crate::capture::beacon::BeaconEvent;
 use crate::capture::event::Event;
-use crate::capture::{self, Exchange, visit, visitor};
+use crate::capture::{self, Exchange};
 use crate::consent::{Analytics, Permit};
 use crate::cookies;
 use crate::spool::{Partition, Refused, SpoolError};
@@ -94,8 +94,8 @@ fn with_exchange<T>(
         target: visit.parts.uri.path_and_query().map_or("/", |target| target.as_str()),
         headers: &visit.parts.headers,
         client: &visit.client.ip,
-        visitor_cookie: cookie(visitor::COOKIE),
-        visit_cookie: cookie(visit::COOKIE),
+        visitor_cookie: cookie(cookies::VISITOR),
+        visit_cookie: cookie(cookies::VISIT),
         choice_life: gateway.site.policy.choice_life,
     })
 }

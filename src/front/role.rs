@@ -1,6 +1,6 @@
 //! What a request is about: one of ours, a page, a frame, or anything else the site serves.
 
-use http::header::{ACCEPT, CONTENT_TYPE, COOKIE};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, RANGE, UPGRADE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
 /// What the answer to a request is for, as far as the request says.
@@ -8,38 +8,52 @@ use http::{HeaderMap, HeaderValue, Method};
 pub(super) enum Role {
     /// A page a visitor navigates to.
     Document,
-    /// A page within a page.
-    Frame,
+    /// HTML that becomes part of a page: a frame, or a piece that a script fetches. Its tags are gated, but it shows no
+    /// banner: the page around it does.
+    Part,
     /// Everything else; passed on as it is.
     Other,
 }
 
+/// What libraries that fetch pieces of pages say of themselves.
+const PIECE: [&str; 4] = ["x-requested-with", "hx-request", "turbo-frame", "x-pjax"];
+
 impl Role {
-    /// Browsers say what they ask for in `Sec-Fetch-Dest`. Who does not say gets a page where they would take one; what
-    /// scripts fetch is never changed, since it is not a page even where it is HTML.
+    /// Browsers say what they ask for in `Sec-Fetch-Dest`, on safe connections. Without it a browser that accepts a page is
+    /// taken to navigate, and so is a program that says nothing of itself and wants no range.
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Role {
-        if method != Method::GET && method != Method::HEAD && method != Method::POST {
+        if (method != Method::GET && method != Method::HEAD && method != Method::POST) || headers.contains_key(UPGRADE)
+        {
             return Role::Other;
         }
+        let part = || if accepts_page(headers) { Role::Part } else { Role::Other };
         match headers.get("sec-fetch-dest").map(HeaderValue::as_bytes) {
             Some(b"document") => Role::Document,
-            Some(b"iframe" | b"frame" | b"fencedframe" | b"embed" | b"object") => Role::Frame,
+            Some(b"iframe" | b"frame" | b"fencedframe" | b"embed" | b"object") => Role::Part,
+            Some(b"empty" | b"") => part(),
             Some(_) => Role::Other,
-            None if headers.contains_key("x-requested-with") || headers.contains_key("upgrade") => Role::Other,
+            None if PIECE.iter().any(|name| headers.contains_key(*name)) => part(),
+            None if accepts_page(headers) => Role::Document,
             None => {
-                let takes_page = headers.get_all(ACCEPT).iter().any(|value| {
-                    let value = value.as_bytes();
-                    value.windows(9).any(|w| w == b"text/html") || value.windows(3).any(|w| w == b"*/*")
-                });
-                if takes_page || !headers.contains_key(ACCEPT) { Role::Document } else { Role::Other }
+                let by_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+                let by_anyone = headers.get(ACCEPT).is_none_or(|accept| accept.as_bytes().starts_with(b"*/*"));
+                if by_anyone && !by_browser && !headers.contains_key(RANGE) { Role::Document } else { Role::Other }
             }
         }
     }
 
-    /// Whether the answer may be a page.
+    /// Whether the answer may be a page or a part of one.
     pub(super) fn is_page(self) -> bool {
         self != Role::Other
     }
+}
+
+/// Whether a request names a page's media type among what it accepts.
+fn accepts_page(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|accept| {
+        let names = |kind: &[u8]| accept.as_bytes().windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
+        names(b"text/html") || names(b"application/xhtml+xml")
+    })
 }
 
 /// The path below the folder of the visitors' endpoints, or nothing where the request is the site's.
@@ -54,7 +68,11 @@ pub(super) fn cookie_lines(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 
 /// Whether an answer says it is HTML.
 pub(super) fn is_html(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+    let starts = |kind: &[u8], with: &[u8]| kind.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
+    headers
+        .get(CONTENT_TYPE)
+        .map(HeaderValue::as_bytes)
+        .is_some_and(|kind| starts(kind, b"text/html") || starts(kind, b"application/xhtml+xml"))
 }
 
 #[cfg(test)]
@@ -70,13 +88,25 @@ mod tests {
             }
             Role::of(&method, &map)
         };
-        assert_eq!(role(Method::GET, &[("sec-fetch-dest", "document")]), Role::Document);
-        assert_eq!(role(Method::GET, &[("sec-fetch-dest", "iframe"), ("accept", "text/html")]), Role::Frame);
-        assert_eq!(role(Method::GET, &[("sec-fetch-dest", "empty"), ("accept", "text/html")]), Role::Other);
-        assert_eq!(role(Method::GET, &[("accept", "text/html,*/*;q=0.8")]), Role::Document);
-        assert_eq!(role(Method::GET, &[("accept", "image/avif")]), Role::Other);
-        assert_eq!(role(Method::GET, &[("accept", "text/html"), ("x-requested-with", "XMLHttpRequest")]), Role::Other);
-        assert_eq!(role(Method::GET, &[]), Role::Document);
+        let (browser, curl) = (("user-agent", "Mozilla/5.0"), ("user-agent", "curl/8"));
+        let (page, any) = (("accept", "text/html,*/*;q=0.8"), ("accept", "*/*"));
+        for (headers, expected) in [
+            (&[("sec-fetch-dest", "document"), any][..], Role::Document),
+            (&[("sec-fetch-dest", "iframe"), page], Role::Part),
+            (&[("sec-fetch-dest", "empty"), page], Role::Part),
+            (&[("sec-fetch-dest", "empty"), any], Role::Other),
+            (&[("sec-fetch-dest", "image"), page], Role::Other),
+            (&[browser, page], Role::Document),
+            (&[browser, any], Role::Other),
+            (&[browser, page, ("x-requested-with", "XMLHttpRequest")], Role::Part),
+            (&[browser, ("hx-request", "true"), any], Role::Other),
+            (&[browser, page, ("upgrade", "websocket")], Role::Other),
+            (&[curl, any], Role::Document),
+            (&[curl, any, ("range", "bytes=0-1")], Role::Other),
+            (&[], Role::Document),
+        ] {
+            assert_eq!(role(Method::GET, headers), expected, "{headers:?}");
+        }
         assert_eq!(role(Method::PUT, &[("sec-fetch-dest", "document")]), Role::Other);
     }
 

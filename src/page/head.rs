@@ -40,46 +40,6 @@ pub fn eligible(parts: &Parts) -> Option<Markup> {
         .then_some(markup)
 }
 
-/// Whether a request is a visitor going to a page, so that what comes back is shown by itself and can have a banner. Pages in
-/// frames have it around them, and scripts that fetch pieces of HTML to put into a page must get just those.
-pub fn is_navigation(headers: &HeaderMap) -> bool {
-    if let Some(destination) = headers.get("sec-fetch-dest") {
-        return destination == "document";
-    }
-    // Browsers say so on safe connections only. Libraries that fetch pieces of pages say who they are.
-    if ["x-requested-with", "hx-request", "turbo-frame", "x-pjax"].iter().any(|name| headers.contains_key(*name)) {
-        return false;
-    }
-    let by_browser = headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
-    accepts_page(headers) || !by_browser
-}
-
-/// Whether a request names a page's media type among what it accepts, or does not say what it accepts.
-fn accepts_page(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).map(HeaderValue::as_bytes).is_none_or(|accept| {
-        let names = |kind: &[u8]| accept.windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
-        names(b"text/html") || names(b"application/xhtml+xml")
-    })
-}
-
-/// Makes a request that a page may answer ask for the whole of it, as it is: not compressed, since a compressed page has no
-/// banner and is not gated, and without ranges and validators, since a browser that still has the site's own page would be
-/// told to keep it (304). Requests for images, scripts and the like are left alone.
-pub fn ask_for_whole_page(headers: &mut HeaderMap) {
-    let page = match headers.get("sec-fetch-dest").map(HeaderValue::as_bytes) {
-        Some(b"document" | b"iframe" | b"frame" | b"fencedframe" | b"object" | b"embed") => true,
-        Some(b"empty" | b"") | None => accepts_page(headers),
-        Some(_) => false,
-    };
-    if !page {
-        return;
-    }
-    for name in [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
-        headers.remove(name);
-    }
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-}
-
 /// Whether bytes below 0x80 mean ASCII in the charset a content type names; without one, or with one nobody knows, browsers
 /// use an encoding where they do.
 fn ascii_compatible(parameters: &str) -> bool {
@@ -205,48 +165,6 @@ mod tests {
             &[html, ("content-disposition", "inline; filename=attachment.html")],
         ] {
             assert_eq!(eligible(&answer(200, headers)), Some(Markup::Html), "{headers:?}");
-        }
-    }
-
-    #[test]
-    fn only_a_visitor_going_to_a_page_gets_a_banner() {
-        let browser = ("user-agent", "Mozilla/5.0");
-        for (headers, expected) in [
-            (&[("sec-fetch-dest", "document"), ("accept", "*/*")][..], true),
-            (&[("sec-fetch-dest", "iframe"), ("accept", "text/html")], false),
-            (&[("sec-fetch-dest", "empty"), ("accept", "text/html")], false),
-            (&[browser, ("accept", "text/html,application/xhtml+xml")], true),
-            (&[browser, ("accept", "*/*")], false),
-            (&[browser, ("accept", "text/html, */*; q=0.01"), ("x-requested-with", "XMLHttpRequest")], false),
-            (&[browser, ("accept", "text/html"), ("hx-request", "true")], false),
-            (&[("user-agent", "curl/8"), ("accept", "*/*")], true),
-            (&[], true),
-        ] {
-            assert_eq!(is_navigation(&answer(200, headers).headers), expected, "{headers:?}");
-        }
-    }
-
-    #[test]
-    fn a_page_is_asked_for_whole_and_plain() {
-        let asked = |headers: &[(&str, &str)]| {
-            let conditional = [("if-none-match", "x"), ("range", "bytes=1-"), ("accept-encoding", "br")];
-            let mut parts = answer(200, &[headers, &conditional[..]].concat());
-            ask_for_whole_page(&mut parts.headers);
-            (all(&parts, "accept-encoding") == ["identity"], parts.headers.contains_key("if-none-match"))
-        };
-        for page in [
-            &[("accept", "Text/HTML,*/*;q=0.8"), ("sec-fetch-dest", "document")][..],
-            &[("sec-fetch-dest", "iframe")],
-            &[("accept", "application/xhtml+xml")],
-            &[("accept", "text/html"), ("sec-fetch-dest", "empty")],
-            &[],
-        ] {
-            assert_eq!(asked(page), (true, false), "{page:?}");
-        }
-        for other in
-            [&[("accept", "image/*")][..], &[("accept", "*/*"), ("sec-fetch-dest", "script")], &[("accept", "*/*")]]
-        {
-            assert_eq!(asked(other), (false, true), "{other:?}");
         }
     }
 

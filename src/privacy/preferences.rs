@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::snippet::rendered;
 use crate::config::{Consent, DeclaredCookie};
 use crate::consent::{Choice, Policy, choice};
+use crate::cookies;
 
 /// How long the gateway's own cookies of the analytics purpose live, for visitors to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct OwnCookieLives {
 }
 
 /// The cookies by which visits are told apart; gone when analytics is refused.
-pub(super) const ANALYTICS_COOKIES: [&str; 2] = ["consentry_visitor", "consentry_visit"];
+pub(super) const ANALYTICS_COOKIES: [&str; 2] = [cookies::VISITOR, cookies::VISIT];
 
 #[derive(Template)]
 #[template(path = "preferences.html", config = "static/privacy/askama.toml")]
