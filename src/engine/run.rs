@@ -5,8 +5,10 @@
 mod body;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::blocks::{BlockDecoder, Packing};
@@ -24,6 +26,9 @@ const MAX_STATEMENT_BYTES: usize = 16 << 20;
 
 /// The most a result may hold in memory where its format cannot be sent in pieces; a request may set its own.
 const MAX_DOCUMENT_BYTES: u64 = 512 << 20;
+
+/// How long a client may take to read a piece before its statement is ended: it holds a turn that others wait for.
+const READ_PAUSE: Duration = Duration::from_secs(600);
 
 /// The size of the pieces a whole result is handed on in.
 const PIECE_BYTES: usize = 1 << 20;
@@ -131,7 +136,9 @@ impl Answer<'_> {
         if piece.is_empty() {
             return Ok(());
         }
-        self.pieces.blocking_send(Ok(self.packing.pack(piece))).map_err(|_| Gone)
+        let piece = self.packing.pack(piece);
+        let sent = Handle::current().block_on(tokio::time::timeout(READ_PAUSE, self.pieces.send(Ok(piece))));
+        if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(Gone) }
     }
 
     /// The bytes that end the answer, where there was one.
