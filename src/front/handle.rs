@@ -79,6 +79,11 @@ impl Gateway {
         Gateway { site, capture: Capture::new(capture), upstream }
     }
 
+    /// Closes idle connections to the site that have grown old.
+    pub(super) fn sweep(&self) {
+        self.upstream.sweep();
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         &self.site.limits
     }

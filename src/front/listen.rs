@@ -21,6 +21,8 @@ use super::handle::{Gateway, handle};
 const BACKLOG: i32 = 1024;
 /// How long a worker waits when the system has no descriptors left.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+/// How often idle connections to the site are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
 /// How long open exchanges may take once the process was asked to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -86,6 +88,7 @@ pub async fn work(
     let gateway = Rc::new(gateway);
     let tasks = LocalSet::new();
     let mut open = JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP);
     tasks
         .run_until(async {
             loop {
@@ -106,6 +109,7 @@ pub async fn work(
                         }
                     },
                     Some(_) = open.join_next(), if !open.is_empty() => {}
+                    _ = sweep.tick() => gateway.sweep(),
                     _ = asked_to_end.wait_for(|stop| *stop) => break,
                 }
             }
