@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, request as ask } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -35,13 +35,13 @@ export async function startSite(tag, { headers = {}, head = "" } = {}) {
   const requests = [];
   const server = createServer((request, response) => {
     requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
-    if (request.url === "/favicon.ico") return void response.writeHead(404).end();
+    if (request.url === "/favicon.ico") return void response.writeHead(204).end();
     response.setHeader("set-cookie", ["site_region=north; Path=/", "undeclared=1; Path=/; HttpOnly"]);
     response.setHeader("content-type", "text/html; charset=utf-8");
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.end(`<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><title>A page</title>
 ${tag ? `<script src="${tag}/tag.js"></script>` : ""}${head}</head>
-<body><h1>${(request.url ?? "").split("?")[0]}</h1><p style="height:3000px">Long.</p><a href="/second">second</a></body></html>`);
+<body><h1>${(request.url ?? "").split("?")[0]}</h1><pre>Long.${"\n".repeat(200)}</pre><a href="/second">second</a></body></html>`);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -62,6 +62,33 @@ export async function startThirdParty() {
   await once(server, "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return { host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}`, requests, stop: () => server.close() };
+}
+
+/**
+ * Stands between the browser and the gateway and notes what passes: what a page sends while it goes away the browser
+ * itself no longer tells of.
+ * @param {string} gateway
+ */
+export async function startWire(gateway) {
+  /** @type {{ path: string, body: string, status: number }[]} */
+  const passed = [];
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const noted = { path: (request.url ?? "").split("?")[0], body: Buffer.concat(chunks).toString(), status: 0 };
+    passed.push(noted);
+    const onward = ask(new URL(request.url ?? "/", gateway), { method: request.method, headers: request.headers }, (answer) => {
+      noted.status = answer.statusCode ?? 0;
+      response.writeHead(noted.status, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    onward.end(noted.body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return { address: `http://127.0.0.1:${port}`, passed, stop: () => server.close() };
 }
 
 /**
