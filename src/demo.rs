@@ -51,7 +51,7 @@ pub enum DemoError {
 pub fn run(setup: Setup, announce: impl FnOnce(&Started, SocketAddr, &str)) -> Result<(), DemoError> {
     let site = start_site(setup.site)?;
     let text = configuration(&setup, &site);
-    let config = Config::from_toml(&text, "the demo's configuration", std::env::vars())?;
+    let config = Config::with_environment(&text, "the demo's configuration")?;
     life::run(config, |started| {
         let history = make_history(started, &setup.data_dir)?;
         announce(started, site.address, &history);

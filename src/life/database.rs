@@ -62,13 +62,11 @@ impl Database {
         Ok(Database { listen, engine, shipper, gauges, stop })
     }
 
-    /// Ships what is left, for at most `deadline`, and ends the engine.
-    pub async fn stop(self, deadline: Duration) {
+    /// Ships what is left, for as long as the shipper takes its time, and ends the engine.
+    pub async fn stop(self) {
         self.stop.send_replace(true);
-        let shipper = self.shipper.abort_handle();
-        if tokio::time::timeout(deadline, self.shipper).await.is_err() {
-            tracing::warn!("what could not be shipped in time waits in the spool for the next start");
-            shipper.abort();
+        if self.shipper.await.is_err() {
+            tracing::error!("the shipper panicked; what it had not shipped waits in the spool for the next start");
         }
         self.gauges.abort();
         if let Some(engine) = self.engine {
