@@ -92,10 +92,15 @@ async fn schema_in_place(client: &clickhouse::Client) {
 
 async fn watch_spool(spool: Spool, metrics: Arc<Metrics>) {
     loop {
-        let status = spool.status();
-        metrics.spool_waiting_rows.set(status.waiting_rows);
-        metrics.spool_waiting_bytes.set(status.disk_bytes);
-        metrics.batches_quarantined.set(status.quarantined_batches);
+        let (status, figures) = (spool.status(), &metrics.spool);
+        figures.waiting_rows.set(status.waiting_rows);
+        figures.waiting_bytes.set(status.disk_bytes);
+        figures.lost_rows.set(status.lost);
+        figures.damaged_rows.set(status.damaged);
+        figures.shipped_batches.set(status.shipped_batches);
+        figures.quarantined_batches.set(status.quarantined_batches);
+        figures.miscounted_batches.set(status.miscounted_batches);
+        figures.disk_failing.set(status.disk_failing.into());
         tokio::time::sleep(LOOK).await;
     }
 }
