@@ -166,6 +166,9 @@ fn new_ring(now: u64) -> Zeroizing<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -192,7 +195,7 @@ mod tests {
     fn a_damaged_ring_is_named_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys.json");
-        create(&path, 1).unwrap();
+        KeyRing::open_or_create(&path, 1).unwrap();
         fs::write(&path, "{").unwrap();
         assert!(matches!(KeyRing::open_or_create(&path, 3), Err(KeyError::Damaged { .. })));
         assert_eq!(fs::read_to_string(&path).unwrap(), "{");
