@@ -110,7 +110,7 @@ query_keys = []
 fn start_site(listen: SocketAddr) -> Result<site::Site, DemoError> {
     let failed = |source| DemoError::Site { address: listen, source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1);
     thread::Builder::new()
         .name("sample-site".into())
         .spawn(move || {

@@ -221,6 +221,7 @@ async fn asked_to_end() -> Result<(), LifeError> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        #[expect(clippy::disallowed_methods, reason = "whoever asks twice does not want to wait for a clean end")]
         std::process::exit(1);
     });
     Ok(())
