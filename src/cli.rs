@@ -1,5 +1,6 @@
 //! The command line: thin. Each subcommand turns arguments into a call of a room below and its result into an exit code:
 //! 0 done, 1 failed, 2 wrong usage or configuration. Results go to stdout, progress and messages to stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod check;
 mod demo;

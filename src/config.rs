@@ -45,6 +45,9 @@ pub use problem::{ConfigError, Origin, Problem};
 /// The configuration file where none is named.
 pub const DEFAULT_FILE: &str = "consentry.toml";
 
+/// The data folder where none is named.
+pub const DEFAULT_DATA_DIR: &str = "./consentry-data";
+
 /// A whole configuration with every key, its default and its reason.
 pub fn example() -> &'static str {
     include_str!("config/example.toml")
@@ -86,11 +89,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The folder of the embedded engine's files. The key ring never lies in it (D2).
-    pub fn database_dir(&self) -> PathBuf {
-        self.data_dir.join("clickhouse")
-    }
-
     /// The folder of the queue on disk.
     pub fn spool_dir(&self) -> PathBuf {
         self.data_dir.join("spool")

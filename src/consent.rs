@@ -1,6 +1,6 @@
-//! What the visitor allows. [`decide`] is **the** decision: a pure function of the declared purposes, the stored choice, the
-//! signals of the request and the time. It alone makes a [`Permit`], and everything that reads a visitor's data takes one
-//! by reference, so a capture without consent does not compile.
+//! What the visitor allows. [`decide`] is **the** decision: a pure function of the declared purposes, the stored choice (its
+//! signature and age judged before, by [`Choice::among`]) and the signals of the request. It alone makes a [`Permit`], and
+//! everything that reads a visitor's data takes one by reference, so a capture without consent does not compile.
 //!
 //! Called by the front door for every request. Never does I/O, never looks at a clock, never guesses: what cannot be
 //! understood is "no choice yet", which permits nothing optional (C1).

@@ -17,5 +17,5 @@ mod response;
 pub use catalogue::{Catalogue, VISIT, VISITOR};
 pub use expire::expire;
 pub use pairs::read;
-pub use request::filter_request;
+pub use request::{Filtered, filter_request};
 pub use response::filter_response;

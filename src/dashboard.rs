@@ -19,7 +19,6 @@ mod assets;
 mod attempts;
 mod check;
 mod health;
-mod parameters;
 pub mod password;
 mod route;
 mod session;

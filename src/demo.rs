@@ -51,7 +51,7 @@ pub enum DemoError {
 pub fn run(setup: Setup, announce: impl FnOnce(&Started, SocketAddr, &str)) -> Result<(), DemoError> {
     let site = start_site(setup.site)?;
     let text = configuration(&setup, &site);
-    let config = Config::from_toml(&text, "the demo's configuration", std::env::vars())?;
+    let config = Config::with_environment(&text, "the demo's configuration")?;
     life::run(config, |started| {
         let history = make_history(started, &setup.data_dir)?;
         announce(started, site.address, &history);
@@ -110,7 +110,7 @@ query_keys = []
 fn start_site(listen: SocketAddr) -> Result<site::Site, DemoError> {
     let failed = |source| DemoError::Site { address: listen, source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1);
     thread::Builder::new()
         .name("sample-site".into())
         .spawn(move || {

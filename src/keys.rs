@@ -2,9 +2,9 @@
 //! never in ClickHouse, so that a copy of the database alone links nothing to anyone (D2). It is read once at the start;
 //! [`consent`](crate::consent) and [`pseudonym`](crate::pseudonym) ask it for keyed MACs and never see a key.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+pub mod private_file;
+
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -13,6 +13,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
+
+use private_file::Unusable;
 
 /// What a key is for. One key never serves two purposes, so that knowing one pseudonym says nothing about another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,17 +92,16 @@ impl KeyRing {
     /// Opens the key ring at `path`, making it (and new keys) where there is none. `now` is in seconds since 1970.
     pub fn open_or_create(path: &Path, now: u64) -> Result<KeyRing, KeyError> {
         let io = |source| KeyError::Io { path: path.to_owned(), source };
-        match fs::metadata(path) {
-            Ok(meta) => {
-                let mode = meta.permissions().mode() & 0o777;
-                if mode & 0o077 != 0 {
-                    return Err(KeyError::Open { path: path.to_owned(), mode });
-                }
+        let text = match private_file::read(path) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                let text = new_ring(now);
+                private_file::write(path, &text).map_err(io)?;
+                text
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => create(path, now).map_err(io)?,
-            Err(e) => return Err(io(e)),
-        }
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(io)?);
+            Err(Unusable::Open(mode)) => return Err(KeyError::Open { path: path.to_owned(), mode }),
+            Err(Unusable::Io(source)) => return Err(io(source)),
+        };
         let damaged = |reason: String| KeyError::Damaged { path: path.to_owned(), reason };
         let stored: StoredRing = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
         let newest = |purpose: KeyPurpose| {
@@ -151,28 +152,23 @@ fn random_secret() -> Zeroizing<[u8; 32]> {
     secret
 }
 
-/// Writes a new ring beside its final name, syncs it, then renames it: a crash leaves no half ring.
-fn create(path: &Path, now: u64) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+/// New keys, as they are stored.
+fn new_ring(now: u64) -> Zeroizing<String> {
     let keys = (1..).zip(PURPOSES).map(|(id, purpose)| StoredKey {
         id,
         purpose,
         created: now,
         secret: BASE64.encode(random_secret().as_slice()),
     });
-    let text = Zeroizing::new(serde_json::to_string_pretty(&StoredRing { keys: keys.collect() })?);
-    let draft = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    fs::File::open(folder)?.sync_all()
+    let ring = StoredRing { keys: keys.collect() };
+    Zeroizing::new(serde_json::to_string_pretty(&ring).expect("a ring is made of numbers and text"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -199,7 +195,7 @@ mod tests {
     fn a_damaged_ring_is_named_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys.json");
-        create(&path, 1).unwrap();
+        KeyRing::open_or_create(&path, 1).unwrap();
         fs::write(&path, "{").unwrap();
         assert!(matches!(KeyRing::open_or_create(&path, 3), Err(KeyError::Damaged { .. })));
         assert_eq!(fs::read_to_string(&path).unwrap(), "{");

@@ -28,6 +28,9 @@
 //! | 0 | [`keys`] |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+// What is from outside is never unwrapped, and what goes to a terminal is the command line's business alone.
+#![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro, clippy::todo)]
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod capture;
 pub mod cli;

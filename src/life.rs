@@ -42,9 +42,6 @@ use database::Database;
 pub use error::LifeError;
 use workers::Workers;
 
-/// How long the shipper may take for what is left when the process ends; the rest waits in the spool for the next start.
-const LAST_SHIPMENT: Duration = Duration::from_secs(5);
-
 /// Where everything is, once it is there.
 pub struct Started {
     /// Where visitors connect.
@@ -133,10 +130,12 @@ pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>
             capture,
             spool: spool.clone(),
         };
-        ready(&started)?;
-        let ended = tokio::select! {
-            signal = asked_to_end() => signal,
-            error = workers.failed() => Err(error),
+        let ended = match ready(&started) {
+            Err(error) => Err(error),
+            Ok(()) => tokio::select! {
+                signal = asked_to_end() => signal,
+                error = workers.failed() => Err(error),
+            },
         };
 
         // Drain: no new visitors, open exchanges to their end, what was captured to disk and as far as it goes into the
@@ -144,7 +143,7 @@ pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>
         stop.send_replace(true);
         workers.join().await;
         let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
-        database.stop(LAST_SHIPMENT).await;
+        database.stop().await;
         let _ = serving.await;
         if let Ok(Err(error)) = sealed {
             tracing::error!(%error, "the spool was not closed cleanly; the next start recovers it");
@@ -222,6 +221,7 @@ async fn asked_to_end() -> Result<(), LifeError> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        #[expect(clippy::disallowed_methods, reason = "whoever asks twice does not want to wait for a clean end")]
         std::process::exit(1);
     });
     Ok(())

@@ -117,6 +117,8 @@ pub struct SpoolStatus {
     pub waiting_rows: u64,
     /// Sealed batches that are not in the table yet.
     pub waiting_batches: u64,
+    /// Batches that came into the table since the start.
+    pub shipped_batches: u64,
     /// Bytes on disk, quarantine included.
     pub disk_bytes: u64,
     /// How many it may have.
@@ -159,6 +161,7 @@ struct Shared {
 struct Tally {
     disk_bytes: AtomicU64,
     waiting_rows: AtomicU64,
+    shipped: AtomicU64,
     refused: AtomicU64,
     lost: AtomicU64,
     damaged: AtomicU64,
@@ -292,6 +295,7 @@ impl Spool {
         SpoolStatus {
             waiting_rows: tally.waiting_rows.load(Relaxed),
             waiting_batches: shared.queue.unsettled() as u64,
+            shipped_batches: tally.shipped.load(Relaxed),
             disk_bytes: tally.disk_bytes.load(Relaxed),
             max_bytes: shared.options.max_bytes,
             refused: tally.refused.load(Relaxed),

@@ -1,7 +1,5 @@
 //! One row of `consentry.events`.
 
-use std::net::Ipv6Addr;
-
 use crate::consent::{Analytics, Permit};
 use crate::enrich::{Channel, Device, Place};
 use crate::pseudonym::{IpPseudonym, VisitorId};
@@ -237,6 +235,3 @@ impl Event {
         w.u16(d.expiry.expires_at);
     }
 }
-
-/// The address kept where there is none to keep.
-pub const NO_ADDRESS: IpPseudonym = IpPseudonym { net: Ipv6Addr::UNSPECIFIED, tag: 0 };

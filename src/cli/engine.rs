@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::config::ClickHouse;
+use crate::config::{self, ClickHouse};
 use crate::engine::child::{self, READY, Supervisor};
 use crate::engine::serve::{Options, Ready, leave, serve};
 use crate::engine::{provision, socket};
@@ -23,7 +23,7 @@ use crate::engine::{provision, socket};
 )]
 pub struct Args {
     /// Where the data lives: `data_dir` of the configuration.
-    #[arg(long, value_name = "DIR", default_value = "consentry-data")]
+    #[arg(long, value_name = "DIR", default_value = config::DEFAULT_DATA_DIR)]
     pub data: PathBuf,
     /// Answer on this loopback address too; as in 127.0.0.1:8123.
     #[arg(long, value_name = "ADDR")]

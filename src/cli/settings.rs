@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::config::{ClickHouse, Config, DEFAULT_FILE};
+use crate::config::{ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE};
 use crate::engine;
 
 /// Where the demo keeps its data unless told otherwise; never the folder of real data.
@@ -40,7 +40,7 @@ pub fn target(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Target, 
         }
         (None, Some(folder)) => Ok(embedded(folder)),
         (None, None) => {
-            let folders = [Path::new("consentry-data"), Path::new(DEMO_DATA_DIR)];
+            let folders = [Path::new(DEFAULT_DATA_DIR), Path::new(DEMO_DATA_DIR)];
             let runs = |folder: &Path| UnixStream::connect(engine::socket::recorded(folder)).is_ok();
             let found = folders.into_iter().find(|folder| runs(folder));
             let found = found.or_else(|| folders.into_iter().find(|folder| engine::database_folder(folder).is_dir()));

@@ -17,12 +17,9 @@ impl Config {
     /// The same, with every value's origin.
     pub fn load_explained(path: &Path) -> Result<Explained, ConfigError> {
         let bytes = std::fs::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        // A name that is not UTF-8 is not one of ours; a value that is not is reported.
-        let variables =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok())));
         let file = path.display().to_string();
         match std::str::from_utf8(&bytes) {
-            Ok(text) => read(text, &file, variables),
+            Ok(text) => read(text, &file, environment()),
             Err(error) => {
                 let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
                 let origin = Origin::File { file, line, column: 1 };
@@ -30,6 +27,11 @@ impl Config {
                 Err(ConfigError::Wrong(vec![Problem { origin, key: String::new(), value: None, what, allowed }]))
             }
         }
+    }
+
+    /// Reads `text` as [`load`](Config::load) reads a file, naming it `file_name` in messages.
+    pub fn with_environment(text: &str, file_name: &str) -> Result<Config, ConfigError> {
+        read(text, file_name, environment()).map(|explained| explained.config)
     }
 
     /// Reads `text`, naming it `file_name` in messages, with the variables in `env` laid over it.
@@ -49,6 +51,11 @@ impl Config {
     ) -> Result<Explained, ConfigError> {
         read(text, file_name, env.map(|(name, value)| (name, Some(value))))
     }
+}
+
+/// This process's variables. A name that is not UTF-8 is not one of ours; a value that is not is reported.
+fn environment() -> impl Iterator<Item = (String, Option<String>)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok())))
 }
 
 fn read(

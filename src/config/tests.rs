@@ -45,6 +45,7 @@ fn two_lines_are_a_whole_configuration() {
     assert_eq!((config.policy.version, config.policy.choice_life), (1, 182 * 86_400));
     assert_eq!(config.retention.retention_days(), 2192);
     assert_eq!(config.ip_prefixes, IpPrefixes { v4: 24, v6: 48 });
+    assert_eq!(config.data_dir, PathBuf::from(DEFAULT_DATA_DIR));
     assert_eq!(config.key_ring, PathBuf::from("./consentry-data/keys.json"));
     assert_eq!(config.geo, Geo::Country);
     assert_eq!((config.spool.max_bytes, config.spool.batch_rows), (4 << 30, 10_000));

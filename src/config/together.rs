@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::kind::quoted;
 use super::read::Reader;
 use super::{ClickHouse, Config, UpstreamUrl, web};
+use crate::engine::database_folder;
 
 /// Reports what does not fit together; values that are wrong in themselves are left alone.
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
@@ -104,7 +105,7 @@ fn key_ring(config: &Config, reader: &mut Reader<'_>) {
     if reader.any_wrong(&["data_dir", "pseudonym.key_ring"]) {
         return;
     }
-    let folder = config.database_dir();
+    let folder = database_folder(&config.data_dir);
     if plain(&config.key_ring).starts_with(plain(&folder)) {
         let what = format!("lies in the database's folder {}", folder.display());
         let place = reader.section("pseudonym");

@@ -141,8 +141,10 @@ pub(super) fn cookie_name() -> Kind<(String, bool)> {
     )
 }
 
+/// Whatever the letters' case, as browsers compare the prefixes and the filters our name.
 fn is_ours(name: &str) -> bool {
-    let bare = name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name);
+    let name = name.to_ascii_lowercase();
+    let bare = name.strip_prefix("__host-").or_else(|| name.strip_prefix("__secure-")).unwrap_or(&name);
     bare.starts_with("consentry")
 }
 

@@ -4,10 +4,19 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Catalogue;
-use super::pairs::{name, pairs};
+use super::pairs::{name, pairs, trim};
 use crate::consent::PurposeSet;
 
-/// The one `Cookie` header the upstream gets for the values of all that came, or `None` where nothing is left of them.
+/// What is left of a request's cookies.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Filtered<'a> {
+    /// The one `Cookie` header the upstream gets for all that came, or `None` where nothing is left of them.
+    pub header: Option<Cow<'a, [u8]>>,
+    /// How many cookies went. Our own, which are never the site's, are not counted.
+    pub removed: u64,
+}
+
+/// Filters the values of all `Cookie` headers of a request.
 ///
 /// Removed is every cookie that is not permitted (K1), our own ones, and whatever is not `name=value`; the rest keeps its
 /// order and its bytes. Several lines become one, joined with `; ` (RFC 9113 §8.2.3). Borrowed where what is left lies in
@@ -16,8 +25,9 @@ pub fn filter_request<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
     catalogue: &Catalogue,
     permitted: PurposeSet,
-) -> Option<Cow<'a, [u8]>> {
+) -> Filtered<'a> {
     let mut kept: Option<Cow<'a, [u8]>> = None;
+    let mut removed = 0;
     for line in lines {
         // Neighbours that stay are kept in one run, with the separators they came with.
         let mut run: Option<Range<usize>> = None;
@@ -27,6 +37,7 @@ pub fn filter_request<'a>(
                 (true, Some(run)) => Some(run.start..end),
                 (true, None) => Some(start..end),
                 (false, run) => {
+                    removed += u64::from(is_foreign(pair, catalogue));
                     keep(&mut kept, line, run);
                     None
                 }
@@ -34,13 +45,18 @@ pub fn filter_request<'a>(
         }
         keep(&mut kept, line, run);
     }
-    kept
+    Filtered { header: kept, removed }
 }
 
 /// Whether a pair may pass. Nothing between two semicolons is nothing, and passes only along with its neighbours.
 fn may_pass(pair: &[u8], catalogue: &Catalogue, permitted: PurposeSet) -> bool {
     let Some(name) = name(pair) else { return false };
     catalogue.permits(name, permitted) && !catalogue.is_ours(name) && !catalogue.hides_forbidden(pair, permitted)
+}
+
+/// Whether there is a cookie between two semicolons, and not one of ours.
+fn is_foreign(pair: &[u8], catalogue: &Catalogue) -> bool {
+    !trim(pair).is_empty() && !name(pair).is_some_and(|name| catalogue.is_ours(name))
 }
 
 fn keep<'a>(kept: &mut Option<Cow<'a, [u8]>>, line: &'a [u8], run: Option<Range<usize>>) {

@@ -29,7 +29,6 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, error, json};
-use super::parameters::parameters;
 use super::{State, now_ms};
 use crate::query::period::utc_date;
 use crate::query::sql::DIMENSIONS;
@@ -124,7 +123,7 @@ impl Asked {
         let (mut site_id, mut from, mut to) = (site_id, None, None);
         let (mut by, mut limit, mut filters) = (None, ROWS, Vec::<Filter>::new());
         let mut seen = Vec::new();
-        for (name, value) in parameters(query) {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
             if seen.contains(&name) {
                 return Err(format!("`{name}` is given twice"));
             }

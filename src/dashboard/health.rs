@@ -24,12 +24,12 @@ pub fn healthz() -> Answer {
     answer(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
 
-/// `GET /readyz`: 200 where the database answers and the spool has room, else 503; both in the body.
+/// `GET /readyz`: 200 where the database answers and the spool takes events, else 503; both in the body.
 pub async fn readyz(state: &State) -> Answer {
     let database = database_answers(state).await;
-    let (metrics, max_bytes) = (&state.parts.metrics, state.parts.spool_max_bytes);
-    let (rows, bytes) = (metrics.spool_waiting_rows.get(), metrics.spool_waiting_bytes.get());
-    let room = bytes < max_bytes;
+    let (spool, max_bytes) = (&state.parts.metrics.spool, state.parts.spool_max_bytes);
+    let (rows, bytes) = (spool.waiting_rows.get(), spool.waiting_bytes.get());
+    let room = bytes < max_bytes && spool.disk_failing.get() == 0;
     let ready = database && room;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(

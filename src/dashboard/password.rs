@@ -1,14 +1,14 @@
 //! The dashboard's one password: made at the first start, shown once, kept only as an Argon2id hash in
 //! `dashboard-password` under the data directory (0600). Whoever has lost it deletes that file and starts again.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+
+use crate::keys::private_file::{self, Unusable};
 
 /// Letters and digits that cannot be taken for one another.
 const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
@@ -68,22 +68,17 @@ impl Verifier {
 pub fn open_or_create(data_dir: &Path, now: u64) -> Result<(Verifier, Option<String>), PasswordError> {
     let path = data_dir.join(FILE);
     let io = |source| PasswordError::Io { path: path.clone(), source };
-    match fs::metadata(&path) {
-        Ok(meta) => {
-            let mode = meta.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(PasswordError::Open { path, mode });
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let text = match private_file::read(&path) {
+        Ok(Some(text)) => text,
+        Ok(None) => {
             let password = generate();
             let verifier = Verifier::of(&password);
-            write(data_dir, &path, &verifier.phc, now).map_err(io)?;
+            private_file::write(&path, &stored(&verifier.phc, now)).map_err(io)?;
             return Ok((verifier, Some(password)));
         }
-        Err(error) => return Err(io(error)),
-    }
-    let text = fs::read_to_string(&path).map_err(io)?;
+        Err(Unusable::Open(mode)) => return Err(PasswordError::Open { path, mode }),
+        Err(Unusable::Io(source)) => return Err(io(source)),
+    };
     let phc = text.lines().map(str::trim).find(|line| line.starts_with("$argon2"));
     match phc.filter(|phc| PasswordHash::new(phc).is_ok()) {
         Some(phc) => Ok((Verifier { phc: phc.to_owned() }, None)),
@@ -110,24 +105,19 @@ fn generate() -> String {
     groups.join("-")
 }
 
-/// Writes beside the final name, syncs, then renames: a crash leaves no half file.
-fn write(data_dir: &Path, path: &Path, phc: &str, now: u64) -> io::Result<()> {
+/// The file's text.
+fn stored(phc: &str, now: u64) -> String {
     let made = jiff::Timestamp::from_second(i64::try_from(now).unwrap_or_default()).unwrap_or_default();
-    let text = format!(
+    format!(
         "# The dashboard's password as an Argon2id hash, made {made}. Delete this file for a new password.\n{phc}\n"
-    );
-    fs::create_dir_all(data_dir)?;
-    let draft = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    fs::File::open(data_dir)?.sync_all()
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

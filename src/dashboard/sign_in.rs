@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{Answer, error, json};
-use super::parameters::parameters;
 use super::session::{SESSION_COOKIE, SESSION_LIFE, SESSION_PATH, tokens};
 use super::{State, now_s};
 
@@ -94,8 +93,8 @@ async fn is_right(state: &Arc<State>, password: String) -> Option<bool> {
 
 fn password(body: &[u8], is_form: bool) -> Option<String> {
     if is_form {
-        let fields = parameters(std::str::from_utf8(body).ok()?);
-        return fields.into_iter().find(|(name, _)| name == "password").map(|(_, value)| value);
+        let mut fields = form_urlencoded::parse(body);
+        return fields.find(|(name, _)| name == "password").map(|(_, value)| value.into_owned());
     }
     serde_json::from_slice::<SignIn>(body).ok().map(|sign_in| sign_in.password)
 }

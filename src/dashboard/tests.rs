@@ -203,11 +203,19 @@ async fn the_database_being_away_is_said_in_json() {
 #[tokio::test]
 async fn a_full_spool_is_not_ready() {
     let served = Served::without_database().await;
-    served.metrics.spool_waiting_bytes.set(1000);
-    served.metrics.spool_waiting_rows.set(7);
+    served.metrics.spool.waiting_bytes.set(1000);
+    served.metrics.spool.waiting_rows.set(7);
     let spool = served.get("/readyz").await.json()["spool"].clone();
     let expected = json!({ "ok": false, "waiting_rows": 7, "waiting_bytes": 1000, "max_bytes": 1000 });
     assert_eq!(spool, expected);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_spool_whose_disk_fails_is_not_ready() {
+    let served = Served::without_database().await;
+    served.metrics.spool.disk_failing.set(1);
+    assert_eq!(served.get("/readyz").await.json()["spool"]["ok"], false);
     served.end().await;
 }
 

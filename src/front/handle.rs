@@ -129,14 +129,16 @@ async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>)
 
     // The site sees the cookies that are permitted, and for a page is asked for something we can read.
     let role = Role::of(&parts.method, &parts.headers);
-    let cookie = cookies::filter_request(role::cookie_lines(&parts.headers), &site.catalogue, visit.decision.permitted);
+    let lines = role::cookie_lines(&parts.headers);
+    let cookies = cookies::filter_request(lines, &site.catalogue, visit.decision.permitted);
+    site.metrics.cookies_removed_from_requests.add(cookies.removed);
     let peers = [peer];
     let forward = Forward {
         client: &visit.client.ip,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
         scheme: if visit.client.https { Scheme::Https } else { Scheme::Http },
         host: host.as_bytes(),
-        cookie: cookie.as_deref(),
+        cookie: cookies.header.as_deref(),
         overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
         websocket: true,
     };

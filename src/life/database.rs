@@ -62,13 +62,11 @@ impl Database {
         Ok(Database { listen, engine, shipper, gauges, stop })
     }
 
-    /// Ships what is left, for at most `deadline`, and ends the engine.
-    pub async fn stop(self, deadline: Duration) {
+    /// Ships what is left, for as long as the shipper takes its time, and ends the engine.
+    pub async fn stop(self) {
         self.stop.send_replace(true);
-        let shipper = self.shipper.abort_handle();
-        if tokio::time::timeout(deadline, self.shipper).await.is_err() {
-            tracing::warn!("what could not be shipped in time waits in the spool for the next start");
-            shipper.abort();
+        if self.shipper.await.is_err() {
+            tracing::error!("the shipper panicked; what it had not shipped waits in the spool for the next start");
         }
         self.gauges.abort();
         if let Some(engine) = self.engine {
@@ -94,10 +92,15 @@ async fn schema_in_place(client: &clickhouse::Client) {
 
 async fn watch_spool(spool: Spool, metrics: Arc<Metrics>) {
     loop {
-        let status = spool.status();
-        metrics.spool_waiting_rows.set(status.waiting_rows);
-        metrics.spool_waiting_bytes.set(status.disk_bytes);
-        metrics.batches_quarantined.set(status.quarantined_batches);
+        let (status, figures) = (spool.status(), &metrics.spool);
+        figures.waiting_rows.set(status.waiting_rows);
+        figures.waiting_bytes.set(status.disk_bytes);
+        figures.lost_rows.set(status.lost);
+        figures.damaged_rows.set(status.damaged);
+        figures.shipped_batches.set(status.shipped_batches);
+        figures.quarantined_batches.set(status.quarantined_batches);
+        figures.miscounted_batches.set(status.miscounted_batches);
+        figures.disk_failing.set(status.disk_failing.into());
         tokio::time::sleep(LOOK).await;
     }
 }

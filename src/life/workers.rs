@@ -1,6 +1,7 @@
 //! The workers: one thread, one runtime, one listener each.
 
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -45,8 +46,9 @@ impl Workers {
                 runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
             };
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-                if let Err(failure) = serve() {
-                    let _ = tell.blocking_send(failure);
+                if let Err(failure) = told(serve) {
+                    // The channel has a place for each worker. Where nobody listens any more the process is ending.
+                    let _ = tell.try_send(failure);
                 }
             });
             threads.push(thread.map_err(LifeError::Runtime)?);
@@ -66,11 +68,30 @@ impl Workers {
     pub async fn join(self) {
         let joined = tokio::task::spawn_blocking(move || {
             for thread in self.threads {
-                if thread.join().is_err() {
-                    tracing::error!("a worker panicked");
-                }
+                // How it ended it has said itself.
+                let _ = thread.join();
             }
         });
         let _ = joined.await;
+    }
+}
+
+/// A panic within an exchange ends that exchange alone; one that comes up to here must be told like any other failure, or
+/// the process would live on and serve nobody.
+fn told(serve: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    // Nothing the worker held is used after it.
+    let ended = catch_unwind(AssertUnwindSafe(serve));
+    ended.unwrap_or_else(|_| Err("it panicked; the lines above say where".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_panics_is_a_worker_that_failed() {
+        assert_eq!(told(|| Ok(())), Ok(()));
+        assert_eq!(told(|| Err("no listener".to_owned())), Err("no listener".to_owned()));
+        assert!(told(|| panic!("for the test")).is_err_and(|failure| failure.contains("panicked")));
     }
 }

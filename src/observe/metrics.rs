@@ -56,7 +56,7 @@ pub struct Metrics {
     pub beacons_accepted: Counter,
     /// Beacons that were refused, for want of consent or of sense.
     pub beacons_refused: Counter,
-    /// Cookies taken out of requests (K3).
+    /// Cookies taken out of requests (K3), without our own, which never reach the site.
     pub cookies_removed_from_requests: Counter,
     /// Cookies taken out of answers (K2).
     pub cookies_removed_from_answers: Counter,
@@ -64,16 +64,31 @@ pub struct Metrics {
     pub pages_injected: Counter,
     /// Pages that could not be changed, such as those in an unknown content encoding.
     pub pages_not_injectable: Counter,
-    /// Rows that wait in the spool.
-    pub spool_waiting_rows: Gauge,
-    /// Bytes that wait in the spool.
-    pub spool_waiting_bytes: Gauge,
-    /// Batches ClickHouse has taken.
-    pub batches_shipped: Counter,
-    /// Batches that were put aside because ClickHouse will never take them.
-    pub batches_quarantined: Gauge,
+    /// How the spool is doing, as it was last looked at.
+    pub spool: SpoolFigures,
     /// Wrong passwords at the dashboard.
     pub sign_in_failures: Counter,
+}
+
+/// The spool's own figures, which it keeps itself; the life of the process copies them here.
+#[derive(Debug, Default)]
+pub struct SpoolFigures {
+    /// Rows that wait in the spool.
+    pub waiting_rows: Gauge,
+    /// Bytes that wait in the spool.
+    pub waiting_bytes: Gauge,
+    /// Rows that were taken and then could not be written, since the start.
+    pub lost_rows: Gauge,
+    /// Rows that were found damaged, since the start.
+    pub damaged_rows: Gauge,
+    /// Batches ClickHouse has taken, since the start.
+    pub shipped_batches: Gauge,
+    /// Batches that were put aside because ClickHouse will never take them.
+    pub quarantined_batches: Gauge,
+    /// Batches among them of which the table holds another number of rows, since the start: an alarm.
+    pub miscounted_batches: Gauge,
+    /// 1 where the disk refused the last write, else 0.
+    pub disk_failing: Gauge,
 }
 
 impl Metrics {
@@ -106,12 +121,31 @@ impl Metrics {
         counter("consentry_answer_cookies_removed_total", "Cookies taken out of answers.", from_answers);
         counter("consentry_pages_injected_total", "Pages that carry banner and collector.", &self.pages_injected);
         counter("consentry_pages_not_injectable_total", "Pages that could not be changed.", &self.pages_not_injectable);
-        counter("consentry_batches_shipped_total", "Batches ClickHouse has taken.", &self.batches_shipped);
         counter("consentry_sign_in_failures_total", "Wrong passwords at the dashboard.", &self.sign_in_failures);
-        one("consentry_batches_quarantined", "gauge", "Batches put aside for good.", self.batches_quarantined.get());
-        one("consentry_spool_waiting_rows", "gauge", "Rows that wait in the spool.", self.spool_waiting_rows.get());
-        one("consentry_spool_waiting_bytes", "gauge", "Bytes that wait in the spool.", self.spool_waiting_bytes.get());
+        for (name, kind, help, gauge) in self.spool.announced() {
+            one(name, kind, help, gauge.get());
+        }
         out
+    }
+}
+
+impl SpoolFigures {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 8] {
+        [
+            ("consentry_spool_waiting_rows", "gauge", "Rows that wait in the spool.", &self.waiting_rows),
+            ("consentry_spool_waiting_bytes", "gauge", "Bytes that wait in the spool.", &self.waiting_bytes),
+            ("consentry_spool_lost_rows_total", "counter", "Rows the disk did not take.", &self.lost_rows),
+            ("consentry_spool_damaged_rows_total", "counter", "Rows found damaged.", &self.damaged_rows),
+            ("consentry_spool_disk_failing", "gauge", "1 where the disk refused the last write.", &self.disk_failing),
+            ("consentry_batches_shipped_total", "counter", "Batches ClickHouse has taken.", &self.shipped_batches),
+            ("consentry_batches_quarantined", "gauge", "Batches put aside for good.", &self.quarantined_batches),
+            (
+                "consentry_batches_miscounted_total",
+                "counter",
+                "Batches of which the table holds another number of rows: an alarm.",
+                &self.miscounted_batches,
+            ),
+        ]
     }
 }
 
@@ -136,7 +170,7 @@ mod tests {
         metrics.answered(0);
         metrics.answered(999);
         metrics.sign_in_failures.count();
-        metrics.spool_waiting_bytes.set(42);
+        metrics.spool.waiting_bytes.set(42);
         let text = metrics.prometheus();
         assert!(text.contains("consentry_requests_total{status=\"2xx\"} 2\n"));
         assert!(text.contains("consentry_requests_total{status=\"5xx\"} 1\n"));
@@ -147,7 +181,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 15);
+        assert_eq!(before, 19);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }

@@ -223,6 +223,7 @@ impl Shared {
     /// The batch's rows are in the table: its segment is removed, durably.
     pub(super) fn acknowledge(&self, batch_id: u64) -> Result<(), SpoolError> {
         self.settle(batch_id, "remove a shipped batch", |entry| {
+            self.tally.shipped.fetch_add(1, Relaxed);
             self.folder.remove(batch_id)?;
             self.folder.sync()?;
             self.tally.disk_bytes.fetch_sub(entry.bytes, Relaxed);

@@ -87,6 +87,7 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
         (G, "[[cookie]]\nname = \"a b\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "characters")]),
         (G, "[[cookie]]\nname = \"consentry\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "own cookies")]),
         (G, "[[cookie]]\nname = \"consentry_x*\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "own cookies")]),
+        (G, "[[cookie]]\nname = \"Consentry_x\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "own cookies")]),
         (G, "[[cookie]]\nname = \"con*\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "own cookies")]),
         (G, "[[cookie]]\nname = \"__Host-consentry\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "own")]),
         (

@@ -20,7 +20,7 @@ fn permitted() -> PurposeSet {
 }
 
 fn filtered(lines: &[&str]) -> Option<String> {
-    let kept = filter_request(lines.iter().map(|line| line.as_bytes()), &catalogue(), permitted())?;
+    let kept = filter_request(lines.iter().map(|line| line.as_bytes()), &catalogue(), permitted()).header?;
     Some(String::from_utf8_lossy(&kept).into_owned())
 }
 
@@ -36,10 +36,18 @@ fn rule_k3_a_refused_cookie_never_reaches_the_upstream() {
 }
 
 #[test]
+fn what_went_is_counted_and_our_own_is_not() {
+    let removed = |line: &str| filter_request([line.as_bytes()], &catalogue(), permitted()).removed;
+    assert_eq!(removed("sid=1; prefs=2"), 0);
+    assert_eq!(removed("sid=1; _ga=2; ; nameless; unknown=1;"), 3);
+    assert_eq!(removed("consentry=x; consentry_visit=y; _ga=2"), 1);
+}
+
+#[test]
 fn rule_k3_our_own_cookies_are_not_the_sites_business() {
     assert_eq!(filtered(&["consentry=v1~x; sid=1; consentry_visitor=a; consentry_visit=b"]).as_deref(), Some("sid=1"));
     let all = PurposeSet::of(0..8);
-    assert_eq!(filter_request([&b"consentry_visit=b; consentry=c"[..]], &catalogue(), all), None);
+    assert_eq!(filter_request([&b"consentry_visit=b; consentry=c"[..]], &catalogue(), all).header, None);
 }
 
 #[test]
@@ -47,11 +55,11 @@ fn rule_k3_order_and_bytes_of_the_rest_stay() {
     for line in
         ["sid=1", "sid=1;prefs=2", "sid=1;  prefs = \"a\\\"b\" ;\twp=\u{e9}", "sid=1; sid=2; sid=1", "sid==;prefs=="]
     {
-        let kept = filter_request([line.as_bytes()], &catalogue(), permitted());
+        let kept = filter_request([line.as_bytes()], &catalogue(), permitted()).header;
         assert!(matches!(kept, Some(Cow::Borrowed(kept)) if kept == line.as_bytes()), "{line}");
     }
     // What lies in one piece is not copied either.
-    let kept = filter_request([&b"consentry=x; sid=1;prefs=2; _ga=3"[..]], &catalogue(), permitted());
+    let kept = filter_request([&b"consentry=x; sid=1;prefs=2; _ga=3"[..]], &catalogue(), permitted()).header;
     assert!(matches!(kept, Some(Cow::Borrowed(b"sid=1;prefs=2"))));
 }
 
@@ -146,7 +154,7 @@ proptest! {
     #[test]
     fn rule_k3_no_byte_soup_carries_a_refused_cookie(lines in soup()) {
         let catalogue = catalogue();
-        let kept = filter_request(lines.iter().map(Vec::as_slice), &catalogue, permitted());
+        let kept = filter_request(lines.iter().map(Vec::as_slice), &catalogue, permitted()).header;
         for name in names_seen(kept.as_deref().unwrap_or_default()) {
             prop_assert!(!catalogue.is_ours(&name));
             prop_assert!(catalogue.purpose(&name).is_none_or(|purpose| permitted().contains(purpose)));
@@ -161,14 +169,14 @@ proptest! {
     #[test]
     fn what_stays_is_what_came_in_its_order_and_stays_again(lines in soup()) {
         let catalogue = catalogue();
-        let kept = filter_request(lines.iter().map(Vec::as_slice), &catalogue, permitted());
+        let kept = filter_request(lines.iter().map(Vec::as_slice), &catalogue, permitted()).header;
         let came: Vec<&[u8]> = lines.iter().flat_map(|line| line.split(|&b| b == b';')).collect();
         let mut left = came.iter();
         for pair in kept.as_deref().into_iter().flat_map(|kept| kept.split(|&b| b == b';')) {
             let pair = pair.trim_ascii_start();
             prop_assert!(left.any(|came| came.trim_ascii_start() == pair), "{:?}", String::from_utf8_lossy(pair));
         }
-        let again = kept.as_deref().and_then(|kept| filter_request([kept], &catalogue, permitted()));
+        let again = kept.as_deref().and_then(|kept| filter_request([kept], &catalogue, permitted()).header);
         prop_assert_eq!(again.as_deref(), kept.as_deref());
     }
 
