@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::handle::{Gateway, handle};
+use super::patience::Patient;
 
 /// Connections that wait to be accepted, for each worker.
 const BACKLOG: i32 = 1024;
@@ -131,7 +132,7 @@ async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: 
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.idle_timeout)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
