@@ -94,7 +94,8 @@ mod tests {
         let (mut visitor, ours) = duplex(16);
         let mut ours = Patient::new(ours, Duration::from_secs(600));
         ours.write_all(&[0; 16]).await.unwrap();
-        poll_fn(|cx| Poll::Ready(assert!(Pin::new(&mut ours).poll_write(cx, &[0; 16]).is_pending()))).await;
+        let full = poll_fn(|cx| Poll::Ready(Pin::new(&mut ours).poll_write(cx, &[0; 16]).is_pending())).await;
+        assert!(full);
         assert!(ours.waiting.is_some());
         visitor.read_exact(&mut [0; 16]).await.unwrap();
         ours.write_all(&[0; 16]).await.unwrap();

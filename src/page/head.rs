@@ -135,13 +135,18 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 /// Headers that speak of the bytes the site sent, or tell caches to keep them.
 fn is_unwanted(name: &HeaderName) -> bool {
-    match name.as_str() {
-        "accept-ranges" | "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag" | "last-modified" => {
-            true
-        }
-        "expires" | "pragma" => true,
-        _ => false,
-    }
+    const UNWANTED: [&str; 9] = [
+        "accept-ranges",
+        "content-digest",
+        "content-md5",
+        "digest",
+        "etag",
+        "expires",
+        "last-modified",
+        "pragma",
+        "repr-digest",
+    ];
+    UNWANTED.contains(&name.as_str())
 }
 
 /// Headers that tell shared caches more than `Cache-Control` does (RFC 9213 and older custom).

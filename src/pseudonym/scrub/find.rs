@@ -131,10 +131,11 @@ impl<'t> Walk<'t> {
             if found.is_some() {
                 return found;
             }
-            if !before.is_ascii_alphanumeric() && (byte.is_ascii_hexdigit() || byte == b':') {
-                if let Some(end) = address::v6_end(text, self.at) {
-                    return Some((Kind::Address, end));
-                }
+            if !before.is_ascii_alphanumeric()
+                && (byte.is_ascii_hexdigit() || byte == b':')
+                && let Some(end) = address::v6_end(text, self.at)
+            {
+                return Some((Kind::Address, end));
             }
             before = byte;
             self.at += 1;
