@@ -9,5 +9,6 @@ mod keep;
 pub mod listen;
 mod own;
 mod page_body;
+mod patience;
 mod role;
 mod upgrade;

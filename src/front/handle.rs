@@ -82,6 +82,10 @@ impl Gateway {
     pub(super) fn limits(&self) -> &Limits {
         &self.site.limits
     }
+
+    pub(super) fn sweep(&self) {
+        self.upstream.sweep();
+    }
 }
 
 /// Answers one request.

@@ -14,13 +14,17 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
+use tokio::time::MissedTickBehavior;
 
 use super::handle::{Gateway, handle};
+use super::patience::Patient;
 
 /// Connections that wait to be accepted, for each worker.
 const BACKLOG: i32 = 1024;
 /// How long a worker waits when the system has no descriptors left.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+/// How often connections to the site that have been idle for too long are closed.
+const SWEEP: Duration = Duration::from_secs(1);
 /// How long open exchanges may take once the process was asked to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -86,6 +90,8 @@ pub async fn work(
     let gateway = Rc::new(gateway);
     let tasks = LocalSet::new();
     let mut open = JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tasks
         .run_until(async {
             loop {
@@ -106,6 +112,7 @@ pub async fn work(
                         }
                     },
                     Some(_) = open.join_next(), if !open.is_empty() => {}
+                    _ = sweep.tick() => gateway.sweep(),
                     _ = asked_to_end.wait_for(|stop| *stop) => break,
                 }
             }
@@ -127,7 +134,7 @@ async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: 
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.idle_timeout)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.

@@ -1,4 +1,5 @@
-//! After `101 Switching Protocols`: bytes both ways until either side ends or nothing has come for too long.
+//! After `101 Switching Protocols`: bytes both ways until either side ends, the visitor takes nothing any more, or a day has
+//! passed.
 
 use std::time::Duration;
 
