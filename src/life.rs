@@ -156,7 +156,8 @@ pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>
     lived
 }
 
-/// The data folder holds pseudonyms and keys: it is the owner's alone.
+/// Makes the data folder the owner's alone, since it holds pseudonyms and keys. One that is there already keeps its
+/// permissions; what holds either in it has its own.
 fn make_private(data_dir: &Path) -> Result<(), LifeError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
     made.map_err(|source| LifeError::DataDir { path: data_dir.to_owned(), source })
