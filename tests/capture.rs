@@ -23,7 +23,7 @@ fn a_page_view_after_consent_is_a_row_that_names_its_consent_and_its_end() {
     let rows = gateway.rows(2, sql);
     for row in &rows {
         for (field, value) in [
-            ("name", json!("page_view")),
+            ("name", json!("pageview")),
             ("receipt", json!(receipt)),
             ("consent_version", json!(1)),
             ("consent_purposes", json!(0b1111)),

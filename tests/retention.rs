@@ -9,7 +9,7 @@ fn an_expired_row_is_gone_and_a_young_one_stays() {
     for years in [0, 5, 7] {
         gateway.query(&format!(
             "insert into consentry.events (site_id, ts, name, visitor_id, path, retention_days, expires_at) \
-             select 99, now64(3, 'UTC') - interval {years} year as then, 'page_view', {years}, '/expiry', 2192, \
+             select 99, now64(3, 'UTC') - interval {years} year as then, 'pageview', {years}, '/expiry', 2192, \
              toDate(then) + interval 6 year"
         ));
     }
