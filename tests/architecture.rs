@@ -29,7 +29,8 @@ fn imports() -> BTreeMap<(String, String), String> {
     let mut imports = BTreeMap::new();
     for (path, bytes) in files(source()) {
         let name = path.strip_prefix(source()).expect("is below").to_string_lossy().into_owned();
-        let is_test = name.split('/').any(|part| ["tests", "tests.rs", "testing.rs", "engine_tests.rs"].contains(&part));
+        let is_test =
+            name.split('/').any(|part| ["tests", "tests.rs", "testing.rs", "engine_tests.rs"].contains(&part));
         if !name.ends_with(".rs") || name == "lib.rs" || is_test {
             continue;
         }
@@ -70,7 +71,8 @@ fn a_room_imports_only_from_floors_below() {
     for (room, other) in imports.keys().filter(|(room, other)| floor(other) == floor(room)) {
         sideways.entry(room).or_default().insert(other);
     }
-    while let Some(free) = sideways.iter().find(|(_, others)| others.iter().all(|other| !sideways.contains_key(other))) {
+    while let Some(free) = sideways.iter().find(|(_, others)| others.iter().all(|other| !sideways.contains_key(other)))
+    {
         let free = *free.0;
         sideways.remove(free);
     }

@@ -66,7 +66,8 @@ fn a_beacon_is_a_row_once_it_is_answered_with_204() {
     visitor.get("/beacon/page");
     let answer = visitor.beacon("/beacon/page");
     assert_eq!((answer.status, answer.body.len()), (204, 0));
-    let sql = "select name, seq, engagement_ms, scroll_pct from consentry.events where path = '/beacon/page' order by seq";
+    let sql =
+        "select name, seq, engagement_ms, scroll_pct from consentry.events where path = '/beacon/page' order by seq";
     let rows = gateway.rows(2, sql);
     assert_eq!(rows[0], json!({"name": "engagement", "seq": 0, "engagement_ms": 1200, "scroll_pct": 50}));
     assert_eq!(rows[1]["seq"], 1);
@@ -87,7 +88,11 @@ fn a_beacon_that_is_none_is_refused_with_its_reason() {
         let answer = visitor.post("/_privacy/events", "application/json", body);
         assert_eq!(answer.status, status, "{}", answer.text());
         if status == 400 {
-            assert!(answer.json()["error"].as_str().is_some_and(|reason| reason.contains("beacon")), "{}", answer.text());
+            assert!(
+                answer.json()["error"].as_str().is_some_and(|reason| reason.contains("beacon")),
+                "{}",
+                answer.text()
+            );
         }
     }
     let asked = visitor.fetch("GET", "/_privacy/events");

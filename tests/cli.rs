@@ -48,7 +48,9 @@ fn a_right_configuration_is_explained_and_starts_nothing() {
 #[test]
 fn wrong_usage_is_2() {
     let folder = Folder::empty();
-    for arguments in [&["srve"][..], &[], &["serve", "--confg", "x"], &["query"], &["schema", "drop"], &["engine", "--listen", "x"]] {
+    for arguments in
+        [&["srve"][..], &[], &["serve", "--confg", "x"], &["query"], &["schema", "drop"], &["engine", "--listen", "x"]]
+    {
         let (code, stdout, stderr) = told(&folder.run(arguments));
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(!stderr.is_empty());

@@ -29,7 +29,11 @@ fn rule_c2_before_a_choice_there_is_a_banner_and_nothing_else() {
     }
     let page = visitor.get("/unasked/page");
     assert_eq!(page.status, 200);
-    assert!(page.text().contains("id=\"consentry-banner\"") && page.text().contains("<h1>A page</h1>"), "{}", page.text());
+    assert!(
+        page.text().contains("id=\"consentry-banner\"") && page.text().contains("<h1>A page</h1>"),
+        "{}",
+        page.text()
+    );
     assert!(!page.text().contains("collector.js"), "{}", page.text());
     assert_eq!(page.all("set-cookie"), [""; 0]);
     assert_eq!(site.request("/unasked/page").all("cookie"), [""; 0]);

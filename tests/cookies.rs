@@ -39,7 +39,8 @@ fn rule_k2_a_permitted_set_cookie_passes_byte_for_byte() {
 #[test]
 fn rule_k2_the_site_may_not_set_the_gateways_own_cookies() {
     let (gateway, site) = shared();
-    let ours = ["consentry=v1~1", "consentry_visitor=AAAA", "Consentry_Visit=1.2.3", "__Host-consentry=1; Path=/; Secure"];
+    let ours =
+        ["consentry=v1~1", "consentry_visitor=AAAA", "Consentry_Visit=1.2.3", "__Host-consentry=1; Path=/; Secure"];
     site.answers("/own/page", page(&ours.map(|line| ("Set-Cookie", line)), "<p>x</p>"));
     assert_eq!(Visitor::new(gateway).get("/own/page").all("set-cookie"), [""; 0]);
 }

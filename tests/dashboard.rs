@@ -45,7 +45,8 @@ fn figures_are_for_those_who_know_the_password() {
     });
     assert_eq!((&pages.0["visitors"], &pages.1["page_views"]), (&1.into(), &1.into()));
     let totals = ask(gateway, "GET", "/api/totals?page=/figures/one", &session, "").json();
-    assert_eq!((&totals["current"]["visitors"], &totals["current"]["page_views"]), (&1.into(), &1.into()), "{totals}");
+    // A page narrows to the visits that saw it, with all they saw.
+    assert_eq!((&totals["current"]["visits"], &totals["current"]["page_views"]), (&1.into(), &2.into()), "{totals}");
     let sources = ask(gateway, "GET", "/api/sources?page=/figures/one", &session, "").json();
     assert_eq!(sources["rows"][0]["visits"], 1, "{sources}");
 

@@ -12,12 +12,17 @@ fn rule_d1_no_address_agent_or_query_is_in_any_file() {
         .saying("Referer", "https://search.example/find?q=refneedle77&who=jane.needle@mail.example");
     visitor.from = Some(TRUSTED_PROXY.parse().expect("is an address"));
     visitor.choose("accept");
-    let page = visitor.get("/disk/page/jane.needle@mail.example?q=queryneedle42&token=deadbeefdeadbeefdeadbeefdeadbeef&tel=07700900123");
+    let page = visitor.get(
+        "/disk/page/jane.needle@mail.example?q=queryneedle42&token=deadbeefdeadbeefdeadbeefdeadbeef&tel=07700900123",
+    );
     assert_eq!(page.status, 200);
     assert_eq!(visitor.beacon("/disk/beacon?q=queryneedle42#fragmentneedle").status, 204);
     // An error of the site and a request that is refused leave nothing in the log either.
     visitor.fetch("POST", "/_privacy/consent?q=queryneedle42");
-    let rows = gateway.rows(2, "select path, referrer, toString(ip_net) as net from consentry.events where startsWith(path, '/disk/')");
+    let rows = gateway.rows(
+        2,
+        "select path, referrer, toString(ip_net) as net from consentry.events where startsWith(path, '/disk/')",
+    );
     assert!(rows.iter().all(|row| row["net"] == "::ffff:198.51.233.0"), "{rows:?}");
 
     let token = visitor.cookies["consentry_visitor"].clone();
@@ -59,7 +64,8 @@ fn the_data_folder_is_the_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (gateway, _) = shared();
     let mode = |name: &str| {
-        let found = std::fs::metadata(gateway.folder.data().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found =
+            std::fs::metadata(gateway.folder.data().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         found.permissions().mode() & 0o777
     };
     assert_eq!((mode(""), mode("keys.json"), mode("dashboard-password")), (0o700, 0o600, 0o600));

@@ -36,7 +36,8 @@ fn an_acknowledged_beacon_survives_the_gateways_death_once() {
     visitor.get("/killed-later");
     let (status, folder) = gateway.end("TERM");
     assert_eq!(status.code(), Some(0), "{status}\n{}", folder.log());
-    let sql = "select uniqExact(path) as paths, count() as rows from consentry.events where startsWith(path, '/killed/')";
+    let sql =
+        "select uniqExact(path) as paths, count() as rows from consentry.events where startsWith(path, '/killed/')";
     assert_eq!(folder.query(sql)[0], serde_json::json!({"paths": 50, "rows": 50}));
     assert_eq!(folder.query("select count() as n from consentry.events where path = '/killed-later'")[0]["n"], 1);
 }

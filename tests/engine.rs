@@ -48,7 +48,8 @@ fn the_clickhouse_crate_creates_inserts_and_fetches_over_tcp() {
         let sql = "select ?fields from readings where number >= ? order by number";
         let fetched: Vec<Reading> = client.query(sql).bind(4990).fetch_all().await.expect("rows");
         assert_eq!(fetched, (4990..5000).map(reading).collect::<Vec<_>>());
-        let mut cursor = client.query("select ?fields from readings order by number").fetch::<Reading>().expect("a cursor");
+        let mut cursor =
+            client.query("select ?fields from readings order by number").fetch::<Reading>().expect("a cursor");
         let mut count = 0;
         while let Some(row) = cursor.next().await.expect("a row") {
             assert_eq!(row, reading(count));

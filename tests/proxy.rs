@@ -7,7 +7,10 @@ use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
 
 fn get(gateway: &Gateway, path: &str, more: &str) -> Answer {
-    exchange(gateway.address, format!("GET {path} HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: Mozilla/5.0\r\n{more}\r\n"))
+    exchange(
+        gateway.address,
+        format!("GET {path} HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: Mozilla/5.0\r\n{more}\r\n"),
+    )
 }
 
 /// Every byte there is, so that nothing passes by chance.
@@ -76,7 +79,10 @@ fn a_head_of_a_page_says_what_the_page_would() {
     let (gateway, _) = shared();
     let mut visitor = Visitor::new(gateway);
     let whole = visitor.get("/head/page");
-    let head = exchange(gateway.address, format!("HEAD /head/page HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\n\r\n", visitor.host));
+    let head = exchange(
+        gateway.address,
+        format!("HEAD /head/page HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\n\r\n", visitor.host),
+    );
     assert_eq!(head.status, 200);
     if let Some(length) = head.field("content-length") {
         assert_eq!(length, whole.body.len().to_string());
@@ -120,11 +126,24 @@ fn what_belongs_to_the_visitors_connection_ends_at_the_gateway() {
                 X-Forwarded-Host: evil.example\r\nX_Forwarded_For: 1.2.3.4\r\nProxy: http://evil.example\r\n";
     get(gateway, "/hop/page", more);
     let request = site.request("/hop/page");
-    for name in ["x-one", "x-two", "keep-alive", "proxy-connection", "proxy-authorization", "te", "upgrade", "forwarded", "proxy"] {
+    for name in [
+        "x-one",
+        "x-two",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "te",
+        "upgrade",
+        "forwarded",
+        "proxy",
+    ] {
         assert_eq!(request.all(name), [""; 0], "{}", request.head);
     }
     assert_eq!(request.all("x-three"), ["3"]);
-    assert_eq!((request.all("host"), request.all("x-forwarded-host")), (vec!["www.example.org"], vec!["www.example.org"]));
+    assert_eq!(
+        (request.all("host"), request.all("x-forwarded-host")),
+        (vec!["www.example.org"], vec!["www.example.org"])
+    );
     assert!(!request.head.contains('_'), "{}", request.head);
 }
 
@@ -157,7 +176,12 @@ fn a_request_that_can_be_read_in_two_ways_is_refused() {
         (format!("POST /twice/x HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"), 400),
         (format!("POST /twice/x HTTP/1.1\r\n{host}Content-Length: +1\r\n\r\na"), 400),
         (format!("POST /twice/x HTTP/1.1\r\n{host}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), 501),
-        (format!("POST /twice/x HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400),
+        (
+            format!(
+                "POST /twice/x HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+            400,
+        ),
         (format!("GET /twice/x HTTP/1.1\r\n{host} folded: 1\r\n\r\n"), 400),
         (format!("GET /twice/x HTTP/1.1\r\n{host}A : 1\r\n\r\n"), 400),
         (format!("CONNECT a.example:443 HTTP/1.1\r\n{host}\r\n"), 405),
@@ -178,7 +202,8 @@ fn a_request_with_two_lengths_smuggles_nothing() {
     let (length, chunked) = ("Content-Length: 5", "Transfer-Encoding: chunked");
     for (path, first, second) in [("/smuggle/a", length, chunked), ("/smuggle/b", chunked, length)] {
         let hidden = "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n";
-        let request = format!("POST {path} HTTP/1.1\r\nHost: a.example\r\n{first}\r\n{second}\r\n\r\n0\r\n\r\n{hidden}");
+        let request =
+            format!("POST {path} HTTP/1.1\r\nHost: a.example\r\n{first}\r\n{second}\r\n\r\n0\r\n\r\n{hidden}");
         let mut connection = Connection::open(gateway.address);
         let answer = connection.send(request).answer();
         assert!(answer.status == 400 || answer.field("connection") == Some("close"), "{}", answer.head);
@@ -228,12 +253,19 @@ fn a_page_somebody_has_compressed_passes_unharmed_and_held_to_its_own_site() {
     let (gateway, site) = shared();
     // Any bytes will do: nobody on the way may look into them.
     let body = [&[0x1f, 0x8b, 8, 0][..], &bytes(2000)].concat();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     site.answers("/gzip/page", [head.as_bytes(), &body].concat());
     let mut visitor = Visitor::new(gateway);
     let denied = visitor.get("/gzip/page");
     assert!(denied.body == body && denied.field("content-encoding") == Some("gzip"));
-    assert!(denied.field("content-security-policy").is_some_and(|policy| policy.contains("default-src 'self'")), "{}", denied.head);
+    assert!(
+        denied.field("content-security-policy").is_some_and(|policy| policy.contains("default-src 'self'")),
+        "{}",
+        denied.head
+    );
     assert_eq!(site.request("/gzip/page").all("accept-encoding"), ["identity"]);
     visitor.choose("accept");
     let granted = visitor.get("/gzip/page");
@@ -298,7 +330,8 @@ fn a_site_that_is_away_or_slow_is_an_error_page_without_internals() {
         assert_eq!(answer.status, status, "{path}");
         let text = answer.text();
         assert!(text.contains("The website is not answering at the moment"), "{text}");
-        for internal in internals.iter().map(String::as_str).chain(["upstream", "error", "os ", "panick", "127.0.0.1"]) {
+        for internal in internals.iter().map(String::as_str).chain(["upstream", "error", "os ", "panick", "127.0.0.1"])
+        {
             assert!(!text.to_lowercase().contains(internal), "{internal} in {text}");
         }
         assert_eq!(answer.field("cache-control"), Some("no-store"));
@@ -312,7 +345,8 @@ fn an_answer_that_breaks_off_does_not_look_whole() {
     let (gateway, site) = shared();
     let cut = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nonly this".to_vec();
     site.on("/cut/length", Behaviour::AnswersAndCloses(cut));
-    let cut = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n".to_vec();
+    let cut =
+        b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n".to_vec();
     site.on("/cut/chunked", Behaviour::AnswersAndCloses(cut));
     for path in ["/cut/length", "/cut/chunked"] {
         let ask = format!("GET {path} HTTP/1.1\r\nHost: a.example\r\nAccept: image/*\r\n\r\n");

@@ -14,7 +14,8 @@ fn an_expired_row_is_gone_and_a_young_one_stays() {
         ));
     }
     gateway.query("optimize table consentry.events final");
-    let left = gateway.query("select toUInt32(visitor_id) as years from consentry.events where site_id = 99 order by years");
+    let left =
+        gateway.query("select toUInt32(visitor_id) as years from consentry.events where site_id = 99 order by years");
     let years: Vec<_> = left.iter().map(|row| row["years"].as_u64()).collect();
     assert_eq!(years, [Some(0), Some(5)]);
 }
@@ -29,7 +30,8 @@ fn the_table_is_laid_out_as_designed() {
     assert_eq!(table["partition_key"], "(toYYYYMM(ts), retention_days)");
     assert_eq!(table["primary_key"], "site_id, toDate(ts), visitor_id");
     assert_eq!(table["sorting_key"], "site_id, toDate(ts), visitor_id, ts");
-    for part in ["TTL expires_at", "ttl_only_drop_parts = 0", "`ip_net` IPv6", "TTL toDateTime(ts) + toIntervalDay(90)"] {
+    for part in ["TTL expires_at", "ttl_only_drop_parts = 0", "`ip_net` IPv6", "TTL toDateTime(ts) + toIntervalDay(90)"]
+    {
         assert!(ddl.contains(part), "{part} in {ddl}");
     }
 }

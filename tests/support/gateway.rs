@@ -1,7 +1,7 @@
 //! `consentry serve`, in a folder of its own.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -72,12 +72,6 @@ impl Nobody {
         let address = bound.local_addr().ok().and_then(|address| address.as_socket()).expect("it is bound");
         Nobody { address, _bound: bound }
     }
-}
-
-/// An address nobody has at the moment.
-pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
-    listener.local_addr().expect("a listener has an address")
 }
 
 /// Configuration and data; they stay when a gateway ends, so that another can start on them.

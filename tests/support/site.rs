@@ -99,8 +99,10 @@ impl Site {
 pub fn page(fields: &[(&str, &str)], body: &str) -> Vec<u8> {
     let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{fields}Content-Length: {length}\r\n\r\n{body}")
-        .into_bytes()
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 fn serve(mut stream: TcpStream, known: &Known) {
@@ -122,7 +124,9 @@ fn serve(mut stream: TcpStream, known: &Known) {
                 stream.write_all(&[head.as_bytes(), &request.body].concat())
             }
             Behaviour::Tunnels => {
-                let _ = stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+                let _ = stream.write_all(
+                    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+                );
                 let _ = stream.write_all(&buffer);
                 let mut bytes = [0; 4096];
                 while let Ok(got @ 1..) = stream.read(&mut bytes) {

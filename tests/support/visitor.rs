@@ -24,7 +24,13 @@ pub struct Visitor {
 impl Visitor {
     pub fn new(gateway: &Gateway) -> Visitor {
         let address = gateway.address;
-        Visitor { gateway: address, host: address.to_string(), cookies: BTreeMap::new(), fields: Vec::new(), from: None }
+        Visitor {
+            gateway: address,
+            host: address.to_string(),
+            cookies: BTreeMap::new(),
+            fields: Vec::new(),
+            from: None,
+        }
     }
 
     /// A visitor who has accepted everything.
