@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use consentry::consent::{Choice, ChoiceSource, Policy, choice};
 use consentry::keys::KeyRing;
 
-use crate::support::gateway::{Gateway, shared};
+use crate::support::gateway::{Folder, Gateway, Nobody, shared, without_database};
+use crate::support::site::Site;
 use crate::support::visitor::Visitor;
 use crate::support::{files, holds};
 
@@ -164,4 +165,81 @@ fn rule_c8_the_signal_reaches_the_site_and_grants_nothing() {
     assert_eq!(site.request("/gpc/page").all("sec-gpc"), ["1"]);
     assert!(page.text().contains("consentry-banner"));
     assert_eq!(visitor.beacon("/gpc/page").status, 403);
+}
+
+#[test]
+fn a_refused_visitor_is_in_no_queue_while_an_accepted_one_is() {
+    let site = Site::start();
+    // Nobody takes anything out of the queue here.
+    let (gateway, _nobody) = without_database(site.address, "");
+    let mut refused = Visitor::new(&gateway);
+    refused.get("/queue/undecided-needle");
+    refused.choose("reject");
+    refused.get("/queue/refused-needle");
+    refused.beacon("/queue/refused-needle");
+    let mut withdrawn = Visitor::who_accepts(&gateway);
+    withdrawn.choose("reject");
+    withdrawn.get("/queue/withdrawn-needle");
+    let mut accepted = Visitor::who_accepts(&gateway);
+    accepted.get("/queue/accepted-page");
+    assert_eq!(accepted.beacon("/queue/accepted-beacon").status, 204);
+    let queue = files(&gateway.folder.data().join("spool"));
+    let queued = |needle: &[u8]| queue.iter().any(|(_, bytes)| holds(bytes, needle));
+    assert!(queued(b"/queue/accepted-page") && queued(b"/queue/accepted-beacon"));
+    assert!(!queued(b"-needle"));
+}
+
+#[test]
+fn rule_c3_other_purposes_do_not_grant_analytics() {
+    let (gateway, site) = shared();
+    let mut visitor = Visitor::new(gateway);
+    visitor.post("/_privacy/consent", "application/json", br#"{"granted":["preferences","marketing"]}"#);
+    let page = visitor.get("/c3/page");
+    assert!(page.all("set-cookie").is_empty() && !page.text().contains("collector.js"), "{}", page.head);
+    assert_eq!(visitor.beacon("/c3/page").status, 403);
+    for name in ["lang", "_ga", "ad"] {
+        visitor.cookies.insert(name.into(), "1".into());
+    }
+    visitor.get("/c3/cookies");
+    assert_eq!(site.request("/c3/cookies").all("cookie"), ["ad=1; lang=1"]);
+}
+
+#[test]
+fn rule_c5_withdrawing_is_one_page_and_one_button_without_javascript() {
+    let (gateway, _) = shared();
+    let mut visitor = Visitor::who_accepts(gateway);
+    assert!(visitor.get("/c5/page").text().contains("href=\"/_privacy/\""), "from every page");
+    let preferences = visitor.get("/_privacy/");
+    let text = preferences.text();
+    assert!(text.contains("method=\"post\"") && text.contains("action=\"/_privacy/consent\""), "{text}");
+    assert!(!text.contains("<script"), "{text}");
+    let saved = visitor.post(
+        "/_privacy/consent",
+        "application/x-www-form-urlencoded",
+        b"choice=save&source=preferences&purpose.analytics=no&purpose.preferences=yes&purpose.marketing=no",
+    );
+    assert_eq!((saved.status, saved.field("location")), (303, Some("/_privacy/?saved=1")));
+    assert_eq!(
+        visitor.fetch("GET", "/_privacy/consent").json()["granted"],
+        serde_json::json!(["necessary", "preferences"])
+    );
+    assert_eq!(visitor.beacon("/c5/page").status, 403);
+}
+
+#[test]
+fn rule_c7_a_raised_policy_version_asks_everybody_again() {
+    let site = Site::start();
+    let nobody = Nobody::new();
+    let more = format!("[clickhouse]\nurl = \"http://{}\"\n", nobody.address);
+    let gateway = Folder::new(site.address, &more).serve();
+    let visitor = Visitor::who_accepts(&gateway);
+    let (_, folder) = gateway.end("TERM");
+    let before = std::fs::read_to_string(folder.path().join("consentry.toml")).expect("is there");
+    folder.write("consentry.toml", &format!("{before}[consent]\npolicy_version = 2\n"));
+    let gateway = folder.serve();
+    let mut again = Visitor::new(&gateway);
+    again.cookies = visitor.cookies;
+    assert!(again.get("/c7/page").text().contains("consentry-banner"));
+    let refused = again.beacon("/c7/page");
+    assert_eq!((refused.status, refused.text().contains("old-policy")), (403, true), "{}", refused.text());
 }

@@ -1,6 +1,7 @@
 //! D1: what names a person is never written, wherever one looks.
 
-use crate::support::gateway::{TRUSTED_PROXY, shared};
+use crate::support::gateway::{TRUSTED_PROXY, shared, without_database};
+use crate::support::site::{Behaviour, Site};
 use crate::support::visitor::{AGENT, Visitor};
 use crate::support::{files, holds};
 
@@ -56,6 +57,33 @@ fn rule_d1_no_address_agent_or_query_is_in_any_file() {
         for needle in ["198.51.233.177", "AppleWebKit", "needle", "deadbeef", "07700900123", token.as_str()] {
             assert!(!row.contains(needle), "{needle} in {row}");
         }
+    }
+}
+
+/// The queue is not compressed, and the site's own error is logged: nothing could hide there.
+#[test]
+fn rule_d1_nor_is_it_in_the_queue_or_the_log_while_both_databases_and_site_are_away() {
+    let site = Site::start();
+    let more = format!("trusted_proxies = [\"{TRUSTED_PROXY}\"]\n[observe]\nlog = \"debug\"");
+    let (gateway, _nobody) = without_database(site.address, &more);
+    let mut visitor = Visitor::new(&gateway).saying("X-Forwarded-For", "198.51.233.177");
+    visitor.from = Some(TRUSTED_PROXY.parse().expect("is an address"));
+    visitor.choose("accept");
+    site.on("/disk/closes", Behaviour::AnswersAndCloses(Vec::new()));
+    assert_eq!(visitor.get("/disk/closes?q=queryneedle42").status, 502);
+    assert_eq!(visitor.get("/disk/page/jane.needle@mail.example?q=queryneedle42").status, 200);
+    assert_eq!(visitor.beacon("/disk/beacon?q=queryneedle42").status, 204);
+    visitor.post("/_privacy/events", "application/json", b"{\"v\":1,\"events\":[\"bodyneedle\"]}");
+    visitor.post("/_privacy/consent", "application/json", b"{\"choice\":\"bodyneedle\"}");
+    let written = files(gateway.folder.path());
+    let holding = |needle: &[u8]| written.iter().find(|(_, bytes)| holds(bytes, needle)).map(|(file, _)| file.clone());
+    assert!(holding(b"/disk/beacon").is_some(), "what is kept is found");
+    let mapped = std::net::Ipv4Addr::new(198, 51, 233, 177).to_ipv6_mapped().octets();
+    let token = visitor.cookies["consentry_visitor"].as_bytes();
+    for needle in
+        [b"198.51.233.177", &mapped[..], b"AppleWebKit", b"queryneedle42", b"jane.needle", b"bodyneedle", token]
+    {
+        assert_eq!(holding(needle), None, "{}", String::from_utf8_lossy(needle));
     }
 }
 

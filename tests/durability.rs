@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use crate::support::eventually;
-use crate::support::gateway::{Folder, Gateway, Nobody};
+use crate::support::gateway::{Folder, Gateway, Nobody, without_database};
 use crate::support::process::{Process, runs};
 use crate::support::site::Site;
 use crate::support::visitor::Visitor;
+use crate::support::{eventually, files};
 
 /// Long enough that a batch is still open when the gateway dies.
 const SLOW_BATCHES: &str = "[spool]\nbatch_age = \"60s\"";
@@ -145,4 +145,25 @@ fn while_clickhouse_is_away_the_site_is_served_and_events_wait_for_it() {
     eventually("the gateway is ready", || (crate::dashboard::get(&gateway, "/readyz").status == 200).then_some(()));
     drop(gateway);
     drop(engine);
+}
+
+#[test]
+fn a_full_queue_refuses_beacons_says_so_and_serves_the_site() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "[spool]\nmax_bytes = \"1 MiB\"\nbatch_rows = 1000");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let event = serde_json::json!({"n": "engagement", "u": format!("/full/{}", "long-".repeat(30)), "e": 1});
+    let body = serde_json::json!({"v": 1, "events": vec![event; 20]}).to_string();
+    let mut taken = 0;
+    let refused = eventually("the queue is full", || {
+        let answer = visitor.post("/_privacy/events", "application/json", body.as_bytes());
+        taken += u32::from(answer.status == 204);
+        (answer.status != 204).then_some(answer)
+    });
+    assert!(taken > 10 && refused.status == 503 && refused.json()["error"].is_string(), "{taken} {}", refused.text());
+    assert_eq!(visitor.get("/full/page").status, 200);
+    let on_disk: usize = files(&gateway.folder.data().join("spool")).iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(on_disk <= 1024 * 1024, "{on_disk}");
+    let metrics = crate::dashboard::get(&gateway, "/metrics").text();
+    assert!(!metrics.contains("\nconsentry_events_refused_total 0\n"), "{metrics}");
 }
