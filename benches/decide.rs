@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use consentry::consent::{Choice, ChoiceSource, NoChoice, Policy, Signals, decide};
+use consentry::consent::{Choice, ChoiceSource, Policy, Signals, decide};
 use consentry::keys::KeyRing;
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -13,9 +13,9 @@ fn decision(c: &mut Criterion) {
     let cookie = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW).encode(&policy, &ring);
     c.bench_function("decide/without a choice", |b| {
         b.iter(|| {
-            let choice = Choice::among(black_box([]), &policy, &ring, NOW);
-            assert_eq!(choice, Err(NoChoice::Missing));
-            decide(&policy, choice, Signals::default())
+            let none: [&[u8]; 0] = black_box([]);
+            let choice = Choice::among(none, black_box(&policy), &ring, NOW);
+            black_box(decide(&policy, black_box(choice), Signals::default()))
         });
     });
     c.bench_function("decide/with a signed choice", |b| {

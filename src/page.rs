@@ -16,6 +16,6 @@ mod head;
 mod inject;
 pub mod scan;
 
-pub use head::{eligible, prepare_head};
+pub use head::{depends_on_choice, eligible, is_download, prepare_head, sets_cookies};
 pub use inject::{Inject, Insert};
 pub use scan::Markup;

@@ -7,6 +7,8 @@
 //! This room never decides who may see what, never reads a body, never logs, and never puts more on the wire than
 //! [`forward`] allows: what a visitor sent is written anew field by field, nothing is copied raw.
 //!
+//! Nothing runs by itself: a worker calls [`Upstream::sweep`] once a second, all else happens in the request's own task.
+//!
 //! The way of one request: [`pool`] lends a connection, [`forward`] writes the head, `exchange` sends it (and the body) and
 //! waits for the answer, `head` reads and judges the answer's head, [`body`] streams the rest and gives the connection back
 //! with its last byte. What speaks HTTP/1.1 is below `send`; another protocol, or several sites, go beside it and leave the

@@ -29,9 +29,10 @@ async function consent(choice) {
 
 /**
  * Sends the form the way a browser without scripts does, back to this page.
+ * @param {HTMLFormElement} form
  * @param {string} choice
  */
-function submitPlainly(choice) {
+function submitPlainly(form, choice) {
   for (const [name, value] of [['choice', choice], ['return', location.pathname + location.search]]) {
     const field = document.createElement('input');
     Object.assign(field, { type: 'hidden', name, value });
@@ -40,44 +41,52 @@ function submitPlainly(choice) {
   form.submit();
 }
 
-/** Takes the banner away and leaves the link by which the choice can be changed. */
-function close() {
+/**
+ * Takes the banner away and leaves the link by which the choice can be changed.
+ * @param {HTMLElement} banner
+ */
+function close(banner) {
   const corner = document.getElementById('consentry-corner');
   const hadFocus = banner.contains(document.activeElement);
   banner.remove();
   if (!corner) return;
   corner.hidden = false;
   if (hadFocus) corner.querySelector('a')?.focus({ preventScroll: true });
-  const status = corner.querySelector('[data-consentry-saved]');
+  const status = /** @type {HTMLElement | null} */ (corner.querySelector('[data-consentry-saved]'));
   // A screen reader announces only what changes in an element it already knows.
-  if (status) setTimeout(() => (status.textContent = status.dataset.consentrySaved), 100);
+  if (status) setTimeout(() => (status.textContent = status.dataset.consentrySaved ?? ''), 100);
 }
 
 /**
- * Brings an element to life that the gateway made inert: each `data-consentry-NAME` becomes the attribute `NAME` again
- * (a script without `data-consentry-type`, or with an empty one, had no type).
- * @param {Element} inert
+ * Gives an element that the gateway made inert its attributes back: each `data-consentry-NAME` becomes `NAME` again (a
+ * script without `data-consentry-type`, or with an empty one, had no type).
+ * @param {HTMLElement} element
  */
-async function revive(inert) {
-  const isScript = inert.localName === 'script';
-  // A script that once was inert never runs; a copy of it does.
-  const live = isScript ? document.createElement('script') : inert;
-  if (isScript) {
-    live.async = inert.hasAttribute('async');
-    for (const { name, value } of inert.attributes) live.setAttribute(name, value);
-    // `text/plain` is the gateway's; what the script's own type was follows below.
-    live.removeAttribute('type');
-    live.nonce = inert.nonce;
-    live.text = inert.text;
-  }
-  for (const { name, value } of [...live.attributes]) {
+function restore(element) {
+  for (const { name, value } of [...element.attributes]) {
     if (!name.startsWith('data-consentry-')) continue;
-    live.removeAttribute(name);
+    element.removeAttribute(name);
     const original = name.slice('data-consentry-'.length);
     if (original === 'purpose' || (original === 'type' && !value)) continue;
-    live.setAttribute(original, value);
+    element.setAttribute(original, value);
   }
-  if (!isScript) return;
+}
+
+/**
+ * Brings an inert element to life; settles when the next one may follow.
+ * @param {HTMLElement} inert
+ */
+async function revive(inert) {
+  if (inert.localName !== 'script') return restore(inert);
+  // A script that once was inert never runs; a copy of it does.
+  const live = document.createElement('script');
+  live.async = inert.hasAttribute('async');
+  for (const { name, value } of inert.attributes) live.setAttribute(name, value);
+  // `text/plain` is the gateway's; what the script's own type was stands beside it.
+  live.removeAttribute('type');
+  live.nonce = inert.nonce;
+  live.text = inert.textContent ?? '';
+  restore(live);
   const runs = !live.type || /javascript|module/i.test(live.type);
   const wait = live.src && runs && !live.async;
   const settled = wait && new Promise((done) => (live.onload = live.onerror = done));
@@ -94,12 +103,14 @@ async function start(granted) {
   if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) {
     const collector = document.createElement('script');
     collector.src = new URL('collector.js', import.meta.url).href;
-    collector.nonce = document.querySelector('[data-consentry-banner]')?.nonce ?? '';
+    const own = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-banner]'));
+    collector.nonce = own?.nonce ?? '';
     // Nothing of the time before the choice may be told.
     Object.assign(collector.dataset, { consentryCollector: '', late: '' });
     document.head.append(collector);
   }
-  for (const inert of document.querySelectorAll('[data-consentry-purpose]')) {
+  const inertOnes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consentry-purpose]'));
+  for (const inert of inertOnes) {
     const purposes = (inert.dataset.consentryPurpose ?? '').split(' ');
     if (purposes.every((purpose) => granted.includes(purpose))) await revive(inert);
   }
@@ -107,8 +118,8 @@ async function start(granted) {
 
 let sending = false;
 form?.addEventListener('submit', async (event) => {
-  const choice = event.submitter?.value;
-  if (!choice) return;
+  const choice = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
+  if (!choice || !banner) return;
   event.preventDefault();
   if (sending) return;
   sending = true;
@@ -116,10 +127,10 @@ form?.addEventListener('submit', async (event) => {
   try {
     state = await consent({ choice, source: 'banner' });
   } catch {
-    submitPlainly(choice);
+    submitPlainly(form, choice);
     return;
   }
-  close();
+  close(banner);
   await start(state.granted);
 });
 
@@ -128,6 +139,6 @@ addEventListener('pageshow', async (event) => {
   if (!event.persisted || !banner?.isConnected) return;
   const state = await consent().catch(() => null);
   if (!state?.chosen) return;
-  close();
+  close(banner);
   await start(state.granted);
 });

@@ -13,17 +13,20 @@
 (() => {
   'use strict';
   const script = document.currentScript;
-  if (!script) return;
+  if (!(script instanceof HTMLScriptElement)) return;
 
   /** @type {{u: string, p?: string}} */
   let page;
-  /** When the page was last seen to become visible; null while it is hidden. */
+  /** @type {number | null} When the page was last seen to become visible; null while it is hidden. */
   let visibleSince = null;
   let visibleMs = 0;
   let deepest = 0;
   let stopped = true;
 
-  /** Sends one event; once more after two seconds if the gateway could not be reached or could not take it. */
+  /**
+   * Sends one event; once more after two seconds if the gateway could not be reached or could not take it.
+   * @param {object} event
+   */
   const send = (event, triesLeft = 1) => {
     const again = () => triesLeft && setTimeout(send, 2000, event, triesLeft - 1);
     fetch(new URL('events', script.src), {
@@ -40,6 +43,10 @@
     return Math.min(100, Math.round(((scrollY + innerHeight) / whole) * 100));
   };
 
+  /**
+   * @param {string | undefined} pageView the gateway's id
+   * @param {number} sinceNavigation milliseconds
+   */
   const begin = (pageView, sinceNavigation) => {
     page = { u: location.pathname + location.search };
     if (pageView) page.p = pageView;
@@ -75,6 +82,12 @@
     if ((await answer.json()).granted.includes('analytics')) begin(undefined, 0);
   };
 
+  /**
+   * `work` whose errors stay here.
+   * @template {Event | undefined} Cause
+   * @param {(event: Cause) => unknown} work
+   * @returns {(event: Cause) => void}
+   */
   const contained = (work) => (event) => {
     try {
       Promise.resolve(work(event)).catch(() => {});
@@ -96,6 +109,6 @@
     else if (!stopped) visibleSince = performance.now();
   }));
 
-  if (document.prerendering) document.addEventListener('prerenderingchange', start, { once: true });
-  else start();
+  if ('prerendering' in document && document.prerendering) document.addEventListener('prerenderingchange', start, { once: true });
+  else start(undefined);
 })();

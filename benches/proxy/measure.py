@@ -96,11 +96,13 @@ def print_table(results, bounds, rounds, seconds):
     """Prints medians; whether every ratio is within its bound."""
     print(f"CPU per request of the proxy process, median of {rounds} rounds of {seconds} s, in turns. "
           "A ratio is the median of the rounds' ratios; below 1 the gateway is cheaper.\n")
-    columns = ["what", "page", "conns", "proxy", "CPU us/req (user+sys)", "ratio", "bound", "rps", "p50 ms", "p99 ms", "RSS MiB"]
+    columns = ["what", "page", "conns", "proxy", "CPU us/req (user+sys)", "ratio (range)", "bound", "rps", "p50 ms", "p99 ms", "RSS MiB"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     within = True
     for (kind, size, clients), (pair, turns) in results.items():
-        ratio = statistics.median(ours.cpu / theirs.cpu for ours, theirs in turns)
+        ratios = [ours.cpu / theirs.cpu for ours, theirs in turns]
+        ratio = statistics.median(ratios)
+        shown = f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         within = within and ratio <= bounds[kind]
         for place, side in enumerate(pair):
             done = [turn[place] for turn in turns]
@@ -108,7 +110,7 @@ def print_table(results, bounds, rounds, seconds):
             print(
                 f"| {kind} | {size} KB | {clients} | {side.name} "
                 f"| {median('cpu'):.1f} ({median('user'):.1f}+{median('system'):.1f}) "
-                f"| {f'{ratio:.2f}' if place == 0 else '1.00'} | {f'{bounds[kind]:.2f}' if place == 0 else ''} "
+                f"| {shown if place == 0 else '1.00'} | {f'{bounds[kind]:.2f}' if place == 0 else ''} "
                 f"| {median('rps'):.0f} | {median('p50'):.1f} | {median('p99'):.1f} | {median('rss'):.1f} |"
             )
     return within

@@ -62,7 +62,7 @@ def start_upstream(folder, pages):
     return start_nginx(config, "upstream", port, UPSTREAM_CPU)
 
 
-def start_nginx_proxy(folder, name, upstream_port, rich):
+def start_nginx_proxy(folder, name, upstream_port, rich, prefix=()):
     port = free_port()
     work = folder / name.replace(" ", "-")
     log = ""
@@ -95,10 +95,10 @@ def start_nginx_proxy(folder, name, upstream_port, rich):
             }}
         }}""",
     )
-    return start_nginx(config, name, port, PROXY_CPU)
+    return start_nginx(config, name, port, PROXY_CPU, prefix)
 
 
-def start_gateway(folder, binary, upstream_port):
+def start_gateway(folder, binary, upstream_port, prefix=()):
     port = free_port()
     work = folder / "gateway"
     work.mkdir()
@@ -127,7 +127,7 @@ log = "warn"
         + (f'[clickhouse]\nurl = "{clickhouse}"\n' if clickhouse else "")
     )
     log = open(work / "log", "w")
-    popen = start([str(binary), "serve", "--config", str(config)], PROXY_CPU, stdout=log, stderr=log)
+    popen = start([*prefix, str(binary), "serve", "--config", str(config)], PROXY_CPU, stdout=log, stderr=log)
     wait_until_open(popen, port, work / "log", patience=180)
     # The database shares the machine with the upstream, not with what is measured.
     for child in children(popen.pid):
@@ -135,10 +135,13 @@ log = "warn"
     return Process("consentry", port, popen, lambda pid: [pid])
 
 
-def start_nginx(config, name, port, cpus):
-    popen = start(["nginx", "-c", str(config), "-e", str(config.parent / "error.log")], cpus)
-    wait_until_open(popen, port, config.parent / "error.log", patience=10)
-    return Process(name, port, popen, children)
+def start_nginx(config, name, port, cpus, prefix=()):
+    """With a prefix (a tool that watches one process) nginx does its work in the process it is started as."""
+    single = ["-g", "master_process off;"] if prefix else []
+    command = [*prefix, "nginx", "-c", str(config), "-e", str(config.parent / "error.log"), *single]
+    popen = start(command, cpus)
+    wait_until_open(popen, port, config.parent / "error.log", patience=30)
+    return Process(name, port, popen, (lambda pid: [pid]) if prefix else children)
 
 
 def nginx_config(work, http):

@@ -42,16 +42,19 @@ impl Exchange<'_> {
     }
 }
 
+/// How browsers, new and old, say that a page is fetched before anybody asked for it.
+const AHEAD: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+
 /// Whether an exchange shows a visitor a page: a document that was asked for by navigating, not a part of one, not one
 /// fetched ahead of time, not a redirect.
 pub fn is_page_view(method: &Method, request: &HeaderMap, status: StatusCode) -> bool {
     let is = |name: &str, wanted: &str| {
         request.get(name).is_none_or(|v| v.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
     };
-    let ahead = request
-        .get("sec-purpose")
-        .or_else(|| request.get("purpose"))
-        .is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("prefetch") || v.contains("prerender")));
+    let ahead = AHEAD.iter().flat_map(|name| request.get_all(*name)).any(|purpose| {
+        let purpose = purpose.as_bytes().to_ascii_lowercase();
+        [&b"prefetch"[..], b"prerender", b"preview"].iter().any(|word| memchr::memmem::find(&purpose, word).is_some())
+    });
     method == Method::GET
         && !ahead
         && is("sec-fetch-dest", "document")
@@ -121,15 +124,17 @@ impl Capture {
         let (referrer_host, referrer_path) = referrer.as_ref().and_then(scrub::referrer).unwrap_or_default();
         let campaign = scrub::utm(url);
         let [source, medium, name, term, content] = campaign.utm;
-        let channel = Channel::classify(&referrer_host, exchange.host, &source, &medium, campaign.click_id);
-        let outside = !referrer_host.eq_ignore_ascii_case(exchange.host);
+        // Both names have gone through the same hands, so that a page of the site is known as one.
+        let host = scrub::host(exchange.host);
+        let channel = Channel::classify(&referrer_host, &host, &source, &medium, campaign.click_id);
+        let outside = referrer_host != host;
         Draft {
             site_id: self.shared.site_id,
             ts: exchange.now_ms,
             name: EventName::PageView,
             visitor: visitor.id,
             step,
-            hostname: hostname(exchange.host),
+            hostname: host,
             path: scrub::scrub_path(url, &self.shared.query_keys),
             referrer: if outside { referrer_host + &referrer_path } else { String::new() },
             channel,
@@ -152,9 +157,4 @@ impl Capture {
             expiry: self.expiry(exchange.now_ms),
         }
     }
-}
-
-/// The host as stored: lower case. The front door has checked its form.
-fn hostname(host: &str) -> String {
-    host.to_ascii_lowercase()
 }

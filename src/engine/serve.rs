@@ -120,8 +120,8 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let _lock = lock(&options.data_dir)?;
     let folder = database_folder(&options.data_dir);
     socket::private_folder(&folder).map_err(failed(format!("cannot make {}", folder.display())))?;
-    // ClickHouse puts a relative path before paths that hold it already.
-    let folder = folder.canonicalize().map_err(failed(format!("cannot find {}", folder.display())))?;
+    // A relative path is resolved twice by ClickHouse when it syncs a folder.
+    let folder = fs::canonicalize(&folder).map_err(failed(format!("cannot find {}", folder.display())))?;
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

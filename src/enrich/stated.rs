@@ -50,11 +50,17 @@ const AREAS: [&str; 16] = [
 pub fn time_zone(name: &str) -> String {
     let name = name.trim();
     let is_place = |part: &str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+');
+        // A number is never the name of a place, so that nobody's telephone is kept as one.
+        let allowed = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-');
         part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(allowed)
+    };
+    let is_offset = |places: &str| {
+        let hours = places.strip_prefix("GMT").unwrap_or("-").trim_start_matches(['+', '-']);
+        places == "UTC" || places.len() <= 6 && hours.parse::<u8>().is_ok_and(|hours| hours <= 14)
     };
     let is_zone = match name.split_once('/') {
         None => matches!(name, "UTC" | "GMT"),
+        Some(("Etc", places)) => is_offset(places),
         Some((area, places)) => {
             AREAS.contains(&area) && places.split('/').count() <= 2 && places.split('/').all(is_place)
         }
@@ -113,9 +119,19 @@ mod tests {
         ] {
             assert_eq!(time_zone(kept), kept);
         }
-        for dropped in
-            ["", "Jane/Doe", "Europe", "Europe/", "Europe/london", "Europe/A/B/C", "Europe/Lon don", "Europe/London?"]
-        {
+        for dropped in [
+            "",
+            "Etc/A9434765919",
+            "Etc/GMT+07700900123",
+            "Europe/London07700900123",
+            "Jane/Doe",
+            "Europe",
+            "Europe/",
+            "Europe/london",
+            "Europe/A/B/C",
+            "Europe/Lon don",
+            "Europe/London?",
+        ] {
             assert_eq!(time_zone(dropped), "", "{dropped:?}");
         }
         assert_eq!(time_zone(&format!("Europe/L{}", "o".repeat(40))), "");

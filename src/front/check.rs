@@ -70,6 +70,9 @@ pub fn check<'a>(
     if method == Method::CONNECT || method == Method::TRACE {
         return Err(Refusal::Method);
     }
+    if target.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
+        return Err(Refusal::Target);
+    }
     let starred = target.path() == "*";
     if !(target.path().starts_with('/') || starred && method == Method::OPTIONS) {
         return Err(Refusal::Target);
@@ -170,6 +173,7 @@ mod tests {
             ("GET", "/", &[("host", "[::1]x")], Refusal::Host),
             ("GET", "/", &[("host", "a:80:80")], Refusal::Host),
             ("GET", "http://evil.example/", &[HOST], Refusal::OtherHost),
+            ("GET", "ftp://example.org/", &[HOST], Refusal::Target),
             ("CONNECT", "example.org:443", &[HOST], Refusal::Method),
             ("TRACE", "/", &[HOST], Refusal::Method),
             ("GET", "*", &[HOST], Refusal::Target),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::CONTENT_DISPOSITION;
+use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -79,12 +79,13 @@ impl Gateway {
         Gateway { site, capture: Capture::new(capture), upstream }
     }
 
-    pub(super) fn limits(&self) -> &Limits {
-        &self.site.limits
-    }
-
+    /// Closes idle connections to the site that have grown old.
     pub(super) fn sweep(&self) {
         self.upstream.sweep();
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.site.limits
     }
 }
 
@@ -162,6 +163,9 @@ async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>)
     }
 
     if !role.is_page() || !role::is_html(&head.headers) {
+        if removed > 0 || head.headers.contains_key(SET_COOKIE) {
+            page::sets_cookies(&mut head.headers);
+        }
         return Response::from_parts(head, VisitorBody::Passed(body));
     }
     // A page gets what the visitor's choice says it gets, and is captured where it may be.
@@ -185,7 +189,8 @@ fn dress(
     }
     let Some(markup) = page::eligible(&head) else {
         // We cannot read it, so what it may load is held to the site itself; the page is served.
-        if gating.is_some() && !head.headers.contains_key(CONTENT_DISPOSITION) {
+        page::depends_on_choice(&mut head.headers);
+        if gating.is_some() && !page::is_download(&head.headers) {
             csp::hold_to_own_site(&mut head.headers);
         }
         site.metrics.pages_not_injectable.count();

@@ -14,7 +14,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
-use tokio::time::MissedTickBehavior;
 
 use super::handle::{Gateway, handle};
 use super::patience::Patient;
@@ -23,7 +22,7 @@ use super::patience::Patient;
 const BACKLOG: i32 = 1024;
 /// How long a worker waits when the system has no descriptors left.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
-/// How often connections to the site that have been idle for too long are closed.
+/// How often idle connections to the site are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long open exchanges may take once the process was asked to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -91,7 +90,6 @@ pub async fn work(
     let tasks = LocalSet::new();
     let mut open = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP);
-    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tasks
         .run_until(async {
             loop {

@@ -1,8 +1,8 @@
-//! The visitor's connection with a bound on how long it may take nothing: hyper bounds how long a request may take to come,
-//! but not how long an answer may take to be read, and a visitor who asks for much and reads nothing would hold a connection
-//! here and one to the site for ever.
+//! A visitor's connection that ends where the visitor takes nothing for too long. hyper's deadlines guard what is read;
+//! without this one, visitors who stop reading would hold places, and connections to the site, for as long as they like.
 
-use std::io::{self, IoSlice};
+use std::future::Future;
+use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,81 +10,95 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A connection that is given up when a write has waited for `patience`.
-pub(super) struct Patient<S> {
+/// A stream whose writes fail once none has moved for `patience`.
+pub struct Patient<S> {
     stream: S,
     patience: Duration,
-    /// Runs while the other side takes nothing.
+    /// Runs while a write waits; most never do.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Patient<S> {
+    /// Wraps a stream.
+    pub fn new(stream: S, patience: Duration) -> Patient<S> {
         Patient { stream, patience, waiting: None }
     }
 
-    fn bounded(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
+    /// Starts, keeps or ends the wait, as a write went.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, write: Poll<Result<T>>) -> Poll<Result<T>> {
+        if write.is_ready() {
             self.waiting = None;
-            return written;
+            return write;
         }
         let patience = self.patience;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
-        waiting.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        match waiting.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(Error::from(ErrorKind::TimedOut))),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.bounded(cx, written)
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let write = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch(cx, write)
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.bounded(cx, written)
+    ) -> Poll<Result<usize>> {
+        let write = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watch(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::timeout;
 
     use super::*;
 
     #[tokio::test]
-    async fn who_takes_nothing_is_given_up_and_who_takes_a_little_is_not() {
-        let (ours, mut theirs) = duplex(4);
-        let mut patient = Patient::new(ours, Duration::from_millis(50));
-        let answer = patient.write_all(b"ten bytes!");
-        let error = timeout(Duration::from_secs(10), answer).await.expect("it ends").expect_err("nobody reads");
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    async fn a_visitor_who_takes_nothing_is_let_go() {
+        let (_visitor, ours) = duplex(16);
+        let mut ours = Patient::new(ours, Duration::from_millis(20));
+        let ended = ours.write_all(&[0; 64]).await;
+        assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
+    }
 
-        let mut piece = [0; 4];
-        theirs.read_exact(&mut piece).await.expect("what was taken is there");
-        patient.write_all(b"on").await.expect("there is room again, and time anew");
+    #[tokio::test]
+    async fn a_visitor_who_takes_something_is_waited_for_anew() {
+        let (mut visitor, ours) = duplex(16);
+        let mut ours = Patient::new(ours, Duration::from_secs(600));
+        ours.write_all(&[0; 16]).await.unwrap();
+        let full = poll_fn(|cx| Poll::Ready(Pin::new(&mut ours).poll_write(cx, &[0; 16]).is_pending())).await;
+        assert!(full);
+        assert!(ours.waiting.is_some());
+        visitor.read_exact(&mut [0; 16]).await.unwrap();
+        ours.write_all(&[0; 16]).await.unwrap();
+        assert!(ours.waiting.is_none());
     }
 }

@@ -1,5 +1,4 @@
-//! After `101 Switching Protocols`: bytes both ways until either side ends, the visitor takes nothing any more, or a day has
-//! passed.
+//! After `101 Switching Protocols`: bytes both ways until either side ends or nothing has come for too long.
 
 use std::time::Duration;
 

@@ -36,8 +36,12 @@ pub fn eligible(parts: &Parts) -> Option<Markup> {
             let coding = coding.as_bytes().trim_ascii();
             coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
         });
-    (readable && whole(header::CONTENT_DISPOSITION, "attachment") && whole(header::CACHE_CONTROL, "no-transform"))
-        .then_some(markup)
+    (readable && !is_download(&parts.headers) && whole(header::CACHE_CONTROL, "no-transform")).then_some(markup)
+}
+
+/// Whether an answer is to be saved rather than shown.
+pub fn is_download(headers: &HeaderMap) -> bool {
+    has_token(headers, header::CONTENT_DISPOSITION, "attachment")
 }
 
 /// Whether bytes below 0x80 mean ASCII in the charset a content type names; without one, or with one nobody knows, browsers
@@ -83,11 +87,41 @@ pub fn prepare_head(parts: &mut Parts, added: Option<u64>) {
     for name in unwanted {
         headers.remove(name);
     }
-    let no_store = has_token(headers, header::CACHE_CONTROL, "no-store");
-    let cache = if no_store { "private, no-cache, no-store" } else { "private, no-cache" };
+    depends_on_choice(headers);
+}
+
+/// Makes the head of a page say that it depends on the choice: no shared cache keeps it, and the browser asks again each time
+/// (K7). Also where only the head was changed, by cookies or a policy.
+pub fn depends_on_choice(headers: &mut HeaderMap) {
+    forbid_other_caches(headers);
+    let has = |token: &str| has_token(headers, header::CACHE_CONTROL, token);
+    let cache = match (has("no-store"), has("no-transform")) {
+        (false, false) => "private, no-cache",
+        (false, true) => "private, no-cache, no-transform",
+        (true, false) => "private, no-cache, no-store",
+        (true, true) => "private, no-cache, no-store, no-transform",
+    };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     if !has_token(headers, header::VARY, "cookie") && !has_token(headers, header::VARY, "*") {
         headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    }
+}
+
+/// Keeps an answer that sets cookies, or would set them for another choice, out of shared caches (K7): there a cookie that one
+/// visitor permits would reach one who does not. The browser's own cache may keep it as the site says.
+pub fn sets_cookies(headers: &mut HeaderMap) {
+    forbid_other_caches(headers);
+    let is_safe = |token: &str| has_token(headers, header::CACHE_CONTROL, token);
+    if !is_safe("private") && !is_safe("no-store") {
+        headers.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+}
+
+/// Takes out what speaks to shared caches past `Cache-Control`.
+fn forbid_other_caches(headers: &mut HeaderMap) {
+    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_for_other_caches(name)).cloned().collect();
+    for name in unwanted {
+        headers.remove(name);
     }
 }
 
@@ -101,11 +135,24 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 /// Headers that speak of the bytes the site sent, or tell caches to keep them.
 fn is_unwanted(name: &HeaderName) -> bool {
+    const UNWANTED: [&str; 9] = [
+        "accept-ranges",
+        "content-digest",
+        "content-md5",
+        "digest",
+        "etag",
+        "expires",
+        "last-modified",
+        "pragma",
+        "repr-digest",
+    ];
+    UNWANTED.contains(&name.as_str())
+}
+
+/// Headers that tell shared caches more than `Cache-Control` does (RFC 9213 and older custom).
+fn is_for_other_caches(name: &HeaderName) -> bool {
     match name.as_str() {
-        "accept-ranges" | "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag" | "last-modified" => {
-            true
-        }
-        "expires" | "pragma" | "surrogate-control" | "x-accel-expires" | "edge-control" => true,
+        "surrogate-control" | "x-accel-expires" | "edge-control" => true,
         name => name.ends_with("cdn-cache-control"),
     }
 }
@@ -199,6 +246,32 @@ mod tests {
         let mut parts = answer(200, &[("vary", "*")]);
         prepare_head(&mut parts, None);
         assert_eq!(all(&parts, "vary"), ["*"]);
+    }
+
+    #[test]
+    fn rule_k7_a_page_of_which_only_the_head_depends_on_the_choice_is_private_too() {
+        let mut parts =
+            answer(200, &[("cache-control", "public, no-transform, max-age=9"), ("surrogate-control", "x")]);
+        depends_on_choice(&mut parts.headers);
+        assert_eq!(all(&parts, "cache-control"), ["private, no-cache, no-transform"]);
+        assert_eq!(all(&parts, "vary"), ["Cookie"]);
+        assert!(all(&parts, "surrogate-control").is_empty());
+    }
+
+    #[test]
+    fn rule_k7_no_shared_cache_keeps_an_answer_with_cookies() {
+        for (given, want) in [
+            (&[][..], &["private"][..]),
+            (&["public, max-age=9"], &["public, max-age=9", "private"]),
+            (&["no-store"], &["no-store"]),
+            (&["max-age=9, Private"], &["max-age=9, Private"]),
+        ] {
+            let given: Vec<_> = given.iter().map(|value| ("cache-control", *value)).collect();
+            let mut parts = answer(200, &[&given[..], &[("cdn-cache-control", "max-age=60")]].concat());
+            sets_cookies(&mut parts.headers);
+            assert_eq!(all(&parts, "cache-control"), want);
+            assert!(all(&parts, "cdn-cache-control").is_empty());
+        }
     }
 
     #[test]

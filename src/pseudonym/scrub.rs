@@ -1,11 +1,12 @@
 //! Scrubbing (D3): free text and URLs lose what may name a person before anyone keeps them.
 //!
-//! E-mail addresses, phone numbers, NHS numbers, UK postcodes, dates of birth and tokens are replaced by their kind in square
-//! brackets, as in `[email]`. Percent-encoding, however often applied, is undone first, so what comes out is decoded text
+//! E-mail addresses, IP addresses, phone numbers, NHS numbers, UK postcodes, dates of birth and tokens are replaced by their
+//! kind in square brackets, as in `[email]`. Percent-encoding, however often applied, is undone first, so what comes out is decoded text
 //! without control characters. Scrubbing scrubbed text changes nothing. What has the form of personal data is replaced even
 //! where it is something else (an ISBN has the check digit of an NHS number); prices, dates in slugs, product codes and times
 //! are kept. `capture` calls this for every text that came from outside; nothing here keeps or logs what it took out.
 
+mod address;
 mod decode;
 mod find;
 mod mail;
@@ -19,7 +20,7 @@ mod url;
 use std::borrow::Cow;
 
 use find::Setting;
-pub use url::{Campaign, ClickId, referrer, scrub_path, utm};
+pub use url::{Campaign, ClickId, host, referrer, scrub_path, utm};
 
 /// Longer text is cut before anything looks at it, in bytes; what is kept is far shorter.
 const LONGEST_INPUT: usize = crate::pseudonym::RawUrl::MAX;

@@ -75,12 +75,12 @@ impl Dimension {
         (self == Dimension::Source).then_some("channel")
     }
 
-    /// The rows that are about the dimension at all: source, place and device stand on every row, but only a page view
-    /// views a page, and only the first step of a visit enters.
+    /// The rows that are about the dimension at all: place and device stand on every row, but only a page view views a
+    /// page, and only the first step of a visit enters and comes from somewhere; every later one comes from the site.
     fn rows(self) -> Option<&'static str> {
         match self {
             Dimension::Page => Some("name = 'pageview'"),
-            Dimension::EntryPage => Some("seq = 1"),
+            Dimension::EntryPage | Dimension::Source | Dimension::Channel => Some("seq = 1"),
             _ => None,
         }
     }

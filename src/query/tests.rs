@@ -42,7 +42,7 @@ group by in_period";
 }
 
 #[test]
-fn sources_carry_their_channel_and_pages_count_only_views() {
+fn sources_carry_their_channel_and_count_only_arrivals_and_pages_count_only_views() {
     let sources = sql::breakdown(&question("2026-03-01", "2026-03-31"), Dimension::Source, 10);
     let expected = "\
 select
@@ -56,6 +56,7 @@ where site_id = {site:UInt32}
   and toDate(ts) between {from:Date} and {to:Date}
   and is_bot = 0
   and expires_at > today()
+  and seq = 1
 group by source, channel
 order by visitors desc, page_views desc, label, detail
 limit {rows:UInt32}";

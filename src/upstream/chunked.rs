@@ -79,17 +79,13 @@ impl Chunked {
                 return Err("a chunk's size line or the trailers are too long");
             }
             self.state = self.after(byte)?;
-            if matches!(self.state, State::Data(_) | State::DataCr | State::TrailerStart) && self.starts_line() {
+            // Each size line is counted on its own, all trailers together.
+            if matches!(self.state, State::Data(_)) {
                 self.line = 0;
             }
         }
         buffer.advance(used);
         Ok(())
-    }
-
-    /// Trailers are counted together, all other lines each on its own.
-    fn starts_line(&self) -> bool {
-        self.state != State::TrailerStart
     }
 
     fn after(&self, byte: u8) -> Result<State, &'static str> {

@@ -43,9 +43,9 @@ impl Wire {
         if thoroughly {
             match SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Within TLS these may be session tickets; a new connection is the safe answer all the same.
-                Ok(1..) => return Idle::Poisoned,
-                Ok(0) | Err(_) => return Idle::Closed,
+                Ok(1..) if matches!(self, Wire::Plain(_)) => return Idle::Poisoned,
+                // Within TLS a byte may be the end, or a session ticket; a new connection is the safe answer to both.
+                Ok(_) | Err(_) => return Idle::Closed,
             }
         }
         match self {

@@ -14,6 +14,8 @@ import { html } from "./element.js";
 /** Rows of a card before "Show more". */
 export const ROWS = 8;
 
+const BEGINNINGS = ["entry_page", "source", "channel"];
+
 /** @type {CardKind[]} */
 export const CARDS = [
   {
@@ -109,9 +111,11 @@ export function rowsOf(breakdown, visitors, filters, filter) {
   const largest = Math.max(...breakdown.rows.map((row) => row.visitors), 1);
   const shownAlone = new Map(filters).get(breakdown.by);
   return breakdown.rows.map((row) => {
-    const name = label(breakdown.by, row.label);
+    const name = row.detail === "internal" ? label("channel", row.detail) : label(breakdown.by, row.label);
     const detail =
       row.detail && row.detail.toLowerCase() !== name.toLowerCase() && row.label !== "" ? row.detail : null;
+    // What a visit began with stands on its first row alone, and only that one's page would be counted.
+    const pages = BEGINNINGS.includes(breakdown.by) ? "" : `, ${whole(row.page_views)} page views`;
     const share = visitors > 0 ? Math.min(row.visitors / visitors, 1) : 0;
     const bar = html("span", { class: "bar" });
     bar.style.width = `${(100 * row.visitors) / largest}%`;
@@ -120,7 +124,7 @@ export function rowsOf(breakdown, visitors, filters, filter) {
       {
         class: "row",
         "aria-pressed": String(shownAlone === row.label),
-        title: `${name}: ${whole(row.visitors)} visitors, ${whole(row.visits)} visits, ${whole(row.page_views)} page views`,
+        title: `${name}: ${whole(row.visitors)} visitors, ${whole(row.visits)} visits${pages}`,
         click: () => filter(breakdown.by, row.label),
       },
       html("span", { class: "row-name" }, name, detail ? html("span", { class: "row-detail" }, detail) : null),

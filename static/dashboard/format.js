@@ -55,15 +55,16 @@ export function figure(metric, value) {
  */
 export function change(metric, now, before) {
   if (now == null || before == null) return null;
+  // Nothing grows by a share of nothing.
+  if (before === 0 && metric !== "bounce_rate") return null;
   // What reads the same has not changed, whatever stands behind the comma.
-  if (now !== 0 && figure(metric, now) === figure(metric, before))
+  if (figure(metric, now) === figure(metric, before))
     return { text: "no change", direction: 0, better: false };
   if (metric === "bounce_rate") {
     const points = Math.round((now - before) * 100);
     const text = `${Math.abs(points)} point${Math.abs(points) === 1 ? "" : "s"}`;
     return { text, direction: Math.sign(points), better: points < 0 };
   }
-  if (before === 0) return now === 0 ? null : { text: "none before", direction: 0, better: false };
   const share = now / before - 1;
   const text =
     Math.abs(share) >= 10
@@ -121,6 +122,8 @@ export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
  * @param {string} value
  */
 export function label(dimension, value) {
+  // A visit whose first page came from the site itself: the visitor agreed, or came back, in the middle of it.
+  if (dimension === "channel" && value === "internal") return "Already on the site";
   if (value === "") return dimension === "source" ? "Direct or none" : "Unknown";
   if (dimension === "country") {
     try {

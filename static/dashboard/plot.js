@@ -104,7 +104,7 @@ export function drawLines(series, lines, width) {
   const room = bucket === "hour" ? 56 : 68;
   const every = Math.max(1, Math.ceil((points.length * room) / (width - left - right + room)));
   for (let i = 0; i < points.length; i += every) {
-    const unfinished = i === points.length - 1 && i > 0 && !points[i].whole && points[i].current !== null;
+    const unfinished = width >= 560 && i === points.length - 1 && i > 0 && !points[i].whole && points[i].current !== null;
     const name = bucketName(bucket, points[i].start) + (unfinished && bucket !== "hour" ? ", so far" : "");
     picture.append(svg("text", { class: "axis", x: x(i), y: height - 8, "text-anchor": "middle" }, name));
   }

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, request as ask } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -12,24 +12,36 @@ import { chromium } from "playwright-core";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BINARY = process.env.CONSENTRY_BINARY ?? path.join(ROOT, "target/debug/consentry");
 
-/** @typedef {{ address: string, dashboard: string, password: string | null, dir: string, log: () => string,
- *   query: (sql: string) => Promise<Record<string, any>[]>, files: () => Promise<Buffer>, stop: () => Promise<void> }} Gateway */
+/**
+ * @typedef {object} Gateway
+ * @property {string} address where visitors go, as a URL
+ * @property {string} dashboard its URL
+ * @property {string} password the dashboard's
+ * @property {number} pid
+ * @property {() => string} log
+ * @property {(sql: string) => Promise<Record<string, any>[]>} query asks the database
+ * @property {() => Promise<Buffer>} files every byte below the data folder
+ * @property {(signal: NodeJS.Signals) => Promise<number | null>} end ends the process and answers with its exit code
+ * @property {() => Promise<void>} stop ends the process and removes all it wrote
+ */
 
 /**
  * A site: a few pages that set a cookie of their own and carry a third party's tag.
  * @param {string} [tag] the third party's origin
+ * @param {{ headers?: Record<string, string>, head?: string }} [more] of every page
  */
-export async function startSite(tag) {
+export async function startSite(tag, { headers = {}, head = "" } = {}) {
   /** @type {{ method: string, url: string, headers: import("node:http").IncomingHttpHeaders }[]} */
   const requests = [];
   const server = createServer((request, response) => {
     requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
-    if (request.url === "/favicon.ico") return void response.writeHead(404).end();
+    if (request.url === "/favicon.ico") return void response.writeHead(204).end();
     response.setHeader("set-cookie", ["site_region=north; Path=/", "undeclared=1; Path=/; HttpOnly"]);
     response.setHeader("content-type", "text/html; charset=utf-8");
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.end(`<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><title>A page</title>
-${tag ? `<script src="${tag}/tag.js"></script>` : ""}</head>
-<body><h1>${(request.url ?? "").split("?")[0]}</h1><p style="height:3000px">Long.</p><a href="/second">second</a></body></html>`);
+${tag ? `<script src="${tag}/tag.js"></script>` : ""}${head}</head>
+<body><h1>${(request.url ?? "").split("?")[0]}</h1><pre>Long.${"\n".repeat(200)}</pre><a href="/second">second</a></body></html>`);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -50,6 +62,33 @@ export async function startThirdParty() {
   await once(server, "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return { host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}`, requests, stop: () => server.close() };
+}
+
+/**
+ * Stands between the browser and the gateway and notes what passes: what a page sends while it goes away the browser
+ * itself no longer tells of.
+ * @param {string} gateway
+ */
+export async function startWire(gateway) {
+  /** @type {{ path: string, body: string, status: number }[]} */
+  const passed = [];
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const noted = { path: (request.url ?? "").split("?")[0], body: Buffer.concat(chunks).toString(), status: 0 };
+    passed.push(noted);
+    const onward = ask(new URL(request.url ?? "/", gateway), { method: request.method, headers: request.headers }, (answer) => {
+      noted.status = answer.statusCode ?? 0;
+      response.writeHead(noted.status, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    onward.end(noted.body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return { address: `http://127.0.0.1:${port}`, passed, stop: () => server.close() };
 }
 
 /**
@@ -86,13 +125,15 @@ export async function startDemo() {
   const dir = await mkdtemp(path.join(tmpdir(), "consentry-"));
   const any = "127.0.0.1:0";
   const child = run(["demo", "--json", "--data-dir", "data", "--listen", any, "--dashboard", any, "--site", any], { cwd: dir });
-  return /** @type {any} */ (started(child, dir, ["--data-dir", "data"]));
+  const demo = await started(child, dir, ["--data-dir", "data"]);
+  return { ...demo, site: `http://${demo.site}` };
 }
 
 /**
  * @param {import("node:child_process").ChildProcess} child
  * @param {string} dir
- * @param {string[]} where
+ * @param {string[]} where how `consentry query` finds the same data
+ * @returns {Promise<Gateway & { site: string }>} `site` as the process named it
  */
 async function started(child, dir, where) {
   let log = "";
@@ -101,11 +142,17 @@ async function started(child, dir, where) {
   const line = await Promise.race([once(lines, "line"), once(child, "exit")]);
   if (typeof line[0] !== "string") throw new Error(`consentry ended at once:\n${log}`);
   const ready = JSON.parse(line[0]);
+  /** @param {NodeJS.Signals} signal */
+  const end = async (signal) => {
+    const ended = once(child, "exit");
+    child.kill(signal);
+    return (await ended)[0];
+  };
   return {
     ...ready,
     address: `http://${ready.gateway}`,
     dashboard: `http://${ready.dashboard}`,
-    dir,
+    pid: child.pid,
     log: () => log,
     /** @param {string} sql */
     async query(sql) {
@@ -123,12 +170,9 @@ async function started(child, dir, where) {
       const files = names.filter((entry) => entry.isFile());
       return Buffer.concat(await Promise.all(files.map((f) => readFile(path.join(f.parentPath, f.name)).catch(() => Buffer.alloc(0)))));
     },
+    end,
     async stop() {
-      const ended = once(child, "exit");
-      if (child.exitCode === null) {
-        child.kill("SIGTERM");
-        await ended;
-      }
+      if (child.exitCode === null && child.signalCode === null) await end("SIGTERM");
       await rm(dir, { recursive: true, force: true });
     },
   };
@@ -145,6 +189,16 @@ export function startBrowser(options) {
 }
 
 /**
+ * @param {import("playwright-core").Page} page the dashboard, where it asks for the password
+ * @param {string} password
+ */
+export async function signIn(page, password) {
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+}
+
+/**
  * Waits until `ask` answers with something true.
  * @template T
  * @param {() => Promise<T>} ask
@@ -152,11 +206,11 @@ export function startBrowser(options) {
  * @returns {Promise<T>}
  */
 export async function eventually(ask, what) {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > deadline) throw new Error(`not within 15 s: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

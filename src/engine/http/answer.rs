@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::flushed::Flushed;
 use crate::engine::ffi::Engine;
-use crate::engine::run::{self, Interrupted, Piece};
+use crate::engine::run::{self, Piece};
 
 /// Ends the statement in ClickHouse when the one who asked is gone.
 pub(super) struct EndWhenDropped {
@@ -30,7 +30,7 @@ impl Drop for EndWhenDropped {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Open,
-    /// The exception has been written.
+    /// The last bytes have been written, and they were not the end of the result.
     Breaks,
     Ended,
 }
@@ -53,6 +53,11 @@ pub enum AnswerBody {
     },
 }
 
+/// The answer ends before its result does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the statement failed while its result was being sent")]
+pub struct Interrupted;
+
 impl http_body::Body for AnswerBody {
     type Data = Bytes;
     type Error = Interrupted;
@@ -63,14 +68,14 @@ impl http_body::Body for AnswerBody {
             AnswerBody::Pieces { pieces, state, waiting, flushed } => {
                 if *state == State::Open {
                     match ready!(pieces.poll_recv(context)) {
-                        Some(Ok(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
-                        None => *state = State::Ended,
-                        Some(Err(Interrupted)) => *state = State::Breaks,
+                        Some(Piece::Data(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                        Some(Piece::Whole) => *state = State::Ended,
+                        None => *state = State::Breaks,
                     }
                     waiting.engine = None;
                 }
                 if *state == State::Breaks {
-                    // The exception must reach the client before the connection breaks, as the server's does.
+                    // What was written, an exception most likely, must reach the client before the connection breaks.
                     ready!(flushed.poll(context));
                     *state = State::Ended;
                     return Poll::Ready(Some(Err(Interrupted)));

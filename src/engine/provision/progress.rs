@@ -18,24 +18,26 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(title: &'static str, total: u64) -> Progress {
+    /// npm writes the packed bytes and then, or meanwhile, the unpacked ones: together they are the whole way.
+    pub(super) fn new(title: &'static str, packed: u64, unpacked: u64) -> Progress {
         let now = Instant::now();
         let progress = Progress {
             title,
-            total: total.max(1),
+            total: (packed + unpacked).max(1),
             terminal: io::stderr().is_terminal(),
             begun: now,
             shown: now,
             shown_tenth: 0,
         };
-        progress.write(&format!("fetching {title} (once, then kept in the cache)\n"));
+        let megabytes = packed.div_ceil(1_000_000);
+        progress.write(&format!("fetching {title}: {megabytes} MB, once, then kept in the cache\n"));
         progress
     }
 
     pub(super) fn at(&mut self, bytes: u64) {
         let percent = (bytes.saturating_mul(100) / self.total).min(99);
         let megabytes = |bytes: u64| bytes / 1_000_000;
-        let of = format!("{} of {} MB", megabytes(bytes.min(self.total)), megabytes(self.total));
+        let of = format!("{} of {} MB on disk", megabytes(bytes.min(self.total)), megabytes(self.total));
         if self.terminal {
             let full = percent * CELLS / 100;
             let bar: String = (0..CELLS).map(|cell| if cell < full { '#' } else { '.' }).collect();

@@ -1,7 +1,7 @@
 //! One walk over a text that replaces what the detectors find.
 
 use super::decode::FORM_SPACE;
-use super::{mail, number, postcode, token};
+use super::{address, mail, number, postcode, token};
 
 /// Where a text is from: dates are usual in a path and are not in a form's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub enum Setting {
 #[allow(missing_docs, reason = "the kinds' names")]
 pub enum Kind {
     Email,
+    Address,
     Phone,
     NhsNumber,
     Postcode,
@@ -29,6 +30,7 @@ impl Kind {
     fn marker(self) -> &'static str {
         match self {
             Kind::Email => "[email]",
+            Kind::Address => "[address]",
             Kind::Phone => "[phone]",
             Kind::NhsNumber => "[nhs-number]",
             Kind::Postcode => "[postcode]",
@@ -128,6 +130,12 @@ impl<'t> Walk<'t> {
             };
             if found.is_some() {
                 return found;
+            }
+            if !before.is_ascii_alphanumeric()
+                && (byte.is_ascii_hexdigit() || byte == b':')
+                && let Some(end) = address::v6_end(text, self.at)
+            {
+                return Some((Kind::Address, end));
             }
             before = byte;
             self.at += 1;

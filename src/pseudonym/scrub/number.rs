@@ -1,5 +1,6 @@
 //! What is written in digits: phone numbers, NHS numbers and dates of birth.
 
+use super::address;
 use super::decode::FORM_SPACE;
 use super::find::{Kind, Setting};
 
@@ -74,6 +75,9 @@ fn is_separator(b: u8) -> bool {
 pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize)> {
     if let Some(end) = date_end(text, at, setting) {
         return Some((Kind::Date, end));
+    }
+    if let Some(end) = address::v4_end(text, at) {
+        return Some((Kind::Address, end));
     }
     let groups = Groups::read(text, at);
     if groups.total() < 10 {

@@ -22,6 +22,13 @@ fn rule_d3_personal_data_is_replaced_by_its_kind() {
         ("j%40example.com", "[email]"),
         ("j%2540example.com", "[email]"),
         ("<JANE@EXAMPLE.COM>,bob@nhs.uk", "<[email]>,[email]"),
+        // Addresses
+        ("from 203.0.113.9, twice", "from [address], twice"),
+        ("203%2E0.113.9", "[address]"),
+        ("ip203.0.113.9.nip.io", "ip[address].nip.io"),
+        ("[2001:db8::1]", "[[address]]"),
+        ("x=2001:0DB8:1:2:3:4:5:6;", "x=[address];"),
+        ("jane@[203.0.113.9]", "jane@[[address]]"),
         // Phone numbers
         ("07700 900123", "[phone]"),
         ("07700900123", "[phone]"),

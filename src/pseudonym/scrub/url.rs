@@ -46,6 +46,12 @@ pub fn referrer(url: &RawUrl) -> Option<(String, String)> {
     Some((host_name(host)?, path_only(split(text).0)))
 }
 
+/// The name a site was asked for by (no port), as it is kept: a visitor may write what they like there, so it is held to
+/// the same as a referrer's. Empty where it is no name.
+pub fn host(name: &str) -> String {
+    host_name(name).unwrap_or_default()
+}
+
 fn host_name(host: &str) -> Option<String> {
     if host.starts_with('[') {
         return Some("[address]".to_owned());

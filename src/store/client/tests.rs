@@ -78,6 +78,45 @@ async fn an_insert_that_is_dropped_halfway_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_large_insert_that_is_refused_hears_why() {
+    let client = on("client_refused").await;
+    let mut insert = client.insert_formatted_with("insert into nowhere format TSV");
+    let line = Bytes::from("some text\n".repeat(100_000));
+    let mut error = None;
+    for _ in 0..40 {
+        if let Err(refused) = insert.send(line.clone()).await {
+            error = Some(refused);
+            break;
+        }
+    }
+    let error = match error {
+        Some(error) => error,
+        None => insert.end().await.unwrap_err(),
+    };
+    assert!(matches!(&error, Error::BadResponse(text) if text.starts_with("Code: 60.")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_statement_nobody_waits_for_is_ended() {
+    let client = on("client_gone").await;
+    let running = client.query(
+        "select count() from system.processes where query like '%nobody waits%' and query not like '%processes%'",
+    );
+    let long = client
+        .query("select sum(sleepEachRow(0.1)) from numbers(1000) -- nobody waits")
+        .with_setting("max_block_size", "1");
+    let long = tokio::spawn(long.with_setting("function_sleep_max_microseconds_per_block", "0").execute());
+    let begun = std::time::Instant::now();
+    while running.clone().fetch_one::<u64>().await.unwrap() == 0 {
+        assert!(begun.elapsed().as_secs() < 20 && !long.is_finished(), "it begins");
+    }
+    long.abort();
+    while running.clone().fetch_one::<u64>().await.unwrap() > 0 {
+        assert!(begun.elapsed().as_secs() < 20, "it ends");
+    }
+}
+
+#[tokio::test]
 async fn parameters_and_settings_reach_the_statement() {
     let client = on("client_parameters").await;
     let query = client.query(
