@@ -34,7 +34,7 @@ fn a_page_view_after_consent_is_a_row_that_names_its_consent_and_its_end() {
             ("known", json!(1)),
             ("browser", json!("Chrome")),
             ("status", json!(200)),
-            ("hostname", json!("127.0.0.1")),
+            ("hostname", json!("[address]")),
             ("is_bot", json!(0)),
         ] {
             assert_eq!(row[field], value, "{field} of {row}");
