@@ -19,7 +19,7 @@ test-rust:
 # The real binary, the real engine and a real browser.
 test-browser: chromium tests/browser/node_modules/.installed
 	cargo build --locked
-	cd tests/browser && node --test --test-concurrency=1 --test-reporter=spec '*.test.mjs'
+	cd tests/browser && node --test --test-concurrency=1 --test-reporter=spec *.test.mjs
 
 # Formatting, lints as errors, types of the browser code.
 check: tests/browser/node_modules/.installed

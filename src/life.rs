@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::capture::event::{COLUMNS, Event};
@@ -130,10 +130,11 @@ pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>
             capture,
             spool: spool.clone(),
         };
-        let ended = match ready(&started) {
+        // Before anybody is told, so that who waits for us to be ready can end us in order.
+        let ended = match Signals::listen().and_then(|signals| ready(&started).map(|()| signals)) {
             Err(error) => Err(error),
-            Ok(()) => tokio::select! {
-                signal = asked_to_end() => signal,
+            Ok(signals) => tokio::select! {
+                () = asked_to_end(signals) => Ok(()),
                 error = workers.failed() => Err(error),
             },
         };
@@ -208,22 +209,34 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
     }
 }
 
-/// Waits for Ctrl-C or `SIGTERM`. A second one ends the process at once.
-async fn asked_to_end() -> Result<(), LifeError> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(LifeError::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(LifeError::Runtime)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C and `SIGTERM`, which no longer end the process once this is there.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, LifeError> {
+        let listen = |kind| signal(kind).map_err(LifeError::Runtime);
+        Ok(Signals { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
+
+    /// Waits for either.
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Waits until the process is asked to end. A second time ends it at once.
+async fn asked_to_end(mut signals: Signals) {
+    signals.any().await;
     tracing::info!("ending: open exchanges finish first; once more ends at once");
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        signals.any().await;
         #[expect(clippy::disallowed_methods, reason = "whoever asks twice does not want to wait for a clean end")]
         std::process::exit(1);
     });
-    Ok(())
 }

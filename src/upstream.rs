@@ -37,7 +37,6 @@ use bytes::Bytes;
 use http::Method;
 use http_body::Body;
 
-use crate::config;
 pub use body::UpstreamBody;
 pub use error::{UpstreamError, UpstreamSetupError};
 pub use forward::{Forward, Overrides, Scheme};
@@ -50,17 +49,28 @@ use head::Asked;
 use pool::{Origin, Pool};
 use request::Request;
 
+/// Where the site is.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// A name, or an address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
 /// How long things may take, and how much may be sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// For name lookup, connecting and the TLS handshake together.
-    connect: Duration,
+    pub connect: Duration,
     /// From the end of the request to the end of the answer's head.
-    answer: Duration,
+    pub answer: Duration,
     /// For a pause within a body, in either direction.
-    idle: Duration,
+    pub idle: Duration,
     /// The longest request body, in bytes.
-    max_request_body: u64,
+    pub max_request_body: u64,
 }
 
 /// A worker's way to the site.
@@ -71,15 +81,9 @@ pub struct Upstream {
 
 impl Upstream {
     /// For one worker; connects to nothing yet. With TLS it reads the system's root certificates.
-    pub fn new(url: config::UpstreamUrl, limits: &config::Limits) -> Result<Upstream, UpstreamSetupError> {
-        let tls = if url.tls { Some(tls::Handshake::with_system_roots(&url.host)?) } else { None };
-        let bounds = Bounds {
-            connect: limits.connect_timeout,
-            answer: limits.answer_timeout,
-            idle: limits.idle_timeout,
-            max_request_body: limits.max_body_bytes,
-        };
-        Ok(Upstream::with(Origin { host: url.host, port: url.port, tls }, bounds))
+    pub fn new(site: Address, bounds: Bounds) -> Result<Upstream, UpstreamSetupError> {
+        let tls = if site.tls { Some(tls::Handshake::with_system_roots(&site.host)?) } else { None };
+        Ok(Upstream::with(Origin { host: site.host, port: site.port, tls }, bounds))
     }
 
     fn with(origin: Origin, bounds: Bounds) -> Upstream {

@@ -9,10 +9,10 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::LifeError;
 use crate::capture;
-use crate::config::Config;
+use crate::config::{Config, Gateway as Configured};
 use crate::front::handle::{Gateway, Site};
 use crate::front::listen::{self, Connections};
-use crate::upstream::Upstream;
+use crate::upstream::{Address, Bounds, Upstream, UpstreamSetupError};
 
 /// Threads that serve visitors.
 pub struct Workers {
@@ -33,14 +33,14 @@ impl Workers {
         let (tell, failures) = mpsc::channel(listeners.len().max(1));
         let mut threads = Vec::with_capacity(listeners.len());
         // What is wrong with the upstream's configuration or the system's certificates comes out here, not in a thread.
-        Upstream::new(config.gateway.upstream.clone(), &config.gateway.limits)?;
+        way_to_the_site(&config.gateway)?;
         for (number, listener) in listeners.into_iter().enumerate() {
-            let (url, limits) = (config.gateway.upstream.clone(), config.gateway.limits.clone());
+            let configured = config.gateway.clone();
             let (site, capture) = (site.clone(), capture.clone());
             let (connections, stopped, tell) = (connections.clone(), stopped.clone(), tell.clone());
             let serve = move || -> Result<(), String> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let upstream = Upstream::new(url, &limits).map_err(|e| e.to_string())?;
+                let upstream = way_to_the_site(&configured).map_err(|e| e.to_string())?;
                 let gateway = Gateway::new(site, capture, upstream);
                 let work = listen::work(listener, gateway, connections, stopped);
                 runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
@@ -74,6 +74,18 @@ impl Workers {
         });
         let _ = joined.await;
     }
+}
+
+/// As it is configured.
+fn way_to_the_site(gateway: &Configured) -> Result<Upstream, UpstreamSetupError> {
+    let (url, limits) = (&gateway.upstream, &gateway.limits);
+    let bounds = Bounds {
+        connect: limits.connect_timeout,
+        answer: limits.answer_timeout,
+        idle: limits.idle_timeout,
+        max_request_body: limits.max_body_bytes,
+    };
+    Upstream::new(Address { tls: url.tls, host: url.host.clone(), port: url.port }, bounds)
 }
 
 /// A panic within an exchange ends that exchange alone; one that comes up to here must be told like any other failure, or

@@ -106,6 +106,17 @@ for (const [name, policy, head] of /** @type {[string, string, string][]} */ ([
   });
 }
 
+test("a link at the page's foot is within reach, before a choice and after it", async () => {
+  const { gateway, page } = await visitor({ head: "<style>html { font-size: 62.5% }</style>" });
+  for (const answer of ["Accept all", null]) {
+    await page.goto(gateway.address);
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await page.getByRole("link", { name: "second" }).click({ timeout: 10_000 });
+    await page.getByRole("heading", { name: "/second" }).waitFor();
+    if (answer) await page.getByRole("button", { name: answer }).click();
+  }
+});
+
 test("a tag that was held back runs with the site's nonce once it is permitted", async () => {
   const third = await startThirdParty();
   stops.push(third.stop);
@@ -121,8 +132,10 @@ test("a tag that was held back runs with the site's nonce once it is permitted",
 });
 
 test("the banner fits a small telephone and a page at 400 %, and covers no more than three quarters of it", async () => {
+  const { gateway, page } = await visitor({});
   for (const viewport of [{ width: 320, height: 568 }, { width: 320, height: 256 }]) {
-    const { gateway, page } = await visitor({}, { context: { viewport } });
+    await page.setViewportSize(viewport);
+    await page.context().clearCookies();
     await page.goto(gateway.address);
     const banner = await page.locator("#consentry-banner").boundingBox();
     assert.ok(banner && banner.width <= 320, JSON.stringify(banner));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { after, afterEach, before, test } from "node:test";
-import { eventually, signIn, startBrowser, startDemo } from "./support.mjs";
+import { agent, card, eventually, ready, signIn, startBrowser, startDemo, total } from "./support.mjs";
 
 /** @type {Awaited<ReturnType<typeof startDemo>>} */ let demo;
 /** @type {import("playwright-core").Browser} */ let browser;
@@ -24,9 +24,7 @@ afterEach(async () => {
 
 /** A page in a browser of its own, and every address it asked for. */
 async function visitor() {
-  // A headless browser says that it is one, and programs that say what they are do not count.
-  const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`;
-  const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/London", userAgent });
+  const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/London", userAgent: agent(browser) });
   contexts.push(context);
   const page = await context.newPage();
   /** @type {string[]} */
@@ -42,24 +40,6 @@ async function dashboard(search = "") {
   await signIn(page, demo.password);
   await ready(page);
   return page;
-}
-
-/** @param {import("playwright-core").Page} page waits until every figure asked for has come */
-const ready = (page) => page.locator("#dashboard:not([aria-busy]) #updated:not(:empty)").waitFor();
-
-/** @param {import("playwright-core").Page} page @param {string} title @returns {Promise<number>} a total's figure */
-async function total(page, title) {
-  const tile = page.locator(".tile-button", { hasText: title });
-  return Number((await tile.locator(".tile-value").innerText()).replaceAll(",", ""));
-}
-
-/** @param {import("playwright-core").Page} page @param {string} title of a card @returns {Promise<Record<string, number>>} */
-async function card(page, title) {
-  const rows = page.getByRole("region", { name: title, exact: true }).locator(".row");
-  const texts = await rows.evaluateAll((found) =>
-    found.map((row) => [".row-name", ".row-value"].map((part) => row.querySelector(part)?.textContent ?? "")),
-  );
-  return Object.fromEntries(texts.map(([name, value]) => [name, Number(value.replaceAll(",", ""))]));
 }
 
 test("the dashboard shows the history of the last days: totals, a chart, pages, sources, countries, devices", async () => {

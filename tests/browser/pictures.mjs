@@ -44,7 +44,7 @@ async function preferences(page) {
 
 /** @param {import("playwright-core").Page} page */
 async function dashboard(page) {
-  await page.goto(`${demo.dashboard}/?range=30d`);
+  await page.goto(`${demo.dashboard}`);
   await signIn(page, demo.password);
   await page.locator(".chart svg").waitFor();
   await eventually(async () => (await page.locator(".card .bar").count()) > 12, "the cards are filled");

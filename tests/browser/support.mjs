@@ -198,6 +198,41 @@ export async function signIn(page, password) {
   await page.getByRole("button", { name: "Sign out" }).waitFor();
 }
 
+/** Waits until every figure asked for has come. @param {import("playwright-core").Page} page the dashboard */
+export const ready = (page) => page.locator("#dashboard:not([aria-busy]) #updated:not(:empty)").waitFor();
+
+/**
+ * A total's figure.
+ * @param {import("playwright-core").Page} page the dashboard
+ * @param {string} title
+ */
+export async function total(page, title) {
+  const tile = page.locator(".tile-button", { hasText: title });
+  return Number((await tile.locator(".tile-value").innerText()).replaceAll(",", ""));
+}
+
+/**
+ * A card's rows: name, with what stands beside it, and visitors.
+ * @param {import("playwright-core").Page} page the dashboard
+ * @param {string} title
+ * @returns {Promise<Record<string, number>>}
+ */
+export async function card(page, title) {
+  const rows = page.getByRole("region", { name: title, exact: true }).locator(".row");
+  const texts = await rows.evaluateAll((found) =>
+    found.map((row) => [".row-name", ".row-value"].map((part) => row.querySelector(part)?.textContent ?? "")),
+  );
+  return Object.fromEntries(texts.map(([name, value]) => [name, Number(value.replaceAll(",", ""))]));
+}
+
+/**
+ * A headless browser says that it is one, and programs that say what they are do not count; this is what it would say on
+ * someone's desk.
+ * @param {import("playwright-core").Browser} browser
+ */
+export const agent = (browser) =>
+  `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`;
+
 /**
  * Waits until `ask` answers with something true.
  * @template T

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, ServerConnection, Stream
 
 use super::super::pool::Origin;
 use super::super::tls::Handshake;
-use super::super::{Upstream, UpstreamError, UpstreamSetupError};
+use super::super::{Address, Bounds, Upstream, UpstreamError, UpstreamSetupError};
 use super::site::{Site, Talk, act, failure, get, run, site, text};
 
 /// Self-signed, for `site.test` and 127.0.0.1, until 2126.
@@ -96,32 +96,24 @@ fn a_certificate_for_another_name_or_from_nobody_we_know_is_refused() {
     site.end();
     let site = super::site::site([refused()]);
     run(async {
-        let mut url = crate::config::UpstreamUrl { tls: true, host: "127.0.0.1".into(), port: site.port };
+        let mut address = Address { tls: true, host: "127.0.0.1".into(), port: site.port };
         // The system's roots do not know this certificate; a system without roots says so.
-        match Upstream::new(url.clone(), &limits()) {
+        match Upstream::new(address.clone(), bounds()) {
             Ok(upstream) => assert!(matches!(failure(get(&upstream, "/").await), UpstreamError::Handshake(_))),
             Err(error) => {
                 assert!(matches!(error, UpstreamSetupError::NoRoots));
                 drop(std::net::TcpStream::connect(("127.0.0.1", site.port)));
             }
         }
-        url.host = "no such name".into();
-        assert!(Upstream::new(url, &limits()).is_err());
+        address.host = "no such name".into();
+        assert!(Upstream::new(address, bounds()).is_err());
     });
     site.end();
 }
 
-fn limits() -> crate::config::Limits {
-    let second = std::time::Duration::from_secs(1);
-    crate::config::Limits {
-        max_head_bytes: 1,
-        max_body_bytes: 1,
-        max_connections: 1,
-        head_timeout: second,
-        connect_timeout: 20 * second,
-        answer_timeout: 20 * second,
-        idle_timeout: 20 * second,
-    }
+fn bounds() -> Bounds {
+    let patience = std::time::Duration::from_secs(20);
+    Bounds { connect: patience, answer: patience, idle: patience, max_request_body: 1 }
 }
 
 #[test]

@@ -1,0 +1,169 @@
+//! What is acknowledged is kept, once, whoever dies; and whoever ends leaves nothing behind.
+
+use std::time::Instant;
+
+use crate::support::gateway::{Folder, Gateway, Nobody, without_database};
+use crate::support::process::{Process, runs};
+use crate::support::site::Site;
+use crate::support::visitor::Visitor;
+use crate::support::{eventually, files};
+
+/// Long enough that a batch is still open when the gateway dies.
+const SLOW_BATCHES: &str = "[spool]\nbatch_age = \"60s\"";
+
+fn count(gateway: &Gateway, prefix: &str) -> u64 {
+    let sql = format!("select count() as n from consentry.events where startsWith(path, '{prefix}')");
+    gateway.query(&sql)[0]["n"].as_u64().expect("a count is a number")
+}
+
+#[test]
+fn an_acknowledged_beacon_survives_the_gateways_death_once() {
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, SLOW_BATCHES);
+    let mut visitor = Visitor::who_accepts(&gateway);
+    for number in 0..50 {
+        assert_eq!(visitor.beacon(&format!("/killed/{number}")).status, 204);
+    }
+    let (status, folder) = gateway.end("KILL");
+    assert!(status.code().is_none(), "it was killed: {status}");
+
+    let gateway = folder.serve();
+    eventually("every beacon is a row", || (count(&gateway, "/killed/") >= 50).then_some(()));
+    // Once more, in case a batch is sent twice, with something behind it that was captured later.
+    let (_, folder) = gateway.end("KILL");
+    let gateway = folder.serve();
+    let mut visitor = Visitor::who_accepts(&gateway);
+    visitor.get("/killed-later");
+    let (status, folder) = gateway.end("TERM");
+    assert_eq!(status.code(), Some(0), "{status}\n{}", folder.log());
+    let sql =
+        "select uniqExact(path) as paths, count() as rows from consentry.events where startsWith(path, '/killed/')";
+    assert_eq!(folder.query(sql)[0], serde_json::json!({"paths": 50, "rows": 50}));
+    assert_eq!(folder.query("select count() as n from consentry.events where path = '/killed-later'")[0]["n"], 1);
+}
+
+#[test]
+fn asked_to_end_everything_ends_within_seconds_and_what_was_captured_is_in_the_table() {
+    let site = Site::start();
+    for signal in ["TERM", "INT"] {
+        let gateway = Gateway::start(site.address, SLOW_BATCHES);
+        Visitor::who_accepts(&gateway).get("/ended/page");
+        let children = gateway.process.children();
+        assert_eq!(children.len(), 1, "the engine");
+        let began = Instant::now();
+        let (status, folder) = gateway.end(signal);
+        assert_eq!(status.code(), Some(0), "{}", folder.log());
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        assert!(!runs(children[0]));
+        let rows = folder.query("select path from consentry.events");
+        assert_eq!(rows, [serde_json::json!({"path": "/ended/page"})]);
+    }
+}
+
+#[test]
+fn the_engine_dies_with_the_gateway() {
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, "");
+    let children = gateway.process.children();
+    assert!(children.len() == 1 && runs(children[0]));
+    gateway.end("KILL");
+    assert!(!runs(children[0]));
+}
+
+#[test]
+fn a_dead_engine_is_started_again_and_nothing_is_lost_or_doubled() {
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, "");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    for round in 0..3 {
+        assert_eq!(visitor.beacon(&format!("/engine/{round}/before")).status, 204);
+        let engine = *gateway.process.children().first().expect("the engine");
+        let killed = std::process::Command::new("kill").args(["-KILL", &engine.to_string()]).status();
+        assert!(killed.expect("kill is there").success());
+        assert_eq!(visitor.get(&format!("/engine/{round}/page")).status, 200, "the site is served meanwhile");
+        assert_eq!(visitor.beacon(&format!("/engine/{round}/after")).status, 204);
+        eventually("another engine", || gateway.process.children().into_iter().find(|pid| *pid != engine));
+    }
+    let (status, folder) = gateway.end("TERM");
+    assert_eq!(status.code(), Some(0), "{}", folder.log());
+    // What could not be shipped in time waits for the next start.
+    let gateway = folder.serve();
+    eventually("all of it is there", || (count(&gateway, "/engine/") >= 9).then_some(()));
+    assert_eq!(count(&gateway, "/engine/"), 9);
+}
+
+#[test]
+fn a_restart_keeps_data_password_and_choices() {
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, "");
+    assert!(gateway.password.is_some());
+    let mut visitor = Visitor::who_accepts(&gateway);
+    visitor.get("/restart/first");
+    let (_, folder) = gateway.end("TERM");
+    let gateway = folder.serve();
+    assert_eq!(gateway.password, None);
+    let mut again = Visitor::new(&gateway);
+    again.cookies = visitor.cookies;
+    assert!(!again.get("/restart/second").text().contains("consentry-banner"));
+    let sql = "select path, seq, toString(visitor_id) as visitor, toString(session_id) as visit from consentry.events \
+               where startsWith(path, '/restart/') order by seq";
+    let rows = gateway.rows(2, sql);
+    assert_eq!((&rows[0]["visitor"], &rows[0]["visit"]), (&rows[1]["visitor"], &rows[1]["visit"]));
+    assert_eq!((&rows[0]["seq"], &rows[1]["seq"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn while_clickhouse_is_away_the_site_is_served_and_events_wait_for_it() {
+    let site = Site::start();
+    let nobody = Nobody::new();
+    let address = nobody.address;
+    let gateway = Gateway::start(site.address, &format!("[clickhouse]\nurl = \"http://{address}\"\n"));
+    let mut visitor = Visitor::who_accepts(&gateway);
+    for number in 0..20 {
+        assert_eq!(visitor.get(&format!("/away/{number}")).status, 200);
+        assert_eq!(visitor.beacon(&format!("/away/{number}")).status, 204);
+    }
+    let waiting = eventually("the events wait in the spool", || {
+        let metrics = crate::dashboard::get(&gateway, "/metrics").text();
+        metrics.lines().any(|line| line == "consentry_spool_waiting_rows 40").then_some(metrics)
+    });
+    assert!(waiting.contains("\nconsentry_events_refused_total 0\n"), "{waiting}");
+    assert_eq!(crate::dashboard::get(&gateway, "/readyz").status, 503);
+
+    // Now it comes: an engine on that address, with data of its own.
+    let elsewhere = Folder::empty();
+    drop(nobody);
+    let command = elsewhere.logged(&["engine", "--data", "data", "--listen", &address.to_string()]);
+    let (engine, lines) = Process::start(command, elsewhere.path());
+    assert!(lines.next().is_some(), "the engine did not start:\n{}", elsewhere.log());
+    let sql = "select uniqExact(path) as paths, count() as rows from consentry.events where startsWith(path, '/away/')";
+    let there = || elsewhere.run(&["query", "--data-dir", "data", "--format", "JSONEachRow", sql]);
+    eventually("every event is a row", || {
+        let said = String::from_utf8(there().stdout).expect("JSON is UTF-8");
+        (said == "{\"paths\":20,\"rows\":40}\n").then_some(())
+    });
+    eventually("the gateway is ready", || (crate::dashboard::get(&gateway, "/readyz").status == 200).then_some(()));
+    drop(gateway);
+    drop(engine);
+}
+
+#[test]
+fn a_full_queue_refuses_beacons_says_so_and_serves_the_site() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "[spool]\nmax_bytes = \"1 MiB\"\nbatch_rows = 1000");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let event = serde_json::json!({"n": "engagement", "u": format!("/full/{}", "long-".repeat(30)), "e": 1});
+    let body = serde_json::json!({"v": 1, "events": vec![event; 20]}).to_string();
+    let mut taken = 0;
+    let refused = eventually("the queue is full", || {
+        let answer = visitor.post("/_privacy/events", "application/json", body.as_bytes());
+        taken += u32::from(answer.status == 204);
+        (answer.status != 204).then_some(answer)
+    });
+    assert!(taken > 10 && refused.status == 503 && refused.json()["error"].is_string(), "{taken} {}", refused.text());
+    assert_eq!(visitor.get("/full/page").status, 200);
+    let on_disk: usize = files(&gateway.folder.data().join("spool")).iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(on_disk <= 1024 * 1024, "{on_disk}");
+    let metrics = crate::dashboard::get(&gateway, "/metrics").text();
+    assert!(!metrics.contains("\nconsentry_events_refused_total 0\n"), "{metrics}");
+}

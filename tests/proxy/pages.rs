@@ -1,0 +1,83 @@
+//! A page gets what is ours and keeps what is its own.
+
+use super::bytes;
+use crate::support::gateway::shared;
+use crate::support::http::exchange;
+use crate::support::site::{PAGE, page};
+use crate::support::visitor::Visitor;
+
+#[test]
+fn a_head_of_a_page_says_what_the_page_would() {
+    let (gateway, _) = shared();
+    let mut visitor = Visitor::new(gateway);
+    let whole = visitor.get("/head/page");
+    let head = exchange(
+        gateway.address,
+        format!("HEAD /head/page HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\n\r\n", visitor.host),
+    );
+    assert_eq!(head.status, 200);
+    if let Some(length) = head.field("content-length") {
+        assert_eq!(length, whole.body.len().to_string());
+    }
+    assert_eq!((head.field("cache-control"), head.field("vary")), (whole.field("cache-control"), whole.field("vary")));
+}
+
+#[test]
+fn a_page_somebody_has_compressed_passes_unharmed_and_held_to_its_own_site() {
+    let (gateway, site) = shared();
+    // Any bytes will do: nobody on the way may look into them.
+    let body = [&[0x1f, 0x8b, 8, 0][..], &bytes(2000)].concat();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    site.answers("/gzip/page", [head.as_bytes(), &body].concat());
+    let mut visitor = Visitor::new(gateway);
+    let denied = visitor.get("/gzip/page");
+    assert!(denied.body == body && denied.field("content-encoding") == Some("gzip"));
+    assert!(
+        denied.field("content-security-policy").is_some_and(|policy| policy.contains("default-src 'self'")),
+        "{}",
+        denied.head
+    );
+    assert_eq!(site.request("/gzip/page").all("accept-encoding"), ["identity"]);
+    visitor.choose("accept");
+    let granted = visitor.get("/gzip/page");
+    assert!(granted.body == body && granted.field("content-security-policy").is_none(), "{}", granted.head);
+}
+
+#[test]
+fn rule_k4_a_third_partys_tag_sleeps_until_it_is_allowed() {
+    let (gateway, site) = shared();
+    let tag = "<script src=\"https://tags.example/t.js\"></script>";
+    site.answers("/tag/page", page(&[], &format!("<!doctype html><head>{tag}</head><body><p>x</p></body>")));
+    let mut visitor = Visitor::new(gateway);
+    let asleep = visitor.get("/tag/page").text();
+    assert!(!asleep.contains(tag) && asleep.contains("data-consentry-src=\"https://tags.example/t.js\""), "{asleep}");
+    visitor.choose("accept");
+    assert!(visitor.get("/tag/page").text().contains(tag));
+}
+
+#[test]
+fn rule_k5_the_sites_nonce_is_on_our_scripts() {
+    let (gateway, site) = shared();
+    let policy = "script-src 'nonce-r4nd0m' 'strict-dynamic'; style-src 'nonce-r4nd0m'; connect-src 'self'";
+    site.answers("/nonce/page", page(&[("Content-Security-Policy", policy)], PAGE));
+    let answer = Visitor::new(gateway).get("/nonce/page");
+    let text = answer.text();
+    let scripts: Vec<&str> = text.split("<script").skip(1).collect();
+    assert!(!scripts.is_empty() && scripts.iter().all(|script| script.contains("nonce=\"r4nd0m\"")), "{text}");
+    let sent = answer.field("content-security-policy").expect("the site's own policy");
+    assert!(sent.starts_with("script-src 'nonce-r4nd0m' 'strict-dynamic'") && !sent.contains("unsafe"), "{sent}");
+}
+
+#[test]
+fn rule_k7_no_shared_cache_keeps_a_page() {
+    let (gateway, site) = shared();
+    let fields = [("Cache-Control", "public, s-maxage=600"), ("ETag", "\"v1\""), ("Vary", "Accept-Language")];
+    site.answers("/cache/page", page(&fields, PAGE));
+    let answer = Visitor::who_accepts(gateway).get("/cache/page");
+    assert_eq!((answer.field("cache-control"), answer.field("etag")), (Some("private, no-cache"), None));
+    assert_eq!(answer.all("vary"), ["Accept-Language", "Cookie"]);
+    assert_eq!(answer.field("content-length"), Some(answer.body.len().to_string().as_str()));
+}
