@@ -99,22 +99,12 @@ impl Capture {
         visitor: &Visitor,
         visit: Visit,
     ) -> [HeaderValue; 2] {
-        let build = |name: &'static str, value: String, seconds: u64| {
-            let cookie = cookie::Cookie::build((name, value))
-                .path("/")
-                .http_only(true)
-                .same_site(cookie::SameSite::Lax)
-                .secure(exchange.https)
-                .max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)))
-                .build();
-            HeaderValue::try_from(cookie.to_string()).expect("our cookies hold visible ASCII only")
-        };
         // A visitor is known no longer than the choice that permits it.
         let choice_left = (permit.granted_at() + exchange.choice_life).saturating_sub(exchange.now_ms as u64 / 1000);
         let visit_left = self.shared.visits.timeout().as_secs().min(choice_left);
         [
-            build(cookies::VISITOR, visitor.token.encode(), choice_left),
-            build(cookies::VISIT, visit.encode(), visit_left),
+            cookies::set(cookies::VISITOR, visitor.token.encode(), choice_left, exchange.https),
+            cookies::set(cookies::VISIT, visit.encode(), visit_left, exchange.https),
         ]
     }
 }

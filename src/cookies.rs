@@ -1,7 +1,7 @@
 //! Cookies of purposes that are not permitted reach neither the site nor the visitor's browser (K1-K3).
 //!
 //! Called by the front door: [`filter_request`] before the upstream sees a request, [`filter_response`] before the visitor
-//! sees an answer, [`expire`] when a choice withdraws something, [`read`] to find our own cookies.
+//! sees an answer, [`expire`] when a choice withdraws something, [`read`] to find our own cookies and [`set`] to make them.
 //!
 //! Works on the bytes of the headers: what stays, stays byte for byte. Never decides what is permitted (that is
 //! [`consent`](crate::consent)), never shows or logs a value, and makes of every doubt a "not permitted": a cookie without
@@ -10,12 +10,14 @@
 
 mod catalogue;
 mod expire;
+mod own;
 mod pairs;
 mod request;
 mod response;
 
 pub use catalogue::{Catalogue, VISIT, VISITOR};
 pub use expire::expire;
+pub use own::set;
 pub use pairs::read;
 pub use request::{Filtered, filter_request};
 pub use response::filter_response;

@@ -33,13 +33,13 @@ mod submission;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cookie::{Cookie, SameSite};
 use http::header::{ACCEPT, CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 
 use crate::config::{Consent, DeclaredCookie};
 use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
+use crate::cookies;
 use crate::keys::KeyRing;
 pub use origin::is_same_site_post;
 pub use preferences::OwnCookieLives;
@@ -232,19 +232,10 @@ impl Pages {
 
     /// The choice's own cookie (C9) and, where analytics is refused, the end of the cookies that came with it (C6).
     fn cookie_lines(&self, choice: &Choice, https: bool) -> Vec<HeaderValue> {
-        let line = |name: &'static str, value: String, life: u64| {
-            let cookie = Cookie::build((name, value))
-                .path("/")
-                .same_site(SameSite::Lax)
-                .http_only(true)
-                .secure(https)
-                .max_age(cookie::time::Duration::seconds(life.min(i64::MAX as u64) as i64))
-                .build();
-            HeaderValue::try_from(cookie.to_string()).expect("our cookies are of cookie octets")
-        };
-        let mut lines = vec![line(choice::COOKIE, choice.encode(&self.policy, &self.ring), self.policy.choice_life)];
+        let (value, life) = (choice.encode(&self.policy, &self.ring), self.policy.choice_life);
+        let mut lines = vec![cookies::set(choice::COOKIE, value, life, https)];
         if self.policy.analytics().is_none_or(|index| !choice.granted.contains(index)) {
-            lines.extend(preferences::ANALYTICS_COOKIES.map(|name| line(name, String::new(), 0)));
+            lines.extend(preferences::ANALYTICS_COOKIES.map(|name| cookies::set(name, String::new(), 0, https)));
         }
         lines
     }

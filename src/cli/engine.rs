@@ -11,6 +11,7 @@ use crate::config::{self, ClickHouse};
 use crate::engine::child::{self, READY, Supervisor};
 use crate::engine::serve::{Options, Ready, leave, serve};
 use crate::engine::{provision, socket};
+use crate::observe;
 
 /// Runs the embedded ClickHouse by itself and answers ClickHouse's HTTP interface until Ctrl-C.
 ///
@@ -44,6 +45,7 @@ pub struct Args {
 
 /// Runs the engine; ends the process itself once it has answered.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    observe::init(tracing::Level::WARN);
     let library = match args.library {
         Some(library) => library,
         None => provision::library()?,

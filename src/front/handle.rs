@@ -144,6 +144,10 @@ async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>)
     };
     let answer = match gateway.upstream.send(&parts, forward, Some(body)).await {
         Ok(answer) => answer,
+        Err(error) if error.status().is_client_error() => {
+            tracing::debug!(%error, "a request could not be passed on");
+            return own::problem(error.status(), "The request could not be passed on to the website.");
+        }
         Err(error) => {
             site.metrics.upstream_errors.count();
             tracing::warn!(%error, "the site did not answer");

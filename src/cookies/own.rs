@@ -1,0 +1,33 @@
+//! Our own cookies: what every one of them is set with, so that none forgets a part of it.
+
+use cookie::time::Duration;
+use cookie::{Cookie, SameSite};
+use http::HeaderValue;
+
+/// The `Set-Cookie` line of a cookie of ours that lives for `seconds`; 0 ends it. For the whole site, out of reach of scripts,
+/// never sent along with a post from another site, and over safe connections only where the visitor has one.
+///
+/// `value` must be of cookie octets (RFC 6265 §4.1.1), as everything is that this program encodes.
+pub fn set(name: &'static str, value: String, seconds: u64, https: bool) -> HeaderValue {
+    let cookie = Cookie::build((name, value))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(https)
+        .max_age(Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)))
+        .build();
+    HeaderValue::try_from(cookie.to_string()).expect("our cookies are of cookie octets")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cookie_of_ours_is_out_of_reach_of_scripts_and_of_other_sites() {
+        let line = set("consentry", "v1~x".to_owned(), 60, true);
+        assert_eq!(line, "consentry=v1~x; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
+        assert_eq!(set("a", String::new(), 0, false), "a=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
+        assert!(set("a", String::new(), u64::MAX, false).to_str().is_ok(), "the longest life is no overflow");
+    }
+}
