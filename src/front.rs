@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod client_addr;
+pub mod gateway;
 pub mod handle;
 mod keep;
 pub mod listen;
@@ -11,4 +12,4 @@ mod own;
 mod page_body;
 mod patience;
 mod role;
-mod upgrade;
+pub mod upgrade;

@@ -28,7 +28,7 @@ use crate::cookies::Catalogue;
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
-use crate::front::handle::Site;
+use crate::front::gateway::Site;
 use crate::front::listen;
 use crate::keys::KeyRing;
 use crate::observe::Metrics;

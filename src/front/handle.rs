@@ -1,106 +1,41 @@
 //! The story of one request.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::SET_COOKIE;
-use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use ipnet::IpNet;
 
 use super::check::{self, Bounds};
-use super::client_addr::{self, Client};
+use super::client_addr;
+use super::gateway::{Gateway, Site, Visit};
 use super::keep;
 use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
-use super::upgrade;
-use crate::capture::{self, Capture};
-use crate::config::Limits;
-use crate::consent::{self, Choice, Decision, NoChoice, Policy, Signals, choice};
-use crate::cookies::{self, Catalogue};
-use crate::keys::KeyRing;
-use crate::observe::Metrics;
-use crate::page::gate::{self, Gate, Tags};
+use super::upgrade::Caller;
+use crate::consent::{self, Choice, Signals, choice};
+use crate::cookies;
+use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
-use crate::privacy::{PageInsert, Pages, PerPage, VisitorState};
-use crate::spool::Spool;
-use crate::upstream::{Forward, Overrides, Scheme, Upstream, UpstreamBody};
-
-/// What all workers know of the site they stand in front of.
-pub struct Site {
-    /// The declared purposes.
-    pub policy: Policy,
-    /// Signs choices.
-    pub ring: Arc<KeyRing>,
-    /// The declared cookies.
-    pub catalogue: Catalogue,
-    /// The declared third-party tags.
-    pub tags: Arc<Tags>,
-    /// The visitors' pages and what is put into the site's.
-    pub pages: Pages,
-    /// The folder of the visitors' endpoints.
-    pub privacy_path: String,
-    /// Whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Bounds of time and size.
-    pub limits: Limits,
-    /// Where events go.
-    pub spool: Spool,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-}
-
-/// One worker's gateway.
-pub struct Gateway {
-    pub(super) site: Arc<Site>,
-    pub(super) capture: Capture,
-    upstream: Upstream,
-}
-
-/// What is known of a request once it was let in.
-pub(super) struct Visit<'a> {
-    pub parts: &'a Parts,
-    pub host: &'a str,
-    pub client: Client,
-    pub now: Duration,
-    pub choice: Result<Choice, NoChoice>,
-    pub decision: Decision,
-}
-
-impl Gateway {
-    /// For one worker.
-    pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
-        Gateway { site, capture: Capture::new(capture), upstream }
-    }
-
-    /// Closes idle connections to the site that have grown old.
-    pub(super) fn sweep(&self) {
-        self.upstream.sweep();
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.site.limits
-    }
-}
+use crate::privacy::{PageInsert, PerPage, VisitorState};
+use crate::upstream::{Forward, Overrides, Scheme, UpstreamBody};
 
 /// Answers one request.
 pub async fn handle(
     gateway: Rc<Gateway>,
-    peer: IpAddr,
+    caller: Rc<Caller>,
     request: Request<Incoming>,
 ) -> Result<Response<VisitorBody>, Infallible> {
-    let response = answer(&gateway, peer, request).await;
+    let response = answer(&gateway, &caller, request).await;
     gateway.site.metrics.answered(response.status().as_u16());
     Ok(response)
 }
 
-async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>) -> Response<VisitorBody> {
+async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incoming>) -> Response<VisitorBody> {
     let began = Instant::now();
     let site = &*gateway.site;
     let on_upgrade = hyper::upgrade::on(&mut request);
@@ -112,7 +47,7 @@ async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>)
         Ok(host) => host,
         Err(refusal) => return own::problem(refusal.status(), &refusal.to_string()),
     };
-    let client = client_addr::client(peer, &parts.headers, &site.trusted_proxies);
+    let client = client_addr::client(caller.peer, &parts.headers, &site.trusted_proxies);
 
     // What is permitted?
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -132,7 +67,7 @@ async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>)
     let lines = role::cookie_lines(&parts.headers);
     let cookies = cookies::filter_request(lines, &site.catalogue, visit.decision.permitted);
     site.metrics.cookies_removed_from_requests.add(cookies.removed);
-    let peers = [peer];
+    let peers = [caller.peer];
     let forward = Forward {
         client: &visit.client.ip,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
@@ -161,7 +96,7 @@ async fn answer(gateway: &Gateway, peer: IpAddr, mut request: Request<Incoming>)
 
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(tunnel) = body.into_tunnel() {
-            upgrade::join(on_upgrade, tunnel);
+            caller.tunnel_after(on_upgrade, tunnel);
         }
         return Response::from_parts(head, VisitorBody::own(Bytes::new()));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
 
-use super::handle::{Gateway, Visit};
+use super::gateway::{Gateway, Visit};
 use super::role::cookie_lines;
 use crate::capture::beacon::BeaconEvent;
 use crate::capture::event::Event;

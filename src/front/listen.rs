@@ -15,8 +15,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::handle::{Gateway, handle};
+use super::gateway::Gateway;
+use super::handle::handle;
 use super::patience::Patient;
+use super::upgrade::Caller;
 
 /// Connections that wait to be accepted, for each worker.
 const BACKLOG: i32 = 1024;
@@ -127,7 +129,8 @@ pub async fn work(
 async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let limits = gateway.limits();
-    let service = service_fn(|request| handle(gateway.clone(), peer, request));
+    let caller = Caller::new(peer);
+    let service = service_fn(|request| handle(gateway.clone(), caller.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
@@ -136,9 +139,18 @@ async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: 
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    let asked_to_end = tokio::select! {
+        _ = connection.as_mut() => false,
+        _ = stop.wait_for(|stop| *stop) => true,
+    };
+    if asked_to_end {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+        return;
     }
-    let _ = connection.await;
+    // A tunnel has no end of its own to wait for.
+    tokio::select! {
+        () = caller.carry() => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::LifeError;
 use crate::capture;
 use crate::config::{Config, Gateway as Configured};
-use crate::front::handle::{Gateway, Site};
+use crate::front::gateway::{Gateway, Site};
 use crate::front::listen::{self, Connections};
 use crate::upstream::{Address, Bounds, Upstream, UpstreamSetupError};
 

@@ -1,0 +1,76 @@
+//! What a worker holds while it serves, and what it knows of the request in hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use ipnet::IpNet;
+
+use super::client_addr::Client;
+use crate::capture::{self, Capture};
+use crate::config::Limits;
+use crate::consent::{Choice, Decision, NoChoice, Policy};
+use crate::cookies::Catalogue;
+use crate::keys::KeyRing;
+use crate::observe::Metrics;
+use crate::page::gate::Tags;
+use crate::privacy::Pages;
+use crate::spool::Spool;
+use crate::upstream::Upstream;
+
+/// What all workers know of the site they stand in front of.
+pub struct Site {
+    /// The declared purposes.
+    pub policy: Policy,
+    /// Signs choices.
+    pub ring: Arc<KeyRing>,
+    /// The declared cookies.
+    pub catalogue: Catalogue,
+    /// The declared third-party tags.
+    pub tags: Arc<Tags>,
+    /// The visitors' pages and what is put into the site's.
+    pub pages: Pages,
+    /// The folder of the visitors' endpoints.
+    pub privacy_path: String,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Bounds of time and size.
+    pub limits: Limits,
+    /// Where events go.
+    pub spool: Spool,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One worker's gateway.
+pub struct Gateway {
+    pub(super) site: Arc<Site>,
+    pub(super) capture: Capture,
+    pub(super) upstream: Upstream,
+}
+
+/// What is known of a request once it was let in.
+pub(super) struct Visit<'a> {
+    pub parts: &'a Parts,
+    pub host: &'a str,
+    pub client: Client,
+    pub now: Duration,
+    pub choice: Result<Choice, NoChoice>,
+    pub decision: Decision,
+}
+
+impl Gateway {
+    /// For one worker.
+    pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
+        Gateway { site, capture: Capture::new(capture), upstream }
+    }
+
+    /// Closes idle connections to the site that have grown old.
+    pub(super) fn sweep(&self) {
+        self.upstream.sweep();
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.site.limits
+    }
+}
