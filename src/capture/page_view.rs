@@ -158,3 +158,45 @@ impl Capture {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn a_page_fetched_before_anybody_asked_is_no_page_view() {
+        let is_view = |lines: &[(&'static str, &'static str)]| {
+            let line = |(name, value): &(&'static str, &'static str)| {
+                (HeaderName::from_static(name), HeaderValue::from_static(value))
+            };
+            is_page_view(&Method::GET, &lines.iter().map(line).collect(), StatusCode::OK)
+        };
+        assert!(is_view(&[]) && is_view(&[("sec-purpose", "")]));
+        for lines in [
+            &[("sec-purpose", "prefetch;prerender")][..],
+            &[("sec-purpose", "PREFETCH")],
+            &[("sec-purpose", ""), ("purpose", "prefetch")],
+            &[("x-moz", "prefetch")],
+            &[("x-purpose", "preview")],
+        ] {
+            assert!(!is_view(lines), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn rule_d1_what_a_visitor_writes_as_host_is_held_to_the_rest() {
+        for (host, kept) in [
+            ("Shop.Example", "shop.example"),
+            ("shop.example.", "shop.example"),
+            ("203.0.113.9", "[address]"),
+            ("[2001:db8::1]", "[address]"),
+            ("3405803785", "[address]"),
+            ("07700900123.example", "[phone].example"),
+            ("d41d8cd98f00b204e9800998ecf8427e.example", "[token].example"),
+        ] {
+            assert_eq!(scrub::host(host), kept);
+        }
+    }
+}

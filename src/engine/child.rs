@@ -187,6 +187,8 @@ impl Running {
     async fn start(mut command: Command, socket: &Path) -> Result<Running, StartError> {
         let program = PathBuf::from(command.as_std().get_program());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // `SYSTEM SHUTDOWN` ends the whole process group it runs in, which must not be the gateway's.
+        command.process_group(0);
         let mut child = command.spawn().map_err(|source| StartError::Spawn { program, source })?;
         let tail = Arc::new(Mutex::new(VecDeque::new()));
         if let Some(stderr) = child.stderr.take() {

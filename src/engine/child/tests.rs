@@ -72,6 +72,20 @@ async fn a_killed_engine_is_started_again_with_its_rows() {
     engine.stop().await;
 }
 
+/// ClickHouse sends SIGTERM to its whole process group; were that ours, this test would be ended too.
+#[tokio::test]
+async fn a_shutdown_by_statement_ends_the_engine_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = testing::start(folder.path(), None).await.unwrap();
+    let mut state = engine.state();
+    let ended = process(folder.path());
+    let _answer_may_be_cut_off = on(folder.path()).query("system shutdown").execute().await;
+    state.wait_for(|state| *state == State::Down).await.unwrap();
+    state.wait_for(|state| *state == State::Up).await.unwrap();
+    assert_ne!(process(folder.path()), ended);
+    engine.stop().await;
+}
+
 #[tokio::test]
 async fn a_second_engine_on_one_folder_is_refused_and_the_first_stays() {
     let folder = tempfile::tempdir().unwrap();

@@ -75,12 +75,22 @@ fn normalise(text: &str) -> Option<String> {
         '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Some(' '),
         '\u{2010}'..='\u{2013}' | '\u{2212}' => Some('-'),
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xff01 + 0x21),
+        '\u{fe6b}' => Some('@'),
+        '\u{660}'..='\u{669}' => digit(c, 0x660),
+        '\u{6f0}'..='\u{6f9}' => digit(c, 0x6f0),
+        '\u{966}'..='\u{96f}' => digit(c, 0x966),
+        '\u{9e6}'..='\u{9ef}' => digit(c, 0x9e6),
         c => Some(c),
     };
     if text.chars().all(|c| mapped(c) == Some(c)) {
         return None;
     }
     Some(text.chars().filter_map(mapped).collect())
+}
+
+/// The ASCII digit for one of a script whose zero is `zero`.
+fn digit(c: char, zero: u32) -> Option<char> {
+    char::from_digit(c as u32 - zero, 10)
 }
 
 #[cfg(test)]
@@ -106,6 +116,8 @@ mod tests {
             ("j%4\u{200b}0x", "j@x"),
             ("j%EF%BC%A0x", "j@x"),
             ("％４０", "@"),
+            ("j﹫x", "j@x"),
+            ("٠٧۷०০", "07700"),
         ] {
             assert_eq!(plain(given), want, "{given:?}");
         }
