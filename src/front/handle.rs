@@ -28,7 +28,7 @@ use crate::keys::KeyRing;
 use crate::observe::Metrics;
 use crate::page::gate::{self, Gate, Tags};
 use crate::page::{self, Inject, Insert, csp};
-use crate::privacy::{PageInsert, Pages, PerPage, VisitorState};
+use crate::privacy::{PageInsert, Pages, VisitorState};
 use crate::spool::Spool;
 use crate::upstream::{Forward, Overrides, Scheme, Upstream, UpstreamBody};
 
@@ -206,7 +206,7 @@ fn dress(
             let state = VisitorState::from(&visit.decision);
             let PageInsert { head, body_start } = match terms.nonce.as_deref() {
                 None => site.pages.snippet(state).clone(),
-                nonce => site.pages.snippet_for_page(state, PerPage { nonce, page_view: None }),
+                Some(nonce) => site.pages.snippet_with_nonce(state, nonce),
             };
             Insert { head, body_start }
         }
