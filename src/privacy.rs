@@ -43,7 +43,7 @@ use crate::cookies;
 use crate::keys::KeyRing;
 pub use origin::is_same_site_post;
 pub use preferences::OwnCookieLives;
-pub use snippet::{PageInsert, PerPage, VisitorState};
+pub use snippet::{PageInsert, VisitorState};
 pub use submission::MAX_BODY;
 use submission::{Encoding, Submission, SubmissionError};
 
@@ -118,9 +118,9 @@ impl Pages {
         self.snippets.for_state(state)
     }
 
-    /// The same with what differs from page view to page view; renders the head anew.
-    pub fn snippet_for_page(&self, state: VisitorState, page: PerPage<'_>) -> PageInsert {
-        self.snippets.for_page(state, page)
+    /// The same with the nonce of the page's Content-Security-Policy; renders the head anew.
+    pub fn snippet_with_nonce(&self, state: VisitorState, nonce: &str) -> PageInsert {
+        self.snippets.with_nonce(state, nonce)
     }
 
     /// Answers a request below the visitor's folder.

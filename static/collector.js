@@ -5,7 +5,6 @@
  *
  * Sends to `events` beside this script's own address: {"v":1,"events":[EVENT]}, with in each event
  *   n  `page_loaded` once, `engagement` on leaving      u  path and query of the page, never the fragment
- *   p  the gateway's id of the page view, where given
  * and for `page_loaded`:  tz  time zone   lang  first language   screen  WIDTHxHEIGHT
  *                         t   milliseconds from navigation to here; 0 where consent came only on this page
  * and for `engagement`:   e   milliseconds visible since the last one   sd  furthest scrolled, 0 to 100 per cent
@@ -15,7 +14,7 @@
   const script = document.currentScript;
   if (!(script instanceof HTMLScriptElement)) return;
 
-  /** @type {{u: string, p?: string}} */
+  /** @type {{u: string}} */
   let page;
   /** @type {number | null} When the page was last seen to become visible; null while it is hidden. */
   let visibleSince = null;
@@ -43,13 +42,9 @@
     return Math.min(100, Math.round(((scrollY + innerHeight) / whole) * 100));
   };
 
-  /**
-   * @param {string | undefined} pageView the gateway's id
-   * @param {number} sinceNavigation milliseconds
-   */
-  const begin = (pageView, sinceNavigation) => {
+  /** @param {number} sinceNavigation milliseconds */
+  const begin = (sinceNavigation) => {
     page = { u: location.pathname + location.search };
-    if (pageView) page.p = pageView;
     stopped = false;
     visibleSince = document.visibilityState === 'visible' ? performance.now() : null;
     visibleMs = 0;
@@ -79,7 +74,7 @@
   const comeBack = async () => {
     stopped = true;
     const answer = await fetch(new URL('consent', script.src), { headers: { Accept: 'application/json' } });
-    if ((await answer.json()).granted.includes('analytics')) begin(undefined, 0);
+    if ((await answer.json()).granted.includes('analytics')) begin(0);
   };
 
   /**
@@ -98,7 +93,7 @@
 
   const start = contained(() => {
     const late = 'late' in script.dataset;
-    begin(script.dataset.pageView, late ? 0 : Math.round(performance.now()));
+    begin(late ? 0 : Math.round(performance.now()));
   });
 
   addEventListener('scroll', contained(() => { deepest = Math.max(deepest, depth()); }), { passive: true });

@@ -21,7 +21,7 @@ use crate::consent::{self, Choice, Signals, choice};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
-use crate::privacy::{PageInsert, PerPage, VisitorState};
+use crate::privacy::{PageInsert, VisitorState};
 use crate::upstream::{Forward, Overrides, Scheme, UpstreamBody};
 
 /// Answers one request.
@@ -141,7 +141,7 @@ fn dress(
             let state = VisitorState::from(&visit.decision);
             let PageInsert { head, body_start } = match terms.nonce.as_deref() {
                 None => site.pages.snippet(state).clone(),
-                nonce => site.pages.snippet_for_page(state, PerPage { nonce, page_view: None }),
+                Some(nonce) => site.pages.snippet_with_nonce(state, nonce),
             };
             Insert { head, body_start }
         }

@@ -31,15 +31,6 @@ pub struct PageInsert {
     pub body_start: Bytes,
 }
 
-/// What differs from page view to page view.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PerPage<'a> {
-    /// The nonce of the page's Content-Security-Policy.
-    pub nonce: Option<&'a str>,
-    /// The id of the page view, for the collector to name in its beacons. Goes only to visitors who permit analytics.
-    pub page_view: Option<&'a str>,
-}
-
 #[derive(Template)]
 #[template(path = "head.html", config = "static/privacy/askama.toml")]
 struct Head<'a> {
@@ -47,7 +38,6 @@ struct Head<'a> {
     ask: bool,
     analytics: bool,
     nonce: Option<&'a str>,
-    page_view: Option<&'a str>,
 }
 
 #[derive(Template)]
@@ -71,10 +61,7 @@ impl Snippets {
     pub(super) fn new(consent: &Consent) -> Snippets {
         let ready = [0, 1, 2, 3].map(|index| {
             let state = VisitorState { ask: index & 2 != 0, analytics: index & 1 != 0 };
-            PageInsert {
-                head: head(&consent.path, state, PerPage::default()),
-                body_start: body_start(consent, state.ask),
-            }
+            PageInsert { head: head(&consent.path, state, None), body_start: body_start(consent, state.ask) }
         });
         Snippets { path: consent.path.clone(), ready }
     }
@@ -83,13 +70,13 @@ impl Snippets {
         &self.ready[usize::from(state.ask) << 1 | usize::from(state.analytics)]
     }
 
-    pub(super) fn for_page(&self, state: VisitorState, page: PerPage<'_>) -> PageInsert {
-        PageInsert { head: head(&self.path, state, page), ..self.for_state(state).clone() }
+    pub(super) fn with_nonce(&self, state: VisitorState, nonce: &str) -> PageInsert {
+        PageInsert { head: head(&self.path, state, Some(nonce)), ..self.for_state(state).clone() }
     }
 }
 
-fn head(path: &str, VisitorState { ask, analytics }: VisitorState, page: PerPage<'_>) -> Bytes {
-    rendered(&Head { path, ask, analytics, nonce: page.nonce, page_view: page.page_view })
+fn head(path: &str, VisitorState { ask, analytics }: VisitorState, nonce: Option<&str>) -> Bytes {
+    rendered(&Head { path, ask, analytics, nonce })
 }
 
 fn body_start(consent: &Consent, ask: bool) -> Bytes {
