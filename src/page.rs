@@ -6,7 +6,8 @@
 //!
 //! What goes where:
 //! - script and style sheet before `</head>`, so that the site's own come first; a page without `</head>` gets them where
-//!   its head ends by itself (`<body>`, or the first content);
+//!   its head ends by itself (`<body>`, or the first content), and one with a `<base>` before that, since what stands after
+//!   it would be fetched from wherever it says;
 //! - the banner right after `<body …>`, so that it works without JavaScript and comes first for keyboard and screen reader;
 //! - a page in which a place does not turn up (cut off, or a frameset) gets that part at its end.
 

@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::scan::{MOST_HELD, Markup, Scan};
 
-/// What is put into a page. Paths in it should be whole URLs where the site uses `<base href>`, and markup must be well-formed
+/// What is put into a page. The head's part is put before a `<base href>` and so may hold paths; markup must be well-formed
 /// XML where the page is [`Markup::Xhtml`].
 #[derive(Clone, Debug, Default)]
 pub struct Insert {

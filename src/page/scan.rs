@@ -1,5 +1,5 @@
-//! Finds, in an HTML document that arrives in pieces, the two places where something of ours goes: the end of the head
-//! (script and style sheet) and the beginning of the body (the banner). Called by [`Inject`](super::Inject), which emits the
+//! Finds, in an HTML document that arrives in pieces, the two places where something of ours goes: the end of the head, or
+//! its `<base>` (script and style sheet), and the beginning of the body (the banner). Called by [`Inject`](super::Inject), which emits the
 //! bytes; nothing is changed, copied or kept here.
 //!
 //! It is the tokenizer of the HTML standard (13.2.5), as far as it decides where tags, comments and raw text end, plus what
@@ -162,7 +162,8 @@ impl Scan {
         }
     }
 
-    /// Where the head ends: the offset in the document before which script and style sheet go, once known.
+    /// Where the head ends, or its `<base>` begins: the offset in the document before which script and style sheet go, once
+    /// known.
     pub fn head(&self) -> Option<u64> {
         self.head
     }
@@ -347,6 +348,10 @@ impl Scan {
             (_, true, HEAD) | (_, false, BODY) if self.templates == 0 => {
                 self.head.get_or_insert(self.tag_start);
             }
+            (_, false, BASE) if self.templates == 0 => {
+                // What stands after it is fetched from wherever it says; ours comes from the site, whatever it says.
+                self.head.get_or_insert(self.tag_start);
+            }
             (_, false, FRAMESET) if self.templates == 0 => {
                 // A frameset has no body; content of ours before it would take its place (13.2.6.4.6).
                 self.head.get_or_insert(self.tag_start);
@@ -354,7 +359,7 @@ impl Scan {
             }
             (Markup::Xhtml, ..) => {}
             _ if self.templates > 0 => {}
-            (_, false, HTML | HEAD | BASE | BASEFONT | BGSOUND | LINK | META | TITLE | STYLE) => {}
+            (_, false, HTML | HEAD | BASEFONT | BGSOUND | LINK | META | TITLE | STYLE) => {}
             (_, false, SCRIPT | NOSCRIPT | NOFRAMES | TEMPLATE) => {}
             (_, false, _) | (_, true, HTML | BODY | BR) => self.content(self.tag_start),
             // Every other end tag is ignored there.

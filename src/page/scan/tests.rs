@@ -61,7 +61,10 @@ fn a_head_or_body_that_nobody_wrote_is_found_all_the_same() {
         "[H][B]Hello",
         "[H][B]<p>Hello",
         "<!doctype html>\n <title>x</title> [H][B]<div>",
-        "<meta charset=utf-8><link rel=x href=y><base href=/>[H][B]text",
+        "<meta charset=utf-8><link rel=x href=y>[H][B]text",
+        "<meta charset=utf-8>[H]<base href=//elsewhere.example/><link rel=x href=y>[B]text",
+        "<head><title>x</title>[H]<BASE href=//elsewhere.example/></head><body>[B]",
+        "<template><base href=//elsewhere.example/></template>[H]</head>[B]x",
         "<head><title>x</title>[H]<body>[B]",
         "<head>[H]</head>\n <!-- --> [B]<main>",
         "<head>[H]</head><script>'<div>'</script><link><style>a{}</style>[B]x",
@@ -276,7 +279,8 @@ fn oracle(page: &[u8]) -> Option<(Option<u64>, Option<u64>)> {
                 _ if templates > 0 => {}
                 "body" => return Some((head.or(offset), Some(end as u64))),
                 "frameset" => return Some((head.or(offset), None)),
-                "html" | "head" | "base" | "link" | "meta" | "title" | "style" | "script" | "noscript" => {}
+                "base" => head = head.or(offset),
+                "html" | "head" | "link" | "meta" | "title" | "style" | "script" | "noscript" => {}
                 "noframes" => {}
                 _ => return Some((head.or(offset), offset)),
             },
