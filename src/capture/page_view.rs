@@ -121,22 +121,19 @@ impl Capture {
         url: &RawUrl,
     ) -> Draft {
         let referrer = exchange.header("referer").and_then(|v| std::str::from_utf8(v).ok()).map(RawUrl::new);
-        let (referrer_host, referrer_path) = referrer.as_ref().and_then(scrub::referrer).unwrap_or_default();
+        let referrer = referrer.and_then(|url| scrub::referrer(&url, exchange.host)).unwrap_or_default();
         let campaign = scrub::utm(url);
         let [source, medium, name, term, content] = campaign.utm;
-        // Both names have gone through the same hands, so that a page of the site is known as one.
-        let host = scrub::host(exchange.host);
-        let channel = Channel::classify(&referrer_host, &host, &source, &medium, campaign.click_id);
-        let outside = referrer_host != host;
+        let channel = Channel::classify(&referrer.host, referrer.is_own, &source, &medium, campaign.click_id);
         Draft {
             site_id: self.shared.site_id,
             ts: exchange.now_ms,
             name: EventName::PageView,
             visitor: visitor.id,
             step,
-            hostname: host,
+            hostname: scrub::host(exchange.host),
             path: scrub::scrub_path(url, &self.shared.query_keys),
-            referrer: if outside { referrer_host + &referrer_path } else { String::new() },
+            referrer: if referrer.is_own { String::new() } else { referrer.host + &referrer.path },
             channel,
             utm: Utm { source, medium, campaign: name, term, content },
             place: self.shared.places.lookup(exchange.client),
@@ -158,3 +155,6 @@ impl Capture {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
