@@ -35,7 +35,7 @@ fn scrubbing(c: &mut Criterion) {
         c.bench_function(&format!("scrub/path/{name}"), |b| b.iter(|| scrub::scrub_path(black_box(&raw), &keys)));
     }
     let referrer = RawUrl::new("https://www.google.com/search?q=widgets");
-    c.bench_function("scrub/referrer", |b| b.iter(|| scrub::referrer(black_box(&referrer))));
+    c.bench_function("scrub/referrer", |b| b.iter(|| scrub::referrer(black_box(&referrer), "www.example.com")));
     let landing = RawUrl::new("/?utm_source=newsletter&utm_medium=email&utm_campaign=spring-2024&gclid=abc");
     c.bench_function("scrub/utm", |b| b.iter(|| scrub::utm(black_box(&landing))));
     let text = "the quick brown fox jumps over the lazy dog, version 2.10 for 12.99 ".repeat(60);
@@ -62,7 +62,7 @@ fn enriching(c: &mut Criterion) {
     c.bench_function("device/seen before, copied", |b| b.iter(|| cache.get(black_box(&agent), &hints).clone()));
     for (name, referrer) in [("direct", ""), ("search", "www.google.com"), ("unknown", "www.news.example")] {
         c.bench_function(&format!("channel/{name}"), |b| {
-            b.iter(|| Channel::classify(black_box(referrer), "www.example.com", "", "", None))
+            b.iter(|| Channel::classify(black_box(referrer), false, "", "", None))
         });
     }
     if let Some(path) = std::env::var_os("CONSENTRY_BENCH_GEO") {

@@ -1,5 +1,5 @@
 //! Everything in one process tree: the sample site, the gateway in front of it, the embedded ClickHouse, the dashboard, and
-//! two weeks of simulated visitors. Nothing here is a shortcut: the gateway is the one `serve` runs, configured by the
+//! two months of simulated visitors. Nothing here is a shortcut: the gateway is the one `serve` runs, configured by the
 //! text in [`configuration`], and a simulated visitor's events take the way of every other event.
 
 mod site;

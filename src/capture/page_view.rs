@@ -121,22 +121,19 @@ impl Capture {
         url: &RawUrl,
     ) -> Draft {
         let referrer = exchange.header("referer").and_then(|v| std::str::from_utf8(v).ok()).map(RawUrl::new);
-        let (referrer_host, referrer_path) = referrer.as_ref().and_then(scrub::referrer).unwrap_or_default();
+        let referrer = referrer.and_then(|url| scrub::referrer(&url, exchange.host)).unwrap_or_default();
         let campaign = scrub::utm(url);
         let [source, medium, name, term, content] = campaign.utm;
-        // Both names have gone through the same hands, so that a page of the site is known as one.
-        let host = scrub::host(exchange.host);
-        let channel = Channel::classify(&referrer_host, &host, &source, &medium, campaign.click_id);
-        let outside = referrer_host != host;
+        let channel = Channel::classify(&referrer.host, referrer.is_own, &source, &medium, campaign.click_id);
         Draft {
             site_id: self.shared.site_id,
             ts: exchange.now_ms,
             name: EventName::PageView,
             visitor: visitor.id,
             step,
-            hostname: host,
+            hostname: scrub::host(exchange.host),
             path: scrub::scrub_path(url, &self.shared.query_keys),
-            referrer: if outside { referrer_host + &referrer_path } else { String::new() },
+            referrer: if referrer.is_own { String::new() } else { referrer.host + &referrer.path },
             channel,
             utm: Utm { source, medium, campaign: name, term, content },
             place: self.shared.places.lookup(exchange.client),
@@ -160,43 +157,4 @@ impl Capture {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::{HeaderName, HeaderValue};
-
-    use super::*;
-
-    #[test]
-    fn a_page_fetched_before_anybody_asked_is_no_page_view() {
-        let is_view = |lines: &[(&'static str, &'static str)]| {
-            let line = |(name, value): &(&'static str, &'static str)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
-            };
-            is_page_view(&Method::GET, &lines.iter().map(line).collect(), StatusCode::OK)
-        };
-        assert!(is_view(&[]) && is_view(&[("sec-purpose", "")]));
-        for lines in [
-            &[("sec-purpose", "prefetch;prerender")][..],
-            &[("sec-purpose", "PREFETCH")],
-            &[("sec-purpose", ""), ("purpose", "prefetch")],
-            &[("x-moz", "prefetch")],
-            &[("x-purpose", "preview")],
-        ] {
-            assert!(!is_view(lines), "{lines:?}");
-        }
-    }
-
-    #[test]
-    fn rule_d1_what_a_visitor_writes_as_host_is_held_to_the_rest() {
-        for (host, kept) in [
-            ("Shop.Example", "shop.example"),
-            ("shop.example.", "shop.example"),
-            ("203.0.113.9", "[address]"),
-            ("[2001:db8::1]", "[address]"),
-            ("3405803785", "[address]"),
-            ("07700900123.example", "[phone].example"),
-            ("d41d8cd98f00b204e9800998ecf8427e.example", "[token].example"),
-        ] {
-            assert_eq!(scrub::host(host), kept);
-        }
-    }
-}
+mod tests;

@@ -12,21 +12,32 @@ use crate::consent::{self, Choice, ChoiceSource, Decision, NoChoice, Policy, Pur
 use crate::pseudonym::RawIp;
 
 /// How many days back the history reaches.
-pub const DAYS: i64 = 14;
-const VISITORS: u64 = 160;
-const DAY_MS: i64 = 86_400_000;
+/// More than twice the thirty days of the dashboard's longest button, which compares them with the thirty before.
+pub const DAYS: i64 = 62;
+const VISITORS: u64 = 450;
+/// Of these, how many come first in the last [`RECENTLY`], whatever the hour, so that "today" shows something.
+const RECENT_VISITORS: u64 = 14;
+const RECENTLY: i64 = 3 * HOUR_MS;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// First octets of networks in the country that is named, for the geo lookup; the last two octets are random.
-const NETWORKS: [([u8; 2], &str, u64); 9] = [
-    ([81, 2], "en-GB,en;q=0.9", 30),
-    ([82, 132], "en-GB,en;q=0.9", 25),
-    ([86, 1], "en-GB,cy;q=0.6", 15),
-    ([37, 228], "en-IE,en;q=0.9", 8),
-    ([91, 12], "de-DE,de;q=0.9,en;q=0.5", 6),
-    ([90, 5], "fr-FR,fr;q=0.9", 5),
-    ([83, 76], "nl-NL,nl;q=0.9", 4),
-    ([73, 15], "en-US,en;q=0.9", 5),
-    ([24, 64], "en-CA,en;q=0.9", 2),
+/// How busy the site is in each hour of a weekday (UTC), and of a hundred weekday visits how many a day of the weekend has.
+const HOURS: [u64; 24] = [2, 1, 1, 1, 1, 2, 5, 12, 22, 30, 32, 32, 28, 30, 31, 30, 28, 24, 20, 18, 17, 14, 9, 4];
+const BUSIEST_HOUR: u64 = 32;
+const WEEKEND: u64 = 45;
+
+/// First octets of networks that are as a whole in one country, for the geo lookup, with language and time zone there; the
+/// last two octets are random.
+const NETWORKS: [([u8; 2], &str, &str, u64); 9] = [
+    ([86, 128], "en-GB,en;q=0.9", "Europe/London", 30),
+    ([82, 20], "en-GB,en;q=0.9", "Europe/London", 25),
+    ([86, 1], "en-GB,cy;q=0.6", "Europe/London", 15),
+    ([86, 40], "en-IE,en;q=0.9", "Europe/Dublin", 8),
+    ([91, 12], "de-DE,de;q=0.9,en;q=0.5", "Europe/Berlin", 6),
+    ([90, 5], "fr-FR,fr;q=0.9", "Europe/Paris", 5),
+    ([84, 24], "nl-NL,nl;q=0.9", "Europe/Amsterdam", 4),
+    ([73, 15], "en-US,en;q=0.9", "America/New_York", 5),
+    ([24, 64], "en-CA,en;q=0.9", "America/Edmonton", 2),
 ];
 
 const AGENTS: [(&str, &str, u64); 6] = [
@@ -88,9 +99,11 @@ pub fn simulate(capture: &Capture, policy: &Policy, now_ms: i64, mut keep: impl 
     let mut outcome = Outcome::default();
     for number in 0..VISITORS {
         let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
-        // The first visit is in the morning to evening of some day; a few come back.
-        let first_day = now_ms - DAYS * DAY_MS + dice.below(DAYS as u64 * DAY_MS as u64 * 9 / 10) as i64;
-        let choice_at = first_day / 1000;
+        let arrival = match number {
+            0..RECENT_VISITORS => now_ms - RECENTLY + dice.below(RECENTLY as u64 - 60_000) as i64,
+            _ => dice.busy_moment(now_ms - DAYS * DAY_MS, DAYS * DAY_MS - RECENTLY),
+        };
+        let choice_at = arrival / 1000;
         let choice = match dice.below(100) {
             0..55 => Ok(Choice::new(policy, policy.all(), ChoiceSource::Banner, choice_at as u64)),
             55..85 => Ok(Choice::new(policy, PurposeSet::default(), ChoiceSource::Banner, choice_at as u64)),
@@ -103,7 +116,7 @@ pub fn simulate(capture: &Capture, policy: &Policy, now_ms: i64, mut keep: impl 
         }
         let decision = consent::decide(policy, choice, Signals::default());
         let mut visitor = Simulated::new(&mut dice, policy.choice_life);
-        let mut start = first_day + 4000;
+        let mut start = arrival + 4000;
         while start < now_ms {
             visitor.visit(capture, &decision, start, now_ms, &mut dice, &mut |captured| {
                 outcome.events += captured.events.len() as u64;
@@ -112,7 +125,7 @@ pub fn simulate(capture: &Capture, policy: &Policy, now_ms: i64, mut keep: impl 
             if dice.below(100) >= 45 {
                 break;
             }
-            start += DAY_MS / 4 + dice.below(3 * DAY_MS as u64) as i64;
+            start = dice.busy_moment(start + DAY_MS / 4, 5 * DAY_MS);
         }
     }
     outcome
@@ -122,19 +135,20 @@ struct Simulated {
     client: RawIp,
     headers: HeaderMap,
     screen: &'static str,
+    time_zone: &'static str,
     cookies: [Option<String>; 2],
     choice_life: u64,
 }
 
 impl Simulated {
     fn new(dice: &mut Dice, choice_life: u64) -> Simulated {
-        let ([a, b], language, _) = dice.pick(&NETWORKS, |n| n.2);
+        let ([a, b], language, time_zone, _) = dice.pick(&NETWORKS, |n| n.3);
         let (agent, screen, _) = dice.pick(&AGENTS, |a| a.2);
         let client = RawIp::new(IpAddr::V4(Ipv4Addr::new(a, b, dice.below(256) as u8, dice.below(256) as u8)));
         let mut headers = HeaderMap::new();
         headers.insert("user-agent", HeaderValue::from_static(agent));
         headers.insert("accept-language", HeaderValue::from_static(language));
-        Simulated { client, headers, screen, cookies: [None, None], choice_life }
+        Simulated { client, headers, screen, time_zone, cookies: [None, None], choice_life }
     }
 
     fn visit(
@@ -172,7 +186,7 @@ impl Simulated {
                 return;
             }
             let beacon = serde_json::json!({"v": 1, "events": [{
-                "n": "engagement", "u": target, "tz": "Europe/London", "screen": self.screen,
+                "n": "engagement", "u": target, "tz": self.time_zone, "screen": self.screen,
                 "e": read_ms, "sd": 20 + dice.below(81),
             }]});
             let events = beacon::parse(beacon.to_string().as_bytes()).expect("the beacon is well-formed");
@@ -220,6 +234,19 @@ impl Dice {
         (x ^ (x >> 31)) % bound.max(1)
     }
 
+    /// A moment in the `span_ms` (a day or more) from `from_ms` on: rather by day than by night, rather on a weekday.
+    fn busy_moment(&mut self, from_ms: i64, span_ms: i64) -> i64 {
+        loop {
+            let moment = from_ms + self.below(span_ms as u64) as i64;
+            let hour = HOURS[moment.rem_euclid(DAY_MS) as usize / HOUR_MS as usize];
+            // 1970 began on a Thursday.
+            let is_weekend = (moment.div_euclid(DAY_MS) + 3).rem_euclid(7) >= 5;
+            if self.below(BUSIEST_HOUR * 100) < hour * if is_weekend { WEEKEND } else { 100 } {
+                return moment;
+            }
+        }
+    }
+
     fn pick<T: Copy>(&mut self, from: &[T], weight: impl Fn(&T) -> u64) -> T {
         let mut left = self.below(from.iter().map(&weight).sum());
         for item in from {
@@ -231,3 +258,6 @@ impl Dice {
         from[from.len() - 1]
     }
 }
+
+#[cfg(test)]
+mod tests;

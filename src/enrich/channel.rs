@@ -55,11 +55,11 @@ pub const CHANNELS: [&str; 13] = [
 ];
 
 impl Channel {
-    /// Classifies a visit by the host of its referrer (empty for none), the site's own host, and its campaign; the texts are
-    /// to be scrubbed already.
+    /// Classifies a visit by the host of its referrer (empty for none), whether that is the site itself, and its campaign;
+    /// the texts are to be scrubbed already.
     pub fn classify(
         referrer_host: &str,
-        own_host: &str,
+        is_own: bool,
         utm_source: &str,
         utm_medium: &str,
         click_id: Option<ClickId>,
@@ -68,7 +68,6 @@ impl Channel {
         let campaign = utm_source.trim();
         let is_campaign = !campaign.is_empty() || !medium.is_empty() || click_id.is_some();
         let referrer = referrer_host.trim().to_ascii_lowercase();
-        let is_own = is_same_site(&referrer, own_host);
         if is_own && !is_campaign {
             return Channel { source: String::new(), channel: "internal" };
         }
@@ -137,11 +136,6 @@ fn network(click_id: ClickId) -> &'static str {
         ClickId::Pinterest => "pinterest",
         ClickId::Snapchat => "snapchat",
     }
-}
-
-fn is_same_site(referrer: &str, own_host: &str) -> bool {
-    let own = own_host.split(':').next().unwrap_or_default();
-    !referrer.is_empty() && without_www(referrer).eq_ignore_ascii_case(without_www(own))
 }
 
 fn without_www(host: &str) -> &str {

@@ -20,7 +20,7 @@ mod url;
 use std::borrow::Cow;
 
 use find::Setting;
-pub use url::{Campaign, ClickId, host, referrer, scrub_path, utm};
+pub use url::{Campaign, ClickId, Referrer, host, referrer, scrub_path, utm};
 
 /// Longer text is cut before anything looks at it, in bytes; what is kept is far shorter.
 const LONGEST_INPUT: usize = crate::pseudonym::RawUrl::MAX;

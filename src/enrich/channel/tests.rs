@@ -3,12 +3,12 @@ use proptest::prelude::*;
 use super::*;
 
 fn from(referrer: &str) -> (String, &'static str) {
-    let channel = Channel::classify(referrer, "www.example.com", "", "", None);
-    (channel.source, channel.channel)
+    by(referrer, "", "", None)
 }
 
 fn by(referrer: &str, source: &str, medium: &str, click_id: Option<ClickId>) -> (String, &'static str) {
-    let channel = Channel::classify(referrer, "www.example.com", source, medium, click_id);
+    let is_own = matches!(referrer, "www.example.com" | "example.com");
+    let channel = Channel::classify(referrer, is_own, source, medium, click_id);
     (channel.source, channel.channel)
 }
 
@@ -131,9 +131,10 @@ fn no_row_of_the_table_is_hidden_by_an_earlier_one() {
 proptest! {
     #[test]
     fn a_channel_is_always_one_of_the_words(
-        referrer in "([a-z]{0,6}[.]){0,3}(google|com|co|uk|t|x)?", source in "[ -~]{0,12}", medium in "[ -~]{0,12}|cpc|email"
+        referrer in "([a-z]{0,6}[.]){0,3}(google|com|co|uk|t|x)?", is_own: bool,
+        source in "[ -~]{0,12}", medium in "[ -~]{0,12}|cpc|email"
     ) {
-        let channel = Channel::classify(&referrer, "example.com", &source, &medium, None);
+        let channel = Channel::classify(&referrer, is_own, &source, &medium, None);
         prop_assert!(CHANNELS.contains(&channel.channel));
         prop_assert!(channel.source.len() <= 100);
     }

@@ -208,7 +208,7 @@ fn rule_d3_only_allowed_query_keys_are_kept() {
 
 #[test]
 fn a_referrer_is_a_web_pages_host_and_path() {
-    let of = |url: &str| referrer(&RawUrl::new(url)).map(|(host, path)| format!("{host} {path}"));
+    let of = |url: &str| referrer(&RawUrl::new(url), "").map(|r| format!("{} {}", r.host, r.path));
     for (given, want) in [
         ("https://www.Google.com/", Some("www.google.com /")),
         ("https://www.google.com", Some("www.google.com /")),
@@ -230,6 +230,34 @@ fn a_referrer_is_a_web_pages_host_and_path() {
         ("", None),
     ] {
         assert_eq!(of(given).as_deref(), want, "{given:?}");
+    }
+}
+
+#[test]
+fn a_page_of_the_site_itself_is_known_by_the_real_host() {
+    let is_own = |url: &str, own: &str| referrer(&RawUrl::new(url), own).expect("is a web page's").is_own;
+    for (url, own) in [
+        ("https://www.example.com/a", "www.example.com"),
+        ("https://Example.com/a", "www.example.com"),
+        ("https://www.example.com./a", "EXAMPLE.com"),
+        ("https://jane:pw@example.com:8443/", "example.com:8080"),
+        ("http://127.0.0.1/x", "127.0.0.1"),
+        ("http://127.0.0.1:8080/x", "127.0.0.1"),
+        ("http://[2001:DB8::1]:8080/x", "[2001:db8::1]"),
+        ("http://d41d8cd98f00b204e9800998ecf8427e.example/", "d41d8cd98f00b204e9800998ecf8427e.example"),
+    ] {
+        assert!(is_own(url, own), "{url} on {own}");
+    }
+    for (url, own) in [
+        ("https://shop.example.com/", "example.com"),
+        ("https://example.com.evil.example/", "example.com"),
+        ("https://example.com@evil.example/", "example.com"),
+        ("http://127.0.0.2/x", "127.0.0.1"),
+        ("http://[2001:db8::2]/", "[2001:db8::1]"),
+        ("http://d41d8cd98f00b204e9800998ecf8427e.example/", "e41d8cd98f00b204e9800998ecf8427e.example"),
+        ("https://example.com/", ""),
+    ] {
+        assert!(!is_own(url, own), "{url} on {own}");
     }
 }
 
@@ -360,7 +388,7 @@ proptest! {
         let _ = scrub_path(&RawUrl::new(&url), std::slice::from_ref(&url));
         let _ = utm(&RawUrl::new(&url));
         for url in [url.clone(), format!("https://{host}{url}")] {
-            if let Some((host, path)) = referrer(&RawUrl::new(&url)) {
+            if let Some(Referrer { host, path, .. }) = referrer(&RawUrl::new(&url), &host) {
                 prop_assert!(!host.is_empty() && host.len() <= 253 + 20 && !path.is_empty() && path.len() <= 512);
                 prop_assert!(!host.contains('@') && !path.contains(['?', '#']));
             }

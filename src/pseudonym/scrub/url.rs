@@ -36,14 +36,39 @@ pub fn scrub_path(url: &RawUrl, query_keys: &[String]) -> String {
     out
 }
 
-/// Host (small letters, no port) and scrubbed path of a referrer, where it is a web page's. An address in place of a name is
-/// `[address]`.
-pub fn referrer(url: &RawUrl) -> Option<(String, String)> {
+/// What is kept of a referrer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Referrer {
+    /// In small letters, without port; an address in place of a name is `[address]`.
+    pub host: String,
+    /// Scrubbed.
+    pub path: String,
+    /// It is a page of the site itself.
+    pub is_own: bool,
+}
+
+/// The referrer, where it is a web page's. Whether the page is one of the site at `own_host` is told by the hosts as they
+/// are: scrubbed, one address looks like any other.
+pub fn referrer(url: &RawUrl, own_host: &str) -> Option<Referrer> {
     let text = url.open().trim();
     let rest = after_scheme(text)?;
     let authority = &rest[..rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())];
     let host = authority.rsplit('@').next()?;
-    Some((host_name(host)?, path_only(split(text).0)))
+    Some(Referrer { host: host_name(host)?, path: path_only(split(text).0), is_own: is_same_site(host, own_host) })
+}
+
+/// Whether two hosts are one site: without their ports, and with or without `www.`.
+fn is_same_site(one: &str, other: &str) -> bool {
+    let name = |host: &str| {
+        let host = match host.find(']') {
+            Some(end) => &host[..=end],
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        host.strip_prefix("www.").map(str::to_owned).unwrap_or(host)
+    };
+    let one = name(one);
+    !one.is_empty() && one == name(other)
 }
 
 /// The name a site was asked for by (no port), as it is kept: a visitor may write what they like there, so it is held to
