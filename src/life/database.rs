@@ -44,9 +44,13 @@ impl Database {
         let mut listen = None;
         let mut engine = None;
         if let (ClickHouse::Embedded { listen: asked }, Some(library)) = (&config.clickhouse, library) {
-            engine = Some(Supervisor::start(Options::new(&config.data_dir, library, *asked)?).await?);
+            let started = Supervisor::start(Options::new(&config.data_dir, library, *asked)?).await?;
+            if let Err(error) = apply(&client).await {
+                started.stop().await;
+                return Err(error.into());
+            }
+            engine = Some(started);
             listen = *asked;
-            apply(&client).await?;
         }
         let (stop, stopped) = watch::channel(false);
         let gauges = tokio::spawn(watch_spool(spool.clone(), metrics));
