@@ -206,7 +206,40 @@ fn while_clickhouse_is_away_the_site_is_served_and_events_wait_for_it() {
         (said == "{\"paths\":20,\"rows\":40}\n").then_some(())
     });
     eventually("the gateway is ready", || (crate::dashboard::get(&gateway, "/readyz").status == 200).then_some(()));
+    let log = gateway.folder.log();
+    for once in ["does not take the schema yet", "has the schema now"] {
+        assert_eq!(log.matches(once).count(), 1, "{once}:\n{log}");
+    }
     drop(gateway);
+    drop(engine);
+}
+
+#[test]
+fn a_database_of_a_newer_program_is_an_error_that_says_what_to_do_and_the_site_is_served() {
+    let elsewhere = Folder::empty();
+    let command = elsewhere.logged(&["engine", "--data", "data", "--listen", "127.0.0.1:0"]);
+    let (engine, lines) = Process::start(command, elsewhere.path());
+    let url =
+        std::iter::from_fn(|| lines.next()).map(|line| line.trim().to_owned()).find(|line| line.starts_with("http"));
+    let url = url.unwrap_or_else(|| panic!("the engine did not start:\n{}", elsewhere.log()));
+    for sql in [
+        "create database consentry",
+        "create table consentry.schema_migrations (version UInt32, name String, sha256 String, \
+         applied_at DateTime64(3, 'UTC')) engine = MergeTree order by version",
+        "insert into consentry.schema_migrations values (4000, 'later', '', 0)",
+    ] {
+        let output = elsewhere.run(&["query", "--data-dir", "data", sql]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, &format!("[clickhouse]\nurl = \"{url}\"\n"));
+    let line = eventually("the log says it", || {
+        gateway.folder.log().lines().find(|line| line.contains("4000")).map(str::to_owned)
+    });
+    assert!(line.contains("ERROR") && line.contains("use a newer consentry"), "{line}");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    assert_eq!(visitor.beacon("/newer").status, 204);
+    assert_eq!(gateway.end("TERM").0.code(), Some(0));
     drop(engine);
 }
 
