@@ -9,11 +9,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::capture::Capture;
 use crate::config::{Config, ConfigError};
 use crate::life::{self, LifeError, Started};
 use crate::spool::Refused;
+
+/// How long the demo waits for its history to come into the database before it says that it runs.
+const PATIENCE: Duration = Duration::from_secs(15);
+const THERE: &str = "All of it is in the database.";
+const ON_THE_WAY: &str = "Some of it is still on its way into the database; the dashboard fills up meanwhile.";
 
 /// Where the demo's parts are.
 pub struct Setup {
@@ -46,14 +52,16 @@ pub enum DemoError {
     Life(#[from] LifeError),
 }
 
-/// Runs the demo; `announce` is called once, when everything listens: with the addresses, the sample site's own, and a
-/// sentence on the simulated visitors.
+/// Runs the demo; `announce` is called once, when everything listens and the history is in the database: with the addresses,
+/// the sample site's own, and a sentence on the simulated visitors.
 pub fn run(setup: Setup, announce: impl FnOnce(&Started, SocketAddr, &str)) -> Result<(), DemoError> {
     let site = start_site(setup.site)?;
     let text = configuration(&setup, &site);
     let config = Config::with_environment(&text, "the demo's configuration")?;
-    life::run(config, |started| {
+    life::run(config, async |started| {
         let history = make_history(started, &setup.data_dir)?;
+        let there = if started.shipped(PATIENCE).await { THERE } else { ON_THE_WAY };
+        let history = format!("{history}{there}\n");
         announce(started, site.address, &history);
         Ok(())
     })?;
@@ -143,7 +151,7 @@ fn make_history(started: &Started, data_dir: &Path) -> Result<String, LifeError>
         }
     });
     let sentence = format!(
-        "{} simulated visitors of the last {} days are in the database: {} allowed analytics and left {} events;\n\
+        "{} simulated visitors of the last {} days: {} allowed analytics and left {} events;\n\
          {} refused and {} did not choose, and of them there is nothing.\n",
         outcome.accepted + outcome.refused + outcome.undecided,
         visitors::DAYS,

@@ -6,6 +6,7 @@
 
 mod database;
 mod error;
+mod signals;
 mod workers;
 
 use std::fs::DirBuilder;
@@ -16,7 +17,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::capture::event::{COLUMNS, Event};
@@ -40,7 +40,11 @@ use crate::spool::{Partition, Refused, Spool, SpoolOptions};
 use crate::store::client;
 use database::Database;
 pub use error::LifeError;
+use signals::Signals;
 use workers::Workers;
+
+/// How often the spool is looked at by who waits for it to be empty.
+const SHIPPED_LOOK: Duration = Duration::from_millis(20);
 
 /// Where everything is, once it is there.
 pub struct Started {
@@ -64,6 +68,18 @@ impl Started {
     pub fn keep(&self, event: &Event) -> Result<(), Refused> {
         self.spool.append(Partition::of(event.ts(), event.retention_days()), |out| event.encode(out))
     }
+
+    /// Waits until nothing that was kept so far waits in the spool any more, for `patience` at most; says whether that came.
+    pub async fn shipped(&self, patience: Duration) -> bool {
+        let settled = async {
+            // Rather than for its batch to come of age. A spool that is closed has sealed what it had.
+            let _ = self.spool.flush().await;
+            while self.spool.status().waiting_rows > 0 {
+                tokio::time::sleep(SHIPPED_LOOK).await;
+            }
+        };
+        tokio::time::timeout(patience, settled).await.is_ok()
+    }
 }
 
 /// Now, in milliseconds since 1970.
@@ -72,7 +88,7 @@ pub fn now_ms() -> i64 {
 }
 
 /// Lives until a signal ends it. `ready` is called once, when everything listens and the embedded database answers.
-pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>) -> Result<(), LifeError> {
+pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeError>) -> Result<(), LifeError> {
     // What can be wrong with this machine comes out before anything is started.
     make_private(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
@@ -83,6 +99,11 @@ pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>
     let gateway_at = config.gateway.listen;
     let listeners = listen::bind(gateway_at, config.gateway.workers).map_err(taken(gateway_at, "[gateway] listen"))?;
     let gateway = listeners[0].local_addr().map_err(taken(gateway_at, "[gateway] listen"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
+    let dashboard_at = config.dashboard.listen;
+    let listener = runtime.block_on(TcpListener::bind(dashboard_at));
+    let listener = listener.map_err(taken(dashboard_at, "[dashboard] listen"))?;
+    let dashboard = listener.local_addr().map_err(taken(dashboard_at, "[dashboard] listen"))?;
     let library = match &config.clickhouse {
         ClickHouse::Embedded { .. } => Some(provision::library()?),
         ClickHouse::Server { .. } => None,
@@ -98,45 +119,52 @@ pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>
         query_keys: config.capture.query_keys.clone(),
         retention: config.retention,
     });
+    let pages = dashboard::Parts {
+        client: client::connect(&config.clickhouse, &config.data_dir)?,
+        metrics: metrics.clone(),
+        verifier,
+        site_id: config.gateway.site_id,
+        spool_max_bytes: config.spool.max_bytes,
+    };
     let site = Arc::new(site(&config, ring, spool.clone(), metrics.clone()));
     let (stop, stopped) = watch::channel(false);
+    // Before anybody is served, so that who asks us to end, however early, ends us in order.
+    let signals = runtime.block_on(async { Signals::listen() })?;
     let workers = Workers::start(listeners, &config, site, capture.clone(), stopped.clone())?;
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
+    // From here on visitors are served: whatever goes wrong, the way out is the drain.
     let lived = runtime.block_on(async {
-        let dashboard_at = config.dashboard.listen;
-        let listener = TcpListener::bind(dashboard_at).await.map_err(taken(dashboard_at, "[dashboard] listen"))?;
-        let dashboard = listener.local_addr().map_err(taken(dashboard_at, "[dashboard] listen"))?;
-        let database = Database::start(&config, library, spool.clone(), metrics.clone()).await?;
-        let pages = dashboard::Parts {
-            client: client::connect(&config.clickhouse, &config.data_dir)?,
-            metrics: metrics.clone(),
-            verifier,
-            site_id: config.gateway.site_id,
-            spool_max_bytes: config.spool.max_bytes,
-        };
+        let mut asked_to_end = tokio::spawn(signals.asked_to_end());
         let shutdown = {
             let mut stopped = stopped.clone();
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-
-        let started = Started {
-            gateway,
-            dashboard,
-            clickhouse: database.listen,
-            new_password,
-            policy: config.policy.clone(),
-            capture,
-            spool: spool.clone(),
-        };
-        // Before anybody is told, so that who waits for us to be ready can end us in order.
-        let ended = match Signals::listen().and_then(|signals| ready(&started).map(|()| signals)) {
-            Err(error) => Err(error),
-            Ok(signals) => tokio::select! {
-                () = asked_to_end(signals) => Ok(()),
-                error = workers.failed() => Err(error),
-            },
+        let started = Database::start(&config, library, spool.clone(), metrics).await;
+        let (database, ended) = match started {
+            // Asked to end meanwhile, and the engine with us.
+            Err(_) if asked_to_end.is_finished() => (None, Ok(())),
+            Err(error) => (None, Err(error)),
+            Ok(database) => {
+                let started = Started {
+                    gateway,
+                    dashboard,
+                    clickhouse: database.listen,
+                    new_password,
+                    policy: config.policy.clone(),
+                    capture,
+                    spool: spool.clone(),
+                };
+                let served = async {
+                    ready(&started).await?;
+                    Err(workers.failed().await)
+                };
+                let ended = tokio::select! {
+                    _ = &mut asked_to_end => Ok(()),
+                    ended = served => ended,
+                };
+                (Some(database), ended)
+            }
         };
 
         // Drain: no new visitors, open exchanges to their end, what was captured to disk and as far as it goes into the
@@ -144,14 +172,15 @@ pub fn run(config: Config, ready: impl FnOnce(&Started) -> Result<(), LifeError>
         stop.send_replace(true);
         workers.join().await;
         let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
-        database.stop().await;
+        if let Some(database) = database {
+            database.stop().await;
+        }
         let _ = serving.await;
         if let Ok(Err(error)) = sealed {
             tracing::error!(%error, "the spool was not closed cleanly; the next start recovers it");
         }
         ended
     });
-    stop.send_replace(true);
     // A look-up of a host name may still hang in a thread; nothing waits for it.
     runtime.shutdown_background();
     lived
@@ -207,36 +236,4 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
         spool,
         metrics,
     }
-}
-
-/// Ctrl-C and `SIGTERM`, which no longer end the process once this is there.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals, LifeError> {
-        let listen = |kind| signal(kind).map_err(LifeError::Runtime);
-        Ok(Signals { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    /// Waits for either.
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Waits until the process is asked to end. A second time ends it at once.
-async fn asked_to_end(mut signals: Signals) {
-    signals.any().await;
-    tracing::info!("ending: open exchanges finish first; once more ends at once");
-    tokio::spawn(async move {
-        signals.any().await;
-        #[expect(clippy::disallowed_methods, reason = "whoever asks twice does not want to wait for a clean end")]
-        std::process::exit(1);
-    });
 }

@@ -45,7 +45,7 @@ fn an_acknowledged_beacon_survives_the_gateways_death_once() {
 #[test]
 fn asked_to_end_everything_ends_within_seconds_and_what_was_captured_is_in_the_table() {
     let site = Site::start();
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let gateway = Gateway::start(site.address, SLOW_BATCHES);
         Visitor::who_accepts(&gateway).get("/ended/page");
         let children = gateway.process.children();
@@ -58,6 +58,69 @@ fn asked_to_end_everything_ends_within_seconds_and_what_was_captured_is_in_the_t
         let rows = folder.query("select path from consentry.events");
         assert_eq!(rows, [serde_json::json!({"path": "/ended/page"})]);
     }
+}
+
+#[test]
+fn a_signal_to_every_process_at_once_lets_the_last_batch_into_the_table() {
+    let site = Site::start();
+    for signal in ["TERM", "HUP"] {
+        let gateway = Gateway::start(site.address, SLOW_BATCHES);
+        let mut visitor = Visitor::who_accepts(&gateway);
+        assert_eq!(visitor.beacon("/group/last").status, 204);
+        let (status, folder) = gateway.end_all(signal);
+        assert_eq!(status.code(), Some(0), "{}", folder.log());
+        let waiting = files(&folder.data().join("spool"));
+        let waiting: Vec<_> =
+            waiting.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "segment")).collect();
+        assert!(waiting.is_empty(), "{waiting:?}\n{}", folder.log());
+        let rows = folder.query("select path from consentry.events");
+        assert_eq!(rows, [serde_json::json!({"path": "/group/last"})]);
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_everything_in_order() {
+    let site = Site::start();
+    let folder = Folder::new(site.address, SLOW_BATCHES);
+    let mut command = folder.command(&["serve", "--json"]);
+    // Where it would write its messages nobody reads any more.
+    let (gone, nowhere) = std::io::pipe().expect("the system has pipes");
+    drop(gone);
+    command.stderr(nowhere);
+    let (mut process, lines) = Process::start(command, folder.path());
+    assert!(lines.next().is_some(), "it started");
+    let children = process.children();
+    process.signal_all("HUP");
+    assert_eq!(process.wait().code(), Some(0));
+    eventually("the engine ends too", || children.iter().all(|pid| !runs(*pid)).then_some(()));
+}
+
+#[test]
+fn a_start_that_fails_ends_and_leaves_nothing_behind() {
+    let site = Site::start();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = taken.local_addr().expect("it is bound");
+    let folder = Folder::new(site.address, "");
+    let configuration = std::fs::read_to_string(folder.path().join("consentry.toml")).expect("it was written");
+    let dashboard = configuration.replacen("listen = \"127.0.0.1:0\"", &format!("listen = \"{address}\""), 1);
+    folder.write("consentry.toml", &dashboard);
+    let output = folder.run(&["serve"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("[dashboard] listen"), "{said}");
+
+    // The database's folder is not a folder: the engine cannot start, with visitors already served.
+    folder.write("consentry.toml", &configuration);
+    folder.write("data/clickhouse", "in the way");
+    let output = folder.run(&["serve"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the embedded ClickHouse did not start"), "{said}");
+    drop(taken);
+
+    // What was in the way is away, and nothing is left that would be.
+    std::fs::remove_file(folder.data().join("clickhouse")).expect("it was written");
+    assert_eq!(folder.serve().end("TERM").0.code(), Some(0));
 }
 
 #[test]
@@ -143,7 +206,40 @@ fn while_clickhouse_is_away_the_site_is_served_and_events_wait_for_it() {
         (said == "{\"paths\":20,\"rows\":40}\n").then_some(())
     });
     eventually("the gateway is ready", || (crate::dashboard::get(&gateway, "/readyz").status == 200).then_some(()));
+    let log = gateway.folder.log();
+    for once in ["does not take the schema yet", "has the schema now"] {
+        assert_eq!(log.matches(once).count(), 1, "{once}:\n{log}");
+    }
     drop(gateway);
+    drop(engine);
+}
+
+#[test]
+fn a_database_of_a_newer_program_is_an_error_that_says_what_to_do_and_the_site_is_served() {
+    let elsewhere = Folder::empty();
+    let command = elsewhere.logged(&["engine", "--data", "data", "--listen", "127.0.0.1:0"]);
+    let (engine, lines) = Process::start(command, elsewhere.path());
+    let url =
+        std::iter::from_fn(|| lines.next()).map(|line| line.trim().to_owned()).find(|line| line.starts_with("http"));
+    let url = url.unwrap_or_else(|| panic!("the engine did not start:\n{}", elsewhere.log()));
+    for sql in [
+        "create database consentry",
+        "create table consentry.schema_migrations (version UInt32, name String, sha256 String, \
+         applied_at DateTime64(3, 'UTC')) engine = MergeTree order by version",
+        "insert into consentry.schema_migrations values (4000, 'later', '', 0)",
+    ] {
+        let output = elsewhere.run(&["query", "--data-dir", "data", sql]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, &format!("[clickhouse]\nurl = \"{url}\"\n"));
+    let line = eventually("the log says it", || {
+        gateway.folder.log().lines().find(|line| line.contains("4000")).map(str::to_owned)
+    });
+    assert!(line.contains("ERROR") && line.contains("use a newer consentry"), "{line}");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    assert_eq!(visitor.beacon("/newer").status, 204);
+    assert_eq!(gateway.end("TERM").0.code(), Some(0));
     drop(engine);
 }
 

@@ -18,7 +18,7 @@ struct Reading {
 #[test]
 fn the_clickhouse_crate_creates_inserts_and_fetches_over_tcp() {
     let folder = Folder::empty();
-    let command = folder.logged(&["engine", "--data", "data", "--listen", "127.0.0.1:0"]);
+    let command = folder.logged(&["engine", "--data-dir", "data", "--listen", "127.0.0.1:0"]);
     let (_engine, lines) = Process::start(command, folder.path());
     let url = std::iter::from_fn(|| lines.next()).find_map(|line| {
         let url = line.trim();

@@ -24,8 +24,8 @@ use crate::observe;
 )]
 pub struct Args {
     /// Where the data lives: `data_dir` of the configuration.
-    #[arg(long, value_name = "DIR", default_value = config::DEFAULT_DATA_DIR)]
-    pub data: PathBuf,
+    #[arg(long, alias = "data", value_name = "DIR", default_value = config::DEFAULT_DATA_DIR)]
+    pub data_dir: PathBuf,
     /// Answer on this loopback address too; as in 127.0.0.1:8123.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -51,7 +51,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => provision::library()?,
     };
     let options = Options {
-        data_dir: args.data,
+        data_dir: args.data_dir,
         library,
         socket: args.socket,
         listen: args.listen,

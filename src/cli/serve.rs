@@ -30,7 +30,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     observe::init(config.observe.log);
     let upstream = config.gateway.upstream.to_string();
-    life::run(config, |started| {
+    life::run(config, async |started| {
         let said = if args.json { json(started, None) } else { people(started, &upstream) };
         // A closed stdout is no reason not to serve.
         let _ = std::io::stdout().lock().write_all(said.as_bytes());

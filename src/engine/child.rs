@@ -1,8 +1,8 @@
 //! The parent's side: starts the engine's process, waits until it answers, starts it again when it dies, and ends it. Async
 //! and content with a single-threaded runtime. Called by the life of the process and by `consentry query`.
 //!
-//! The child ends by itself when its standard input closes, which also happens when the parent is killed. On Linux the
-//! kernel sends it SIGTERM besides when the *thread* that started it ends: start it from a thread that stays.
+//! The child ends when its standard input closes, which also happens when the parent is killed, and takes no notice of the
+//! signals that ask a process to end: they may reach the parent's whole group, and the parent ships first.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -60,7 +60,7 @@ impl Options {
     fn command(&self, socket: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("engine").arg("--child");
-        command.arg("--data").arg(&self.data_dir).arg("--socket").arg(socket).arg("--library").arg(&self.library);
+        command.arg("--data-dir").arg(&self.data_dir).arg("--socket").arg(socket).arg("--library").arg(&self.library);
         if let Some(listen) = self.listen {
             // Beside the gateway, tools read; who writes is the shipper, over the socket.
             command.arg("--read-only").arg("--listen").arg(listen.to_string());

@@ -2,8 +2,9 @@
 //! this user can reach, and on request TCP on loopback, where **anyone on this machine may read** every table (unless
 //! `writable`, nothing more than read; then they may also write, and read this user's files through table functions).
 //!
-//! It ends on SIGTERM and SIGINT; as a child (`--child`) also when its standard input closes, and then not on SIGINT, since
-//! Ctrl-C goes to parent and child alike and the parent decides. Called by the command line.
+//! It ends on SIGTERM, SIGINT and SIGHUP; as a child (`--child`) on none of them, but when its standard input closes: a
+//! terminal and a service manager send their signals to parent and child alike, and the parent still has something for
+//! the database. Called by the command line.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -19,7 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -114,6 +115,10 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     if let Some(address) = options.listen.filter(|address| !address.ip().is_loopback()) {
         return Err(ServeError::NotLoopback(address));
     }
+    if options.child {
+        // First of all: one that comes now would end the process by itself.
+        sys::ignore_requests_to_end();
+    }
     let parent_gone = options.child.then(watch_parent);
     let chosen = socket::choose(&options.data_dir)?;
     let socket_path = options.socket.clone().unwrap_or(chosen);
@@ -169,14 +174,20 @@ fn lock(data_dir: &Path) -> Result<fs::File, ServeError> {
 
 /// Tells when the parent closed our standard input, by ending or on purpose.
 fn watch_parent() -> oneshot::Receiver<()> {
-    sys::end_with_parent();
     // Where memory runs out, the kernel should end the engine rather than the gateway.
     #[cfg(target_os = "linux")]
     let _best_effort = fs::write("/proc/self/oom_score_adj", "500");
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let mut byte = [0_u8; 64];
-        while !matches!(io::stdin().read(&mut byte), Ok(0)) {}
+        loop {
+            match io::stdin().read(&mut byte) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Without a standard input nobody could ask us to end.
+                Ok(0) | Err(_) => break,
+            }
+        }
         let _ended_before = sender.send(());
     });
     receiver
@@ -189,7 +200,7 @@ async fn listen_and_answer(
     parent_gone: Option<oneshot::Receiver<()>>,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), ServeError> {
-    let mut end = End::watch(options.child, parent_gone).map_err(failed("cannot watch signals"))?;
+    let mut end = End::watch(parent_gone).map_err(failed("cannot watch signals"))?;
     let (version, time_zone) = about(engine);
     let interface = |access| {
         let turns = Arc::new(Semaphore::new(TURNS));
@@ -313,49 +324,42 @@ where
     let _client_gone = connection.await;
 }
 
-/// The signals and events that end the process.
-struct End {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-    child: bool,
-    parent_gone: Option<oneshot::Receiver<()>>,
+/// What ends the process.
+enum End {
+    /// It runs by itself.
+    Signals { terminate: Signal, interrupt: Signal, hang_up: Option<Signal> },
+    /// Its parent decides.
+    Parent(oneshot::Receiver<()>),
 }
 
 impl End {
-    fn watch(child: bool, parent_gone: Option<oneshot::Receiver<()>>) -> io::Result<End> {
-        Ok(End {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            child,
-            parent_gone,
+    fn watch(parent_gone: Option<oneshot::Receiver<()>>) -> io::Result<End> {
+        Ok(match parent_gone {
+            Some(gone) => End::Parent(gone),
+            None => End::Signals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hang_up: if sys::hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
+            },
         })
     }
 
     async fn comes(&mut self) {
-        let child = self.child;
-        let gone = async {
-            match &mut self.parent_gone {
-                Some(gone) => drop(gone.await),
-                None => std::future::pending().await,
+        match self {
+            End::Parent(gone) => drop(gone.await),
+            End::Signals { terminate, interrupt, hang_up } => {
+                let hang_up = async {
+                    match hang_up {
+                        Some(signal) => drop(signal.recv().await),
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    () = hang_up => {}
+                }
             }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            () = gone => {}
-            () = from_terminal(&mut self.interrupt, child) => {}
-            () = from_terminal(&mut self.hang_up, child) => {}
-        }
-    }
-}
-
-/// A signal of the terminal: a child takes no notice of it.
-async fn from_terminal(signal: &mut tokio::signal::unix::Signal, child: bool) {
-    loop {
-        signal.recv().await;
-        if !child {
-            return;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The few questions to the operating system that have no safe form in `std`: signal handlers that a library takes away,
-//! the parent's death, and an exit without destructors. Called by [`super::ffi`] and [`super::serve`].
+//! signals that are ignored, and an exit without destructors. Called by [`super::ffi`], [`super::serve`] and, for the
+//! terminal's signal, the life of the process.
 #![allow(unsafe_code)]
 
 /// The handlers of SIGSEGV and SIGBUS, with which Rust reports a stack overflow. `libchdb` puts them to their defaults.
@@ -26,12 +27,23 @@ impl FaultHandlers {
     }
 }
 
-/// Asks the kernel for SIGTERM when the parent is gone (Linux; elsewhere the closed standard input tells).
-pub fn end_with_parent() {
-    #[cfg(target_os = "linux")]
-    // SAFETY: changes an attribute of this process only; no pointers.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong, 0, 0, 0);
+/// Whether the process was started so that a closed terminal does not end it, as `nohup` does.
+pub fn hang_up_is_ignored() -> bool {
+    // SAFETY: all-zero bytes are a valid `sigaction`; the call asks only, and the out-pointer is valid. On failure `action`
+    // stays the default action.
+    let action = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut action);
+        action
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Takes no notice any more of the signals that ask a process to end.
+pub fn ignore_requests_to_end() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        // SAFETY: takes two numbers, and no handler of ours is replaced.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 

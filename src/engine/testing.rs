@@ -21,7 +21,7 @@ pub(crate) fn shared() -> &'static PathBuf {
         let data_dir = std::env::temp_dir().join(format!("consentry-tests-{}", std::process::id()));
         let (sender, receiver) = std::sync::mpsc::channel();
         let folder = data_dir.clone();
-        // The thread stays for the life of the process, and so does the engine: see `child`.
+        // The thread stays for the life of the process, and so does the engine.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {

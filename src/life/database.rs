@@ -13,11 +13,10 @@ use crate::config::{ClickHouse, Config};
 use crate::engine::child::{Options, Supervisor};
 use crate::observe::Metrics;
 use crate::spool::Spool;
+use crate::store::backoff::{Backoff, LONGEST_PAUSE};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::{client, ship};
 
-/// How long to wait before a database that is away is asked again for its schema.
-const RETRY: Duration = Duration::from_secs(2);
 /// How often the spool's state is copied into the metrics.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -44,9 +43,13 @@ impl Database {
         let mut listen = None;
         let mut engine = None;
         if let (ClickHouse::Embedded { listen: asked }, Some(library)) = (&config.clickhouse, library) {
-            engine = Some(Supervisor::start(Options::new(&config.data_dir, library, *asked)?).await?);
+            let started = Supervisor::start(Options::new(&config.data_dir, library, *asked)?).await?;
+            if let Err(error) = apply(&client).await {
+                started.stop().await;
+                return Err(error.into());
+            }
+            engine = Some(started);
             listen = *asked;
-            apply(&client).await?;
         }
         let (stop, stopped) = watch::channel(false);
         let gauges = tokio::spawn(watch_spool(spool.clone(), metrics));
@@ -82,11 +85,26 @@ async fn apply(client: &clickhouse::Client) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Applies the schema as soon as the database takes it.
+/// Applies the schema as soon as the database takes it. Says when it begins to wait and when that is over, not each time
+/// it asks.
 async fn schema_in_place(client: &clickhouse::Client) {
+    let mut backoff = Backoff::default();
+    let mut said = None;
     while let Err(error) = apply(client).await {
-        tracing::warn!(%error, "the database does not take the schema yet; events wait in the spool");
-        tokio::time::sleep(RETRY).await;
+        let (trouble, lasting) = (error.in_short(), error.is_lasting());
+        match (lasting, said.replace(lasting)) {
+            (true, None | Some(false)) => {
+                tracing::error!(%trouble, "the database's schema is not this program's; until that is changed events wait in the spool");
+            }
+            (false, None | Some(true)) => {
+                tracing::warn!(%trouble, "the database does not take the schema yet; events wait in the spool");
+            }
+            _ => {}
+        }
+        tokio::time::sleep(if lasting { LONGEST_PAUSE } else { backoff.pause() }).await;
+    }
+    if said.is_some() {
+        tracing::info!("the database has the schema now; what waits in the spool goes into it");
     }
 }
 

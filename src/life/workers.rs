@@ -21,7 +21,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts one for each listener. They serve until `stopped` turns true.
+    /// Starts one for each listener. They serve until `stopped` turns true. Once there is one of them, what goes wrong comes
+    /// out of [`failed`](Workers::failed).
     pub fn start(
         listeners: Vec<TcpListener>,
         config: &Config,
@@ -45,13 +46,17 @@ impl Workers {
                 let work = listen::work(listener, gateway, connections, stopped);
                 runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
             };
+            // The channel has a place for each worker. Where nobody listens any more the process is ending.
+            let not_started = tell.clone();
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
                 if let Err(failure) = told(serve) {
-                    // The channel has a place for each worker. Where nobody listens any more the process is ending.
                     let _ = tell.try_send(failure);
                 }
             });
-            threads.push(thread.map_err(LifeError::Runtime)?);
+            match thread {
+                Ok(thread) => threads.push(thread),
+                Err(error) => drop(not_started.try_send(format!("the system gave it no thread: {error}"))),
+            }
         }
         Ok(Workers { threads, failures: Mutex::new(failures) })
     }

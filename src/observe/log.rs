@@ -18,6 +18,8 @@ pub fn init(level: Level) {
         .with_ansi(colour)
         .with_target(level >= Level::DEBUG)
         .with_writer(stderr)
+        // It would say so on standard error, and panic: where a terminal was closed the program ends in order all the same.
+        .log_internal_errors(false)
         .finish()
         .with(heard(level));
     // A second subscriber is refused: the first, in a test or a host program, stays.

@@ -8,24 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use super::sql::{self, Dimension, Statement};
 use super::{Bucket, Question};
+use crate::store::exception::in_short;
 
 /// How long an answer is waited for; a little longer than ClickHouse itself may work on it.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// Why a question has no answer.
+/// Why a question has no answer. The message has none of ClickHouse's own words, which may quote what a visitor asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// ClickHouse cannot be reached.
-    #[error("the database does not answer: {0}")]
+    #[error("the database does not answer: {}", in_short(.0))]
     Away(#[source] Error),
     /// It took longer than it may.
     #[error("the database took longer than {} seconds", PATIENCE.as_secs())]
     TooSlow,
     /// It would have taken more time or memory than it may.
-    #[error("the question is too heavy for the limits set on it: {0}")]
+    #[error("the question is too heavy for the limits set on it: {}", in_short(.0))]
     TooHeavy(#[source] Error),
     /// ClickHouse refused; a fault of the schema or of this program.
-    #[error("the database refused the question: {0}")]
+    #[error("the database refused the question: {}", in_short(.0))]
     Refused(#[source] Error),
 }
 

@@ -4,6 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::exception;
 use crate::engine::statement;
 
 /// A file of `schema/`.
@@ -83,6 +84,21 @@ pub enum MigrateError {
         "the database has schema version {0}, which this program does not know ({1} is its newest): use a newer consentry"
     )]
     Newer(u32, u32),
+}
+
+impl MigrateError {
+    /// Whether waiting cannot heal it: someone has to do what the message says.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, MigrateError::Changed { .. } | MigrateError::Newer(..))
+    }
+
+    /// The message without ClickHouse's own words, as a log may have it.
+    pub fn in_short(&self) -> String {
+        match self {
+            MigrateError::ClickHouse { step, source } => format!("{step}: {}", exception::in_short(source)),
+            MigrateError::Changed { .. } | MigrateError::Newer(..) => self.to_string(),
+        }
+    }
 }
 
 fn failed(step: impl Into<String>) -> impl FnOnce(clickhouse::error::Error) -> MigrateError {

@@ -22,9 +22,10 @@ use clickhouse::Client;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::backoff::{self, Backoff};
 use super::native;
 use crate::spool::{Rejection, SealedBatch, Spool, SpoolError};
-use trouble::{Backoff, Trouble};
+use trouble::Trouble;
 
 /// How long after the shutdown began batches are still shipped.
 const GRACE: Duration = Duration::from_secs(5);
@@ -254,7 +255,7 @@ async fn ask(query: clickhouse::query::Query) -> Result<u64, Trouble> {
 
 /// The first attempt's token is the batch id. Any other has one that was never used, by an earlier process neither.
 fn token(batch_id: u64, first: bool) -> String {
-    if first { batch_id.to_string() } else { format!("{batch_id}#{:016x}", trouble::random()) }
+    if first { batch_id.to_string() } else { format!("{batch_id}#{:016x}", backoff::random()) }
 }
 
 fn insert_statement<'a>(columns: impl Iterator<Item = &'a str>) -> String {

@@ -184,9 +184,18 @@ impl Gateway {
     }
 
     /// Sends a signal and waits until the gateway and every process it started have ended.
-    pub fn end(mut self, signal: &str) -> (ExitStatus, Folder) {
+    pub fn end(self, signal: &str) -> (ExitStatus, Folder) {
+        self.end_by(|process| process.signal(signal))
+    }
+
+    /// As [`end`](Gateway::end), with the signal sent to the gateway and every process it started.
+    pub fn end_all(self, signal: &str) -> (ExitStatus, Folder) {
+        self.end_by(|process| process.signal_all(signal))
+    }
+
+    fn end_by(mut self, signal: impl FnOnce(&Process)) -> (ExitStatus, Folder) {
         let children = self.process.children();
-        self.process.signal(signal);
+        signal(&self.process);
         let status = self.process.wait();
         eventually("what it started ends too", || children.iter().all(|pid| !runs(*pid)).then_some(()));
         (status, self.folder)

@@ -69,6 +69,13 @@ impl Process {
         assert!(sent.expect("kill is there").success(), "no process {}", self.id());
     }
 
+    /// Sends a signal to it and to every process it started, as a terminal or a service manager does.
+    pub fn signal_all(&self, name: &str) {
+        let group = format!("-{}", self.id());
+        let sent = Command::new("kill").args([&format!("-{name}"), "--", &group]).status();
+        assert!(sent.expect("kill is there").success(), "no processes of {}", self.id());
+    }
+
     /// Waits until it has ended.
     pub fn wait(&mut self) -> ExitStatus {
         eventually("the process ends", || self.child.try_wait().expect("it is our child"))

@@ -97,17 +97,17 @@ async fn a_second_engine_on_one_folder_is_refused_and_the_first_stays() {
 }
 
 #[tokio::test]
-async fn ctrl_c_is_the_parents_to_decide_and_sigterm_ends_the_engine() {
+async fn whether_the_engine_ends_is_its_parents_to_decide() {
     let folder = tempfile::tempdir().unwrap();
     let engine = testing::start(folder.path(), None).await.unwrap();
     let process = process(folder.path());
-    signal("-INT", &process);
-    signal("-HUP", &process);
+    for name in ["-INT", "-HUP", "-TERM"] {
+        signal(name, &process);
+    }
     assert_eq!(on(folder.path()).query("select sleep(0.2)").fetch_one::<u8>().await.unwrap(), 0);
-    let mut state = engine.state();
-    signal("-TERM", &process);
-    state.wait_for(|state| *state == State::Down).await.unwrap();
+    assert_eq!(*engine.state().borrow(), State::Up);
     engine.stop().await;
+    assert!(has_ended(folder.path()));
 }
 
 #[test]
