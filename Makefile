@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build test test-rust test-browser check bench bench-proxy chromium
+.PHONY: demo build engine test test-rust test-browser check bench bench-proxy chromium
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -13,12 +13,11 @@ build:
 
 test: test-rust test-browser
 
-test-rust:
+test-rust: engine
 	cargo test --locked
 
 # The real binary, the real engine and a real browser.
-test-browser: chromium tests/browser/node_modules/.installed
-	cargo build --locked
+test-browser: engine chromium tests/browser/node_modules/.installed
 	cd tests/browser && node --test --test-concurrency=1 --test-reporter=spec *.test.mjs
 
 # Formatting, lints as errors, types of the browser code.
@@ -33,7 +32,12 @@ bench:
 
 # CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
 bench-proxy: build
-	benches/proxy/run target/release/consentry
+	benches/proxy/run
+
+# The library of the embedded ClickHouse, once for this machine; tests that need it say nothing while they wait.
+engine:
+	cargo build --locked
+	./target/debug/consentry engine --fetch
 
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get -q update && $(SUDO) env $(APT) install --no-install-recommends chromium fonts-liberation; }

@@ -32,6 +32,9 @@ pub struct Args {
     /// Let clients of --listen read tables and nothing else.
     #[arg(long, requires = "listen")]
     pub read_only: bool,
+    /// Fetch the library if it is not in the cache, and end; for images and machines that will have no npm.
+    #[arg(long, conflicts_with = "listen")]
+    pub fetch: bool,
     /// Use this library instead of fetching one.
     #[arg(long, value_name = "FILE")]
     pub library: Option<PathBuf>,
@@ -50,6 +53,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(library) => library,
         None => provision::library()?,
     };
+    if args.fetch {
+        writeln!(std::io::stdout(), "{}", library.display())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = Options {
         data_dir: args.data_dir,
         library,
