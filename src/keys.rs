@@ -3,6 +3,7 @@
 //! [`consent`](crate::consent) and [`pseudonym`](crate::pseudonym) ask it for keyed MACs and never see a key.
 
 pub mod private_file;
+pub mod private_folder;
 
 use std::io;
 use std::path::{Path, PathBuf};

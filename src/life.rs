@@ -9,10 +9,7 @@ mod error;
 mod signals;
 mod workers;
 
-use std::fs::DirBuilder;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,7 +27,7 @@ use crate::engine::provision;
 use crate::enrich::Places;
 use crate::front::gateway::Site;
 use crate::front::listen;
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::{OwnCookieLives, Pages};
@@ -90,7 +87,7 @@ pub fn now_ms() -> i64 {
 /// Lives until a signal ends it. `ready` is called once, when everything listens and the embedded database answers.
 pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeError>) -> Result<(), LifeError> {
     // What can be wrong with this machine comes out before anything is started.
-    make_private(&config.data_dir)?;
+    private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
     let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, now)?);
     let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
@@ -184,13 +181,6 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     // A look-up of a host name may still hang in a thread; nothing waits for it.
     runtime.shutdown_background();
     lived
-}
-
-/// Makes the data folder the owner's alone, since it holds pseudonyms and keys. One that is there already keeps its
-/// permissions; what holds either in it has its own.
-fn make_private(data_dir: &Path) -> Result<(), LifeError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
-    made.map_err(|source| LifeError::DataDir { path: data_dir.to_owned(), source })
 }
 
 fn open_spool(config: &Config) -> Result<Spool, LifeError> {

@@ -222,13 +222,9 @@ fn a_database_of_a_newer_program_is_an_error_that_says_what_to_do_and_the_site_i
     let url =
         std::iter::from_fn(|| lines.next()).map(|line| line.trim().to_owned()).find(|line| line.starts_with("http"));
     let url = url.unwrap_or_else(|| panic!("the engine did not start:\n{}", elsewhere.log()));
-    for sql in [
-        "create database consentry",
-        "create table consentry.schema_migrations (version UInt32, name String, sha256 String, \
-         applied_at DateTime64(3, 'UTC')) engine = MergeTree order by version",
-        "insert into consentry.schema_migrations values (4000, 'later', '', 0)",
-    ] {
-        let output = elsewhere.run(&["query", "--data-dir", "data", sql]);
+    let later = "insert into schema_migrations values (4000, 'later', '', 0)";
+    for arguments in [["schema", "apply", "--data-dir", "data"], ["query", "--data-dir", "data", later]] {
+        let output = elsewhere.run(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let site = Site::start();

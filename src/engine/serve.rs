@@ -28,6 +28,7 @@ use super::ffi::{Closed, Engine, OpenError};
 use super::http::{Flushed, Interface, Watched, answer, refused};
 use super::run::{self, Access};
 use super::{database_folder, loopback, socket, sys};
+use crate::keys::private_folder::{self, NotPrivate};
 
 /// Statements at once on one listener: more only wait for each other inside.
 const TURNS: usize = 16;
@@ -63,7 +64,10 @@ pub enum ServeError {
     /// No place for the socket.
     #[error(transparent)]
     Socket(#[from] socket::SocketError),
-    /// ClickHouse's folder, the lock or a listener.
+    /// ClickHouse's folder.
+    #[error(transparent)]
+    Folder(#[from] NotPrivate),
+    /// The lock or a listener.
     #[error("{what}: {source}")]
     Io {
         /// What was tried.
@@ -124,7 +128,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let socket_path = options.socket.clone().unwrap_or(chosen);
     let _lock = lock(&options.data_dir)?;
     let folder = database_folder(&options.data_dir);
-    socket::private_folder(&folder).map_err(failed(format!("cannot make {}", folder.display())))?;
+    private_folder::make(&folder)?;
     // A relative path is resolved twice by ClickHouse when it syncs a folder.
     let folder = fs::canonicalize(&folder).map_err(failed(format!("cannot find {}", folder.display())))?;
 

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::keys::private_folder::{self, NotPrivate};
+
 /// The longest path used: a socket's address holds 108 bytes on Linux and 104 on macOS, with the zero at its end.
 const MAX_PATH_BYTES: usize = 100;
 
@@ -23,6 +25,9 @@ pub enum SocketError {
         /// Why.
         source: io::Error,
     },
+    /// The data folder or the engine's in it.
+    #[error("{0}. It is `data_dir` in the configuration, --data-dir on the command line")]
+    DataDir(#[from] NotPrivate),
     /// The short folder belongs to someone else or is open to others.
     #[error("{0} is not a private folder of this user. Remove it, or set XDG_RUNTIME_DIR to a private folder")]
     NotPrivate(PathBuf),
@@ -40,7 +45,8 @@ pub fn choose(data_dir: &Path) -> Result<PathBuf, SocketError> {
         let path = path.to_owned();
         move |source| SocketError::Folder { path, source }
     };
-    private_folder(&own).map_err(failed(&own))?;
+    private_folder::adopt(data_dir)?;
+    private_folder::make(&own)?;
     let own = fs::canonicalize(&own).map_err(failed(&own))?;
     let owner = fs::metadata(&own).map_err(failed(&own))?.uid();
 
@@ -51,7 +57,7 @@ pub fn choose(data_dir: &Path) -> Result<PathBuf, SocketError> {
         let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|base| base.is_dir());
         let base = base.filter(|base| base.as_os_str().len() <= MAX_PATH_BYTES - 50).unwrap_or_else(|| "/tmp".into());
         let short = base.join(format!("consentry-{name}"));
-        if let Err(source) = private_folder(&short) {
+        if let Err(source) = short_folder(&short) {
             return Err(SocketError::Folder { path: short, source });
         }
         // In a shared folder somebody else may have been there first.
@@ -79,11 +85,8 @@ fn note(data_dir: &Path) -> PathBuf {
     folder(data_dir).join("socket-path")
 }
 
-/// Makes a folder that only this user may enter.
-pub fn private_folder(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent)?;
-    }
+/// Makes a folder that only this user may enter, in a shared one; one that is there is left as it is.
+fn short_folder(path: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,

@@ -9,6 +9,7 @@ use crate::engine::child::StartError;
 use crate::engine::provision::ProvisionError;
 use crate::enrich::place::PlaceError;
 use crate::keys::KeyError;
+use crate::keys::private_folder::NotPrivate;
 use crate::spool::SpoolError;
 use crate::store::client::ConnectError;
 use crate::store::migrate::MigrateError;
@@ -25,6 +26,9 @@ pub enum LifeError {
         /// What the system said.
         source: io::Error,
     },
+    /// The data folder is not ours alone.
+    #[error("the data folder cannot be used: {0}. It is data_dir in the configuration")]
+    NotPrivate(#[from] NotPrivate),
     /// An address is taken, or not this machine's.
     #[error(
         "cannot listen on {address}: {source}; is another program there? The address is {key} in the configuration"
