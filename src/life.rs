@@ -192,7 +192,22 @@ fn open_spool(config: &Config) -> Result<Spool, LifeError> {
         batch_rows: config.spool.batch_rows,
         batch_age: config.spool.batch_age,
     })?;
-    tracing::info!(?recovery, "the spool is open");
+    if recovery.damaged > 0 || recovery.unreadable > 0 || recovery.torn_bytes > 0 {
+        let (damaged, unreadable, torn) = (recovery.damaged, recovery.unreadable, recovery.torn_bytes);
+        tracing::warn!(
+            damaged,
+            unreadable,
+            torn,
+            "the spool holds records or files that cannot be read, and goes on without"
+        );
+    }
+    if recovery.rows > 0 {
+        tracing::info!(
+            rows = recovery.rows,
+            batches = recovery.batches,
+            "events of before wait in the spool and are shipped now"
+        );
+    }
     Ok(spool)
 }
 
