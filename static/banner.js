@@ -105,8 +105,7 @@ async function start(granted) {
     collector.src = new URL('collector.js', import.meta.url).href;
     const own = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-banner]'));
     collector.nonce = own?.nonce ?? '';
-    // Nothing of the time before the choice may be told.
-    Object.assign(collector.dataset, { consentryCollector: '', late: '' });
+    collector.dataset.consentryCollector = '';
     document.head.append(collector);
   }
   const inertOnes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consentry-purpose]'));

@@ -6,7 +6,6 @@
  * Sends to `events` beside this script's own address: {"v":1,"events":[EVENT]}, with in each event
  *   n  `page_loaded` once, `engagement` on leaving      u  path and query of the page, never the fragment
  * and for `page_loaded`:  tz  time zone   lang  first language   screen  WIDTHxHEIGHT
- *                         t   milliseconds from navigation to here; 0 where consent came only on this page
  * and for `engagement`:   e   milliseconds visible since the last one   sd  furthest scrolled, 0 to 100 per cent
  */
 (() => {
@@ -42,8 +41,8 @@
     return Math.min(100, Math.round(((scrollY + innerHeight) / whole) * 100));
   };
 
-  /** @param {number} sinceNavigation milliseconds */
-  const begin = (sinceNavigation) => {
+  /** From here on, and of nothing before: consent may have come only on this page. */
+  const begin = () => {
     page = { u: location.pathname + location.search };
     stopped = false;
     visibleSince = document.visibilityState === 'visible' ? performance.now() : null;
@@ -52,7 +51,6 @@
     send({
       n: 'page_loaded',
       ...page,
-      t: sinceNavigation,
       tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
       lang: navigator.language,
       screen: `${screen.width}x${screen.height}`,
@@ -74,7 +72,7 @@
   const comeBack = async () => {
     stopped = true;
     const answer = await fetch(new URL('consent', script.src), { headers: { Accept: 'application/json' } });
-    if ((await answer.json()).granted.includes('analytics')) begin(0);
+    if ((await answer.json()).granted.includes('analytics')) begin();
   };
 
   /**
@@ -91,10 +89,7 @@
     }
   };
 
-  const start = contained(() => {
-    const late = 'late' in script.dataset;
-    begin(late ? 0 : Math.round(performance.now()));
-  });
+  const start = contained(begin);
 
   addEventListener('scroll', contained(() => { deepest = Math.max(deepest, depth()); }), { passive: true });
   addEventListener('pagehide', contained(leave));

@@ -84,7 +84,6 @@ test("a page view tells that it was loaded, and on leaving once how long and how
   assert.deepEqual(rest, [], "hiding and unloading are one departure");
   assert.equal(loaded.n, "page_loaded");
   assert.equal(loaded.tz, "Europe/London");
-  assert.ok((loaded.t ?? 0) > 0);
   assert.deepEqual([left.n, left.sd, left.u], ["engagement", 100, "/leave/page?utm_source=letter"], "never the fragment");
   assert.ok((left.e ?? 0) > 0);
   assert.deepEqual(answers("/leave/page"), [204, 204]);
@@ -105,12 +104,12 @@ test("a tab that is closed tells how long it was open", async () => {
   await eventually(async () => (await rows("/close/tab")).find(({ name }) => name === "engagement"), "its row");
 });
 
-test("accepting tells nothing of the time before: no page view, no load time", async () => {
+test("accepting tells nothing of the time before: no page view, no time", async () => {
   const { page } = await visitor();
   await page.goto(`${wire.address}/late/page`, { waitUntil: "networkidle" });
   await choose(page, "Accept all");
   const loaded = await eventually(async () => sent("/late/page")[0], "the collector has begun");
-  assert.deepEqual([loaded.n, loaded.t], ["page_loaded", 0]);
+  assert.deepEqual(Object.keys(loaded).sort(), ["lang", "n", "screen", "tz", "u"]);
   await page.goto(`${wire.address}/late/next`);
   await eventually(async () => (await rows("/late/next")).find(({ name }) => name === "pageview"), "the next page's row");
   const names = (await rows("/late/page")).map(({ name }) => name);
