@@ -235,8 +235,10 @@ async fn five_million_rows_are_passed_on_in_flat_memory() {
             Ok(())
         }
     }
-    on("client_stream").await;
-    let folder = testing::shared();
+    // An engine of its own: in the shared one other tests take memory at the same time.
+    let own = tempfile::tempdir().unwrap();
+    let engine = testing::start(own.path(), None).await.unwrap();
+    let folder = own.path();
     // The engine's own memory, while it has three such results under way and before.
     let memory = async || {
         let sql = "select value from system.metrics where metric = 'MemoryTracking'";
@@ -261,16 +263,17 @@ async fn five_million_rows_are_passed_on_in_flat_memory() {
     }
     let grown = memory().await - before;
     assert!(grown < 200 << 20, "a result of 5 M rows made the engine grow by {grown} bytes");
+    engine.stop().await;
 }
 
 /// As [`ask`], on a database that is always there.
 async fn ask_anywhere(data_dir: &Path, question: &Question, out: &mut dyn Write) -> Result<(), AskError> {
-    on_database().await;
+    on_database(data_dir).await;
     ask(&EMBEDDED, data_dir, question, out).await
 }
 
-async fn on_database() {
-    let client = connect(&EMBEDDED, testing::shared()).unwrap().with_database("default");
+async fn on_database(data_dir: &Path) {
+    let client = connect(&EMBEDDED, data_dir).unwrap().with_database("default");
     client.query(&format!("create database if not exists {DATABASE}")).execute().await.unwrap();
 }
 
