@@ -112,9 +112,26 @@ pub fn depends_on_choice(headers: &mut HeaderMap) {
 pub fn sets_cookies(headers: &mut HeaderMap) {
     forbid_other_caches(headers);
     let is_safe = |token: &str| has_token(headers, header::CACHE_CONTROL, token);
-    if !is_safe("private") && !is_safe("no-store") {
-        headers.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    if is_safe("private") || is_safe("no-store") {
+        return;
     }
+    // One line, and nothing in it that says the contrary: caches differ in which of two contradicting words they believe.
+    let mut control = b"private".to_vec();
+    for line in headers.get_all(header::CACHE_CONTROL) {
+        let directives = line.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        for directive in directives.filter(|directive| !is_for_shared_caches(directive)) {
+            control.extend_from_slice(b", ");
+            control.extend_from_slice(directive);
+        }
+    }
+    let control = HeaderValue::from_bytes(&control).expect("pieces of header values, and commas, are a header value");
+    headers.insert(header::CACHE_CONTROL, control);
+}
+
+/// Whether a directive of `Cache-Control` invites shared caches (RFC 9111 §5.2.2.9, §5.2.2.10), or is none at all.
+fn is_for_shared_caches(directive: &[u8]) -> bool {
+    let name = directive.split(|&byte| byte == b'=').next().unwrap_or_default().trim_ascii();
+    name.is_empty() || name.eq_ignore_ascii_case(b"public") || name.eq_ignore_ascii_case(b"s-maxage")
 }
 
 /// Takes out what speaks to shared caches past `Cache-Control`.
@@ -262,7 +279,8 @@ mod tests {
     fn rule_k7_no_shared_cache_keeps_an_answer_with_cookies() {
         for (given, want) in [
             (&[][..], &["private"][..]),
-            (&["public, max-age=9"], &["public, max-age=9", "private"]),
+            (&["public, max-age=9"], &["private, max-age=9"]),
+            (&["s-maxage = 60, immutable", ",Public"], &["private, immutable"]),
             (&["no-store"], &["no-store"]),
             (&["max-age=9, Private"], &["max-age=9, Private"]),
         ] {

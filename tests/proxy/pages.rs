@@ -47,6 +47,29 @@ fn a_page_somebody_has_compressed_passes_unharmed_and_held_to_its_own_site() {
 }
 
 #[test]
+fn rule_k7_what_differs_by_choice_stays_out_of_shared_caches() {
+    let (gateway, site) = shared();
+    let public = "Cache-Control: public, max-age=600\r\nCDN-Cache-Control: max-age=600\r\n";
+    let answer = |more: &str| format!("HTTP/1.1 200 OK\r\n{public}{more}Content-Length: 2\r\n\r\nok").into_bytes();
+    site.answers("/cache/unreadable", answer("Content-Type: text/html\r\nContent-Encoding: gzip\r\n"));
+    site.answers("/cache/setting.png", answer("Content-Type: image/png\r\nSet-Cookie: undeclared=1\r\n"));
+    site.answers("/cache/plain.png", answer("Content-Type: image/png\r\n"));
+    let mut visitor = Visitor::new(gateway);
+    visitor.choose("accept");
+    for path in ["/cache/unreadable", "/cache/setting.png"] {
+        let got = visitor.get(path);
+        assert!(
+            got.field("cache-control").is_some_and(|value| value.contains("private") && !value.contains("public")),
+            "{path}: {}",
+            got.head
+        );
+        assert!(got.field("cdn-cache-control").is_none(), "{path}: {}", got.head);
+    }
+    let plain = visitor.get("/cache/plain.png");
+    assert_eq!(plain.field("cache-control"), Some("public, max-age=600"), "what is the same for all stays the site's");
+}
+
+#[test]
 fn rule_k4_a_third_partys_tag_sleeps_until_it_is_allowed() {
     let (gateway, site) = shared();
     let tag = "<script src=\"https://tags.example/t.js\"></script>";
