@@ -15,6 +15,7 @@
 //! [`example`] is a whole one with every key. This room opens no socket and reads no file but the configuration; whether
 //! a named file exists is for those who open it. Called by the command line; everyone below gets the values they need.
 
+mod capture;
 mod explain;
 mod kind;
 mod known;
@@ -39,6 +40,7 @@ use ipnet::IpNet;
 
 use crate::consent::Policy;
 use crate::pseudonym::IpPrefixes;
+pub use capture::{Capture, Item, PathClass};
 pub use explain::{Explained, Setting};
 pub use problem::{ConfigError, Origin, Problem};
 
@@ -181,15 +183,6 @@ pub struct DeclaredTag {
     pub host: String,
     /// Index of its purpose in the policy.
     pub purpose: usize,
-}
-
-/// `[capture]`
-#[derive(Clone, Debug)]
-pub struct Capture {
-    /// Query keys whose (scrubbed) values are kept in `path`; default none.
-    pub query_keys: Vec<String>,
-    /// A visit ends after this much inactivity; default 30 minutes.
-    pub visit_timeout: Duration,
 }
 
 /// A period by the calendar, such as `6 years`, `48 months` or `90 days`.

@@ -238,6 +238,8 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
         privacy_path: config.consent.path.clone(),
         trusted_proxies: config.gateway.trusted_proxies.clone(),
         limits: config.gateway.limits.clone(),
+        login_header: config.capture.login_header.clone(),
+        download_endings: config.capture.download_endings.clone(),
         spool,
         metrics,
     }

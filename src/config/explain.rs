@@ -120,6 +120,12 @@ impl Explained {
                 [] => "Nothing of a page's query is kept.".into(),
                 keys => format!("Of a page's query only {} is kept.", and(keys)),
             },
+            collected(config),
+            match config.capture.path_classes.len() {
+                0 => "No paths are kept as a class: every path is kept, scrubbed.".into(),
+                1 => "1 kind of path is kept as a class.".into(),
+                many => format!("{many} kinds of paths are kept as classes."),
+            },
             format!("Rows are kept {}, then deleted.", config.retention),
             addresses(config),
             match &config.geo {
@@ -150,6 +156,23 @@ fn asked(config: &Config) -> String {
             and(&titles)
         ),
         _ => format!("Visitors are asked about {}; a choice is kept {days} days.", and(&titles)),
+    }
+}
+
+/// What is captured of a page beside its being viewed, and from elsewhere than pages.
+fn collected(config: &Config) -> String {
+    let capture = &config.capture;
+    let mut items: Vec<&str> = capture.collect.iter().map(|item| item.word()).collect();
+    let beside = [
+        (!capture.search_keys.is_empty(), "site search"),
+        (capture.login_header.is_some(), "login (from a header)"),
+        (capture.mail_opens, "openings of e-mails"),
+        (capture.calls_token_file.is_some(), "telephone calls"),
+    ];
+    items.extend(beside.iter().filter(|(on, _)| *on).map(|(_, what)| *what));
+    match items.is_empty() {
+        true => "Of visitors who allow analytics page views are captured, and nothing beside.".into(),
+        false => format!("Of visitors who allow analytics these are captured beside page views: {}.", and(&items)),
     }
 }
 

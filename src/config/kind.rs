@@ -204,6 +204,15 @@ pub(super) fn prefix(wide: u8, narrow: u8) -> Kind<u8> {
     Kind { read: Box::new(read), show: Box::new(show), allowed: format!("{wide}, {narrow}, 0 or \"none\"") }
 }
 
+/// Yes or no.
+pub(super) fn truth() -> Kind<bool> {
+    let read = |node: &Node| match node.value {
+        Value::Truth(truth) => Ok(truth),
+        _ => Err(Wrong::of(node, format!("is {}, not true or false", node.kind()))),
+    };
+    Kind { read: Box::new(read), show: Box::new(|truth| truth.to_string()), allowed: "true or false".into() }
+}
+
 /// One of a few words.
 pub(super) fn word<T: Copy + PartialEq + 'static>(words: &'static [(&'static str, T)]) -> Kind<T> {
     let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();

@@ -6,8 +6,8 @@ use super::kind::{self, quoted};
 use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
-    Capture, ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe,
-    SpoolConfig, together, web,
+    ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
+    capture, together, web,
 };
 use crate::consent::{Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -29,11 +29,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let cookies = cookies(reader, &policy);
     let tags = tags(reader, &policy);
 
-    let place = reader.section("capture");
-    let capture = Capture {
-        query_keys: reader.get(&place, "query_keys", kind::list(64, web::query_key())),
-        visit_timeout: reader.get(&place, "visit_timeout", kind::duration(Duration::from_secs(1), 24 * HOUR)),
-    };
+    let capture = capture::capture(reader);
     let place = reader.section("retention");
     let retention = reader.get(&place, "period", kind::period());
     let place = reader.section("pseudonym");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use http::request::Parts;
 use ipnet::IpNet;
 
@@ -36,10 +37,23 @@ pub struct Site {
     pub trusted_proxies: Vec<IpNet>,
     /// Bounds of time and size.
     pub limits: Limits,
+    /// The header of the site's answers that names who is logged in.
+    pub login_header: Option<HeaderName>,
+    /// File endings that make a path a download, in small letters.
+    pub download_endings: Vec<String>,
     /// Where events go.
     pub spool: Spool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+}
+
+impl Site {
+    /// Whether a path names a file to be saved.
+    pub(super) fn is_download(&self, path: &str) -> bool {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        let Some((_, ending)) = file.rsplit_once('.') else { return false };
+        self.download_endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+    }
 }
 
 /// One worker's gateway.

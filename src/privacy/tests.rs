@@ -200,7 +200,7 @@ fn configured_texts_are_text_and_never_markup() {
     let mut all: Vec<String> = inserts(&site.pages).map(|(_, html)| html).collect();
     all.push(text(&site.get("/?saved=1", Some(&site.choice(&["analytics"])))).into());
     all.push(text(&site.post(&[FORM], &format!("choice=save&{}=1", "%22%3E%3Cscript%3E")).response).into());
-    let insert = site.pages.snippet_with_nonce(VisitorState { ask: true, analytics: true }, evil);
+    let insert = site.pages.snippet_with_nonce(VisitorState { ask: true, analytics: true }, None, evil);
     all.push(String::from_utf8(insert.head.to_vec()).unwrap());
     for html in all {
         assert!(!html.contains("<script>") && !html.contains("alert('"), "{html}");
@@ -211,7 +211,7 @@ fn configured_texts_are_text_and_never_markup() {
 fn a_nonce_stands_on_everything_a_policy_looks_at() {
     let site = Site::new();
     let state = VisitorState { ask: true, analytics: true };
-    let insert = site.pages.snippet_with_nonce(state, "r4nd0m+/=");
+    let insert = site.pages.snippet_with_nonce(state, None, "r4nd0m+/=");
     let head = String::from_utf8(insert.head.to_vec()).unwrap();
     assert_eq!(head.matches("nonce=\"r4nd0m+/=\"").count(), 3, "{head}");
     let plain = site.pages.snippet(state);

@@ -20,7 +20,10 @@ pub struct Migration {
 
 /// All of them, in order.
 pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") }];
+    &[
+    Migration { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") },
+    Migration { version: 2, name: "capture", sql: include_str!("../../schema/0002_capture.sql") },
+];
 
 impl Migration {
     /// SHA-256 of the text, in hexadecimal.
