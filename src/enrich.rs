@@ -12,4 +12,4 @@ pub mod stated;
 pub use channel::Channel;
 pub use device::{Device, DeviceCache};
 pub use hints::ClientHints;
-pub use place::{Place, PlaceError, Places};
+pub use place::{Place, PlaceError, Places, Reload};

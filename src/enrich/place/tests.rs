@@ -1,6 +1,10 @@
+use std::fs;
+
 use proptest::prelude::*;
 
 use super::*;
+
+mod reload;
 
 /// Writes databases of a handful of networks (<https://maxmind.github.io/MaxMind-DB/>): a tree with records of 24 bits, the
 /// data, and the description.
@@ -178,6 +182,8 @@ fn both_shapes_of_records_are_read() {
     assert_eq!(told(&places, "81.2.69.142"), "GB/England/Leeds");
     assert_eq!(told(&places, "::ffff:81.2.69.142"), "GB/England/Leeds");
     assert_eq!(told(&places, "2a01:1234::1"), "FR/Ile-de-France/Paris");
+    let calling = |ip: &str| places.lookup(&RawIp::new(ip.parse().unwrap())).calling_code;
+    assert_eq!((calling("81.2.69.142"), calling("2a01:1234::1"), calling("8.8.8.8")), ("44", "33", ""));
     assert_eq!(told(&places, "8.8.8.8"), "//", "an address the database does not know");
     assert_eq!(told(&places, "10.1.2.3"), "//", "a private address, whatever the database says");
 }
