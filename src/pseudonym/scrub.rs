@@ -7,8 +7,10 @@
 //! are kept. `capture` calls this for every text that came from outside; nothing here keeps or logs what it took out.
 
 mod address;
+mod class;
 mod decode;
 mod find;
+mod label;
 mod mail;
 mod number;
 mod postcode;
@@ -16,11 +18,15 @@ mod postcode;
 mod tests;
 mod token;
 mod url;
+mod value;
 
 use std::borrow::Cow;
 
+pub use class::{Match, PathClass, PathClassError, PathClasses};
 use find::Setting;
-pub use url::{Campaign, ClickId, Referrer, host, referrer, scrub_path, utm};
+pub use label::{Label, Labels};
+pub use url::{Campaign, ClickId, Referrer, host, referrer, script_source, scrub_path, target, utm};
+pub use value::{PropertyError, event_name, property, search_term, title};
 
 /// Longer text is cut before anything looks at it, in bytes; what is kept is far shorter.
 const LONGEST_INPUT: usize = crate::pseudonym::RawUrl::MAX;
@@ -54,4 +60,20 @@ fn cut(text: &str, max_len: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+/// Without spaces at its ends and with single spaces inside; line breaks and tabs are spaces.
+fn spaced(text: &str) -> Cow<'_, str> {
+    let trimmed = text.trim();
+    let mut before = ' ';
+    let is_spaced = trimmed.chars().all(|c| {
+        let doubled = c.is_whitespace() && (c != ' ' || before == ' ');
+        before = c;
+        !doubled
+    });
+    if is_spaced {
+        Cow::Borrowed(trimmed)
+    } else {
+        Cow::Owned(trimmed.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
 }

@@ -262,6 +262,42 @@ fn a_page_of_the_site_itself_is_known_by_the_real_host() {
 }
 
 #[test]
+fn a_target_is_a_host_and_a_scrubbed_path_without_its_query() {
+    for (given, want) in [
+        ("https://Partner.example:8443/offer?id=jane@example.com#x", Some(("partner.example", "/offer"))),
+        ("https://partner.example", Some(("partner.example", "/"))),
+        ("https://jane:pw@partner.example/u/jane%2540example.com", Some(("partner.example", "/u/[email]"))),
+        ("https://203.0.113.9/x.pdf", Some(("[address]", "/x.pdf"))),
+        ("https://cdn.example/app.js:12:34", Some(("cdn.example", "/app.js:12:34"))),
+        ("tel:+447700900123", None),
+        ("mailto:jane@example.com", None),
+        ("blob:https://example.com/550e8400-e29b-41d4-a716-446655440000", None),
+        ("/relative", None),
+    ] {
+        let found = target(&RawUrl::new(given));
+        assert_eq!(found.as_ref().map(|(host, path)| (&**host, &**path)), want, "{given:?}");
+    }
+}
+
+#[test]
+fn a_script_error_comes_from_a_host_and_a_file() {
+    for (given, want) in [
+        ("https://cdn.example/js/app.js?v=3", Some(("cdn.example", "/js/app.js"))),
+        ("https://cdn.example/js/app.js:12:34", Some(("cdn.example", "/js/app.js"))),
+        ("https://cdn.example/js/app.js:12", Some(("cdn.example", "/js/app.js"))),
+        ("https://cdn.example/:1:2", Some(("cdn.example", "/"))),
+        ("https://www.example.com/u/jane@example.com", Some(("www.example.com", "/u/[email]"))),
+        ("chrome-extension://cjpalhdlnbpafiamejdnhcphjbkeiagm/js/x.js", Some(("[extension]", ""))),
+        ("Safari-Web-Extension://550e8400/x.js", Some(("[extension]", ""))),
+        ("inline", None),
+        ("", None),
+    ] {
+        let found = script_source(&RawUrl::new(given));
+        assert_eq!(found.as_ref().map(|(host, path)| (&**host, &**path)), want, "{given:?}");
+    }
+}
+
+#[test]
 fn campaign_parameters_are_read_and_a_click_id_is_kept_by_kind_only() {
     let campaign = utm(&RawUrl::new(
         "/?utm_source=&UTM_Source=news+letter&utm_medium=email&utm_campaign=jane@example.com&utm_term=a%26b&utm_content=\

@@ -57,6 +57,36 @@ pub fn referrer(url: &RawUrl, own_host: &str) -> Option<Referrer> {
     Some(Referrer { host: host_name(host)?, path: path_only(split(text).0), is_own: is_same_site(host, own_host) })
 }
 
+/// Where an outbound link, a download or a sub-resource that failed leads: host and scrubbed path as in a [`Referrer`], at most 253 and 512
+/// bytes, never a query. Nothing for what is no web page's address (`tel:`, `mailto:`, `blob:`, a relative link).
+pub fn target(url: &RawUrl) -> Option<(String, String)> {
+    referrer(url, "").map(|page| (page.host, page.path))
+}
+
+/// What a browser names the scripts of its extensions by; which extensions somebody has tells much of them.
+const EXTENSIONS: [&str; 4] = ["chrome-extension:", "moz-extension:", "safari-extension:", "safari-web-extension:"];
+
+/// Where a script error comes from: like [`target`], without the `:LINE:COLUMN` that a stack adds. An extension of the browser is
+/// `[extension]` and has no path.
+pub fn script_source(url: &RawUrl) -> Option<(String, String)> {
+    let text = url.open().trim();
+    let begins_with = |scheme: &str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
+    if EXTENSIONS.iter().any(|scheme| begins_with(scheme)) {
+        return Some(("[extension]".to_owned(), String::new()));
+    }
+    let (host, mut path) = target(url)?;
+    for _ in 0..2 {
+        let end = path.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        if end < path.len() && path[..end].ends_with(':') {
+            path.truncate(end - 1);
+        }
+    }
+    if path.is_empty() {
+        path.push('/');
+    }
+    Some((host, path))
+}
+
 /// Whether two hosts are one site: without their ports, and with or without `www.`.
 fn is_same_site(one: &str, other: &str) -> bool {
     let name = |host: &str| {
@@ -155,7 +185,7 @@ pub fn utm(url: &RawUrl) -> Campaign {
 }
 
 /// Path and query, without scheme, host and fragment.
-fn split(url: &str) -> (&str, &str) {
+pub(super) fn split(url: &str) -> (&str, &str) {
     let url = url.split('#').next().unwrap_or_default();
     let target = match after_scheme(url) {
         Some(rest) => &rest[rest.find(['/', '\\', '?']).unwrap_or(rest.len())..],
@@ -178,7 +208,7 @@ fn parameters(query: &str) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, &
     })
 }
 
-fn path_only(path: &str) -> String {
+pub(super) fn path_only(path: &str) -> String {
     let decoded = decode::plain(if path.is_empty() { "/" } else { path });
     let mut room = LONGEST_PATH;
     loop {
