@@ -18,6 +18,7 @@ mod exchange;
 mod pace;
 mod repeats;
 mod reported;
+mod shared;
 pub mod visit;
 pub mod visitor;
 
@@ -29,55 +30,18 @@ use http::HeaderValue;
 pub use exchange::{Answer, Exchange, is_ahead, is_navigation, is_page_view};
 pub use pace::Pace;
 pub use repeats::Repeats;
+pub use shared::Shared;
 
-use crate::config::{self, Item};
 use crate::consent::{Analytics, Permit};
 use crate::cookies;
-use crate::enrich::{BotNetworks, Device, DeviceCache, Places, Spammers};
-use crate::pseudonym::scrub::PathClasses;
-use crate::pseudonym::{Pseudonymiser, RawUserAgent, VisitorId};
+use crate::enrich::{Device, DeviceCache};
+use crate::pseudonym::{RawUserAgent, VisitorId};
 use event::{Event, Expiry};
-use visit::{Signed, Visit, Visits};
+use visit::Visit;
 use visitor::VisitorToken;
 
 /// Devices a worker remembers, so that an agent it has seen is not parsed again.
 const DEVICES: usize = 4096;
-
-/// What all workers of a gateway share for capturing.
-pub struct Shared {
-    /// Makes pseudonyms.
-    pub pseudonymiser: Pseudonymiser,
-    /// The geo database.
-    pub places: Places,
-    /// The visits that are going on.
-    pub visits: Visits,
-    /// Signs them.
-    pub signed: Signed,
-    /// Events that came already.
-    pub repeats: Repeats,
-    /// How many beacons an address may send.
-    pub pace: Pace,
-    /// The number of the site in the tables.
-    pub site_id: u32,
-    /// Query keys whose values are kept in paths.
-    pub query_keys: Vec<String>,
-    /// Query keys that hold what was searched for.
-    pub search_keys: Vec<String>,
-    /// What collectors may report.
-    pub collect: Vec<Item>,
-    /// Labels that are kept as they are.
-    pub click_labels: Vec<String>,
-    /// Properties that may be free text.
-    pub free_text: Vec<String>,
-    /// Paths that are kept as a class.
-    pub path_classes: PathClasses,
-    /// Networks that no person visits from.
-    pub bot_networks: BotNetworks,
-    /// Referrers that are dropped.
-    pub spammers: Spammers,
-    /// How long rows are kept.
-    pub retention: config::Period,
-}
 
 /// One worker's hands for capturing.
 pub struct Capture {

@@ -40,7 +40,7 @@ use ipnet::IpNet;
 
 use crate::consent::Policy;
 use crate::pseudonym::IpPrefixes;
-pub use capture::{Capture, Item, PathClass};
+pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use problem::{ConfigError, Origin, Problem};
 

@@ -16,9 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::capture;
 use crate::capture::event::{COLUMNS, Event};
-use crate::capture::visit::Visits;
-use crate::capture::{self};
 use crate::config::{ClickHouse, Config, Geo};
 use crate::consent::Policy;
 use crate::cookies::Catalogue;
@@ -31,7 +30,6 @@ use crate::keys::{KeyRing, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::{OwnCookieLives, Pages};
-use crate::pseudonym::Pseudonymiser;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
 use crate::store::client;
@@ -108,14 +106,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let places = open_places(&config.geo)?;
 
     let metrics = Arc::new(Metrics::default());
-    let capture = Arc::new(capture::Shared {
-        pseudonymiser: Pseudonymiser::new(ring.clone(), config.ip_prefixes, config.gateway.site_id),
-        places,
-        visits: Visits::new(config.capture.visit_timeout),
-        site_id: config.gateway.site_id,
-        query_keys: config.capture.query_keys.clone(),
-        retention: config.retention,
-    });
+    let capture = Arc::new(capture::Shared::new(&config, ring.clone(), places));
     let pages = dashboard::Parts {
         client: client::connect(&config.clickhouse, &config.data_dir)?,
         metrics: metrics.clone(),

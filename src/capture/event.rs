@@ -31,17 +31,8 @@ pub mod name {
     /// The published number was called; imported.
     pub const CALL: &str = "call";
     /// What the collector reports within a page.
-    pub const WITHIN_PAGE: [&str; 9] = [
-        "click",
-        "hover",
-        "outbound",
-        "download",
-        "form_submit",
-        "tel",
-        "mailto",
-        "resource_error",
-        "script_error",
-    ];
+    pub const WITHIN_PAGE: [&str; 9] =
+        ["click", "hover", "outbound", "download", "form_submit", "tel", "mailto", "resource_error", "script_error"];
     /// What only the gateway itself may say.
     pub const GATEWAYS_OWN: [&str; 4] = [TRANSFER, REDIRECT, MAIL_OPEN, CALL];
 }

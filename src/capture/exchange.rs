@@ -123,7 +123,7 @@ impl Capture {
         let url = RawUrl::new(exchange.target);
         let mut draft = self.draft(exchange, &visitor, exchange.now_ms, &url);
         draft.name = name::REDIRECT.into();
-        draft.subject.target = answer.location.map(|location| target(&RawUrl::new(location))).unwrap_or_default();
+        draft.subject.target = answer.location.map(|location| self.target(&RawUrl::new(location))).unwrap_or_default();
         let (step, visit) = self.shared.visits.extend(visitor.id, visitor.visit, exchange.now_ms);
         draft.step = step;
         self.answered(&mut draft, answer);
@@ -165,13 +165,7 @@ impl Capture {
     }
 
     /// Referrer, campaign and channel of a page that somebody came to.
-    pub(super) fn arrive(
-        &self,
-        draft: &mut Draft,
-        url: &RawUrl,
-        referrer: Option<&RawUrl>,
-        own_host: &str,
-    ) -> Arrival {
+    pub(super) fn arrive(&self, draft: &mut Draft, url: &RawUrl, referrer: Option<&RawUrl>, own_host: &str) -> Arrival {
         let mut referrer = referrer.and_then(|url| scrub::referrer(url, own_host)).unwrap_or_default();
         if self.shared.spammers.contains(&referrer.host) {
             referrer = Referrer::default();
@@ -180,7 +174,7 @@ impl Capture {
         let campaign = scrub::utm(url);
         let [source, medium, name, term, content] = campaign.utm;
         draft.channel = Channel::classify(&referrer.host, referrer.is_own, &source, &medium, campaign.click_id);
-        draft.search_term = scrub::search_terms(url, &self.shared.search_keys);
+        draft.search_term = scrub::searched(url, &self.shared.search_keys);
         let is_campaign = !(source.is_empty() && medium.is_empty() && name.is_empty()) || campaign.click_id.is_some();
         let from_outside = !referrer.is_own && !referrer.host.is_empty();
         let network = campaign.click_id.map_or("", |_| draft.channel.source.as_str());
@@ -237,6 +231,12 @@ impl Capture {
         draft
     }
 
+    /// Host and scrubbed path of a whole URL, or the scrubbed path of one without a host; as a class where the path has one.
+    pub(super) fn target(&self, url: &RawUrl) -> String {
+        let (host, path) = scrub::target(url).unwrap_or_else(|| (String::new(), scrub::scrub_path(url, &[])));
+        host + &self.shared.path_classes.classify(&path).map_or(path, |found| found.shown_path)
+    }
+
     /// Puts the class of a path in the place of what it says of a person (D3).
     pub(super) fn classify_path(&self, draft: &mut Draft) {
         if let Some(found) = self.shared.path_classes.classify(&draft.path) {
@@ -248,14 +248,6 @@ impl Capture {
 
 /// The reason of a visit that a spam referrer claims to have sent.
 const SPAM: &str = "referrer-spam";
-
-/// Host and scrubbed path of a URL on another site, or the scrubbed path of one on this.
-pub(super) fn target(url: &RawUrl) -> String {
-    match scrub::target(url) {
-        Some((host, path)) => host + &path,
-        None => scrub::scrub_path(url, &[]),
-    }
-}
 
 /// An id that no other page view has.
 fn random_id() -> u64 {

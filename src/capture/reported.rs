@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::beacon::{BeaconError, BeaconEvent, Item, Name, Revenue, bounded};
 use super::event::{Custom, Draft, Event, Reading, Stated, Subject, Timing, name};
-use super::exchange::{Exchange, target};
+use super::exchange::Exchange;
 use super::{Capture, Captured};
 use crate::config::Item as Collected;
 use crate::consent::{Analytics, Permit};
@@ -24,10 +24,40 @@ const EXIT_METHODS: [&str; 9] =
 
 /// Names of elements, resources and errors that are kept as they are; any other is `other`.
 const KINDS: [&str; 34] = [
-    "link", "button", "input", "select", "summary", "area", "form", "img", "script", "link-element", "stylesheet", "video",
-    "audio", "source", "track", "iframe", "object", "embed", "image", "fetch", "marked", "menu", "tab", "Error",
-    "TypeError", "ReferenceError", "SyntaxError", "RangeError", "EvalError", "URIError", "AggregateError",
-    "DOMException", "SecurityError", "unhandledrejection",
+    "link",
+    "button",
+    "input",
+    "select",
+    "summary",
+    "area",
+    "form",
+    "img",
+    "script",
+    "link-element",
+    "stylesheet",
+    "video",
+    "audio",
+    "source",
+    "track",
+    "iframe",
+    "object",
+    "embed",
+    "image",
+    "fetch",
+    "marked",
+    "menu",
+    "tab",
+    "Error",
+    "TypeError",
+    "ReferenceError",
+    "SyntaxError",
+    "RangeError",
+    "EvalError",
+    "URIError",
+    "AggregateError",
+    "DOMException",
+    "SecurityError",
+    "unhandledrejection",
 ];
 
 impl Capture {
@@ -104,13 +134,15 @@ impl Capture {
 
     fn reported(&self, draft: &mut Draft, event: &BeaconEvent) {
         let item = &event.item;
-        if let Some(route) = item.h.as_deref().filter(|route| self.collects(Collected::Hash) && route.starts_with('/')) {
+        if let Some(route) = item.h.as_deref().filter(|route| self.collects(Collected::Hash) && route.starts_with('/'))
+        {
             draft.path.push('#');
             draft.path.push_str(&scrub::scrub_path(&RawUrl::new(route), &[]));
             self.classify_path(draft);
         }
-        if let Some(login) = item.login.as_deref().filter(|login| self.collects(Collected::Login) && !login.is_empty()) {
-            draft.login = self.login(&RawLogin::new(login));
+        let login = item.login.as_deref().filter(|_| self.collects(Collected::Login));
+        if let Some(login) = login.and_then(|login| RawLogin::new(login.as_bytes())) {
+            draft.login = self.login(&login);
         }
         if self.collects(Collected::Titles) && !item.ti.is_empty() {
             draft.title = scrub::title(&item.ti);
@@ -132,7 +164,7 @@ impl Capture {
                 of_failure => kind(of_failure),
             },
             label: self.label(&item.l),
-            target: event.target.as_ref().or(exit).map(target).unwrap_or_default(),
+            target: event.target.as_ref().or(exit).map(|url| self.resource(draft, url)).unwrap_or_default(),
             dwell_ms: bounded(item.d, HOUR_MS),
         };
     }
@@ -171,11 +203,16 @@ impl Capture {
     }
 
     fn label(&self, text: &str) -> String {
-        if text.trim().is_empty() {
-            return String::new();
-        }
         let key = |text: &[u8]| self.shared.pseudonymiser.label(text);
-        scrub::label(text, &self.shared.click_labels, &key)
+        self.shared.labels.label(text, &key).to_string()
+    }
+
+    /// Where an event leads, or where an error comes from.
+    fn resource(&self, draft: &Draft, url: &RawUrl) -> String {
+        match &*draft.name {
+            "script_error" => scrub::script_source(url).map(|(host, path)| host + &path).unwrap_or_default(),
+            _ => self.target(url),
+        }
     }
 
     /// What the custom events of a beacon say, in its order; an error where one of them may not be kept (D4).
@@ -194,11 +231,11 @@ impl Capture {
                 serde_json::Value::String(text) => Cow::Borrowed(text.as_str()),
                 serde_json::Value::Number(number) => Cow::Owned(number.to_string()),
                 serde_json::Value::Bool(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
-                _ => return Err(BeaconError::Property(number, "it is not a text, a number or a truth value")),
+                _ => return Err(BeaconError::PropertyType(number)),
             };
             let free_text = self.shared.free_text.contains(key);
             let kept = scrub::property(key, &value, free_text);
-            props.push(kept.map_err(|error| BeaconError::Property(number, error.reason()))?);
+            props.push(kept.map_err(|error| BeaconError::Property(number, error))?);
         }
         let (revenue_milli, currency) = item.rev.as_ref().and_then(money).unwrap_or_default();
         Ok(Custom { props, revenue_milli, currency })

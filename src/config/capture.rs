@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::kind::{self, quoted};
 use super::read::Reader;
 use super::web;
+use crate::pseudonym::scrub::{PathClass, PathClasses};
 
 /// `[capture]`
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub struct Capture {
     pub new_visit_on_campaign: bool,
     /// Whether another site that sends the visitor begins a new visit; default no.
     pub new_visit_on_referrer: bool,
-    /// Beacons one address may send in a minute; default 120.
+    /// Beacons one address may send in a minute; default 6000.
     pub beacons_per_minute: u32,
     /// Networks that no person visits from; default none.
     pub bot_networks: Vec<IpNet>,
@@ -46,17 +47,6 @@ pub struct Capture {
     pub calling_code: u16,
     /// Paths that are kept as a class; the first that fits decides.
     pub path_classes: Vec<PathClass>,
-}
-
-/// `[[path_class]]`: paths that say more of a person than of a page, such as health conditions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathClass {
-    /// A path with stars, such as `/conditions/*`.
-    pub pattern: String,
-    /// What is kept instead, such as `health`.
-    pub class: String,
-    /// Whether the path itself is kept beside it; default no.
-    pub keep_path: bool,
 }
 
 /// Something the collector reports; the words are the configuration's and the collector's.
@@ -138,7 +128,7 @@ pub(super) fn capture(reader: &mut Reader<'_>) -> Capture {
         ),
         new_visit_on_campaign: reader.get(&place, "new_visit_on_campaign", kind::truth()),
         new_visit_on_referrer: reader.get(&place, "new_visit_on_referrer", kind::truth()),
-        beacons_per_minute: reader.get(&place, "beacons_per_minute", kind::whole(1, 100_000)),
+        beacons_per_minute: reader.get(&place, "beacons_per_minute", kind::whole(1, 1_000_000)),
         bot_networks: reader.get(&place, "bot_networks", kind::list(10_000, kind::network())),
         spam_referrers: reader.get(&place, "spam_referrers", kind::list(10_000, web::plain_host())),
         mail_opens: reader.get(&place, "mail_opens", kind::truth()),
@@ -148,46 +138,26 @@ pub(super) fn capture(reader: &mut Reader<'_>) -> Capture {
     }
 }
 
+/// `[[path_class]]`: paths that say more of a person than of a page, such as health conditions.
 fn path_classes(reader: &mut Reader<'_>) -> Vec<PathClass> {
     let mut classes: Vec<PathClass> = Vec::new();
     for place in &reader.items("path_class") {
-        let pattern = reader.required(place, "pattern", path_pattern());
-        let class = reader.required(place, "class", class_name());
+        let pattern = reader.required(place, "pattern", kind::text(512));
+        let class = reader.required(place, "class", kind::text(40));
         let keep_path = reader.or(place, "keep_path", kind::truth(), false);
         let (Some(pattern), Some(class)) = (pattern, class) else { continue };
-        if classes.iter().any(|other| other.pattern == pattern) {
-            let allowed = "each pattern once".into();
-            reader.refuse(place, "pattern", Some(quoted(&pattern)), "is declared twice".into(), allowed);
+        let shown = Some(quoted(&pattern));
+        let declared = PathClass { pattern, class, keep_path };
+        if let Err(error) = PathClasses::new(vec![declared.clone()]) {
+            let allowed = "a path such as \"/conditions/*\" and a class of small letters and hyphens".into();
+            reader.refuse(place, "pattern", shown, error.to_string(), allowed);
+        } else if classes.iter().any(|other| other.pattern == declared.pattern) {
+            reader.refuse(place, "pattern", shown, "is declared twice".into(), "each pattern once".into());
+        } else {
+            classes.push(declared);
         }
-        classes.push(PathClass { pattern, class, keep_path });
     }
     classes
-}
-
-fn path_pattern() -> kind::Kind<String> {
-    let parse = |text: &str| match text {
-        _ if !text.starts_with('/') => Err("does not begin with a slash".to_owned()),
-        _ if text.len() > 200 => Err("is longer than 200 bytes".into()),
-        _ if text.contains(|c: char| c.is_whitespace() || c.is_control() || "?#%[]".contains(c)) => {
-            Err("has characters that no path pattern has".into())
-        }
-        _ => Ok(text.to_owned()),
-    };
-    kind::parsed(
-        "a path such as \"/conditions/*\", where a star stands for one part and ** for the rest",
-        parse,
-        String::clone,
-    )
-}
-
-fn class_name() -> kind::Kind<String> {
-    let parse = |text: &str| {
-        let fits = (1..=40).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && text.starts_with(|c: char| c.is_ascii_lowercase());
-        if fits { Ok(text.to_owned()) } else { Err("is no class's name".into()) }
-    };
-    kind::parsed("1 to 40 of a-z, 0-9 and -, beginning with a letter", parse, String::clone)
 }
 
 fn ending() -> kind::Kind<String> {

@@ -124,7 +124,7 @@ pub(super) const SECTIONS: &[Section] = &[
             key("visit_timeout", r#""30 minutes""#, "a visit ends after this much inactivity"),
             key("new_visit_on_campaign", "true", "another campaign begins a new visit"),
             key("new_visit_on_referrer", "false", "another referring site begins a new visit"),
-            key("beacons_per_minute", "120", "what one address may send"),
+            key("beacons_per_minute", "6_000", "what one address may send"),
             key("bot_networks", "[]", "networks that no person visits from"),
             key("spam_referrers", "[]", "hosts that are dropped as referrers, beside the built-in list"),
             key("mail_opens", "false", "openings of e-mails, with each recipient's own consent"),

@@ -44,7 +44,7 @@ pub(super) struct Kept {
 pub(super) fn login(site: &Site, headers: &mut HeaderMap) -> Option<RawLogin> {
     let name = site.login_header.as_ref()?;
     let login = headers.remove(name)?;
-    login.to_str().ok().filter(|login| !login.is_empty()).map(RawLogin::new)
+    RawLogin::new(login.as_bytes())
 }
 
 /// Keeps what an exchange was where the visitor permits it: a page view, a redirect, or a file.

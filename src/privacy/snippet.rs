@@ -117,12 +117,7 @@ impl Snippets {
     }
 }
 
-fn head(
-    path: &str,
-    VisitorState { ask, analytics }: VisitorState,
-    page: Option<&str>,
-    nonce: Option<&str>,
-) -> Bytes {
+fn head(path: &str, VisitorState { ask, analytics }: VisitorState, page: Option<&str>, nonce: Option<&str>) -> Bytes {
     rendered(&Head { path, ask, analytics, page, nonce })
 }
 

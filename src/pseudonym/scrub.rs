@@ -25,7 +25,7 @@ use std::borrow::Cow;
 pub use class::{Match, PathClass, PathClassError, PathClasses};
 use find::Setting;
 pub use label::{Label, Labels};
-pub use url::{Campaign, ClickId, Referrer, host, referrer, script_source, scrub_path, target, utm};
+pub use url::{Campaign, ClickId, Referrer, host, referrer, script_source, scrub_path, searched, target, utm};
 pub use value::{PropertyError, event_name, property, search_term, title};
 
 /// Longer text is cut before anything looks at it, in bytes; what is kept is far shorter.

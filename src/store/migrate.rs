@@ -19,8 +19,7 @@ pub struct Migration {
 }
 
 /// All of them, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[
+pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") },
     Migration { version: 2, name: "capture", sql: include_str!("../../schema/0002_capture.sql") },
 ];

@@ -1,6 +1,7 @@
 //! Why a beacon is refused. Neither code nor message holds any of its content.
 
 use super::{MAX_EVENTS, MAX_PROPERTIES};
+use crate::pseudonym::scrub::PropertyError;
 
 /// Why a beacon is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +38,11 @@ pub enum BeaconError {
     #[error("event {0} of the beacon has more than {MAX_PROPERTIES} properties")]
     TooManyProperties(usize),
     /// A property that is not kept.
-    #[error("event {0} of the beacon has a property that is refused: {1}")]
-    Property(usize, &'static str),
+    #[error("event {0} of the beacon has a property that is not kept: {1}")]
+    Property(usize, PropertyError),
+    /// A property that is a list or an object.
+    #[error("event {0} of the beacon has a property that is not a text, a number or a truth value")]
+    PropertyType(usize),
 }
 
 impl BeaconError {
@@ -53,7 +57,7 @@ impl BeaconError {
             BeaconError::NotAPath(_) => "not-a-path",
             BeaconError::Id(_) => "id",
             BeaconError::TooManyProperties(_) => "too-many-properties",
-            BeaconError::Property(..) => "property",
+            BeaconError::Property(..) | BeaconError::PropertyType(_) => "property",
         }
     }
 }

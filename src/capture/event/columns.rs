@@ -125,7 +125,9 @@ impl Event {
         w.text(d.device.class);
         w.u8((!d.bot_reason.is_empty()).into());
         w.text(d.bot_reason);
-        for value in [&d.stated.language, &d.stated.languages, &d.stated.time_zone, &d.stated.screen, &d.stated.viewport] {
+        for value in
+            [&d.stated.language, &d.stated.languages, &d.stated.time_zone, &d.stated.screen, &d.stated.viewport]
+        {
             w.text(value);
         }
         w.text(d.stated.connection);

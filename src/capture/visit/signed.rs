@@ -59,4 +59,3 @@ fn parse(value: &[u8], now_ms: i64) -> Option<(Visit, &[u8], Vec<u8>)> {
     let tag = BASE64URL.decode(tag).ok()?;
     possible.then_some((Visit { session_id, seq, last_ms, origin }, body.as_bytes(), tag))
 }
-

@@ -3,7 +3,7 @@
 
 use super::decode::{self, FORM_SPACE};
 use super::find::Setting;
-use super::{cut, settle};
+use super::{cut, search_term, settle};
 use crate::pseudonym::RawUrl;
 
 /// The longest path that is kept, with its query, in bytes.
@@ -182,6 +182,15 @@ pub fn utm(url: &RawUrl) -> Campaign {
         }
     }
     campaign
+}
+
+/// What was searched for: the value of the first of `keys` that has one, as [`search_term`](super::search_term) leaves it.
+pub fn searched(url: &RawUrl, keys: &[String]) -> String {
+    if keys.is_empty() {
+        return String::new();
+    }
+    let asked = parameters(split(url.open()).1).find(|(key, value)| !value.is_empty() && keys.iter().any(|k| k == key));
+    asked.map(|(_, value)| search_term(&form_value(value, LONGEST_VALUE))).unwrap_or_default()
 }
 
 /// Path and query, without scheme, host and fragment.
