@@ -74,7 +74,7 @@ impl Capture {
         let token = exchange.visitor_cookie.and_then(|value| VisitorToken::decode(permit, value));
         let token = token.unwrap_or_else(|| VisitorToken::make(permit));
         let visit = exchange.visit_cookie.and_then(|value| Visit::decode(value, exchange.now_ms));
-        let id = self.shared.pseudonymiser.visitor(token.bytes());
+        let id = self.shared.pseudonymiser.visitor(token.bytes()).value;
         Visitor { token, id, visit }
     }
 
