@@ -7,7 +7,9 @@ pub mod channel;
 pub mod device;
 pub mod hints;
 pub mod place;
+mod standin;
 pub mod stated;
+pub use standin::{BotNetworks, Spammers};
 
 pub use channel::Channel;
 pub use device::{Device, DeviceCache};

@@ -87,7 +87,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     // What can be wrong with this machine comes out before anything is started.
     private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
-    let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, now)?);
+    let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, config.gateway.site_id, now)?);
     let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
     let spool = open_spool(&config)?;
     let taken = |address, key| move |source| LifeError::Address { address, key, source };

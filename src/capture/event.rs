@@ -201,8 +201,6 @@ pub struct Draft {
     pub place: Place,
     /// What is kept of the address.
     pub ip: IpPseudonym,
-    /// The key of the address's tag.
-    pub ip_key: u32,
     /// The browser.
     pub device: Device,
     /// Why the visitor is taken for a program; empty for a person.

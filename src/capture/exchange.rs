@@ -212,7 +212,6 @@ impl Capture {
             channel: Channel { source: String::new(), channel: "" },
             utm: Utm::default(),
             place: shared.places.lookup(exchange.client),
-            ip_key: ip.key.0,
             ip,
             device,
             bot_reason,

@@ -41,3 +41,6 @@ impl<'h> ClientHints<'h> {
 pub(super) fn unquoted(value: &str) -> &str {
     value.trim().trim_matches('"')
 }
+
+/// placeholder
+pub const ACCEPT_CH: &str = "Sec-CH-UA-Platform-Version, Sec-CH-UA-Full-Version-List";

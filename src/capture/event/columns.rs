@@ -118,7 +118,7 @@ impl Event {
         w.text(d.place.calling_code);
         w.ipv6(d.ip.net);
         w.u64(d.ip.tag);
-        w.u32(d.ip_key);
+        w.u32(d.ip.key.0);
         for value in [&d.device.browser, &d.device.browser_version, &d.device.os, &d.device.os_version] {
             w.text(value);
         }

@@ -31,15 +31,14 @@ impl Signed {
     /// The cookie's value for this visitor.
     pub fn encode(&self, visitor: VisitorId, visit: &Visit) -> String {
         let body = format!("{:016x}.{}.{}.{:08x}", visit.session_id, visit.seq, visit.last_ms, visit.origin);
-        let tag = self.ring.mac(KeyPurpose::Choice, &[b"visit", &visitor.0.to_le_bytes(), body.as_bytes()]);
+        let tag = self.ring.mac(KeyPurpose::Visit, &[&visitor.0.to_le_bytes(), body.as_bytes()]).value;
         format!("{body}.{}", BASE64URL.encode(&tag[..TAG]))
     }
 
     /// The visit this visitor's cookie holds; nothing where it is not one of ours.
     pub fn decode(&self, visitor: VisitorId, value: &[u8], now_ms: i64) -> Option<Visit> {
         let (visit, body, tag) = parse(value, now_ms)?;
-        let parts: [&[u8]; 3] = [b"visit", &visitor.0.to_le_bytes(), body];
-        self.ring.verify(KeyPurpose::Choice, &parts, &tag).then_some(visit)
+        self.ring.verify(KeyPurpose::Visit, &[&visitor.0.to_le_bytes(), body], &tag).then_some(visit)
     }
 }
 
