@@ -40,6 +40,8 @@ pub const MAX_BYTES: usize = 16 * 1024;
 pub const MAX_EVENTS: usize = 20;
 /// The most properties of a custom event.
 pub const MAX_PROPERTIES: usize = 20;
+/// How deep a beacon is nested at most; ours are four deep.
+const DEEPEST: usize = 16;
 /// A day in milliseconds: the longest visible time, and the longest an event may have waited.
 const DAY_MS: u64 = 86_400_000;
 
@@ -163,6 +165,9 @@ pub(super) fn bounded(value: f64, most: u64) -> u32 {
 
 /// Reads a beacon; all of it counts or none.
 pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent>, BeaconError> {
+    if depth(body) > DEEPEST {
+        return Err(BeaconError::TooDeep);
+    }
     let malformed = |e: serde_json::Error| BeaconError::Malformed { line: e.line(), column: e.column() };
     let body: Body<'_> = serde_json::from_slice(body).map_err(malformed)?;
     if body.v != 1 {
@@ -176,6 +181,24 @@ pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent>, BeaconError> {
         event(index + 1, item)
     };
     body.events.iter().enumerate().map(event).collect()
+}
+
+/// How deep objects and lists are nested, whether the text is JSON or not.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
+    for &byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 fn event(number: usize, mut item: Item) -> Result<BeaconEvent, BeaconError> {

@@ -14,6 +14,9 @@ pub enum BeaconError {
         /// Counted from 1.
         column: usize,
     },
+    /// Lists in lists in lists.
+    #[error("the body is not a beacon: it is nested more deeply than any beacon")]
+    TooDeep,
     /// Another format.
     #[error("beacon format {0} is not known; this gateway takes 1")]
     Version(u32),
@@ -50,6 +53,7 @@ impl BeaconError {
     pub fn code(&self) -> &'static str {
         match self {
             BeaconError::Malformed { .. } => "malformed",
+            BeaconError::TooDeep => "too-deep",
             BeaconError::Version(_) => "version",
             BeaconError::TooMany(_) => "too-many-events",
             BeaconError::Field(_) => "field",

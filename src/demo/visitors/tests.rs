@@ -58,7 +58,7 @@ fn the_same_moment_has_the_same_history() {
         let (outcome, mut events) = history(&capture, NOW);
         for (_, row) in &mut events {
             // Drawn at random by consent and capture, as for everyone.
-            for random in ["visitor_id", "session_id", "consent_ref"] {
+            for random in ["visitor_id", "session_id", "page_view_id", "consent_ref"] {
                 row.remove(random).expect("is a column");
             }
         }

@@ -144,8 +144,10 @@ proptest::proptest! {
                 let active = book.facts().filter(|key| {
                     key.serves(site) && key.purpose == purpose && key.state() == State::Active
                 });
-                // A site that was only ever rotated has that purpose alone, until it is opened.
-                let opened = book.facts().any(|key| key.site == Some(site) && key.purpose == KeyPurpose::Suppression);
+                // A site that was only ever rotated has those purposes alone, until it is opened.
+                let opened = KeyPurpose::ALL.iter().all(|purpose| {
+                    book.facts().any(|key| key.site == Some(site) && key.purpose == *purpose)
+                });
                 assert!(active.count() <= 1);
                 assert!(!opened || book.active(purpose, site).is_some());
             }
