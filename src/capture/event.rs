@@ -2,8 +2,8 @@
 //!
 //! Rows are immutable: what becomes known of a page later is another row with the same `page_view_id`, and the view
 //! `page_views` of `schema/` makes one row of them. A page view's rows are its `pageview` (from the proxied exchange, or from
-//! the collector where only the browser knows that a page is shown), its `page_loaded` and any number of `engagement`. Of a
-//! time each of them is added up; of a measurement the last one counts; of what never changes the first that is not empty.
+//! the collector where only the browser knows that a page is shown), its `page_loaded` and any number of `engagement`. Times
+//! are added up, of a measurement that can only grow the largest counts, of what never changes whichever row has it.
 
 mod columns;
 
