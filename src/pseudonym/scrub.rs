@@ -8,8 +8,11 @@
 
 mod address;
 mod class;
+mod date;
 mod decode;
+mod document;
 mod find;
+mod heading;
 mod label;
 mod mail;
 mod number;

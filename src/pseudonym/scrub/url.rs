@@ -122,7 +122,7 @@ fn host_name(host: &str) -> Option<String> {
     if last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x") {
         return Some("[address]".to_owned());
     }
-    Some(settle(host.to_ascii_lowercase().into(), Setting::Path, LONGEST_HOST))
+    Some(settle(host.to_ascii_lowercase().into(), Setting::Host, LONGEST_HOST))
 }
 
 /// What a URL says of the campaign that brought the visitor.

@@ -1,0 +1,194 @@
+//! Dates of birth: a day written in digits or with the month's name.
+
+use super::decode::FORM_SPACE;
+use super::find::Setting;
+use super::heading::{self, Heading};
+
+/// A date in these years may be a date of birth even where dates are usual (in a path, in a slug). Who was born later is
+/// under 16 and is not captured at all (C11).
+const BIRTH_YEARS: std::ops::RangeInclusive<u16> = 1900..=2012;
+/// The years in which four digits are a year.
+const YEARS: std::ops::RangeInclusive<u16> = 1900..=2099;
+
+const MONTHS: [&[u8]; 12] = [
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"may",
+    b"june",
+    b"july",
+    b"august",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
+];
+
+/// Where the date ends that starts with the digit at `at` and may be a date of birth:
+///
+/// | form | replaced |
+/// |---|---|
+/// | `12/05/1980`, `12.05.1980`, `12-05-1980` | always, but with hyphens inside a slug only for a birth year |
+/// | `1980-05-12` | on its own: in text, and in a path for a birth year; never inside a slug |
+/// | `1980-05-12T10:00` | for a birth year |
+/// | `1980/05/12` | in text; never in a path |
+/// | `12/05/80` | in text |
+/// | `12 May 1980`, `12th of May, 1980` | for a birth year; with hyphens or slashes never in a path |
+/// | any of these, `19800512`, `12051980`, `120580` | behind `dob`, `born` or `date of birth` |
+pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
+    let first_len = text[at..].iter().take(9).take_while(|b| b.is_ascii_digit()).count();
+    match first_len {
+        1..=2 => numeric(text, at, setting).or_else(|| day_first(text, at, setting)),
+        4 => numeric(text, at, setting),
+        6 | 8 => compact(text, at, first_len),
+        _ => None,
+    }
+}
+
+/// Whether the digits at `at` are a day in any of the numeric forms, replaced or not.
+pub fn is_day_at(text: &[u8], at: usize) -> bool {
+    parts(text, at).is_some_and(|day| day.year().is_some())
+}
+
+/// Three numbers with the same separator between them.
+struct Parts {
+    values: [u16; 3],
+    lens: [usize; 3],
+    separator: u8,
+    end: usize,
+}
+
+impl Parts {
+    /// The year, where the two others are a day and a month.
+    fn year(&self) -> Option<u16> {
+        let [first, second, third] = self.values;
+        let is_day = |day: u16, month: u16| (1..=31).contains(&day) && (1..=12).contains(&month);
+        match self.lens {
+            [1..=2, 1..=2, 4] if is_day(first, second) || is_day(second, first) => Some(third),
+            [4, 1..=2, 1..=2] if is_day(third, second) => Some(first),
+            _ => None,
+        }
+        .filter(|year| YEARS.contains(year))
+    }
+}
+
+fn parts(text: &[u8], at: usize) -> Option<Parts> {
+    let (first, first_len, next) = part(text, at)?;
+    let separator = *text.get(next)?;
+    if !matches!(separator, b'/' | b'-' | b'.') {
+        return None;
+    }
+    let (second, second_len, next) = part(text, next + 1)?;
+    if text.get(next) != Some(&separator) {
+        return None;
+    }
+    let (third, third_len, end) = part(text, next + 1)?;
+    Some(Parts { values: [first, second, third], lens: [first_len, second_len, third_len], separator, end })
+}
+
+/// A number of up to four digits: its value, its length, and where it ends.
+fn part(text: &[u8], at: usize) -> Option<(u16, usize, usize)> {
+    let len = text.get(at..)?.iter().take(5).take_while(|b| b.is_ascii_digit()).count();
+    let value = text[at..at + len].iter().take(4).fold(0, |n, d| n * 10 + u16::from(d - b'0'));
+    (1..=4).contains(&len).then_some((value, len, at + len))
+}
+
+fn numeric(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
+    let day = parts(text, at)?;
+    let Parts { lens, separator, end, .. } = day;
+    let Some(year) = day.year() else { return short_year(text, at, &day, setting) };
+    let joins = |b: Option<&u8>| b.is_some_and(|&b| b == b'-' || b.is_ascii_alphabetic());
+    let in_slug = separator == b'-' && (joins(at.checked_sub(1).map(|i| &text[i])) || joins(text.get(end)));
+    let may_be_birth = BIRTH_YEARS.contains(&year);
+    let replaced = if lens[2] == 4 {
+        !in_slug || may_be_birth
+    } else {
+        let has_time =
+            matches!(text.get(end..), Some([b'T' | b't' | b' ' | b'_' | FORM_SPACE, b'0'..=b'9', b'0'..=b'9', ..]));
+        match (setting, separator) {
+            _ if has_time => may_be_birth,
+            (Setting::Text, _) => !in_slug,
+            (_, b'/') => false,
+            _ => !in_slug && may_be_birth,
+        }
+    };
+    (replaced || heading::is(text, at, Heading::Birth)).then_some(end)
+}
+
+/// `12/05/80`: two digits each, since `1/2/3` is a list; in a path it is a path.
+fn short_year(text: &[u8], at: usize, day: &Parts, setting: Setting) -> Option<usize> {
+    let [first, second, _] = day.values;
+    let is_day = (1..=31).contains(&first) && (1..=12).contains(&second);
+    let stands_alone = |b: Option<&u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == day.separator);
+    let fits = day.lens == [2; 3] && is_day && stands_alone(text.get(day.end)) && stands_alone(before(text, at));
+    let usual = setting == Setting::Text && day.separator == b'/';
+    (fits && (usual || heading::is(text, at, Heading::Birth))).then_some(day.end)
+}
+
+/// `19800512`, `12051980`, `120580`: only where it is said what it is.
+fn compact(text: &[u8], at: usize, len: usize) -> Option<usize> {
+    heading::is(text, at, Heading::Birth).then_some(at + len)
+}
+
+/// `12 May 1980`, `12th of May 1980`, `12-may-1980`, `12May1980`.
+fn day_first(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
+    let (day, _, next) = part(text, at)?;
+    let ordinal = text.get(next..next + 2).is_some_and(is_ordinal);
+    let (month_at, one) = gap(text, if ordinal { next + 2 } else { next });
+    let of = text.get(month_at..month_at + 3).is_some_and(|w| w[..2].eq_ignore_ascii_case(b"of") && is_gap(w[2]));
+    let month_end = month(text, if of { month_at + 3 } else { month_at })?;
+    let (year_at, two) = gap(text, month_end);
+    year_end(text, year_at, (1..=31).contains(&day), setting, one.or(two)).filter(|_| before_is_free(text, at))
+}
+
+/// Where the date ends that starts with the month's name at `at`: `May 12, 1980`.
+pub fn at_letter(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
+    let (day_at, one) = gap(text, month(text, at)?);
+    let (day, _, next) = part(text, day_at)?;
+    let ordinal = text.get(next..next + 2).is_some_and(is_ordinal);
+    let (year_at, two) = gap(text, if ordinal { next + 2 } else { next });
+    year_end(text, year_at, (1..=31).contains(&day), setting, one.or(two))
+}
+
+/// Where the year at `at` ends, if it may be somebody's. `joint` is what holds the date together: with hyphens, slashes and the like it is
+/// part of a slug in a path.
+fn year_end(text: &[u8], at: usize, is_day: bool, setting: Setting, joint: Option<u8>) -> Option<usize> {
+    let (year, len, end) = part(text, at)?;
+    let in_slug = setting != Setting::Text && joint != Some(b' ');
+    (is_day && len == 4 && !in_slug && BIRTH_YEARS.contains(&year)).then_some(end)
+}
+
+fn month(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let len = rest.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
+    let word = &rest[..len];
+    let is_short = |name: &[u8]| len == 3 || len == 4 && name.starts_with(b"sept");
+    let names = |name: &&&[u8]| {
+        name.get(..len).is_some_and(|start| start.eq_ignore_ascii_case(word)) && (name.len() == len || is_short(name))
+    };
+    (len >= 3 && MONTHS.iter().any(|name| names(&name))).then_some(at + len)
+}
+
+fn is_ordinal(word: &[u8]) -> bool {
+    [b"st", b"nd", b"rd", b"th"].iter().any(|ending| word.eq_ignore_ascii_case(*ending))
+}
+
+fn is_gap(b: u8) -> bool {
+    matches!(b, b' ' | b'-' | b'.' | b'/' | b'_' | b',' | FORM_SPACE)
+}
+
+/// Behind up to two separators, and the first of them; a form's space is a space.
+fn gap(text: &[u8], at: usize) -> (usize, Option<u8>) {
+    let len = text.get(at..).unwrap_or_default().iter().take(2).take_while(|&&b| is_gap(b)).count();
+    let first = (len > 0).then(|| if matches!(text[at], FORM_SPACE | b',') { b' ' } else { text[at] });
+    (at + len, first)
+}
+
+fn before(text: &[u8], at: usize) -> Option<&u8> {
+    at.checked_sub(1).map(|i| &text[i])
+}
+
+fn before_is_free(text: &[u8], at: usize) -> bool {
+    !before(text, at).is_some_and(u8::is_ascii_alphanumeric)
+}
