@@ -30,6 +30,7 @@ mod together;
 mod tree;
 mod units;
 mod web;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ use crate::consent::Policy;
 use crate::pseudonym::IpPrefixes;
 pub use explain::{Explained, Setting};
 pub use problem::{ConfigError, Origin, Problem};
+pub use windows::{KeyWindow, KeyWindows};
 
 /// The configuration file where none is named.
 pub const DEFAULT_FILE: &str = "consentry.toml";
@@ -76,6 +78,8 @@ pub struct Config {
     pub ip_prefixes: IpPrefixes,
     /// The key ring's file.
     pub key_ring: PathBuf,
+    /// How long its keys are used and kept (D2).
+    pub key_windows: KeyWindows,
     /// The geo database.
     pub geo: Geo,
     /// The queue on disk.

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     Capture, ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe,
-    SpoolConfig, together, web,
+    SpoolConfig, together, web, windows,
 };
 use crate::consent::{Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -42,6 +42,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         v6: reader.get(&place, "ipv6_prefix", kind::prefix(48, 32)),
     };
     let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join("keys.json"));
+    let key_windows = windows::read(reader, &place);
     let place = reader.section("geo");
     let geo = reader.get(&place, "database", kind::geo());
     let place = reader.section("spool");
@@ -67,6 +68,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         retention,
         ip_prefixes,
         key_ring,
+        key_windows,
         geo,
         spool,
         clickhouse,
