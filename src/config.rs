@@ -50,6 +50,9 @@ pub const DEFAULT_FILE: &str = "consentry.toml";
 /// The data folder where none is named.
 pub const DEFAULT_DATA_DIR: &str = "./consentry-data";
 
+/// The key ring's file within the data folder.
+pub const RING_FILE: &str = "keys.json";
+
 /// A whole configuration with every key, its default and its reason.
 pub fn example() -> &'static str {
     include_str!("config/example.toml")

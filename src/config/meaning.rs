@@ -41,7 +41,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         v4: reader.get(&place, "ipv4_prefix", kind::prefix(24, 16)),
         v6: reader.get(&place, "ipv6_prefix", kind::prefix(48, 32)),
     };
-    let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join("keys.json"));
+    let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join(super::RING_FILE));
     let key_windows = windows::read(reader, &place);
     let place = reader.section("geo");
     let geo = reader.get(&place, "database", kind::geo());
