@@ -4,7 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::support::gateway::Folder;
+use crate::support::eventually;
+use crate::support::gateway::{Folder, without_database};
+use crate::support::site::Site;
+use crate::support::visitor::Visitor;
 
 struct Told {
     code: Option<i32>,
@@ -143,4 +146,25 @@ fn what_everybody_depends_on_is_not_destroyed_by_a_slip() {
     let key = active(&folder, "choice");
     assert_eq!(keys(&folder, &["rotate", "--purpose", "choice"]).code, Some(0));
     assert_eq!(keys(&folder, &["destroy", "--key", &key, "--yes"]).code, Some(0));
+}
+
+#[test]
+fn a_gateway_that_runs_lets_go_of_what_is_destroyed() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let mut chosen = || visitor.fetch("GET", "/_privacy/consent").json()["chosen"] == true;
+    assert!(chosen());
+    let list = gateway.folder.run(&["keys", "list", "--json"]);
+    let list: Vec<Value> = serde_json::from_slice(&list.stdout).expect("a list of keys");
+    let key = list.iter().find(|key| key["purpose"] == "choice").expect("there is one")["id"].to_string();
+    let output = gateway.folder.run(&["keys", "destroy", "--key", &key, "--yes", "--force"]);
+    assert!(output.status.success(), "{output:?}");
+    eventually("the choice counts no more", || (!chosen()).then_some(()));
+    eventually("the log says so", || {
+        let log = gateway.folder.log();
+        let said = |line: &str| line.contains("a key is destroyed") && line.contains(&format!("key={key} "));
+        log.lines().any(said).then_some(())
+    });
+    assert!(Visitor::who_accepts(&gateway).fetch("GET", "/_privacy/consent").json()["chosen"] == true);
 }

@@ -1,5 +1,5 @@
-//! `consentry keys`: the key ring's file, whether the gateway runs or not. A gateway that runs takes a change over within a
-//! minute. No secret is ever shown.
+//! `consentry keys`: the key ring's file, whether the gateway runs or not. A gateway that runs takes a change over within
+//! seconds. No secret is ever shown.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -179,7 +179,7 @@ fn destroy(args: &Args, file: &RingFile, id: KeyId, yes: bool, force: bool, now:
     let key = done?;
     eprintln!("destroyed {}. {means}", name(&key));
     eprintln!(
-        "a copy of the ring that was made before, such as a backup, still holds it; a gateway that runs lets it go within a minute"
+        "a copy of the ring that was made before, such as a backup, still holds it; a gateway that runs lets it go within seconds"
     );
     if args.json { say(&format!("{:#}\n", json_of_one(&key))) } else { Ok(ExitCode::SUCCESS) }
 }

@@ -8,8 +8,8 @@ use super::now_ms;
 use crate::config::KeyWindows;
 use crate::keys::{Change, KeyRing, What};
 
-/// How often the ring is looked at, and at midnight.
-const LOOK: Duration = Duration::from_secs(60);
+/// How often the ring is looked at, besides at midnight. Whoever destroys a key does not want to wait.
+const LOOK: Duration = Duration::from_secs(10);
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -55,7 +55,7 @@ fn log(change: &Change) {
     }
 }
 
-/// Until the next look: a minute, or less where a day ends before.
+/// Until the next look, which is no later than midnight.
 fn pause(now_ms: i64) -> Duration {
     let of_the_day = now_ms.unsigned_abs() % DAY_MS;
     LOOK.min(Duration::from_millis(DAY_MS - of_the_day))
@@ -70,7 +70,7 @@ mod tests {
         let day = 20_000 * DAY_MS as i64;
         assert_eq!(pause(day), LOOK);
         assert_eq!(pause(day - 1), Duration::from_millis(1));
-        assert_eq!(pause(day - 59_999), Duration::from_millis(59_999));
+        assert_eq!(pause(day - 9_999), Duration::from_millis(9_999));
         assert_eq!(pause(day - 90_000), LOOK);
     }
 }
