@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use consentry::enrich::{Channel, ClientHints, Device, DeviceCache, Places};
 use consentry::keys::KeyRing;
-use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawUrl, RawUserAgent, scrub};
+use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawLogin, RawPhone, RawUrl, RawUserAgent, scrub};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const AGENT: &str =
@@ -20,6 +20,12 @@ fn pseudonyms(c: &mut Criterion) {
     let ip = RawIp::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77)));
     c.bench_function("pseudonym/visitor", |b| b.iter(|| pseudonymiser.visitor(black_box(&[7; 16]))));
     c.bench_function("pseudonym/ip", |b| b.iter(|| pseudonymiser.ip(black_box(&ip))));
+    let login = RawLogin::new(b"customer-4711").expect("is a login");
+    c.bench_function("pseudonym/login", |b| b.iter(|| pseudonymiser.login(black_box(&login))));
+    let normalised = "pseudonym/phone, normalised and keyed";
+    c.bench_function(normalised, |b| {
+        b.iter(|| RawPhone::new(black_box("+44 (0)20 7946 0018"), 44).map(|phone| pseudonymiser.caller(&phone)))
+    });
 }
 
 fn scrubbing(c: &mut Criterion) {

@@ -31,6 +31,7 @@ mod together;
 mod tree;
 mod units;
 mod web;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,12 +44,16 @@ use crate::pseudonym::IpPrefixes;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use problem::{ConfigError, Origin, Problem};
+pub use windows::{KeyWindow, KeyWindows};
 
 /// The configuration file where none is named.
 pub const DEFAULT_FILE: &str = "consentry.toml";
 
 /// The data folder where none is named.
 pub const DEFAULT_DATA_DIR: &str = "./consentry-data";
+
+/// The key ring's file within the data folder.
+pub const RING_FILE: &str = "keys.json";
 
 /// A whole configuration with every key, its default and its reason.
 pub fn example() -> &'static str {
@@ -78,6 +83,8 @@ pub struct Config {
     pub ip_prefixes: IpPrefixes,
     /// The key ring's file.
     pub key_ring: PathBuf,
+    /// How long its keys are used and kept (D2).
+    pub key_windows: KeyWindows,
     /// The geo database.
     pub geo: Geo,
     /// The queue on disk.

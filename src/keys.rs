@@ -10,7 +10,7 @@
 //! link to nothing any more. (A backup of the ring is a copy of its keys; it should live no longer than they do.)
 //!
 //! # Who changes it
-//! [`life`](crate::life) looks after the ring every minute ([`KeyRing::tend`]): it rotates and destroys what is due and
+//! [`life`](crate::life) looks after the ring every few seconds ([`KeyRing::tend`]): it rotates and destroys what is due and
 //! takes over what another process changed. `consentry keys` changes the file alone. Every change is made under a lock
 //! file beside the ring, on what the file says then, so that several gateways and a command can share one file: the first
 //! to come makes the day's key, the others take it over.

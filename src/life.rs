@@ -6,6 +6,7 @@
 
 mod database;
 mod error;
+mod keys;
 mod signals;
 mod workers;
 
@@ -88,6 +89,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
     let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, config.gateway.site_id, now)?);
+    let trouble = keys::look(&ring, &config.key_windows, None);
     let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
     let spool = open_spool(&config)?;
     let taken = |address, key| move |source| LifeError::Address { address, key, source };
@@ -114,7 +116,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site = Arc::new(site(&config, ring, spool.clone(), metrics.clone()));
+    let site = Arc::new(site(&config, ring.clone(), spool.clone(), metrics.clone()));
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -127,6 +129,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
             let mut stopped = stopped.clone();
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
+        let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
         let started = Database::start(&config, library, spool.clone(), metrics).await;
         let (database, ended) = match started {
@@ -159,6 +162,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         // database, then the database itself.
         stop.send_replace(true);
         workers.join().await;
+        tending.abort();
         let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
         if let Some(database) = database {
             database.stop().await;

@@ -14,6 +14,7 @@ mod dashboard;
 mod disk;
 mod durability;
 mod engine;
+mod keys;
 mod proxy;
 mod retention;
 mod support;

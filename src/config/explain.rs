@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::problem::Origin;
-use super::{ClickHouse, Config, Geo};
+use super::{ClickHouse, Config, Geo, windows};
 
 /// One value in effect.
 #[derive(Clone, Debug)]
@@ -140,6 +140,7 @@ impl Explained {
                 }
                 listen => format!("Dashboard, health and metrics: http://{listen}/, from other machines too."),
             },
+            windows::sentence(&config.key_windows),
             format!("The keys lie in {}; keep a copy, apart from copies of the database.", config.key_ring.display()),
         ]
     }

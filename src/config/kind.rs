@@ -110,6 +110,17 @@ pub(super) fn period() -> Kind<Period> {
     parsed(allowed, |text| Period::parse(text).ok_or_else(|| "is not a period".into()), Period::to_string)
 }
 
+/// A period by the calendar, or the word for none.
+pub(super) fn period_or(word: &'static str) -> Kind<Option<Period>> {
+    let parse = move |text: &str| match Period::parse(text) {
+        Some(period) => Ok(Some(period)),
+        None if text == word => Ok(None),
+        None => Err("is not a period".into()),
+    };
+    let allowed = format!("a period such as \"1 day\", \"2 weeks\" or \"13 months\", or \"{word}\"");
+    parsed(allowed, parse, move |period| period.map_or(word.to_owned(), |period| period.to_string()))
+}
+
 /// Text for people; every run of white space counts as one space, so that it may be written over several lines.
 pub(super) fn text(most: usize) -> Kind<String> {
     let parse = move |text: &str| {

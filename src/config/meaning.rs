@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, together, web,
+    capture, together, web, windows,
 };
 use crate::consent::{Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -37,7 +37,8 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         v4: reader.get(&place, "ipv4_prefix", kind::prefix(24, 16)),
         v6: reader.get(&place, "ipv6_prefix", kind::prefix(48, 32)),
     };
-    let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join("keys.json"));
+    let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join(super::RING_FILE));
+    let key_windows = windows::read(reader, &place);
     let place = reader.section("geo");
     let geo = reader.get(&place, "database", kind::geo());
     let place = reader.section("spool");
@@ -63,6 +64,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         retention,
         ip_prefixes,
         key_ring,
+        key_windows,
         geo,
         spool,
         clickhouse,
