@@ -230,7 +230,7 @@ impl Event {
         w.u16(self.consent_version);
         w.u8(self.consent_purposes);
         w.u64(self.consent_ref);
-        w.u8(d.device.is_bot.into());
+        w.u8(d.device.is_bot().into());
         w.u16(d.expiry.retention_days);
         w.u16(d.expiry.expires_at);
     }
