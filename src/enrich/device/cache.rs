@@ -1,7 +1,7 @@
 //! Devices seen before. Reading a `User-Agent` takes tens of microseconds and few are different, so the proxy's threads keep
 //! one of these each.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::Device;
 use crate::enrich::ClientHints;
@@ -10,12 +10,13 @@ use crate::pseudonym::RawUserAgent;
 /// Places in which a key may be.
 const WAYS: usize = 4;
 
-/// A bounded cache of parsed devices. Keeps a hash of what it has read under keys drawn at its start (two SipHashes, 128 bits)
-/// and nothing of the text, so a memory dump holds no `User-Agent`.
+/// A bounded cache of parsed devices. Keeps a hash of what it has read under keys drawn at its start (SipHash, 64 bits: among
+/// some thousand devices no two meet, and nobody without the keys can make them) and nothing of the text, so a memory dump
+/// holds no `User-Agent`.
 pub struct DeviceCache {
     /// Sets of [`WAYS`] entries, the one last asked for first.
-    entries: Vec<Option<(u128, Device)>>,
-    keys: [RandomState; 2],
+    entries: Vec<Option<(u64, Device)>>,
+    keys: RandomState,
 }
 
 impl DeviceCache {
@@ -23,8 +24,7 @@ impl DeviceCache {
     /// one: the patterns that read agents are compiled here and not in a visitor's request.
     pub fn new(capacity: usize) -> DeviceCache {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
-        let mut cache =
-            DeviceCache { entries: vec![None; sets * WAYS], keys: [RandomState::new(), RandomState::new()] };
+        let mut cache = DeviceCache { entries: vec![None; sets * WAYS], keys: RandomState::new() };
         for agent in WARM_UP {
             cache.get(&RawUserAgent::new(agent.as_bytes()), &ClientHints::default());
         }
@@ -52,15 +52,15 @@ impl DeviceCache {
         self.entries.iter().flatten().map(|(_, device)| device)
     }
 
-    fn key(&self, agent: &RawUserAgent, hints: &ClientHints) -> u128 {
-        let half = |keys: &RandomState| {
-            let mut hasher = keys.build_hasher();
-            for text in [agent.open(), hints.brands, hints.mobile, hints.platform, hints.platform_version] {
-                text.hash(&mut hasher);
-            }
-            hasher.finish()
-        };
-        u128::from(half(&self.keys[0])) << 64 | u128::from(half(&self.keys[1]))
+    fn key(&self, agent: &RawUserAgent, hints: &ClientHints) -> u64 {
+        let mut hasher = self.keys.build_hasher();
+        hasher.write(agent.bytes());
+        for hint in hints.all() {
+            // Hints are ASCII and have no such byte, so that nothing can be moved from one to the next.
+            hasher.write_u8(0xff);
+            hasher.write(hint.as_bytes());
+        }
+        hasher.finish()
     }
 }
 
