@@ -9,7 +9,7 @@ pub mod hints;
 pub mod place;
 pub mod stated;
 
-pub use channel::Channel;
+pub use channel::{Channel, Spammers};
 pub use device::{Device, DeviceCache};
 pub use hints::ClientHints;
 pub use place::{Place, PlaceError, Places, Reload};

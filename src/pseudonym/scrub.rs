@@ -7,6 +7,7 @@
 //! are kept. `capture` calls this for every text that came from outside; nothing here keeps or logs what it took out.
 
 mod address;
+mod click_id;
 mod decode;
 mod find;
 mod mail;
@@ -19,8 +20,9 @@ mod url;
 
 use std::borrow::Cow;
 
+pub use click_id::{ClickId, Mark};
 use find::Setting;
-pub use url::{Campaign, ClickId, Referrer, host, referrer, scrub_path, utm};
+pub use url::{Campaign, Referrer, host, referrer, scrub_path, utm};
 
 /// Longer text is cut before anything looks at it, in bytes; what is kept is far shorter.
 const LONGEST_INPUT: usize = crate::pseudonym::RawUrl::MAX;
