@@ -46,6 +46,8 @@ fn encode(c: &mut Criterion) {
         headers: &headers,
         client: &client,
         direct: true,
+        is_page: true,
+        http_1_0: false,
         visitor_cookie: Some(b"AAAAAAAAAAAAAAAAAAAAAA"),
         visit_cookie: None,
         choice_life: policy.choice_life,

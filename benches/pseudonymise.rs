@@ -1,13 +1,13 @@
-//! What making an event of a request costs beyond the proxying: pseudonyms, scrubbing, device, channel and place.
+//! What making an event of a request costs beyond the proxying: pseudonyms, scrubbing and device; channel and place are in
+//! `origin`.
 //!
-//! `cargo bench --bench pseudonymise`; with `CONSENTRY_BENCH_GEO=FILE_OR_FOLDER` the look-up of places too.
+//! `cargo bench --bench pseudonymise`
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::sync::Arc;
 
-use consentry::enrich::{Channel, ClientHints, Device, DeviceCache, Places};
+use consentry::enrich::{ClientHints, Device, DeviceCache};
 use consentry::keys::KeyRing;
 use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawLogin, RawPhone, RawUrl, RawUserAgent, scrub};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -66,21 +66,6 @@ fn enriching(c: &mut Criterion) {
         })
     });
     c.bench_function("device/seen before, copied", |b| b.iter(|| cache.get(black_box(&agent), &hints).clone()));
-    for (name, referrer) in [("direct", ""), ("search", "www.google.com"), ("unknown", "www.news.example")] {
-        c.bench_function(&format!("channel/{name}"), |b| {
-            b.iter(|| Channel::classify(black_box(referrer), false, "", "", None))
-        });
-    }
-    if let Some(path) = std::env::var_os("CONSENTRY_BENCH_GEO") {
-        let places = Places::open(Path::new(&path)).expect("CONSENTRY_BENCH_GEO names a geo database");
-        let mut n = 0u32;
-        c.bench_function("place", |b| {
-            b.iter(|| {
-                n = n.wrapping_add(0x9e37_79b9);
-                places.lookup(&RawIp::new(IpAddr::from((n | 0x1000_0000).to_be_bytes())))
-            })
-        });
-    }
 }
 
 criterion_group!(benches, pseudonyms, scrubbing, enriching);

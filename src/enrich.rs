@@ -8,12 +8,10 @@ pub mod device;
 pub mod hints;
 mod marks;
 pub mod place;
-mod standin;
 pub mod stated;
-pub use standin::{BotNetworks, Spammers};
 
 pub use bots::{BotNetworks, BotReason};
-pub use channel::Channel;
+pub use channel::{Channel, Spammers};
 pub use device::{Device, DeviceCache};
 pub use hints::ClientHints;
 pub use place::{Place, PlaceError, Places, Reload};

@@ -193,6 +193,8 @@ fn after_rotation(purpose: KeyPurpose) -> &'static str {
         KeyPurpose::Ip => "from now on addresses have other tags",
         KeyPurpose::Login | KeyPurpose::Call | KeyPurpose::Mail => "from now on everybody has another pseudonym",
         KeyPurpose::Suppression => "who is on the list stays on it",
+        KeyPurpose::Label => "from now on labels that are not kept as text have other hashes",
+        KeyPurpose::MailConsent => "consents that were given stay valid; from now on they are signed under the new key",
     }
 }
 
@@ -205,6 +207,8 @@ fn after_destruction(key: &KeyFacts) -> &'static str {
         (KeyPurpose::Suppression, _) => {
             "Who was entered under it is known no more: they may be captured and contacted again"
         }
+        (KeyPurpose::Label, _) => "Labels that were hashed under it can be compared with none any more",
+        (KeyPurpose::MailConsent, _) => "Openings of e-mails whose consent was signed under it are kept no more",
         (KeyPurpose::Ip, _) => "Addresses that were tagged under it can be compared with none any more",
         _ => "Rows that were keyed under it can be found for nobody any more, neither to show nor to erase",
     }

@@ -126,6 +126,7 @@ pub(super) const SECTIONS: &[Section] = &[
             key("new_visit_on_referrer", "false", "another referring site begins a new visit"),
             key("beacons_per_minute", "6_000", "what one address may send"),
             key("bot_networks", "[]", "networks that no person visits from"),
+            key("bot_headers", "false", "headers no browser would send make a bot, where visitors connect directly"),
             key("spam_referrers", "[]", "hosts that are dropped as referrers, beside the built-in list"),
             key("mail_opens", "false", "openings of e-mails, with each recipient's own consent"),
             open("calls_token_file", "holds the token of the telephone system that imports calls"),

@@ -39,7 +39,11 @@ impl KeyWindows {
             KeyPurpose::Login => Some(&self.login),
             KeyPurpose::Call => Some(&self.call),
             KeyPurpose::Mail => Some(&self.mail),
-            KeyPurpose::Choice | KeyPurpose::Visit | KeyPurpose::Suppression => None,
+            KeyPurpose::Choice
+            | KeyPurpose::Visit
+            | KeyPurpose::Suppression
+            | KeyPurpose::Label
+            | KeyPurpose::MailConsent => None,
         }
     }
 }

@@ -233,6 +233,8 @@ impl Simulated {
             headers: &self.headers,
             client: &self.client,
             direct: true,
+            is_page: true,
+            http_1_0: false,
             visitor_cookie: self.cookies[0].as_deref().map(str::as_bytes),
             visit_cookie: self.cookies[1].as_deref().map(str::as_bytes),
             choice_life: self.choice_life,

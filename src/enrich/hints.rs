@@ -81,6 +81,3 @@ fn pairs(list: &str) -> impl Iterator<Item = (&str, &str)> {
 pub(super) fn unquoted(value: &str) -> &str {
     value.trim().trim_matches('"')
 }
-
-/// placeholder
-pub const ACCEPT_CH: &str = "Sec-CH-UA-Platform-Version, Sec-CH-UA-Full-Version-List";

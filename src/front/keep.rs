@@ -192,6 +192,8 @@ fn with_exchange<T>(
         headers: &visit.parts.headers,
         client: &visit.client.ip,
         direct: !visit.client.through_proxy,
+        is_page: capture::is_navigation(&visit.parts.method, &visit.parts.headers),
+        http_1_0: visit.parts.version == http::Version::HTTP_10,
         visitor_cookie: cookie(cookies::VISITOR),
         visit_cookie: cookie(cookies::VISIT),
         choice_life: gateway.site.policy.choice_life,

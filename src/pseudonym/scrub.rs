@@ -8,6 +8,7 @@
 
 mod address;
 mod class;
+mod click_id;
 mod date;
 mod decode;
 mod document;
@@ -26,9 +27,10 @@ mod value;
 use std::borrow::Cow;
 
 pub use class::{Match, PathClass, PathClassError, PathClasses};
+pub use click_id::{ClickId, Mark};
 use find::Setting;
 pub use label::{Label, Labels};
-pub use url::{Campaign, ClickId, Referrer, host, referrer, script_source, scrub_path, searched, target, utm};
+pub use url::{Campaign, Referrer, host, referrer, script_source, scrub_path, searched, target, utm};
 pub use value::{PropertyError, event_name, property, search_term, title};
 
 /// Longer text is cut before anything looks at it, in bytes; what is kept is far shorter.

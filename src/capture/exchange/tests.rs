@@ -31,6 +31,8 @@ fn origin(host: &str, referer: &str) -> (&'static str, String, String) {
         headers: &HeaderMap::new(),
         client: &RawIp::new("203.0.113.77".parse().expect("is an address")),
         direct: true,
+        is_page: true,
+        http_1_0: false,
         visitor_cookie: None,
         visit_cookie: None,
         choice_life: policy.choice_life,

@@ -57,7 +57,12 @@ fn a_referrer_is_a_web_pages_host_and_path() {
         ("https://[2001:db8::1]:8443/x", Some("[address] /x")),
         ("https://3405803785/", Some("[address] /")),
         ("https://d41d8cd98f00b204e9800998ecf8427e.example.com/", Some("[token].example.com /")),
-        ("android-app://com.google.android.gm/", None),
+        ("android-app://com.google.android.gm/", Some("com.google.android.gm /")),
+        (
+            "android-app://com.google.android.googlequicksearchbox/https/www.google.com",
+            Some("com.google.android.googlequicksearchbox /https/www.google.com"),
+        ),
+        ("ios-app://305343404/", None),
         ("javascript:alert(1)", None),
         ("https://", None),
         ("https:///x", None),
@@ -143,6 +148,10 @@ fn campaign_parameters_are_read_and_a_click_id_is_kept_by_kind_only() {
     assert_eq!(campaign.click_id, Some(ClickId::Google));
     assert!(!format!("{campaign:?}").contains("secret"));
     assert_eq!(utm(&RawUrl::new("/?fbclid=")), Campaign::default(), "an empty click id is none");
+    let of_several = |query: &str| utm(&RawUrl::new(query)).click_id;
+    assert_eq!(of_several("/?mc_cid=a&fbclid=b&awc=c&gclid=d"), Some(ClickId::Google), "what is paid goes first");
+    assert_eq!(of_several("/?mc_cid=a&fbclid=b"), Some(ClickId::Meta), "a mailing's link that was shared");
+    assert_eq!(of_several("/?ScCid=a&srsltid=b"), Some(ClickId::Snapchat));
     let long = utm(&RawUrl::new(&format!("/?utm_term={}", "é".repeat(99))));
     assert_eq!(long.utm[3].len(), 100);
 }

@@ -1,6 +1,7 @@
 //! What is kept of a URL: path, allowed query keys, a referrer's host and path, campaign parameters. Never a fragment, never
 //! who logs in (`user:password@`), never a click id's value.
 
+use super::click_id::ClickId;
 use super::decode::{self, FORM_SPACE};
 use super::find::Setting;
 use super::{cut, search_term, settle};
@@ -47,7 +48,7 @@ pub struct Referrer {
     pub is_own: bool,
 }
 
-/// The referrer, where it is a web page's. Whether the page is one of the site at `own_host` is told by the hosts as they
+/// The referrer, where it is a web page's, or an Android app's, whose package is then the host. Whether the page is one of the site at `own_host` is told by the hosts as they
 /// are: scrubbed, one address looks like any other.
 pub fn referrer(url: &RawUrl, own_host: &str) -> Option<Referrer> {
     let text = url.open().trim();
@@ -130,46 +131,14 @@ fn host_name(host: &str) -> Option<String> {
 pub struct Campaign {
     /// `utm_source`, `utm_medium`, `utm_campaign`, `utm_term`, `utm_content`, in this order; scrubbed, at most 100 bytes each.
     pub utm: [String; 5],
-    /// Whose click id there is; the value is not kept.
+    /// Whose mark the link bears; the value is not kept.
     pub click_id: Option<ClickId>,
-}
-
-/// The advertiser's network that marked a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the networks' names")]
-pub enum ClickId {
-    Google,
-    Microsoft,
-    Yandex,
-    Meta,
-    TikTok,
-    X,
-    LinkedIn,
-    Reddit,
-    Pinterest,
-    Snapchat,
 }
 
 const UTM_KEYS: [&str; 5] = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"];
 
-const CLICK_ID_KEYS: [(&str, ClickId); 14] = [
-    ("gclid", ClickId::Google),
-    ("gbraid", ClickId::Google),
-    ("wbraid", ClickId::Google),
-    ("dclid", ClickId::Google),
-    ("msclkid", ClickId::Microsoft),
-    ("yclid", ClickId::Yandex),
-    ("fbclid", ClickId::Meta),
-    ("ttclid", ClickId::TikTok),
-    ("twclid", ClickId::X),
-    ("li_fat_id", ClickId::LinkedIn),
-    ("rdt_cid", ClickId::Reddit),
-    ("epik", ClickId::Pinterest),
-    ("sccid", ClickId::Snapchat),
-    ("sc_click_id", ClickId::Snapchat),
-];
-
-/// The campaign parameters of a URL; of a repeated one, the first that is not empty.
+/// The campaign parameters of a URL; of a repeated one, the first that is not empty, and of several networks' marks the one
+/// that says most ([`Mark`](super::Mark)).
 pub fn utm(url: &RawUrl) -> Campaign {
     let mut campaign = Campaign::default();
     for (key, value) in parameters(split(url.open()).1).filter(|(_, value)| !value.is_empty()) {
@@ -177,8 +146,10 @@ pub fn utm(url: &RawUrl) -> Campaign {
             if campaign.utm[i].is_empty() {
                 campaign.utm[i] = form_value(value, LONGEST_UTM).trim().to_owned();
             }
-        } else if campaign.click_id.is_none() {
-            campaign.click_id = CLICK_ID_KEYS.iter().find(|(k, _)| key.eq_ignore_ascii_case(k)).map(|(_, id)| *id);
+        } else if let Some(id) = ClickId::of_key(&key)
+            && campaign.click_id.is_none_or(|before| id.mark() < before.mark())
+        {
+            campaign.click_id = Some(id);
         }
     }
     campaign
@@ -203,8 +174,11 @@ pub(super) fn split(url: &str) -> (&str, &str) {
     target.split_once('?').unwrap_or((target, ""))
 }
 
+/// Chrome names the app a link was in, as in `android-app://com.google.android.gm/`.
+const SCHEMES: [&str; 3] = ["http://", "https://", "android-app://"];
+
 fn after_scheme(url: &str) -> Option<&str> {
-    ["http://", "https://"].iter().find_map(|scheme| {
+    SCHEMES.iter().find_map(|scheme| {
         let head = url.get(..scheme.len())?;
         head.eq_ignore_ascii_case(scheme).then(|| &url[scheme.len()..])
     })
