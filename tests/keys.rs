@@ -46,6 +46,10 @@ fn listed(folder: &Folder) -> Vec<Value> {
 fn active(folder: &Folder, purpose: &str) -> String {
     let list = listed(folder);
     let key = list.iter().find(|key| key["purpose"] == purpose && key["state"] == "active").expect("one is in use");
+    id(key)
+}
+
+fn id(key: &Value) -> String {
     key["id"].to_string()
 }
 
@@ -87,10 +91,10 @@ fn rotating_replaces_a_key_at_the_site_that_is_named() {
     let told = keys(&folder, &["rotate", "--purpose", "visitor", "--site", "1", "--json"]);
     assert!(told.code == Some(0) && told.stderr.contains("new visitor"), "{}", told.stderr);
     let made: Value = serde_json::from_str(&told.stdout).expect("JSON");
-    assert_eq!(made[0]["id"].to_string(), active(&folder, "visitor"));
+    assert_eq!(id(&made[0]), active(&folder, "visitor"));
     let list = listed(&folder);
     assert_eq!(list.len(), 9);
-    assert!(list.iter().any(|key| key["id"].to_string() == before && key["state"] == "retired"));
+    assert!(list.iter().any(|key| id(key) == before && key["state"] == "retired"));
     assert_eq!(keys(&folder, &["rotate", "--purpose", "ip"]).code, Some(0), "every site unless one is named");
     assert_eq!(listed(&folder).len(), 10);
 
@@ -106,8 +110,8 @@ fn what_is_destroyed_is_gone_and_stays_recorded() {
     let folder = Folder::empty();
     assert_eq!(keys(&folder, &["init", "--data-dir", "consentry-data"]).code, Some(0));
     let key = active(&folder, "ip");
-    let id: usize = key.parse().expect("a number");
-    let secret = secrets(&folder)[id - 1].clone();
+    let number: usize = key.parse().expect("a number");
+    let secret = secrets(&folder)[number - 1].clone();
 
     let unasked = keys(&folder, &["destroy", "--key", &key]);
     assert!(unasked.code == Some(2) && unasked.stderr.contains("--yes"), "{}", unasked.stderr);
@@ -120,7 +124,7 @@ fn what_is_destroyed_is_gone_and_stays_recorded() {
         told.stderr
     );
     assert!(!secrets(&folder).contains(&secret));
-    let record = listed(&folder).into_iter().find(|listed| listed["id"].to_string() == key).expect("it stays");
+    let record = listed(&folder).into_iter().find(|listed| id(listed) == key).expect("it stays");
     assert_eq!((&record["state"], &record["why"]), (&Value::from("destroyed"), &Value::from("command")));
     assert!(record["destroyed"].as_str().is_some_and(|at| at.starts_with("20")));
     assert_ne!(active(&folder, "ip"), key, "another took its place");

@@ -144,13 +144,13 @@ impl RawPhone {
         let text = value.trim();
         let text = text.strip_prefix("tel:").unwrap_or(text);
         // An extension belongs to the telephone system, not to the number.
-        let text = text.split([';', ',', 'x', 'e']).next().unwrap_or_default().trim();
+        let text = text.split([';', ',', '#', 'x', 'X', 'e', 'E']).next().unwrap_or_default().trim();
         let (plus, text) = match text.strip_prefix('+') {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         // The trunk zero that is dialled only within the country.
-        let dropped = if plus { text.replacen("(0)", "", 1) } else { text.to_owned() };
+        let dropped = if plus || text.starts_with("00") { text.replacen("(0)", "", 1) } else { text.to_owned() };
         let text = Zeroizing::new(dropped);
         let mut digits = Zeroizing::new(String::with_capacity(Self::MAX + 8));
         for c in text.chars() {
