@@ -6,7 +6,7 @@ use std::sync::Arc;
 use consentry::capture::visit::Visits;
 use consentry::capture::{Capture, Exchange, Shared};
 use consentry::config::Period;
-use consentry::consent::{Choice, ChoiceSource, Policy, Signals, decide};
+use consentry::consent::{Choice, ChoiceSource, Mode, Policy, Signals, decide};
 use consentry::enrich::Places;
 use consentry::keys::KeyRing;
 use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp};
@@ -18,7 +18,7 @@ const NOW: u64 = 1_790_000_000;
 fn encode(c: &mut Criterion) {
     let policy = Policy::default();
     let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
-    let permit = decide(&policy, Ok(choice), Signals::default()).analytics.expect("everything is granted");
+    let permit = decide(&policy, Ok(choice), Signals::default(), Mode::OptIn).analytics.expect("everything is granted");
     let capture = Capture::new(Arc::new(Shared {
         pseudonymiser: Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1),
         places: Places::none(),

@@ -54,7 +54,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let choices = cookies::read(role::cookie_lines(&parts.headers), choice::COOKIE.as_bytes());
     let choice = Choice::among(choices, &site.policy, &site.ring, now.as_secs());
     let signals = Signals::read(parts.headers.get_all("sec-gpc").iter().map(HeaderValue::as_bytes));
-    let decision = consent::decide(&site.policy, choice.clone(), signals);
+    let decision = consent::decide(&site.policy, choice.clone(), signals, consent::Mode::OptIn);
     let visit = Visit { parts: &parts, host, client, now, choice, decision };
 
     // Ours, or the site's?

@@ -7,7 +7,7 @@ use super::*;
 use crate::capture::Shared;
 use crate::capture::visit::Visits;
 use crate::config::Period;
-use crate::consent::{Choice, ChoiceSource, Policy, Signals, decide};
+use crate::consent::{Choice, ChoiceSource, Mode, Policy, Signals, decide};
 use crate::enrich::Places;
 use crate::keys::KeyRing;
 use crate::pseudonym::{IpPrefixes, Pseudonymiser};
@@ -18,7 +18,7 @@ const NOW: u64 = 1_790_000_000;
 fn origin(host: &str, referer: &str) -> (&'static str, String, String) {
     let policy = Policy::default();
     let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
-    let permit = decide(&policy, Ok(choice), Signals::default()).analytics.expect("everything is granted");
+    let permit = decide(&policy, Ok(choice), Signals::default(), Mode::OptIn).analytics.expect("everything is granted");
     let capture = Capture::new(Arc::new(Shared {
         pseudonymiser: Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1),
         places: Places::none(),
