@@ -218,6 +218,26 @@ pub(super) fn word<T: Copy + PartialEq + 'static>(words: &'static [(&'static str
     parsed(list.join(", "), parse, show)
 }
 
+/// Yes or no.
+pub(super) fn truth() -> Kind<bool> {
+    let read = |node: &Node| match &node.value {
+        Value::Other { text, .. } if text == "true" => Ok(true),
+        Value::Other { text, .. } if text == "false" => Ok(false),
+        _ => Err(Wrong::of(node, format!("is {}, not true or false", node.kind()))),
+    };
+    Kind { read: Box::new(read), show: Box::new(bool::to_string), allowed: "true or false, without quotes".into() }
+}
+
+/// A country by its two capital letters.
+pub(super) fn country() -> Kind<String> {
+    let parse = |text: &str| match text {
+        "UK" => Err("is not the United Kingdom's code; write \"GB\"".into()),
+        _ if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(text.to_owned()),
+        _ => Err("is not a country's code".into()),
+    };
+    parsed("countries by their codes of ISO 3166-1, such as \"GB\"", parse, String::clone)
+}
+
 /// The geo database. A file is recognised by its ending or by a slash, so that a mistyped word is not taken for one.
 pub(super) fn geo() -> Kind<Geo> {
     let parse = |text: &str| match text {

@@ -252,6 +252,10 @@ fn every_key_refuses_what_it_cannot_take() {
         for key in section.keys {
             for wrong in ["1.5", "true", "-1", "1979-05-27", "\"\\u0000\"", "[[]]", "{ a = 1 }", "\"\"", "1e400", "nan"]
             {
+                // A truth value is right where one is asked for.
+                if key.default == Some("false") && wrong == "true" {
+                    continue;
+                }
                 let header = if section.name.is_empty() { String::new() } else { section.header() };
                 let text = format!("{header}\n{} = {wrong}\n", key.name);
                 let found = problems(&text);
