@@ -5,16 +5,19 @@
 use std::time::Duration;
 
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::client_addr::Client;
 use super::gateway::{Gateway, Visit};
-use super::role::cookie_lines;
+use super::role::{Role, cookie_lines};
 use crate::capture::beacon::BeaconEvent;
 use crate::capture::event::Event;
 use crate::capture::{self, Exchange};
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Mode, Permit};
 use crate::cookies;
 use crate::spool::{Partition, Refused, SpoolError};
+use crate::statistics::View;
 
 /// Keeps the page view an exchange was, where the visitor permits it.
 pub(super) fn page_view(gateway: &Gateway, visit: &Visit<'_>, head: &mut http::response::Parts, response_ms: u32) {
@@ -34,6 +37,35 @@ pub(super) fn page_view(gateway: &Gateway, visit: &Visit<'_>, head: &mut http::r
         }
     }
     set_cookies(&mut head.headers, captured.set_cookies);
+}
+
+/// The legal mode where the visitor is (C10). The address is looked up only where that can make a difference: for a page,
+/// which alone is counted, and where a mode other than opt-in is configured.
+pub(super) fn mode(gateway: &Gateway, parts: &Parts, client: &Client) -> Mode {
+    let modes = &gateway.site.modes;
+    match modes.differ() && Role::of(&parts.method, &parts.headers) == Role::Document {
+        true => modes.at(&gateway.shared.places.lookup(&client.ip).country),
+        false => Mode::OptIn,
+    }
+}
+
+/// Counts the page view an exchange was, where it may be counted without a row of its own.
+pub(super) fn statistics(gateway: &Gateway, visit: &Visit<'_>, status: StatusCode) {
+    let (Some(permit), Some(counting)) = (&visit.decision.statistics, &gateway.counting) else { return };
+    if !capture::is_page_view(&visit.parts.method, &visit.parts.headers, status) {
+        return;
+    }
+    let view = View {
+        now: visit.now.as_secs(),
+        host: host_name(visit.host),
+        target: visit.parts.uri.path_and_query().map_or("/", |target| target.as_str()),
+        headers: &visit.parts.headers,
+        client: &visit.client.ip,
+        status,
+    };
+    if counting.view(permit, &gateway.shared.places, &view) {
+        gateway.site.metrics.statistics.counted.count();
+    }
 }
 
 /// Why a beacon's events are not kept.
