@@ -6,14 +6,11 @@
 --
 -- The rows of one hour add up (`sum(views)`): a restart and every further gateway has rows of its own.
 --
--- The two lanes share no role either. On a server of your own, two users: one for the gateway, which writes both, and one
--- for each lane's readers.
---   create user gateway identified by '...';
---   grant create database, create table, alter table, select, insert on consentry.* to gateway;
---   grant select on system.tables to gateway; grant select on system.processes to gateway;
+-- Who reads one lane need not read the other, and no role should. On a server of your own:
 --   create role analytics_reader;  grant select on consentry.events to analytics_reader;
 --   create role statistics_reader; grant select on consentry.statistics to statistics_reader;
--- The embedded engine has one user and no roles.
+-- The gateway's own user makes both tables, inserts into both, and reads both to ask what it has stored. The embedded
+-- engine has one user and no roles.
 create table statistics
 (
     -- When. The beginning of the hour.

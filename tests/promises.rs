@@ -16,4 +16,5 @@ mod durability;
 mod engine;
 mod proxy;
 mod retention;
+mod statistics;
 mod support;

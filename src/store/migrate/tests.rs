@@ -62,6 +62,20 @@ async fn rule_l3_the_statistics_have_no_column_that_names_a_visitor_or_a_view() 
 }
 
 #[tokio::test]
+async fn rule_r1_expired_statistics_disappear() {
+    let client = on("migrate_statistics_ttl");
+    apply(&client).await.unwrap();
+    for days_ago in [100, 1] {
+        let insert = "insert into statistics (site_id, hour, path, views, expires_at) select 1, \
+                      toStartOfHour(now() - interval {ago:UInt16} day), '/', 10, today() - {ago:UInt16} + 90";
+        client.query(insert).param("ago", days_ago).execute().await.unwrap();
+    }
+    client.query("optimize table statistics final").execute().await.unwrap();
+    let left: u64 = client.query("select count() from statistics").fetch_one().await.unwrap();
+    assert_eq!(left, 1);
+}
+
+#[tokio::test]
 async fn a_file_that_fails_is_named_and_not_noted() {
     let client = on("migrate_fails");
     let bad = Migration { version: 1, name: "bad", sql: "create table bad (a Nonsense) engine = Memory" };
