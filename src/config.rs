@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::consent::Policy;
+use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
@@ -71,6 +71,10 @@ pub struct Config {
     pub policy: Policy,
     /// What visitors read and where they find it.
     pub consent: Consent,
+    /// What may be done without a choice, and where (C10); default nothing, everywhere.
+    pub modes: Modes,
+    /// Whether `DNT: 1` counts like `Sec-GPC: 1` (C8); default no.
+    pub honour_dnt: bool,
     /// The declared cookies (K1).
     pub cookies: Vec<DeclaredCookie>,
     /// The declared third-party tags (K4).

@@ -7,6 +7,7 @@
 mod database;
 mod error;
 mod keys;
+mod places;
 mod signals;
 mod workers;
 
@@ -33,6 +34,7 @@ use crate::page::gate::Tags;
 use crate::privacy::{OwnCookieLives, Pages};
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
+use crate::statistics::Lane;
 use crate::store::client;
 use database::Database;
 pub use error::LifeError;
@@ -117,6 +119,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         spool_max_bytes: config.spool.max_bytes,
     };
     let site = Arc::new(site(&config, ring.clone(), spool.clone(), metrics.clone()));
+    let statistics = site.statistics.clone();
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -130,8 +133,9 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
         let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
+        let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-        let started = Database::start(&config, library, spool.clone(), metrics).await;
+        let started = Database::start(&config, library, spool.clone(), statistics, metrics).await;
         let (database, ended) = match started {
             // Asked to end meanwhile, and the engine with us.
             Err(_) if asked_to_end.is_finished() => (None, Ok(())),
@@ -163,6 +167,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         stop.send_replace(true);
         workers.join().await;
         tending.abort();
+        refreshing.abort();
         let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
         if let Some(database) = database {
             database.stop().await;
@@ -229,6 +234,9 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),
+        modes: config.modes.clone(),
+        honour_dnt: config.honour_dnt,
+        statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
         ring,
         privacy_path: config.consent.path.clone(),
         trusted_proxies: config.gateway.trusted_proxies.clone(),

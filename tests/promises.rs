@@ -17,4 +17,5 @@ mod engine;
 mod keys;
 mod proxy;
 mod retention;
+mod statistics;
 mod support;

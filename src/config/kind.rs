@@ -238,6 +238,16 @@ pub(super) fn word<T: Copy + PartialEq + 'static>(words: &'static [(&'static str
     parsed(list.join(", "), parse, show)
 }
 
+/// A country by its two capital letters.
+pub(super) fn country() -> Kind<String> {
+    let parse = |text: &str| match text {
+        "UK" => Err("is not the United Kingdom's code; write \"GB\"".into()),
+        _ if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(text.to_owned()),
+        _ => Err("is not a country's code".into()),
+    };
+    parsed("countries by their codes of ISO 3166-1, such as \"GB\"", parse, String::clone)
+}
+
 /// The geo database. A file is recognised by its ending or by a slash, so that a mistyped word is not taken for one.
 pub(super) fn geo() -> Kind<Geo> {
     let parse = |text: &str| match text {

@@ -76,6 +76,9 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             key("link_text", r#""Your privacy choices""#, "the link that stands on every page"),
             open("notice_url", "the site's own privacy notice"),
+            key("mode", r#""opt-in""#, "what may be done without a choice"),
+            key("statistics_countries", r#"["GB"]"#, "where uk-statistics applies; opt-in everywhere else"),
+            key("honour_dnt", "false", "whether DNT counts like Sec-GPC"),
         ],
     ),
     list(

@@ -6,20 +6,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_DISPOSITION, LOCATION, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
 use super::role::{self, Role, cookie_lines};
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange};
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Mode, Permit};
 use crate::cookies;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
 use crate::pseudonym::RawLogin;
 use crate::spool::{Partition, Refused, SpoolError};
+use crate::statistics::View;
 
 /// What the front door learnt of an answer before its body.
 pub(super) struct Answered {
@@ -120,6 +123,35 @@ pub(super) fn without_waiting(site: &Site, event: &Event) {
     match site.spool.append(partition(event), |out| event.encode(out)) {
         Ok(()) => site.metrics.events_captured.count(),
         Err(_) => site.metrics.events_refused.count(),
+    }
+}
+
+/// The legal mode where the visitor is (C10). The address is looked up only where that can make a difference: for a page,
+/// which alone is counted, and where a mode other than opt-in is configured.
+pub(super) fn mode(gateway: &Gateway, parts: &Parts, client: &Client) -> Mode {
+    let modes = &gateway.site.modes;
+    match modes.differ() && Role::of(&parts.method, &parts.headers) == Role::Document {
+        true => modes.at(&gateway.shared.places.lookup(&client.ip).country),
+        false => Mode::OptIn,
+    }
+}
+
+/// Counts the page view an exchange was, where it may be counted without a row of its own.
+pub(super) fn statistics(gateway: &Gateway, visit: &Visit<'_>, status: StatusCode) {
+    let (Some(permit), Some(counting)) = (&visit.decision.statistics, &gateway.counting) else { return };
+    if !capture::is_page_view(&visit.parts.method, &visit.parts.headers, status) {
+        return;
+    }
+    let view = View {
+        now: visit.now.as_secs(),
+        host: host_name(visit.host),
+        target: visit.parts.uri.path_and_query().map_or("/", |target| target.as_str()),
+        headers: &visit.parts.headers,
+        client: &visit.client.ip,
+        status,
+    };
+    if counting.view(permit, &gateway.shared.places, &gateway.shared.path_classes, &view) {
+        gateway.site.metrics.statistics.counted.count();
     }
 }
 

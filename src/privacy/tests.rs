@@ -8,7 +8,7 @@ use http::header::{
 };
 
 use super::*;
-use crate::consent::{Purpose, Signals, decide};
+use crate::consent::{Mode, Purpose, Signals, decide};
 
 const NOW: u64 = 1_746_281_100;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -120,7 +120,7 @@ fn rule_c2_only_who_permits_analytics_gets_the_collector() {
         assert_eq!(html.contains("banner.js"), state.ask, "{state:?}");
     }
     let policy = Policy::default();
-    let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default());
+    let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default(), Mode::OptIn);
     assert_eq!(VisitorState::from(&undecided), VisitorState { ask: true, analytics: false });
 }
 
