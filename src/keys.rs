@@ -7,7 +7,8 @@
 //! taken its place (what was made under it can still be found and verified), and *destroyed* when its secret is gone. The
 //! record that it existed, when it was destroyed and why stays in the file, so an id is never used twice and a row's key
 //! id always has an answer. Nobody, and no copy of the database, can make a destroyed key's MACs again: its pseudonyms
-//! link to nothing any more. (A backup of the ring is a copy of its keys; it should live no longer than they do.)
+//! link to nothing any more. Outside our reach are copies: a backup of the ring should live no longer than its keys, and the
+//! blocks of a file that was replaced are the disk's to reuse, so the disk should be an encrypted one.
 //!
 //! # Who changes it
 //! [`life`](crate::life) looks after the ring every few seconds ([`KeyRing::tend`]): it rotates and destroys what is due and
