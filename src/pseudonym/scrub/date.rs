@@ -10,22 +10,7 @@ const BIRTH_YEARS: std::ops::RangeInclusive<u16> = 1900..=2012;
 /// The years in which four digits are a year.
 const YEARS: std::ops::RangeInclusive<u16> = 1900..=2099;
 
-const MONTHS: [&[u8]; 12] = [
-    b"january",
-    b"february",
-    b"march",
-    b"april",
-    b"may",
-    b"june",
-    b"july",
-    b"august",
-    b"september",
-    b"october",
-    b"november",
-    b"december",
-];
-
-/// Where the date ends that starts with the digit at `at` and may be a date of birth:
+/// Where the date ends that starts with the `len` digits at `at` and may be a date of birth:
 ///
 /// | form | replaced |
 /// |---|---|
@@ -36,14 +21,17 @@ const MONTHS: [&[u8]; 12] = [
 /// | `12/05/80` | in text |
 /// | `12 May 1980`, `12th of May, 1980` | for a birth year; with hyphens or slashes never in a path |
 /// | any of these, `19800512`, `12051980`, `120580` | behind `dob`, `born` or `date of birth` |
-pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
-    let first_len = text[at..].iter().take(9).take_while(|b| b.is_ascii_digit()).count();
-    match first_len {
-        1..=2 => numeric(text, at, setting).or_else(|| day_first(text, at, setting)),
-        4 => numeric(text, at, setting),
-        6 | 8 => compact(text, at, first_len),
+pub fn at_digit(text: &[u8], at: usize, len: usize, setting: Setting) -> Option<usize> {
+    match (len, text.get(at + len)?) {
+        (1..=2 | 4, b'/' | b'-' | b'.') => numeric(text, at, setting).or_else(|| day_first(text, at, len, setting)),
+        (1..=2, _) => day_first(text, at, len, setting),
         _ => None,
     }
+}
+
+/// Where `19800512`, `12051980` or `120580` ends: a date only where it is said what it is.
+pub fn compact_end(text: &[u8], at: usize, len: usize) -> Option<usize> {
+    (matches!(len, 6 | 8) && heading::is(text, at, Heading::Birth)).then_some(at + len)
 }
 
 /// Whether the digits at `at` are a day in any of the numeric forms, replaced or not.
@@ -126,14 +114,15 @@ fn short_year(text: &[u8], at: usize, day: &Parts, setting: Setting) -> Option<u
     (fits && (usual || heading::is(text, at, Heading::Birth))).then_some(day.end)
 }
 
-/// `19800512`, `12051980`, `120580`: only where it is said what it is.
-fn compact(text: &[u8], at: usize, len: usize) -> Option<usize> {
-    heading::is(text, at, Heading::Birth).then_some(at + len)
-}
-
 /// `12 May 1980`, `12th of May 1980`, `12-may-1980`, `12May1980`.
-fn day_first(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
-    let (day, _, next) = part(text, at)?;
+fn day_first(text: &[u8], at: usize, len: usize, setting: Setting) -> Option<usize> {
+    let next = at + len;
+    let begins = |b: &u8| b.is_ascii_alphabetic();
+    // Most numbers have no word behind them.
+    if len > 2 || !text.get(next..)?.iter().take(3).any(begins) {
+        return None;
+    }
+    let (day, _, _) = part(text, at)?;
     let ordinal = text.get(next..next + 2).is_some_and(is_ordinal);
     let (month_at, one) = gap(text, if ordinal { next + 2 } else { next });
     let of = text.get(month_at..month_at + 3).is_some_and(|w| w[..2].eq_ignore_ascii_case(b"of") && is_gap(w[2]));
@@ -161,13 +150,24 @@ fn year_end(text: &[u8], at: usize, is_day: bool, setting: Setting, joint: Optio
 
 fn month(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
-    let len = rest.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
-    let word = &rest[..len];
-    let is_short = |name: &[u8]| len == 3 || len == 4 && name.starts_with(b"sept");
-    let names = |name: &&&[u8]| {
-        name.get(..len).is_some_and(|start| start.eq_ignore_ascii_case(word)) && (name.len() == len || is_short(name))
+    let name: &[u8] = match &rest.first_chunk::<3>()?.map(|b| b.to_ascii_lowercase()) {
+        b"jan" => b"january",
+        b"feb" => b"february",
+        b"mar" => b"march",
+        b"apr" => b"april",
+        b"may" => b"may",
+        b"jun" => b"june",
+        b"jul" => b"july",
+        b"aug" => b"august",
+        b"sep" => b"september",
+        b"oct" => b"october",
+        b"nov" => b"november",
+        b"dec" => b"december",
+        _ => return None,
     };
-    (len >= 3 && MONTHS.iter().any(|name| names(&name))).then_some(at + len)
+    let len = rest.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
+    let is_name = len == 3 || rest[..len].eq_ignore_ascii_case(name) || rest[..len].eq_ignore_ascii_case(b"sept");
+    is_name.then_some(at + len)
 }
 
 fn is_ordinal(word: &[u8]) -> bool {

@@ -75,16 +75,21 @@ fn is_separator(b: u8) -> bool {
 
 /// What starts with the digit at `at`, and where it ends.
 pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize)> {
-    if let Some(end) = date::at_digit(text, at, setting) {
+    let len = text[at..].iter().take(Groups::DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
+    let next = text.get(at + len).copied().unwrap_or_default();
+    if let Some(end) = date::at_digit(text, at, len, setting).or_else(|| date::compact_end(text, at, len)) {
         return Some((Kind::Date, end));
     }
-    if let Some(end) = address::v4_end(text, at) {
+    let address_end = match next {
+        b'.' => address::v4_end(text, at),
+        b'-' if setting == Setting::Host => address::hyphenated_v4_end(text, at),
+        _ => None,
+    };
+    if let Some(end) = address_end {
         return Some((Kind::Address, end));
     }
-    if setting == Setting::Host
-        && let Some(end) = address::hyphenated_v4_end(text, at)
-    {
-        return Some((Kind::Address, end));
+    if len < 7 && !is_separator(next) {
+        return None;
     }
     let groups = Groups::read(text, at);
     let total = groups.total();
@@ -112,13 +117,18 @@ pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize
 
 /// Where the international number ends whose `+` is at `at`.
 pub fn at_plus(text: &[u8], at: usize) -> Option<(Kind, usize)> {
+    // Nearly every form's space has a word behind it.
+    if !text.get(at + 1).is_some_and(|b| b.is_ascii_digit() || matches!(b, b' ' | b'(')) {
+        return None;
+    }
     let skip = 1 + text[at + 1..].iter().take(2).take_while(|&&b| b == b' ' || b == b'(').count();
     let groups = Groups::read(text, at + skip);
     let follows_a_word = at > 0 && text[at - 1].is_ascii_alphanumeric();
+    let is_day = date::is_day_at(text, at + skip) || heading::is(text, at + skip, Heading::Birth);
     let fits = match (text[at], follows_a_word) {
         (b'+', false) => groups.total() >= 7,
-        // A form's space, as in `clinics, 2024 2025`, or its unencoded plus.
-        (_, false) => groups.total() >= if at == 0 { 7 } else { 10 },
+        // A form's space, as in `clinics, 2024 2025`, or its unencoded plus: a country's code has three digits at most.
+        (_, false) => groups.total() >= 7 && groups.groups[0].0 != 4 && !is_day,
         // `spring+2024-2025`
         (b'+', true) => groups.total() >= 10,
         // After a word of a form's value a plus is a space, unless what follows can only be a phone number.

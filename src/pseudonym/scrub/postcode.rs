@@ -38,8 +38,9 @@ fn is_ordinal(ending: &[u8]) -> bool {
     [b"st", b"nd", b"rd", b"th"].iter().any(|ordinal| ending.eq_ignore_ascii_case(*ordinal))
 }
 
-/// The end of the one postcode without a district, `GIR 0AA`, whose first three letters start at `at`.
+/// The end of the one postcode without a district, `GIR 0AA`, that starts at `at`.
 pub fn girobank_end(text: &[u8], at: usize) -> Option<usize> {
+    text.get(at..at + 3)?.eq_ignore_ascii_case(b"gir").then_some(())?;
     let gap = text[at + 3..].iter().take(3).take_while(|&&b| is_gap(b)).count();
     inward_end(text, at + 3 + gap).filter(|end| text[end - 3..*end].eq_ignore_ascii_case(b"0aa"))
 }

@@ -133,6 +133,16 @@ fn a_script_error_comes_from_a_host_and_a_file() {
     }
 }
 
+/// Found by fuzzing.
+#[test]
+fn scrubbing_a_url_again_changes_nothing_whatever_hid_in_it() {
+    for url in ["htt\0ps://www.example.com/x", "%68ttps://jane:pw@example.com", "x", "\\x", "%3Fq=1"] {
+        let once = path(url);
+        assert!(once.starts_with(['/', '\\']), "{url:?} gave {once:?}");
+        assert_eq!(path(&once), once, "{url:?}");
+    }
+}
+
 #[test]
 fn campaign_parameters_are_read_and_a_click_id_is_kept_by_kind_only() {
     let campaign = utm(&RawUrl::new(
