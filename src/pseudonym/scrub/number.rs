@@ -124,11 +124,12 @@ pub fn at_plus(text: &[u8], at: usize) -> Option<(Kind, usize)> {
     let skip = 1 + text[at + 1..].iter().take(2).take_while(|&&b| b == b' ' || b == b'(').count();
     let groups = Groups::read(text, at + skip);
     let follows_a_word = at > 0 && text[at - 1].is_ascii_alphanumeric();
-    let is_day = date::is_day_at(text, at + skip) || heading::is(text, at + skip, Heading::Birth);
+    let is_other = |heading| heading::is(text, at + skip, heading);
+    let is_no_phone = date::is_day_at(text, at + skip) || is_other(Heading::Birth) || is_other(Heading::Passport);
     let fits = match (text[at], follows_a_word) {
         (b'+', false) => groups.total() >= 7,
         // A form's space, as in `clinics, 2024 2025`, or its unencoded plus: a country's code has three digits at most.
-        (_, false) => groups.total() >= 7 && groups.groups[0].0 != 4 && !is_day,
+        (_, false) => groups.total() >= 7 && groups.groups[0].0 != 4 && !is_no_phone,
         // `spring+2024-2025`
         (b'+', true) => groups.total() >= 10,
         // After a word of a form's value a plus is a space, unless what follows can only be a phone number.
