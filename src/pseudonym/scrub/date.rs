@@ -19,11 +19,13 @@ const YEARS: std::ops::RangeInclusive<u16> = 1900..=2099;
 /// | `1980-05-12T10:00` | for a birth year |
 /// | `1980/05/12` | in text; never in a path |
 /// | `12/05/80` | in text |
+/// | `12 05 1980`, `12_05_1980` | for a birth year |
 /// | `12 May 1980`, `12th of May, 1980` | for a birth year; with hyphens or slashes never in a path |
 /// | any of these, `19800512`, `12051980`, `120580` | behind `dob`, `born` or `date of birth` |
 pub fn at_digit(text: &[u8], at: usize, len: usize, setting: Setting) -> Option<usize> {
     match (len, text.get(at + len)?) {
         (1..=2 | 4, b'/' | b'-' | b'.') => numeric(text, at, setting).or_else(|| day_first(text, at, len, setting)),
+        (1..=2, b' ' | b'_' | &FORM_SPACE) => spaced(text, at).or_else(|| day_first(text, at, len, setting)),
         (1..=2, _) => day_first(text, at, len, setting),
         _ => None,
     }
@@ -64,7 +66,7 @@ impl Parts {
 fn parts(text: &[u8], at: usize) -> Option<Parts> {
     let (first, first_len, next) = part(text, at)?;
     let separator = *text.get(next)?;
-    if !matches!(separator, b'/' | b'-' | b'.') {
+    if !matches!(separator, b'/' | b'-' | b'.' | b' ' | b'_' | FORM_SPACE) {
         return None;
     }
     let (second, second_len, next) = part(text, next + 1)?;
@@ -80,6 +82,12 @@ fn part(text: &[u8], at: usize) -> Option<(u16, usize, usize)> {
     let len = text.get(at..)?.iter().take(5).take_while(|b| b.is_ascii_digit()).count();
     let value = text[at..at + len].iter().take(4).fold(0, |n, d| n * 10 + u16::from(d - b'0'));
     (1..=4).contains(&len).then_some((value, len, at + len))
+}
+
+/// `12 05 1980`, as three fields of a form are typed into one.
+fn spaced(text: &[u8], at: usize) -> Option<usize> {
+    let day = parts(text, at)?;
+    (day.lens[2] == 4 && BIRTH_YEARS.contains(&day.year()?)).then_some(day.end)
 }
 
 fn numeric(text: &[u8], at: usize, setting: Setting) -> Option<usize> {

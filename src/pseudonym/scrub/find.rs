@@ -212,7 +212,7 @@ impl<'t> Walk<'t> {
             let found = match byte {
                 b'0'..=b'9' if !before.is_ascii_digit() => number::at_digit(text, self.at, self.setting),
                 b'a'..=b'z' | b'A'..=b'Z' if starts => self.at_word(text),
-                b'+' | FORM_SPACE => number::at_plus(text, self.at),
+                b'+' | FORM_SPACE => number::at_plus(text, self.at, self.setting),
                 _ => None,
             };
             if found.is_some() {

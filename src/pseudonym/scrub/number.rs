@@ -17,7 +17,7 @@ impl Groups {
     /// The longest number of the international plan has 15 digits (ITU-T E.164).
     const DIGITS: usize = 15;
 
-    fn read(text: &[u8], at: usize) -> Groups {
+    fn read(text: &[u8], at: usize, setting: Setting) -> Groups {
         let mut read = Groups { digits: [0; Groups::DIGITS], groups: [(0, 0); 8], count: 0 };
         let mut total = 0;
         let mut from = at;
@@ -34,7 +34,7 @@ impl Groups {
             read.count += 1;
             total += len;
             from += len;
-            from += text[from..].iter().take(3).take_while(|&&b| is_separator(b)).count();
+            from += text[from..].iter().take(3).take_while(|&&b| is_separator(b, setting)).count();
             if from == read.groups[read.count - 1].1 {
                 return read;
             }
@@ -69,8 +69,9 @@ impl Groups {
     }
 }
 
-fn is_separator(b: u8) -> bool {
-    matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'_' | FORM_SPACE)
+/// A slash is one in text alone: in a path it is what segments stand between.
+fn is_separator(b: u8, setting: Setting) -> bool {
+    matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'_' | FORM_SPACE) || b == b'/' && setting == Setting::Text
 }
 
 /// What starts with the digit at `at`, and where it ends.
@@ -88,10 +89,10 @@ pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize
     if let Some(end) = address_end {
         return Some((Kind::Address, end));
     }
-    if len < 7 && !is_separator(next) {
+    if len < 7 && !is_separator(next, setting) {
         return None;
     }
-    let groups = Groups::read(text, at);
+    let groups = Groups::read(text, at, setting);
     let total = groups.total();
     if total < 7 {
         return None;
@@ -116,13 +117,13 @@ pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize
 }
 
 /// Where the international number ends whose `+` is at `at`.
-pub fn at_plus(text: &[u8], at: usize) -> Option<(Kind, usize)> {
+pub fn at_plus(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize)> {
     // Nearly every form's space has a word behind it.
     if !text.get(at + 1).is_some_and(|b| b.is_ascii_digit() || matches!(b, b' ' | b'(')) {
         return None;
     }
     let skip = 1 + text[at + 1..].iter().take(2).take_while(|&&b| b == b' ' || b == b'(').count();
-    let groups = Groups::read(text, at + skip);
+    let groups = Groups::read(text, at + skip, setting);
     let follows_a_word = at > 0 && text[at - 1].is_ascii_alphanumeric();
     let is_other = |heading| heading::is(text, at + skip, heading);
     let is_no_phone = date::is_day_at(text, at + skip) || is_other(Heading::Birth) || is_other(Heading::Passport);
@@ -173,6 +174,14 @@ fn phone_end(text: &[u8], groups: &Groups, setting: Setting) -> Option<usize> {
             groups.end_of(10)
         }
         [b'7', b'1'..=b'5' | b'7'..=b'9', ..] if first == 10 && setting == Setting::Text => groups.end_of(10),
+        _ => None,
+    }
+    .or_else(|| north_american_end(groups))
+}
+
+/// `415-555-2671`, as it is grouped there, perhaps with the country's 1: neither area nor exchange begins with 0 or 1.
+fn north_american_end(groups: &Groups) -> Option<usize> {
+    match &groups.digits {
         [b'1', b'2'..=b'9', _, _, b'2'..=b'9', ..] if groups.starts(&[1, 3, 3, 4]) => groups.end_of(11),
         [b'2'..=b'9', _, _, b'2'..=b'9', ..] if groups.starts(&[3, 3, 4]) => groups.end_of(10),
         _ => None,
