@@ -41,15 +41,15 @@ pub fn scrub_path(url: &RawUrl, query_keys: &[String]) -> String {
 /// What is kept of a referrer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Referrer {
-    /// In small letters, without port; an address in place of a name is `[address]`.
+    /// In small letters, without port, at most 253 bytes; an address in place of a name is `[address]`.
     pub host: String,
-    /// Scrubbed.
+    /// Scrubbed, without its query, at most 512 bytes.
     pub path: String,
     /// It is a page of the site itself.
     pub is_own: bool,
 }
 
-/// The referrer, where it is a web page's. Whether the page is one of the site at `own_host` is told by the hosts as they
+/// The referrer, where it is a web page's: an absolute `http` or `https` URL, as browsers send it (Referrer Policy §8). Whether the page is one of the site at `own_host` is told by the hosts as they
 /// are: scrubbed, one address looks like any other.
 pub fn referrer(url: &RawUrl, own_host: &str) -> Option<Referrer> {
     let text = url.open().trim();
@@ -107,7 +107,7 @@ fn is_same_site(one: &str, other: &str) -> bool {
 }
 
 /// The name a site was asked for by (no port), as it is kept: a visitor may write what they like there, so it is held to
-/// the same as a referrer's. Empty where it is no name.
+/// the same as a referrer's: at most 253 bytes. Empty where it is no name.
 pub fn host(name: &str) -> String {
     host_name(name).unwrap_or_default()
 }
