@@ -117,8 +117,9 @@ fn short_year(text: &[u8], at: usize, day: &Parts, setting: Setting) -> Option<u
     let [first, second, _] = day.values;
     let is_day = (1..=31).contains(&first) && (1..=12).contains(&second);
     let stands_alone = |b: Option<&u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == day.separator);
-    let fits = day.lens == [2; 3] && is_day && stands_alone(text.get(day.end)) && stands_alone(before(text, at));
-    let usual = setting == Setting::Text && day.separator == b'/';
+    let has_short_year = matches!(day.lens, [1..=2, 1..=2, 2]) && is_day;
+    let fits = has_short_year && stands_alone(text.get(day.end)) && stands_alone(before(text, at));
+    let usual = setting == Setting::Text && day.separator == b'/' && day.lens == [2; 3];
     (fits && (usual || heading::is(text, at, Heading::Birth))).then_some(day.end)
 }
 
@@ -136,7 +137,11 @@ fn day_first(text: &[u8], at: usize, len: usize, setting: Setting) -> Option<usi
     let of = text.get(month_at..month_at + 3).is_some_and(|w| w[..2].eq_ignore_ascii_case(b"of") && is_gap(w[2]));
     let month_end = month(text, if of { month_at + 3 } else { month_at })?;
     let (year_at, two) = gap(text, month_end);
-    year_end(text, year_at, (1..=31).contains(&day), setting, one.or(two)).filter(|_| before_is_free(text, at))
+    if before(text, at).is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let is_said = heading::is(text, at, Heading::Birth);
+    year_end(text, year_at, (1..=31).contains(&day), is_said, setting, one.or(two))
 }
 
 /// Where the date ends that starts with the month's name at `at`: `May 12, 1980`.
@@ -145,15 +150,16 @@ pub fn at_letter(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
     let (day, _, next) = part(text, day_at)?;
     let ordinal = text.get(next..next + 2).is_some_and(is_ordinal);
     let (year_at, two) = gap(text, if ordinal { next + 2 } else { next });
-    year_end(text, year_at, (1..=31).contains(&day), setting, one.or(two))
+    year_end(text, year_at, (1..=31).contains(&day), heading::is(text, at, Heading::Birth), setting, one.or(two))
 }
 
-/// Where the year at `at` ends, if it may be somebody's. `joint` is what holds the date together: with hyphens, slashes and the like it is
-/// part of a slug in a path.
-fn year_end(text: &[u8], at: usize, is_day: bool, setting: Setting, joint: Option<u8>) -> Option<usize> {
+/// Where the year at `at` ends, if it may be somebody's. `is_said` is whether a word says so; `joint` is what holds the date together: with
+/// hyphens, slashes and the like it is part of a slug in a path.
+fn year_end(text: &[u8], at: usize, is_day: bool, is_said: bool, setting: Setting, joint: Option<u8>) -> Option<usize> {
     let (year, len, end) = part(text, at)?;
     let in_slug = setting != Setting::Text && joint != Some(b' ');
-    (is_day && len == 4 && !in_slug && BIRTH_YEARS.contains(&year)).then_some(end)
+    let fits = if is_said { len == 2 || YEARS.contains(&year) } else { !in_slug && BIRTH_YEARS.contains(&year) };
+    (is_day && fits && !text.get(end).is_some_and(u8::is_ascii_digit)).then_some(end)
 }
 
 fn month(text: &[u8], at: usize) -> Option<usize> {
@@ -195,8 +201,4 @@ fn gap(text: &[u8], at: usize) -> (usize, Option<u8>) {
 
 fn before(text: &[u8], at: usize) -> Option<&u8> {
     at.checked_sub(1).map(|i| &text[i])
-}
-
-fn before_is_free(text: &[u8], at: usize) -> bool {
-    !before(text, at).is_some_and(u8::is_ascii_alphanumeric)
 }

@@ -152,6 +152,9 @@ fn nhs_end(groups: &Groups) -> Option<usize> {
     if check == u32::from(digits[9] - b'0') { groups.end_of(10) } else { None }
 }
 
+/// How British and Irish numbers of ten digits are grouped.
+const SHORT: [&[usize]; 7] = [&[10], &[5, 5], &[6, 4], &[4, 6], &[4, 3, 3], &[5, 2, 3], &[3, 3, 4]];
+
 /// Numbers of the United Kingdom in any grouping, and those of France and North America as they are grouped there. What
 /// other countries dial within themselves cannot be told from an order number without a word before it.
 fn phone_end(text: &[u8], groups: &Groups, setting: Setting) -> Option<usize> {
@@ -160,13 +163,16 @@ fn phone_end(text: &[u8], groups: &Groups, setting: Setting) -> Option<usize> {
         [b'0', b'0', b'1'..=b'9', ..] if groups.total() >= 11 => groups.end(),
         [b'0', b'1'..=b'9', ..] if groups.starts(&[2, 2, 2, 2, 2]) => groups.end_of(10),
         [b'0', b'1'..=b'3' | b'5' | b'7'..=b'9', ..] if first >= 3 => groups.end_of(11).or_else(|| {
-            // Only some old areas and freephone numbers have a digit less.
-            if matches!(groups.digits[1], b'1' | b'5' | b'8') { groups.end_of(10) } else { None }
+            // Only some old areas and freephone numbers have a digit less; in other groups it is the number of an article.
+            let is_short = matches!(groups.digits[1], b'1' | b'5' | b'8');
+            (is_short && SHORT.iter().any(|spelling| groups.starts(spelling))).then(|| groups.end_of(10)).flatten()
         }),
-        // "07 700 900 123", "0 7700 900123", "0(161) 496 0000"
+        // "07 700 900 123", "0 7700 900123", "0(161) 496 0000", "(0)161 496 0000"
         [b'0', b'7', ..] if first == 2 && groups.groups[1].0 >= 3 => groups.end_of(11),
         [b'0', b'7', ..] if groups.starts(&[1, 4]) => groups.end_of(11),
-        [b'0', b'1' | b'2' | b'7', ..] if first == 1 && text.get(first_end) == Some(&b'(') => groups.end_of(11),
+        [b'0', b'1' | b'2' | b'7', ..] if first == 1 && matches!(text.get(first_end), Some(b'(' | b')')) => {
+            groups.end_of(11)
+        }
         [b'4', b'4', b'0', b'1'..=b'9', ..] => groups.end_of(13),
         [b'4', b'4', b'1'..=b'9', ..] => groups.end_of(12),
         // A mobile number without its 0.
