@@ -39,15 +39,16 @@ fn phone(text: &str) -> Option<String> {
     numbers(text, &spellings).find(|number| ["07", "01", "02"].iter().any(|start| number.starts_with(start)))
 }
 
-/// Numbers of these groups of digits, one space or hyphen between two groups, that stand between others than digits. What comes before
+/// Numbers of these groups of digits, one space or hyphen between two, that stand between others than digits. What comes before
 /// and after must not be another group, or a longer number would be read from its middle.
 fn numbers(text: &str, spellings: &[&[usize]]) -> impl Iterator<Item = String> {
     let words: Vec<&str> = text.split(|c: char| !c.is_ascii_digit() && c != ' ' && c != '-').collect();
     let mut found = Vec::new();
     for word in words {
-        let groups: Vec<&str> = word.split([' ', '-']).filter(|g| !g.is_empty()).collect();
+        let word = word.trim_matches([' ', '-']);
+        let groups: Vec<&str> = word.split([' ', '-']).collect();
         let lens: Vec<usize> = groups.iter().map(|g| g.len()).collect();
-        if spellings.iter().any(|spelling| **spelling == lens[..]) && !word.contains("  ") {
+        if spellings.iter().any(|spelling| **spelling == lens[..]) {
             found.push(groups.join(" "));
         }
     }

@@ -10,22 +10,7 @@ const BIRTH_YEARS: std::ops::RangeInclusive<u16> = 1900..=2012;
 /// The years in which four digits are a year.
 const YEARS: std::ops::RangeInclusive<u16> = 1900..=2099;
 
-const MONTHS: [&[u8]; 12] = [
-    b"january",
-    b"february",
-    b"march",
-    b"april",
-    b"may",
-    b"june",
-    b"july",
-    b"august",
-    b"september",
-    b"october",
-    b"november",
-    b"december",
-];
-
-/// Where the date ends that starts with the digit at `at` and may be a date of birth:
+/// Where the date ends that starts with the `len` digits at `at` and may be a date of birth:
 ///
 /// | form | replaced |
 /// |---|---|
@@ -34,16 +19,21 @@ const MONTHS: [&[u8]; 12] = [
 /// | `1980-05-12T10:00` | for a birth year |
 /// | `1980/05/12` | in text; never in a path |
 /// | `12/05/80` | in text |
+/// | `12 05 1980`, `12_05_1980` | for a birth year |
 /// | `12 May 1980`, `12th of May, 1980` | for a birth year; with hyphens or slashes never in a path |
 /// | any of these, `19800512`, `12051980`, `120580` | behind `dob`, `born` or `date of birth` |
-pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
-    let first_len = text[at..].iter().take(9).take_while(|b| b.is_ascii_digit()).count();
-    match first_len {
-        1..=2 => numeric(text, at, setting).or_else(|| day_first(text, at, setting)),
-        4 => numeric(text, at, setting),
-        6 | 8 => compact(text, at, first_len),
+pub fn at_digit(text: &[u8], at: usize, len: usize, setting: Setting) -> Option<usize> {
+    match (len, text.get(at + len)?) {
+        (1..=2 | 4, b'/' | b'-' | b'.') => numeric(text, at, setting).or_else(|| day_first(text, at, len, setting)),
+        (1..=2, b' ' | b'_' | &FORM_SPACE) => spaced(text, at).or_else(|| day_first(text, at, len, setting)),
+        (1..=2, _) => day_first(text, at, len, setting),
         _ => None,
     }
+}
+
+/// Where `19800512`, `12051980` or `120580` ends: a date only where it is said what it is.
+pub fn compact_end(text: &[u8], at: usize, len: usize) -> Option<usize> {
+    (matches!(len, 6 | 8) && heading::is(text, at, Heading::Birth)).then_some(at + len)
 }
 
 /// Whether the digits at `at` are a day in any of the numeric forms, replaced or not.
@@ -76,7 +66,7 @@ impl Parts {
 fn parts(text: &[u8], at: usize) -> Option<Parts> {
     let (first, first_len, next) = part(text, at)?;
     let separator = *text.get(next)?;
-    if !matches!(separator, b'/' | b'-' | b'.') {
+    if !matches!(separator, b'/' | b'-' | b'.' | b' ' | b'_' | FORM_SPACE) {
         return None;
     }
     let (second, second_len, next) = part(text, next + 1)?;
@@ -92,6 +82,12 @@ fn part(text: &[u8], at: usize) -> Option<(u16, usize, usize)> {
     let len = text.get(at..)?.iter().take(5).take_while(|b| b.is_ascii_digit()).count();
     let value = text[at..at + len].iter().take(4).fold(0, |n, d| n * 10 + u16::from(d - b'0'));
     (1..=4).contains(&len).then_some((value, len, at + len))
+}
+
+/// `12 05 1980`, as three fields of a form are typed into one.
+fn spaced(text: &[u8], at: usize) -> Option<usize> {
+    let day = parts(text, at)?;
+    (day.lens[2] == 4 && BIRTH_YEARS.contains(&day.year()?)).then_some(day.end)
 }
 
 fn numeric(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
@@ -121,25 +117,31 @@ fn short_year(text: &[u8], at: usize, day: &Parts, setting: Setting) -> Option<u
     let [first, second, _] = day.values;
     let is_day = (1..=31).contains(&first) && (1..=12).contains(&second);
     let stands_alone = |b: Option<&u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == day.separator);
-    let fits = day.lens == [2; 3] && is_day && stands_alone(text.get(day.end)) && stands_alone(before(text, at));
-    let usual = setting == Setting::Text && day.separator == b'/';
+    let has_short_year = matches!(day.lens, [1..=2, 1..=2, 2]) && is_day;
+    let fits = has_short_year && stands_alone(text.get(day.end)) && stands_alone(before(text, at));
+    let usual = setting == Setting::Text && day.separator == b'/' && day.lens == [2; 3];
     (fits && (usual || heading::is(text, at, Heading::Birth))).then_some(day.end)
 }
 
-/// `19800512`, `12051980`, `120580`: only where it is said what it is.
-fn compact(text: &[u8], at: usize, len: usize) -> Option<usize> {
-    heading::is(text, at, Heading::Birth).then_some(at + len)
-}
-
 /// `12 May 1980`, `12th of May 1980`, `12-may-1980`, `12May1980`.
-fn day_first(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
-    let (day, _, next) = part(text, at)?;
+fn day_first(text: &[u8], at: usize, len: usize, setting: Setting) -> Option<usize> {
+    let next = at + len;
+    let begins = |b: &u8| b.is_ascii_alphabetic();
+    // Most numbers have no word behind them.
+    if len > 2 || !text.get(next..)?.iter().take(3).any(begins) {
+        return None;
+    }
+    let (day, _, _) = part(text, at)?;
     let ordinal = text.get(next..next + 2).is_some_and(is_ordinal);
     let (month_at, one) = gap(text, if ordinal { next + 2 } else { next });
     let of = text.get(month_at..month_at + 3).is_some_and(|w| w[..2].eq_ignore_ascii_case(b"of") && is_gap(w[2]));
     let month_end = month(text, if of { month_at + 3 } else { month_at })?;
     let (year_at, two) = gap(text, month_end);
-    year_end(text, year_at, (1..=31).contains(&day), setting, one.or(two)).filter(|_| before_is_free(text, at))
+    if before(text, at).is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let is_said = heading::is(text, at, Heading::Birth);
+    year_end(text, year_at, (1..=31).contains(&day), is_said, setting, one.or(two))
 }
 
 /// Where the date ends that starts with the month's name at `at`: `May 12, 1980`.
@@ -148,26 +150,38 @@ pub fn at_letter(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
     let (day, _, next) = part(text, day_at)?;
     let ordinal = text.get(next..next + 2).is_some_and(is_ordinal);
     let (year_at, two) = gap(text, if ordinal { next + 2 } else { next });
-    year_end(text, year_at, (1..=31).contains(&day), setting, one.or(two))
+    year_end(text, year_at, (1..=31).contains(&day), heading::is(text, at, Heading::Birth), setting, one.or(two))
 }
 
-/// Where the year at `at` ends, if it may be somebody's. `joint` is what holds the date together: with hyphens, slashes and the like it is
-/// part of a slug in a path.
-fn year_end(text: &[u8], at: usize, is_day: bool, setting: Setting, joint: Option<u8>) -> Option<usize> {
+/// Where the year at `at` ends, if it may be somebody's. `is_said` is whether a word says so; `joint` is what holds the date together: with
+/// hyphens, slashes and the like it is part of a slug in a path.
+fn year_end(text: &[u8], at: usize, is_day: bool, is_said: bool, setting: Setting, joint: Option<u8>) -> Option<usize> {
     let (year, len, end) = part(text, at)?;
     let in_slug = setting != Setting::Text && joint != Some(b' ');
-    (is_day && len == 4 && !in_slug && BIRTH_YEARS.contains(&year)).then_some(end)
+    let fits = if is_said { len == 2 || YEARS.contains(&year) } else { !in_slug && BIRTH_YEARS.contains(&year) };
+    (is_day && fits && !text.get(end).is_some_and(u8::is_ascii_digit)).then_some(end)
 }
 
 fn month(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
-    let len = rest.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
-    let word = &rest[..len];
-    let is_short = |name: &[u8]| len == 3 || len == 4 && name.starts_with(b"sept");
-    let names = |name: &&&[u8]| {
-        name.get(..len).is_some_and(|start| start.eq_ignore_ascii_case(word)) && (name.len() == len || is_short(name))
+    let name: &[u8] = match &rest.first_chunk::<3>()?.map(|b| b.to_ascii_lowercase()) {
+        b"jan" => b"january",
+        b"feb" => b"february",
+        b"mar" => b"march",
+        b"apr" => b"april",
+        b"may" => b"may",
+        b"jun" => b"june",
+        b"jul" => b"july",
+        b"aug" => b"august",
+        b"sep" => b"september",
+        b"oct" => b"october",
+        b"nov" => b"november",
+        b"dec" => b"december",
+        _ => return None,
     };
-    (len >= 3 && MONTHS.iter().any(|name| names(&name))).then_some(at + len)
+    let len = rest.iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
+    let is_name = len == 3 || rest[..len].eq_ignore_ascii_case(name) || rest[..len].eq_ignore_ascii_case(b"sept");
+    is_name.then_some(at + len)
 }
 
 fn is_ordinal(word: &[u8]) -> bool {
@@ -187,8 +201,4 @@ fn gap(text: &[u8], at: usize) -> (usize, Option<u8>) {
 
 fn before(text: &[u8], at: usize) -> Option<&u8> {
     at.checked_sub(1).map(|i| &text[i])
-}
-
-fn before_is_free(text: &[u8], at: usize) -> bool {
-    !before(text, at).is_some_and(u8::is_ascii_alphanumeric)
 }

@@ -12,18 +12,17 @@ const ROUNDS: usize = 4;
 
 /// Decodes a path or a free text.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'%') {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(until_settled(text, false))
+    if is_plain(text, b'%') { Cow::Borrowed(text) } else { Cow::Owned(until_settled(text, false)) }
 }
 
 /// Decodes a value of a query: there, a `+` is a [`FORM_SPACE`].
 pub fn form(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'%' && b != b'+') {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(until_settled(text, true))
+    if is_plain(text, b'+') { Cow::Borrowed(text) } else { Cow::Owned(until_settled(text, true)) }
+}
+
+/// Printable ASCII without escapes and without `other`. Looks at every byte, so that it can look at many at once.
+fn is_plain(text: &str, other: u8) -> bool {
+    text.bytes().fold(true, |plain, b| plain & (0x20..0x7f).contains(&b) & (b != b'%') & (b != other))
 }
 
 fn until_settled(text: &str, plus_is_space: bool) -> String {

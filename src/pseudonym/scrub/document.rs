@@ -19,10 +19,10 @@ pub fn national_insurance_end(text: &[u8], at: usize) -> Option<usize> {
     let mut next = at + 2;
     let mut digits = 0;
     while digits < 6 {
-        // Together, or in pairs, or in threes: `12 34 56`.
+        // Together, or in pairs, threes, fours: `12 34 56`.
         let gap = usize::from(text.get(next).is_some_and(|&b| is_gap(b)));
         let run = text.get(next + gap..)?.iter().take(7).take_while(|b| b.is_ascii_digit()).count();
-        if !matches!(run, 2 | 3 | 6) {
+        if !matches!(run, 2..=4 | 6) {
             return None;
         }
         digits += run;

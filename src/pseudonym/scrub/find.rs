@@ -77,25 +77,30 @@ struct Signs {
     has_colon: bool,
     /// Two, or those of `GIR 0AA`: nothing that is looked for has fewer.
     has_digits: bool,
+    /// A run that may be a token. One of small letters is one only in hexadecimal.
     has_long_run: bool,
 }
 
 impl Signs {
     fn of(text: &[u8]) -> Signs {
-        let (mut seen, mut digits, mut run, mut longest) = (0, 0, 0, 0);
+        let (mut seen, mut digits) = (0, 0);
+        let (mut run, mut longest, mut hex, mut longest_hex) = (0, 0, 0, 0);
         for &b in text {
             let class = CLASSES[usize::from(b)];
             seen |= class;
             digits += usize::from(class & DIGIT);
             run = if class & RUN > 0 { run + 1 } else { 0 };
             longest = longest.max(run);
+            hex = if class & HEX > 0 { hex + 1 } else { 0 };
+            longest_hex = longest_hex.max(hex);
         }
+        let is_mixed = seen & (DIGIT | CAPITAL) > 0;
         Signs {
             has_at: seen & AT > 0,
             has_bracket: seen & BRACKET > 0,
             has_colon: seen & COLON > 0,
             has_digits: digits > 1 || digits == 1 && postcode::may_be_girobank(text),
-            has_long_run: longest >= token::SHORTEST,
+            has_long_run: longest_hex >= token::SHORTEST || is_mixed && longest >= token::SHORTEST,
         }
     }
 }
@@ -105,6 +110,9 @@ const RUN: u8 = 2;
 const AT: u8 = 4;
 const BRACKET: u8 = 8;
 const COLON: u8 = 16;
+const CAPITAL: u8 = 32;
+/// Hexadecimal digits and the hyphens of a UUID.
+const HEX: u8 = 64;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -112,6 +120,8 @@ const CLASSES: [u8; 256] = {
     while b < 128 {
         classes[b as usize] = if b.is_ascii_digit() { DIGIT } else { 0 }
             | if token::is_run(b) { RUN } else { 0 }
+            | if b.is_ascii_uppercase() { CAPITAL } else { 0 }
+            | if b.is_ascii_hexdigit() || b == b'-' { HEX } else { 0 }
             | match b {
                 b'@' => AT,
                 b'(' | b'[' | b'{' => BRACKET,
@@ -202,7 +212,7 @@ impl<'t> Walk<'t> {
             let found = match byte {
                 b'0'..=b'9' if !before.is_ascii_digit() => number::at_digit(text, self.at, self.setting),
                 b'a'..=b'z' | b'A'..=b'Z' if starts => self.at_word(text),
-                b'+' | FORM_SPACE => number::at_plus(text, self.at),
+                b'+' | FORM_SPACE => number::at_plus(text, self.at, self.setting),
                 _ => None,
             };
             if found.is_some() {
@@ -221,23 +231,30 @@ impl<'t> Walk<'t> {
         None
     }
 
-    /// What starts with the letter at which a word starts, and where it ends.
+    /// What starts with the letter at which a word starts, and where it ends. Most words are none of it, so what is looked at first is where
+    /// a digit would have to be.
     fn at_word(&self, text: &[u8]) -> Option<(Kind, usize)> {
         let at = self.at;
-        // All have a digit in their first six characters, but for a month's name.
-        let letters = text[at..].iter().take(10).take_while(|b| b.is_ascii_alphabetic()).count();
+        let byte = |i: usize| text.get(at + i).copied().unwrap_or_default();
         let found = |kind, end: Option<usize>| end.map(|end| (kind, end));
-        match letters {
-            1..=2 => found(Kind::Postcode, postcode::end(text, at))
-                .or_else(|| found(Kind::NiNumber, document::national_insurance_end(text, at)))
-                .or_else(|| found(Kind::Account, document::account_end(text, at))),
-            3 if text[at..].len() > 5 && text[at..at + 3].eq_ignore_ascii_case(b"gir") => {
-                found(Kind::Postcode, postcode::girobank_end(text, at))
+        let of_letters = if !byte(1).is_ascii_alphabetic() {
+            if byte(1).is_ascii_digit() { found(Kind::Postcode, postcode::end(text, at)) } else { None }
+        } else if !byte(2).is_ascii_alphabetic() {
+            if byte(2).is_ascii_digit() || byte(3).is_ascii_digit() {
+                found(Kind::Postcode, postcode::end(text, at))
+                    .or_else(|| found(Kind::NiNumber, document::national_insurance_end(text, at)))
+                    .or_else(|| found(Kind::Account, document::account_end(text, at)))
+            } else {
+                None
             }
-            _ => None,
-        }
-        .or_else(|| if letters < 6 { found(Kind::Licence, document::licence_end(text, at)) } else { None })
-        .or_else(|| if letters > 2 { found(Kind::Date, date::at_letter(text, at, self.setting)) } else { None })
+        } else {
+            found(Kind::Date, date::at_letter(text, at, self.setting))
+                .or_else(|| found(Kind::Postcode, postcode::girobank_end(text, at)))
+        };
+        of_letters.or_else(|| {
+            let may_be_licence = byte(5).is_ascii_digit() && byte(10).is_ascii_digit();
+            if may_be_licence { found(Kind::Licence, document::licence_end(text, at)) } else { None }
+        })
     }
 
     fn found(&mut self, kind: Kind, end: usize) -> (Kind, usize, usize) {

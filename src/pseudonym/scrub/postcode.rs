@@ -4,7 +4,7 @@
 //! (`M2 8GB`); what does not (`A1 2BC`, `QA1 2AB`) or ends in letters that are not used (`AB1 2CD`) is a product code and is kept.
 
 /// The areas that exist, so that few product codes look like a postcode.
-const AREAS: &[u8] = b" AB AL B BA BB BD BF BH BL BN BR BS BT BX CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX \
+pub const AREAS: &[u8] = b" AB AL B BA BB BD BF BH BL BN BR BS BT BX CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX \
 FK FY G GL GU GX GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW OL OX \
 PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO \
 ZE ";
@@ -38,8 +38,9 @@ fn is_ordinal(ending: &[u8]) -> bool {
     [b"st", b"nd", b"rd", b"th"].iter().any(|ordinal| ending.eq_ignore_ascii_case(*ordinal))
 }
 
-/// The end of the one postcode without a district, `GIR 0AA`, whose first three letters start at `at`.
+/// The end of the one postcode without a district, `GIR 0AA`, that starts at `at`.
 pub fn girobank_end(text: &[u8], at: usize) -> Option<usize> {
+    text.get(at..at + 3)?.eq_ignore_ascii_case(b"gir").then_some(())?;
     let gap = text[at + 3..].iter().take(3).take_while(|&&b| is_gap(b)).count();
     inward_end(text, at + 3 + gap).filter(|end| text[end - 3..*end].eq_ignore_ascii_case(b"0aa"))
 }

@@ -138,6 +138,16 @@ fn a_script_error_comes_from_a_host_and_a_file() {
     }
 }
 
+/// Found by fuzzing.
+#[test]
+fn scrubbing_a_url_again_changes_nothing_whatever_hid_in_it() {
+    for url in ["htt\0ps://www.example.com/x", "%68ttps://jane:pw@example.com", "x", "\\x", "%3Fq=1"] {
+        let once = path(url);
+        assert!(once.starts_with(['/', '\\']), "{url:?} gave {once:?}");
+        assert_eq!(path(&once), once, "{url:?}");
+    }
+}
+
 #[test]
 fn campaign_parameters_are_read_and_a_click_id_is_kept_by_kind_only() {
     let campaign = utm(&RawUrl::new(
@@ -185,19 +195,44 @@ fn personal() -> impl Strategy<Value = String> {
             (check < 10).then(|| format!("{}{gap}{}{gap}{}{check}", &digits[..3], &digits[3..6], &digits[6..]))
         },
     );
-    let areas = &["AB", "B", "BT", "E", "EC", "G", "L", "LS", "M", "N", "NW", "SE", "SW", "W", "WC", "YO", "ZE"][..];
-    let postcode =
-        (proptest::sample::select(areas), "[0-9]{1,2}( |-|\\+|%20|)[0-9][ABDEFGHJLNPQRSTUWXYZ]{2}", any::<bool>())
-            .prop_map(
-                |(area, rest, small)| {
-                    if small { format!("{area}{rest}").to_lowercase() } else { format!("{area}{rest}") }
-                },
-            );
+    let areas: Vec<&str> = std::str::from_utf8(postcode::AREAS).unwrap().split_whitespace().collect();
+    assert_eq!(
+        areas.len(),
+        127,
+        "121 of Great Britain and Northern Ireland, three of the islands, Gibraltar, the forces, the banks"
+    );
+    let rest = "([0-9]{1,2}|[0-9][A-HJKMNPR-Y])( |-|\\+|_|%20|\u{a0}|)[0-9][ABDEFGHJLNPQRSTUWXYZ]{2}";
+    let postcode = (proptest::sample::select(areas), rest, any::<bool>()).prop_map(|(area, rest, small)| {
+        if small { format!("{area}{rest}").to_lowercase() } else { format!("{area}{rest}") }
+    });
     let part = |len| proptest::collection::vec(any::<u8>(), len).prop_map(|b| URL_SAFE_NO_PAD.encode(b));
     let jwt = (part(1..40), part(16..64))
         .prop_map(|(payload, signature)| format!("eyJhbGciOiJIUzI1NiJ9.eyJ{payload}.{signature}"));
     let uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-    let phone = "(07[0-9]{3}( |-|)[0-9]{6}|0[12][0-9]{3} [0-9]{6}|\\+[1-9][0-9]{7,13}|020 [0-9]{4} [0-9]{4})";
+    // A number of the United Kingdom without its 0, in the groups and with the separators that people write.
+    let groups: &[&[usize]] = &[&[10], &[4, 6], &[4, 3, 3], &[3, 3, 4], &[2, 4, 4], &[3, 7], &[2, 8], &[3, 4, 3]];
+    let starts = ["+44", "+44 ", "+44 (0)", "+44(0)", "0044 ", "00 44 ", "44 ", "0", "0"].map(|start| start.to_owned());
+    let gaps = [" ", "-", ".", "\u{a0}", "%20", "_", ""];
+    let british = (
+        "(7[1-57-9]|1[1-9]|2[03489]|3[0-9]|80)[0-9]{8}",
+        proptest::sample::select(groups),
+        proptest::sample::select(starts.to_vec()),
+        proptest::sample::select(gaps.to_vec()),
+    )
+        .prop_map(|(digits, groups, start, gap)| {
+            let mut rest = digits.as_str();
+            let parts = groups.iter().map(|&len| {
+                let (group, behind) = rest.split_at(len);
+                rest = behind;
+                group
+            });
+            start + &parts.collect::<Vec<_>>().join(gap)
+        });
+    let phone = "(0[12][0-9]{3} [0-9]{6}|\\+[1-9][0-9]{7,13}|\\([0-9]{3}\\) [2-9][0-9]{2}-[0-9]{4})";
+    let phone =
+        phone.prop_filter("has no area that begins with 0 or 1", |n| !n.starts_with("(0") && !n.starts_with("(1"));
+    let insured = "[ABCEGHJ-PR-TW-Z][ABCEGHJ-MPR-TW-Z]( |-|)[0-9]{2}( |)[0-9]{2}( |)[0-9]{2}( |)[A-D]"
+        .prop_filter("has a prefix that is in use", |n| !["BG", "GB", "NK", "KN", "TN", "NT", "ZZ"].contains(&&n[..2]));
     prop_oneof![
         email.boxed(),
         nhs.boxed(),
@@ -205,6 +240,8 @@ fn personal() -> impl Strategy<Value = String> {
         jwt.boxed(),
         uuid.boxed(),
         phone.boxed(),
+        british.boxed(),
+        insured.boxed(),
         "([0-9a-f]{16,64}|[0-9A-F]{16,64})".boxed(),
         "((0[1-9]|[12][0-9])/(0[1-9]|1[0-2])/|(0[1-9]|[12][0-9])-(0[1-9]|1[0-2])-)(19[0-9]{2}|200[0-9])".boxed(),
     ]
