@@ -1,4 +1,5 @@
-//! What making an event of a request costs beyond the proxying: pseudonyms, scrubbing, device, channel and place.
+//! What making an event of a request costs beyond the proxying: pseudonyms, scrubbing, channel and place; devices are in
+//! `enrich`.
 //!
 //! `cargo bench --bench pseudonymise`; with `CONSENTRY_BENCH_GEO=FILE_OR_FOLDER` the look-up of places too.
 
@@ -7,13 +8,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 
-use consentry::enrich::{Channel, ClientHints, Device, DeviceCache, Places};
+use consentry::enrich::{Channel, Places};
 use consentry::keys::KeyRing;
-use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawUrl, RawUserAgent, scrub};
+use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawUrl, scrub};
 use criterion::{Criterion, criterion_group, criterion_main};
-
-const AGENT: &str =
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36";
 
 fn pseudonyms(c: &mut Criterion) {
     let pseudonymiser = Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1);
@@ -45,21 +43,6 @@ fn scrubbing(c: &mut Criterion) {
 }
 
 fn enriching(c: &mut Criterion) {
-    let agent = RawUserAgent::new(AGENT.as_bytes());
-    let hints = ClientHints::read(|name| match name {
-        "sec-ch-ua" => Some(r#""Chromium";v="134", "Not:A-Brand";v="24", "Google Chrome";v="134""#),
-        "sec-ch-ua-mobile" => Some("?0"),
-        "sec-ch-ua-platform" => Some(r#""Windows""#),
-        _ => None,
-    });
-    let mut cache = DeviceCache::new(4096);
-    c.bench_function("device/parse", |b| b.iter(|| Device::parse(black_box(&agent), &hints)));
-    c.bench_function("device/seen before", |b| {
-        b.iter(|| {
-            black_box(cache.get(black_box(&agent), &hints));
-        })
-    });
-    c.bench_function("device/seen before, copied", |b| b.iter(|| cache.get(black_box(&agent), &hints).clone()));
     for (name, referrer) in [("direct", ""), ("search", "www.google.com"), ("unknown", "www.news.example")] {
         c.bench_function(&format!("channel/{name}"), |b| {
             b.iter(|| Channel::classify(black_box(referrer), false, "", "", None))
