@@ -1,5 +1,5 @@
-//! What making an event of a request costs beyond the proxying: pseudonyms, scrubbing and device; channel and place are in
-//! `origin`.
+//! What making an event of a request costs beyond the proxying: pseudonyms and scrubbing; devices are in `enrich`, channel and
+//! place in `origin`.
 //!
 //! `cargo bench --bench pseudonymise`
 
@@ -7,13 +7,9 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use consentry::enrich::{ClientHints, Device, DeviceCache};
 use consentry::keys::KeyRing;
-use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawLogin, RawPhone, RawUrl, RawUserAgent, scrub};
+use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawLogin, RawPhone, RawUrl, scrub};
 use criterion::{Criterion, criterion_group, criterion_main};
-
-const AGENT: &str =
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36";
 
 fn pseudonyms(c: &mut Criterion) {
     let pseudonymiser = Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1);
@@ -50,23 +46,5 @@ fn scrubbing(c: &mut Criterion) {
     c.bench_function("scrub/text/4 KB of digits", |b| b.iter(|| scrub::scrub_text(black_box(&worst), 4096)));
 }
 
-fn enriching(c: &mut Criterion) {
-    let agent = RawUserAgent::new(AGENT.as_bytes());
-    let hints = ClientHints::read(|name| match name {
-        "sec-ch-ua" => Some(r#""Chromium";v="134", "Not:A-Brand";v="24", "Google Chrome";v="134""#),
-        "sec-ch-ua-mobile" => Some("?0"),
-        "sec-ch-ua-platform" => Some(r#""Windows""#),
-        _ => None,
-    });
-    let mut cache = DeviceCache::new(4096);
-    c.bench_function("device/parse", |b| b.iter(|| Device::parse(black_box(&agent), &hints)));
-    c.bench_function("device/seen before", |b| {
-        b.iter(|| {
-            black_box(cache.get(black_box(&agent), &hints));
-        })
-    });
-    c.bench_function("device/seen before, copied", |b| b.iter(|| cache.get(black_box(&agent), &hints).clone()));
-}
-
-criterion_group!(benches, pseudonyms, scrubbing, enriching);
+criterion_group!(benches, pseudonyms, scrubbing);
 criterion_main!(benches);
