@@ -94,10 +94,10 @@ fn query_without_a_gateway_starts_the_engine_for_as_long_as_it_takes() {
     let site = Site::start();
     let gateway = crate::support::gateway::Gateway::start(site.address, "");
     let (_, folder) = gateway.end("TERM");
-    let count = "select count() as n from consentry.schema_migrations";
-    assert_eq!(folder.query(count)[0]["n"], 1);
+    let first = "select min(version) as n from consentry.schema_migrations";
+    assert_eq!(folder.query(first)[0]["n"], 1);
     // Nobody holds the folder afterwards: it can be done again, and a gateway can start.
-    assert_eq!(folder.query(count)[0]["n"], 1);
+    assert_eq!(folder.query(first)[0]["n"], 1);
     let (code, stdout, _) = told(&folder.run(&["schema", "status"]));
     assert!(code == Some(0) && stdout.contains("0001_events.sql") && stdout.contains("applied 20"), "{stdout}");
     folder.serve();
