@@ -83,7 +83,8 @@ fn decisions(c: &mut Criterion) {
     let device = Device::parse(&RawUserAgent::new(AGENTS[0].1.as_bytes()), &hints(&headers));
     c.bench_function("bot/by headers", |b| {
         b.iter(|| {
-            let read = Headers::read(true, true, false, true, |name| black_box(&headers).get(name).map(|v| v.as_bytes()));
+            let read =
+                Headers::read(true, true, false, true, |name| black_box(&headers).get(name).map(|v| v.as_bytes()));
             bots::decide(black_box(&device), false, &read)
         });
     });

@@ -8,7 +8,9 @@
 //! loses the hour that is open, and the next start says so.
 //!
 //! What it cannot do: without identifiers ten views of one person are ten views, so the minimum is one of views, not of
-//! people. Therefore nothing a visitor can write at will is a dimension: see [`path`] for what is left of an address.
+//! people. As little as possible of what a visitor writes is therefore a dimension: see [`path`] for what is left of an
+//! address. A referrer's host has the form of a name, scrubbed; whoever claims one ten times an hour has it counted, as in
+//! every list of referrers. Each gateway of a fleet holds its own counters to the minimum, so a fleet leaves out more.
 //!
 //! The front door calls it for each page; `store` takes the hours that are over.
 

@@ -124,6 +124,8 @@ fn rule_l4_who_has_not_chosen_is_counted_and_who_objects_is_not() {
             visitor.fetch("GET", "/data.json");
         }
     }
+    let metrics = crate::dashboard::get(&gateway, "/metrics").text();
+    assert!(metrics.contains("\nconsentry_statistics_counted_total 64\n"), "{metrics}");
     let (folder, rows) = ended(gateway);
     assert_eq!(
         rows,
