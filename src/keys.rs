@@ -65,6 +65,7 @@ pub enum KeyPurpose {
     /// Keys the labels of clicked elements.
     Label,
     /// Signs consent to the recording of e-mail openings.
+    #[serde(rename = "mail-consent")]
     MailConsent,
 }
 
@@ -95,7 +96,7 @@ impl KeyPurpose {
             KeyPurpose::Mail => "mail",
             KeyPurpose::Suppression => "suppression",
             KeyPurpose::Label => "label",
-            KeyPurpose::MailConsent => "mailconsent",
+            KeyPurpose::MailConsent => "mail-consent",
         }
     }
 

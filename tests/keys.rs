@@ -73,14 +73,14 @@ fn a_ring_is_made_once_for_its_owner_alone_and_shows_no_secret() {
     assert_eq!(ring(&folder), before);
 
     let list = keys(&folder, &["list"]);
-    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 9), "{}", list.stdout);
+    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 11), "{}", list.stdout);
     assert!(list.stdout.contains("suppression") && list.stdout.contains("active"), "{}", list.stdout);
     assert!(listed(&folder).iter().all(|key| key["site"] == 7 && key["state"] == "active"));
 
     // Any folder may be named instead.
     let elsewhere = keys(&folder, &["init", "--data-dir", "other", "--json"]);
     let made: Value = serde_json::from_str(&elsewhere.stdout).expect("JSON");
-    assert_eq!((made["path"].as_str(), made["keys"].as_array().map(Vec::len)), (Some("other/keys.json"), Some(8)));
+    assert_eq!((made["path"].as_str(), made["keys"].as_array().map(Vec::len)), (Some("other/keys.json"), Some(10)));
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn rotating_replaces_a_key_at_the_site_that_is_named() {
     let made: Value = serde_json::from_str(&told.stdout).expect("JSON");
     assert_eq!(id(&made[0]), active(&folder, "visitor"));
     let list = listed(&folder);
-    assert_eq!(list.len(), 9);
+    assert_eq!(list.len(), 11);
     assert!(list.iter().any(|key| id(key) == before && key["state"] == "retired"));
     assert_eq!(keys(&folder, &["rotate", "--purpose", "ip"]).code, Some(0), "every site unless one is named");
-    assert_eq!(listed(&folder).len(), 10);
+    assert_eq!(listed(&folder).len(), 12);
 
     let unknown = keys(&folder, &["rotate", "--purpose", "ip", "--site", "9"]);
     assert!(unknown.code == Some(1) && unknown.stderr.contains("the sites are: 1"), "{}", unknown.stderr);

@@ -139,16 +139,16 @@ fn a_site_that_does_not_answer_is_a_row_of_a_visitor_who_is_known() {
 #[test]
 fn without_consent_no_exchange_is_a_row() {
     let (gateway, site) = shared();
-    site.on("/unasked/a.pdf", Behaviour::Answers(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx".to_vec()));
-    site.answers("/unasked/moved", "HTTP/1.1 302 Found\r\nLocation: /unasked/x\r\nContent-Length: 0\r\n\r\n");
+    site.on("/silent/a.pdf", Behaviour::Answers(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx".to_vec()));
+    site.answers("/silent/moved", "HTTP/1.1 302 Found\r\nLocation: /silent/x\r\nContent-Length: 0\r\n\r\n");
     for mut visitor in [Visitor::new(gateway), Visitor::who_refuses(gateway)] {
-        for path in ["/unasked/page", "/unasked/a.pdf", "/unasked/moved", "/unasked/gone"] {
+        for path in ["/silent/page", "/silent/a.pdf", "/silent/moved", "/silent/gone"] {
             assert!(visitor.get(path).field("accept-ch").is_none());
         }
     }
     let mut witness = Visitor::who_accepts(gateway);
-    assert!(witness.get("/unasked/witness").field("accept-ch").is_some_and(|hints| hints.contains("Sec-CH-UA")));
-    gateway.rows(1, "select path from consentry.events where startsWith(path, '/unasked/')");
+    assert!(witness.get("/silent/witness").field("accept-ch").is_some_and(|hints| hints.contains("Sec-CH-UA")));
+    gateway.rows(1, "select path from consentry.events where startsWith(path, '/silent/')");
 }
 
 #[test]
