@@ -10,6 +10,7 @@ use consentry::enrich::{ClientHints, Device, DeviceCache};
 use consentry::pseudonym::{RawIp, RawUserAgent};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
+use http::header::USER_AGENT;
 
 const AGENTS: [(&str, &str); 4] = [
     (
@@ -58,7 +59,7 @@ fn devices(c: &mut Criterion) {
     let mut cache = DeviceCache::new(4096);
     for (name, agent) in AGENTS {
         let headers = request(agent);
-        let sent = headers["user-agent"].as_bytes();
+        let sent = headers[USER_AGENT].as_bytes();
         let read = hints(&headers);
         c.bench_function(&format!("device/cold/{name}"), |b| {
             b.iter(|| Device::parse(&RawUserAgent::new(black_box(sent)), &read));
@@ -71,7 +72,7 @@ fn devices(c: &mut Criterion) {
         c.bench_function(&format!("device/seen before, from the request's headers/{name}"), |b| {
             b.iter(|| {
                 let headers = black_box(&headers);
-                let agent = headers.get("user-agent").map(|value| value.as_bytes()).unwrap_or_default();
+                let agent = headers.get(USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default();
                 black_box(cache.get(&RawUserAgent::new(agent), &hints(headers)));
             });
         });

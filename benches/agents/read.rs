@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in stdin().lines() {
         let request: serde_json::Value = serde_json::from_str(&line?)?;
         let agent = request["agent"].as_str().unwrap_or_default();
-        let hints = ClientHints::read(|name| request["headers"][name].as_str());
+        let hints = ClientHints::read(|name| request["headers"][name.as_str()].as_str());
         let device = Device::parse(&RawUserAgent::new(agent.as_bytes()), &hints);
         let reason = device.bot.map_or("", |reason| reason.word());
         let Device { browser, browser_version, os, os_version, class, .. } = device;

@@ -1,20 +1,22 @@
 //! User-agent client hints, with which browsers say what their frozen `User-Agent` does not
 //! (<https://wicg.github.io/ua-client-hints/>).
 
+use http::HeaderName;
+
 /// The value of the response header `Accept-CH`, which asks a browser for hints with its next requests; to be sent only to
 /// visitors who allowed analytics. It asks for the two without which Windows 11 is Windows 10 and a tablet may be anything;
 /// brands, platform and `Mobile` come unasked, and a model is nobody's business.
 pub const ACCEPT_CH: &str = "Sec-CH-UA-Platform-Version, Sec-CH-UA-Form-Factors";
 
-/// The names of all headers that [`ClientHints::read`] looks at, in small letters.
-pub const HINTS: [&str; 7] = [
-    "sec-ch-ua",
-    "sec-ch-ua-full-version-list",
-    "sec-ch-ua-mobile",
-    "sec-ch-ua-platform",
-    "sec-ch-ua-platform-version",
-    "sec-ch-ua-model",
-    "sec-ch-ua-form-factors",
+/// The names of all headers that [`ClientHints::read`] looks at.
+pub static HINTS: [HeaderName; 7] = [
+    HeaderName::from_static("sec-ch-ua"),
+    HeaderName::from_static("sec-ch-ua-full-version-list"),
+    HeaderName::from_static("sec-ch-ua-mobile"),
+    HeaderName::from_static("sec-ch-ua-platform"),
+    HeaderName::from_static("sec-ch-ua-platform-version"),
+    HeaderName::from_static("sec-ch-ua-model"),
+    HeaderName::from_static("sec-ch-ua-form-factors"),
 ];
 
 /// The hints of one request, as sent. Without `Debug`: together they are as telling as a `User-Agent`.
@@ -40,10 +42,10 @@ pub struct ClientHints<'h> {
 const LONGEST: usize = 256;
 
 impl<'h> ClientHints<'h> {
-    /// Reads the hints through a look-up of headers by their name in small letters. What is absent or too long stays empty.
-    pub fn read(header: impl Fn(&str) -> Option<&'h str>) -> ClientHints<'h> {
+    /// Reads the hints through a look-up of headers. What is absent or too long stays empty.
+    pub fn read(header: impl Fn(&HeaderName) -> Option<&'h str>) -> ClientHints<'h> {
         let [brands, full_versions, mobile, platform, platform_version, model, form_factors] =
-            HINTS.map(|name| header(name).filter(|value| value.len() <= LONGEST).unwrap_or_default());
+            HINTS.each_ref().map(|name| header(name).filter(|value| value.len() <= LONGEST).unwrap_or_default());
         ClientHints { brands, full_versions, mobile, platform, platform_version, model, form_factors }
     }
 

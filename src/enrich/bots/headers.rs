@@ -1,6 +1,10 @@
 //! The signs of a program in a request's headers.
 
+use http::HeaderName;
+use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE};
+
 use crate::enrich::Device;
+use crate::enrich::hints::HINTS;
 
 /// What the headers of one request show. They say something of the client only where it is the client that sent them: behind
 /// a proxy or a CDN some are added and some are lost, and then nothing is concluded.
@@ -37,32 +41,39 @@ pub struct Headers {
     pub sec_ch_ua: bool,
 }
 
+/// Of which a browser sends all or none.
+static FETCH: [HeaderName; 3] = [
+    HeaderName::from_static("sec-fetch-mode"),
+    HeaderName::from_static("sec-fetch-site"),
+    HeaderName::from_static("sec-fetch-dest"),
+];
+
 /// The version from which a Chrome, Edge or Firefox is asked for what it has sent for some versions already.
 const SENDS_FETCH_METADATA: u16 = 92;
 
 impl Headers {
-    /// Reads them through a look-up of headers by their name in small letters. `is_page` says that the request was taken for a
+    /// Reads them through a look-up of headers. `is_page` says that the request was taken for a
     /// visitor's asking for a page, not for a beacon's.
     pub fn read<'h>(
         direct: bool,
         tls: bool,
         http_1_0: bool,
         is_page: bool,
-        header: impl Fn(&str) -> Option<&'h [u8]>,
+        header: impl Fn(&HeaderName) -> Option<&'h [u8]>,
     ) -> Headers {
         if !direct {
             return Headers::default();
         }
-        let has = |name: &str| header(name).is_some();
+        let has = |name: &HeaderName| header(name).is_some();
         Headers {
             direct,
             tls,
             http_1_0,
-            accept: header("accept").is_some_and(|v| !is_page || memchr::memmem::find(v, b"text/html").is_some()),
-            accept_language: has("accept-language"),
-            accept_encoding: has("accept-encoding"),
-            sec_fetch: has("sec-fetch-mode") || has("sec-fetch-site") || has("sec-fetch-dest"),
-            sec_ch_ua: has("sec-ch-ua"),
+            accept: header(&ACCEPT).is_some_and(|v| !is_page || memchr::memmem::find(v, b"text/html").is_some()),
+            accept_language: has(&ACCEPT_LANGUAGE),
+            accept_encoding: has(&ACCEPT_ENCODING),
+            sec_fetch: FETCH.iter().any(has),
+            sec_ch_ua: has(&HINTS[0]),
         }
     }
 

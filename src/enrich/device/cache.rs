@@ -1,7 +1,9 @@
 //! Devices seen before. Reading a `User-Agent` takes tens of microseconds and few are different, so the proxy's threads keep
 //! one of these each.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::RandomState;
 
 use super::Device;
 use crate::enrich::ClientHints;
@@ -10,8 +12,8 @@ use crate::pseudonym::RawUserAgent;
 /// Places in which a key may be.
 const WAYS: usize = 4;
 
-/// A bounded cache of parsed devices. Keeps a hash of what it has read under keys drawn at its start (SipHash, 64 bits: among
-/// some thousand devices no two meet, and nobody without the keys can make them) and nothing of the text, so a memory dump
+/// A bounded cache of parsed devices. Keeps a hash of what it has read under keys drawn at its start (64 bits: among some
+/// thousand devices no two meet, and nobody who sees neither keys nor hashes can make them) and nothing of the text, so a memory dump
 /// holds no `User-Agent`.
 pub struct DeviceCache {
     /// Sets of [`WAYS`] entries, the one last asked for first.
@@ -24,7 +26,7 @@ impl DeviceCache {
     /// one: the patterns that read agents are compiled here and not in a visitor's request.
     pub fn new(capacity: usize) -> DeviceCache {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
-        let mut cache = DeviceCache { entries: vec![None; sets * WAYS], keys: RandomState::new() };
+        let mut cache = DeviceCache { entries: vec![None; sets * WAYS], keys: RandomState::default() };
         for agent in WARM_UP {
             cache.get(&RawUserAgent::new(agent.as_bytes()), &ClientHints::default());
         }
@@ -55,11 +57,15 @@ impl DeviceCache {
     fn key(&self, agent: &RawUserAgent, hints: &ClientHints) -> u64 {
         let mut hasher = self.keys.build_hasher();
         hasher.write(agent.bytes());
+        // Where each of the seven ends; none is longer than 256 bytes.
+        let mut lengths = 0_u64;
         for hint in hints.all() {
-            // Hints are ASCII and have no such byte, so that nothing can be moved from one to the next.
-            hasher.write_u8(0xff);
-            hasher.write(hint.as_bytes());
+            if !hint.is_empty() {
+                hasher.write(hint.as_bytes());
+            }
+            lengths = lengths << 9 | hint.len() as u64;
         }
+        hasher.write_u64(lengths);
         hasher.finish()
     }
 }

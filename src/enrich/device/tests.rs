@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn parse(agent: &str, hints: &[(&str, &str)]) -> Device {
-    let hints = ClientHints::read(|name| hints.iter().find(|(n, _)| *n == name).map(|(_, value)| *value));
+    let hints = ClientHints::read(|name| hints.iter().find(|(n, _)| name == n).map(|(_, value)| *value));
     Device::parse(&RawUserAgent::new(agent.as_bytes()), &hints)
 }
 

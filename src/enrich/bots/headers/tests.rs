@@ -12,6 +12,7 @@ const HINTED: [&str; 3] = ["sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"
 fn reason(agent: &str, direct: bool, tls: bool, http_1_0: bool, sent: &[&[&str]]) -> Option<BotReason> {
     let device = Device::parse(&RawUserAgent::new(agent.as_bytes()), &ClientHints::default());
     let headers = Headers::read(direct, tls, http_1_0, true, |name| {
+        let name = name.as_str();
         let is_sent =
             sent.iter().any(|names| names.contains(&name) || name == "accept" && names.contains(&"accept: any"));
         let value: &[u8] = match name {
@@ -127,7 +128,7 @@ fn a_borrowed_agent_is_told_by_the_headers_that_do_not_come_with_it() {
 #[test]
 fn a_beacon_is_not_asked_for_what_only_pages_have() {
     let device = Device::parse(&RawUserAgent::new(SAFARI.as_bytes()), &ClientHints::default());
-    let sent = |name: &str| (name == "accept" || name == "accept-encoding").then_some(&b"*/*"[..]);
+    let sent = |name: &HeaderName| (name == ACCEPT || name == ACCEPT_ENCODING).then_some(&b"*/*"[..]);
     let decided = |is_page| decide(&device, false, &Headers::read(true, true, false, is_page, sent));
     assert_eq!((decided(true), decided(false)), (Some(BotReason::Headers), None));
 }

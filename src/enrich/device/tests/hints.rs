@@ -153,6 +153,6 @@ fn a_brand_that_others_are_built_on_does_not_take_the_place_of_a_name() {
 #[test]
 fn what_is_asked_for_is_what_is_read() {
     for name in crate::enrich::hints::ACCEPT_CH.split(", ") {
-        assert!(crate::enrich::hints::HINTS.contains(&name.to_ascii_lowercase().as_str()), "{name}");
+        assert!(crate::enrich::hints::HINTS.iter().any(|hint| hint.as_str() == name.to_ascii_lowercase()), "{name}");
     }
 }
