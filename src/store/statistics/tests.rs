@@ -1,11 +1,16 @@
 //! Hours that are over, into the real engine.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Mutex;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::*;
 use crate::config::ClickHouse;
 use crate::consent::{Mode, NoChoice, Policy, Signals, decide};
-use crate::engine::testing;
+use crate::engine::{socket, testing};
 use crate::statistics::counters::{Cell, Words};
 use crate::store::{client, migrate};
 
@@ -41,8 +46,12 @@ impl Gateway {
         (0..times).for_each(|_| assert!(self.lane.count(&permit, now, words, false)));
     }
 
-    /// From start to an end in order.
+    /// From start to an end in order, at once.
     async fn run(&self, client: &Client) {
+        self.run_until(client, async {}).await;
+    }
+
+    async fn run_until(&self, client: &Client, end: impl Future<Output = ()>) {
         let writer = Writer {
             lane: self.lane.clone(),
             folder: Folder::new(&self.data),
@@ -51,7 +60,7 @@ impl Gateway {
             retention: Period { months: 72, days: 0 },
             metrics: self.metrics.clone(),
         };
-        writer.run(async {}).await;
+        writer.run(end).await;
     }
 }
 
@@ -135,28 +144,80 @@ async fn an_hour_is_sent_when_it_is_over_without_waiting_for_the_end() {
     let gateway = Gateway::new(&dir);
     gateway.count(now() - 3600, &HOME, 10);
     gateway.count(now(), &HOME, 10);
-    let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let metrics = gateway.metrics.clone();
-    let writer = Writer {
-        lane: gateway.lane.clone(),
-        folder: Folder::new(dir.path()),
-        client: client.clone(),
-        site_id: 1,
-        retention: Period { months: 0, days: 90 },
-        metrics: metrics.clone(),
-    };
-    let run = tokio::spawn(writer.run(async { drop(ended.await) }));
-    let wait = async {
+    let end = async {
         while metrics.statistics.stored.get() < 10 {
             sleep(Duration::from_millis(20)).await;
         }
+        let open = Folder::new(dir.path()).cut_short().expect("the open hour is marked");
+        assert!(u64::from(open) + 3600 + 60 >= now());
     };
-    timeout(Duration::from_secs(30), wait).await.expect("the hour is sent");
-    let open = Folder::new(dir.path()).cut_short().expect("the open hour is marked");
-    assert!(u64::from(open) + 3600 >= now());
-    drop(end);
-    run.await.unwrap();
+    timeout(Duration::from_secs(30), gateway.run_until(&client, end)).await.expect("the hour is sent");
     assert_eq!(stored(&client).await, [row("/", "a.example", "Kent", 20)]);
+}
+
+/// How the way to the engine breaks while an hour is sent.
+#[derive(Clone, Copy, PartialEq)]
+enum Break {
+    /// Before it arrives.
+    Lost,
+    /// Once it is stored, before the answer is back.
+    Stored,
+}
+
+async fn relay(mut client: TcpStream, mut engine: UnixStream, breaks: Arc<Mutex<VecDeque<Break>>>) -> Option<()> {
+    let (mut sent, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let mut swallow = false;
+    loop {
+        tokio::select! {
+            n = client.read(&mut sent) => {
+                let piece = sent.get(..n.ok().filter(|n| *n > 0)?)?;
+                if memchr::memmem::find(piece, b"INSERT").is_some() {
+                    let next = breaks.lock().unwrap().pop_front();
+                    swallow = next == Some(Break::Stored);
+                    if next == Some(Break::Lost) {
+                        return None;
+                    }
+                }
+                engine.write_all(piece).await.ok()?;
+            }
+            n = engine.read(&mut answered) => {
+                let piece = answered.get(..n.ok().filter(|n| *n > 0 && !swallow)?)?;
+                client.write_all(piece).await.ok()?;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_hour_comes_once_however_often_the_connection_breaks() {
+    let (direct, dir) = (on("statistics_breaks").await, tempfile::tempdir().unwrap());
+    let breaks = Arc::new(Mutex::new(VecDeque::from([Break::Lost, Break::Lost, Break::Stored, Break::Lost])));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let left = breaks.clone();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let engine = UnixStream::connect(socket::recorded(testing::shared())).await.unwrap();
+            tokio::spawn(relay(client, engine, breaks.clone()));
+        }
+    });
+    let server = ClickHouse::Server { url, user: "default".into(), password_file: None };
+    let client = client::connect(&server, dir.path()).unwrap().with_database("statistics_breaks");
+    let gateway = Gateway::new(&dir);
+    gateway.count(now() - 3600, &HOME, 12);
+    gateway.count(now(), &HOME, 13);
+    let metrics = gateway.metrics.clone();
+    let end = async {
+        // The first hour takes the first three; the rest is for the end.
+        while metrics.statistics.stored.get() < 12 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), gateway.run_until(&client, end)).await.expect("it ends in time");
+    assert!(left.lock().unwrap().is_empty());
+    Gateway::new(&dir).run(&client).await;
+    assert_eq!(stored(&direct).await, [row("/", "a.example", "Kent", 25)]);
 }
 
 #[test]
