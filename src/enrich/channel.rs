@@ -8,8 +8,8 @@
 //! | 1 | the referrer is this site, and no campaign is named | `internal` |
 //! | 2 | `utm_medium` or `utm_source` is one of e-mail, the source is a webmail, or the link bears a mailing's mark | `email` |
 //! | 3 | `utm_medium` is `affiliate`, `affiliates` or `partner`, the source is an affiliate network, or the link bears its mark | `affiliates` |
-//! | 4 | `utm_medium` is paid, or the link bears an advertiser's mark; the source is a search engine | `paid search` |
-//! | 5 | the same; the source is a social network | `paid social` |
+//! | 4 | `utm_medium` is paid, or the link bears an advertiser's mark; the source is a search engine, or a server of its advertisements in any case | `paid search` |
+//! | 5 | as 4; the source is a social network | `paid social` |
 //! | 6 | `utm_medium` is one of display advertising, or the link bears its mark | `display` |
 //! | 7 | as 4; any other source | `paid other` |
 //! | 8 | the source is a server of advertisements | `display` |
@@ -28,6 +28,7 @@
 //!
 //! A referrer that is advertised by sending it to sites ([`Spammers`]) counts as none, and its visit as a bot's.
 
+mod hosts;
 mod sources;
 pub mod spammers;
 #[cfg(test)]
@@ -125,6 +126,7 @@ impl Facts<'_> {
             ("affiliate" | "affiliates" | "partner", _, _) => "affiliates",
             (_, Some(Kind::Affiliate), _) | (_, _, Some(Mark::Affiliate)) => "affiliates",
             (_, Some(Kind::Search), _) if is_paid => "paid search",
+            (_, Some(Kind::Advert), _) => "paid search",
             (_, Some(Kind::Social), _) if is_paid => "paid social",
             ("display" | "banner" | "expandable" | "interstitial" | "cpm" | "programmatic", _, _) => "display",
             (_, _, Some(Mark::Display)) => "display",

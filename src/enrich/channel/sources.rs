@@ -1,8 +1,10 @@
 //! The table of known sources, which is the text file beside this one, made quick to ask: a few look-ups for a host, however
 //! many sources there are.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::LazyLock;
+
+use super::hosts::{Map, suffixes};
 
 /// What a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +19,9 @@ pub enum Kind {
     Webmail,
     /// A network that pays those who send visitors.
     Affiliate,
-    /// A server of advertisements.
+    /// A server of the advertisements beside what was searched for.
+    Advert,
+    /// A server of other advertisements.
     Display,
     /// Known by name, and nothing of these.
     Site,
@@ -35,17 +39,17 @@ pub struct Source {
 /// The table.
 struct Table {
     /// By a whole host, which stands for those below it too.
-    hosts: HashMap<&'static str, Source>,
+    hosts: Map<Source>,
     /// By a host without its country's ending: `google` for `google.*`.
-    brands: HashMap<&'static str, Source>,
-    /// By a name or an alias, as [`spelt`].
-    names: HashMap<String, Source>,
+    brands: Map<Source>,
+    /// By a name or an alias, as [`spelt`]; made once and for the life of the program.
+    names: Map<Source>,
 }
 
 const TEXT: &str = include_str!("sources.txt");
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let mut table = Table { hosts: HashMap::new(), brands: HashMap::new(), names: HashMap::new() };
+    let mut table = Table { hosts: Map::default(), brands: Map::default(), names: Map::default() };
     for line in lines(TEXT) {
         let source = || Source { name: line.name, kind: line.kind };
         for host in line.hosts.split_whitespace() {
@@ -55,9 +59,9 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             };
         }
         for alias in line.aliases.split_whitespace() {
-            table.names.insert(alias.to_owned(), source());
+            table.names.insert(alias, source());
         }
-        table.names.insert(spelt(line.name), source());
+        table.names.insert(String::leak(spelt(line.name).into_owned()), source());
     }
     table
 });
@@ -89,6 +93,7 @@ fn kind_named(word: &str) -> Option<Kind> {
         "assistant" => Kind::Assistant,
         "webmail" => Kind::Webmail,
         "affiliate" => Kind::Affiliate,
+        "advert" => Kind::Advert,
         "display" => Kind::Display,
         "site" => Kind::Site,
         _ => return None,
@@ -98,28 +103,23 @@ fn kind_named(word: &str) -> Option<Kind> {
 /// What the table says of a host in small letters: of the longest part of it that is there, counted from its end.
 pub fn at_host(host: &str) -> Option<&'static Source> {
     let stem = without_ending(host);
-    let mut from = 0;
-    loop {
-        let below = &host[from..];
-        if let Some(source) = TABLE.hosts.get(below) {
-            return Some(source);
-        }
-        if let Some(brand) = stem.and_then(|stem| stem.get(from..))
-            && let Some(source) = TABLE.brands.get(brand)
-        {
-            return Some(source);
-        }
-        from += below.find('.')? + 1;
-    }
+    suffixes(host).find_map(|below| {
+        let brand = || stem.and_then(|stem| TABLE.brands.get(stem.get(host.len() - below.len()..)?));
+        TABLE.hosts.get(below).or_else(brand)
+    })
 }
 
 /// What the table says of a name or an alias.
 pub fn named(name: &str) -> Option<&'static Source> {
-    TABLE.names.get(&spelt(name))
+    TABLE.names.get(&*spelt(name))
 }
 
 /// In small letters and with `-` for blanks and `_`: campaigns write Google Ads in every way.
-fn spelt(name: &str) -> String {
+fn spelt(name: &str) -> Cow<'_, str> {
+    let is_other = |c: char| matches!(c, ' ' | '_' | 'A'..='Z');
+    if !name.contains(is_other) {
+        return name.into();
+    }
     name.chars().map(|c| if matches!(c, ' ' | '_') { '-' } else { c.to_ascii_lowercase() }).collect()
 }
 
@@ -145,7 +145,7 @@ mod tests {
     fn every_line_of_the_table_is_read_and_no_host_stands_twice() {
         let written = TEXT.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])).count();
         assert_eq!(lines(TEXT).count(), written);
-        assert_eq!(TEXT.lines().filter(|line| line.starts_with('[')).count(), 7, "each kind once");
+        assert_eq!(TEXT.lines().filter(|line| line.starts_with('[')).count(), 8, "each kind once");
         let mut hosts = std::collections::HashSet::new();
         let mut names = std::collections::HashSet::new();
         for line in lines(TEXT) {
@@ -156,7 +156,7 @@ mod tests {
                 let asked = host.replace(".*", ".com");
                 assert_eq!(at_host(&asked).map(|source| source.name), Some(line.name), "{host} is hidden");
             }
-            let aliases = line.aliases.split_whitespace().map(str::to_owned);
+            let aliases = line.aliases.split_whitespace().map(Cow::from);
             for name in aliases.chain([spelt(line.name)]) {
                 assert!(names.insert(name.clone()), "{name} stands twice");
                 assert_eq!(named(&name).map(|source| source.name), Some(line.name));

@@ -5,15 +5,16 @@
 //! emptied before the channel is told, so that it is `direct`), and it is marked as a bot's with [`REASON`]. The row is kept
 //! apart with those of other bots and is in no number of visitors.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
+
+use super::hosts::{Set, suffixes};
 
 /// The stored reason of a bot that is known by its referrer.
 pub const REASON: &str = "referrer-spam";
 
 const TEXT: &str = include_str!("spammers.txt");
 
-static KNOWN: LazyLock<HashSet<&'static str>> =
+static KNOWN: LazyLock<Set<&'static str>> =
     LazyLock::new(|| TEXT.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect());
 
 /// Whether the referring host, in small letters, or one above it is in the built-in list.
@@ -24,7 +25,7 @@ pub fn is_spam(referrer_host: &str) -> bool {
 /// The built-in list and the hosts that an operator adds to it.
 #[derive(Clone, Debug, Default)]
 pub struct Spammers {
-    extra: HashSet<String>,
+    extra: Set<String>,
 }
 
 impl Spammers {
@@ -44,12 +45,6 @@ impl Spammers {
         is_spam(referrer_host)
             || !self.extra.is_empty() && suffixes(referrer_host).any(|host| self.extra.contains(host))
     }
-}
-
-/// A host and those above it: `a.b.example`, `b.example`, `example`.
-fn suffixes(host: &str) -> impl Iterator<Item = &str> {
-    let first = (!host.is_empty()).then_some(host);
-    std::iter::successors(first, |host| host.split_once('.').map(|(_, above)| above))
 }
 
 #[cfg(test)]
@@ -93,8 +88,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_host_is_looked_up(above in "([a-z0-9-]{1,9}[.]){0,4}", host in "[a-zé.-]{0,40}") {
-            let (spam, other) = (above + "semalt.com", format!("{host}.example"));
-            prop_assert!(is_spam(&spam) && !is_spam(&other));
+            let (listed, unknown) = (format!("{above}semalt.com"), format!("{host}.example"));
+            prop_assert!(is_spam(&listed) && !is_spam(&unknown));
             prop_assert!(Spammers::new(vec![host]).has("semalt.com"));
         }
     }

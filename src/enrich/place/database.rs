@@ -1,5 +1,7 @@
 //! One file of the database, in memory and tried.
 
+mod tree;
+
 use std::fs;
 use std::net::IpAddr;
 
@@ -19,12 +21,15 @@ pub struct Database {
 const FIRST_NETWORKS: usize = 1000;
 
 impl Database {
-    /// Reads a file and tries it in many places. Not by the reader's own `verify`: it refuses every ip-location-db file for
-    /// its empty description.
+    /// Reads a file, looks over its whole tree and tries it in many places. Not by the reader's own `verify`: it refuses
+    /// every ip-location-db file for its empty description.
     pub fn read(file: FileState) -> Result<Database, PlaceError> {
         let path = &file.path;
         let bytes = fs::read(path).map_err(|source| PlaceError::Io { path: path.clone(), source })?;
         let damaged = |e: MaxMindDbError| PlaceError::Damaged { path: path.clone(), reason: e.to_string() };
+        let metadata = Reader::from_source(&bytes[..]).map_err(damaged)?.metadata().clone();
+        tree::check(&bytes, metadata.node_count as usize, metadata.record_size)
+            .map_err(|reason| PlaceError::Damaged { path: path.clone(), reason: reason.to_owned() })?;
         let reader = Reader::from_source(bytes).map_err(damaged)?;
         let mut knows_countries = false;
         let spread = spread_addresses(reader.metadata().ip_version).map(|ip| reader.lookup(ip));
