@@ -95,7 +95,7 @@ impl Capture {
         let device = self.devices.borrow_mut().get(&agent, &hints).clone();
         let headers = match self.shared.bot_headers {
             true => Headers::read(exchange.direct, exchange.https, exchange.http_1_0, exchange.is_page, |name| {
-                exchange.header(name)
+                exchange.headers.get(name).map(|value| value.as_bytes())
             }),
             false => Headers::default(),
         };

@@ -140,7 +140,8 @@ impl Counting {
         let agent = RawUserAgent::new(view.headers.get("user-agent").map_or(&[][..], |value| value.as_bytes()));
         let (class, is_bot) = {
             let mut devices = self.devices.borrow_mut();
-            let device = devices.get(&agent, &ClientHints::read(text));
+            let device = devices
+                .get(&agent, &ClientHints::read(|name| view.headers.get(name).and_then(|value| value.to_str().ok())));
             (device.class, device.is_bot())
         };
         if is_bot {
