@@ -75,7 +75,11 @@ pub(super) fn exchange(
         let made = |exchange: &Exchange<'_>| gateway.capture.redirect(permit, exchange, answer);
         let made = if redirect { with_exchange(gateway, visit, permit, made) } else { None };
         (captured(made, &mut head.headers), false)
-    } else if is_navigation && role::is_html(&head.headers) && capture::is_page_view(method, request, status) {
+    } else if is_navigation
+        && role::is_html(&head.headers)
+        && !page::is_download(&head.headers)
+        && capture::is_page_view(method, request, status)
+    {
         let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
         head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
         (captured(with_exchange(gateway, visit, permit, made), &mut head.headers), true)
