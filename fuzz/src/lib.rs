@@ -10,14 +10,14 @@ pub fn assert_clean(text: &str, max_len: usize) {
     }
 }
 
-/// `letters@letters.letters`, in ASCII: the plainest of all addresses.
+/// `letters@letters.com` and the like, in ASCII: the plainest of all addresses.
 fn email(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
     for (at, _) in text.match_indices('@') {
-        let local = at > 0 && bytes[at - 1].is_ascii_alphanumeric();
-        let domain: Vec<&str> =
-            text[at + 1..].split(|c: char| !c.is_ascii_alphabetic() && c != '.').next()?.split('.').collect();
-        if local && domain.len() == 2 && domain[0].len() > 1 && domain[1].len() > 1 {
+        let local = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+        let domain = text[at + 1..].split(|c: char| !c.is_ascii_alphabetic() && c != '.').next()?;
+        let mut labels = domain.split('.');
+        let (name, top) = (labels.next()?, labels.next().unwrap_or_default());
+        if local && name.len() > 1 && ["com", "org", "net", "uk", "de", "co", "nhs"].contains(&top) {
             return Some(text[at - 1..].to_owned());
         }
     }
