@@ -2,6 +2,7 @@
 // what collectors send.
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
 import { eventually, startBrowser, startGateway, startWire } from "./support.mjs";
 
 /** @typedef {{ n: string, u: string, p: string, i: string, [field: string]: any }} Sent an event as the collector sent it */
@@ -49,6 +50,7 @@ export async function startCollected(pages, { options = EVERYTHING, answer } = {
   const wire = await startWire(gateway.address, {
     answer,
     change(path, body, headers) {
+      if (path.endsWith("/collector.js") && process.env.DEV) return readFileSync("../../static/built/collector.js", "utf8").replace('"CONSENTRY_OPTIONS"', JSON.stringify(options)).replace('"CONSENTRY_DOWNLOADS"', '"pdf,zip"');
       if (path.endsWith("/collector.js")) return body.replace(/"(?:[a-z]+ )+[a-z]+"/, JSON.stringify(options));
       return headers["sec-purpose"] ? body : marked(body);
     },
@@ -57,6 +59,7 @@ export async function startCollected(pages, { options = EVERYTHING, answer } = {
   const browser = await startBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
   /** @type {import("playwright-core").BrowserContext[]} */
   const contexts = [];
+  let visits = 0;
 
   const beacons = () => wire.passed.filter(({ path }) => path === "/_privacy/events");
   /** What was sent of pages whose path begins so. @param {string} [path] @param {string} [name] @returns {Sent[]} */
@@ -78,17 +81,19 @@ export async function startCollected(pages, { options = EVERYTHING, answer } = {
       }
       return { context, page };
     },
-    /** Goes there and waits until the collector runs. @param {Tab} page @param {string} path */
+    /** Goes there, under a query of its own, and waits until the collector runs. @param {Tab} page @param {string} path @returns {Promise<string>} the path with its query */
     async visit(page, path) {
-      await page.goto(`${wire.address}${path}`);
+      const own = `${path}?visit=${++visits}.`;
+      await page.goto(`${wire.address}${own}`);
       await page.waitForFunction(() => "consentry" in window);
+      return own;
     },
     /** The first event of that name and path, once it was sent. @param {string} path @param {string} name */
     told: (path, name) => eventually(async () => sent(path, name)[0], `${name} of ${path}`),
-    /** Leaves the page, so that all that waits is sent, and answers with the last event. @param {Tab} page @param {string} path @returns {Promise<Sent>} */
+    /** Leaves the page, so that all that waits is sent, and answers with the last event. @param {Tab} page @param {string} path @returns {Promise<any>} */
     async left(page, path) {
       await page.goto("about:blank");
-      return eventually(async () => sent(path).findLast(({ n, x }) => n === "engagement" && x), `${path} was left`);
+      return eventually(async () => sent(path, "engagement").find(({ x }) => x), `${path} was left`);
     },
     /** After each test. */
     async clear() {

@@ -51,17 +51,23 @@ before(async () => {
 after(() => collected?.stop());
 afterEach(() => collected.clear());
 
-/** The page, and what its last click was told as. @param {string} path @param {{ context?: import("playwright-core").BrowserContextOptions }} [how] */
-async function on(path, how) {
-  const { context, page } = await collected.visitor(how);
+/** @typedef {import("./collected.mjs").Sent} Sent */
+
+/** The page, and what was told of it. @param {string} path @param {RegExp} [names] */
+async function on(path, names = /^(click|outbound|download|tel|mailto)$/) {
+  const { context, page } = await collected.visitor();
   await context.route("https://elsewhere.example/**", (route) => route.fulfill({ contentType: "text/html", body: "elsewhere" }));
-  await collected.visit(page, path);
-  const names = /^(click|outbound|download|tel|mailto|hover)$/;
-  const clicks = () => collected.sent(path).filter(({ n }) => names.test(n));
-  return { context, page, clicks, /** @param {number} count */ told: (count) => eventually(async () => clicks().length >= count && clicks(), `${count} clicks`) };
+  const own = await collected.visit(page, path);
+  const clicks = () => collected.sent(own).filter(({ n }) => names.test(n));
+  /** @param {number} count @returns {Promise<Sent[]>} */
+  const told = async (count) => {
+    await eventually(async () => clicks().length >= count, `${count} clicks`);
+    return clicks();
+  };
+  return { context, page, own, clicks, told };
 }
 
-/** @param {import("./collected.mjs").Sent} event */
+/** @param {Sent} event */
 const facts = ({ n, el, l, to }) => Object.fromEntries(Object.entries({ n, el, l, to }).filter(([, value]) => value !== undefined));
 
 test("a link's click says what it is called and where it leads, without the fragment", async () => {
@@ -133,14 +139,14 @@ test("a link the page has taken in hand is a click and no way out", async () => 
 });
 
 test("buttons and marked elements are told by their label, other elements not at all, and scripts' clicks never", async () => {
-  const { page, told, clicks } = await on("/buttons");
+  const { page, own, told, clicks } = await on("/buttons");
   for (const id of ["nothing", "plain", "aria", "role", "input", "marked", "written", "summary"]) await page.click(`#${id}`);
   await page.click("#plain", { button: "right" });
   await page.click("#plain", { button: "middle" });
   await page.focus("#plain");
   await page.keyboard.press("Enter");
   await told(8);
-  await collected.left(page, "/buttons");
+  await collected.left(page, own);
   assert.deepEqual(clicks().map(({ n, l }) => [n, l]), [
     ["click", "Ask for a demonstration"], ["click", "Close the window"], ["click", "More"], ["click", "calculate"],
     ["click", "Tariff card"], ["click", undefined], ["click", "Questions"], ["click", "Ask for a demonstration"],
@@ -149,7 +155,7 @@ test("buttons and marked elements are told by their label, other elements not at
 });
 
 test("the mouse's rest of half a second or more on links and marked elements is told, a shorter one is not", async () => {
-  const { page, told, clicks } = await on("/hover");
+  const { page, own, told, clicks } = await on("/hover", /^hover$/);
   const rest = async (/** @type {string} */ selector, /** @type {number} */ ms) => {
     await page.hover(selector);
     await page.waitForTimeout(ms);
@@ -162,7 +168,7 @@ test("the mouse's rest of half a second or more on links and marked elements is 
   await rest("#link", 100);
   await rest("#plain", 1);
   await told(2);
-  await collected.left(page, "/hover");
+  await collected.left(page, own);
   assert.deepEqual(clicks().map(({ n, el, l }) => [n, el, l]), [["hover", "link", "Rested on"], ["hover", "div", "Prices"]]);
   for (const { d } of clicks()) assert.ok(d >= 500 && d < 2000, String(d));
 });
