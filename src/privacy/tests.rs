@@ -501,7 +501,7 @@ fn the_folder_can_be_called_otherwise() {
     for html in all {
         assert!(html.contains("/meine-wahl/") && !html.contains("_privacy"), "{html}");
     }
-    for script in [include_str!("../../static/banner.js"), include_str!("../../static/collector.js")] {
+    for script in [include_str!("../../static/banner.js"), include_str!("../../static/built/collector.js")] {
         assert!(!script.contains("_privacy"), "scripts find their folder by their own address");
     }
     assert_eq!(
