@@ -31,7 +31,7 @@ use crate::front::listen;
 use crate::keys::{KeyRing, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
-use crate::privacy::{OwnCookieLives, Pages};
+use crate::privacy::{CollectorOptions, OwnCookieLives, Pages};
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
 use crate::statistics::Lane;
@@ -230,7 +230,8 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
     let lives =
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
-        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone()),
+        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
+            .with_collector(&CollectorOptions::of(&config.capture)),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),

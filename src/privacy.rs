@@ -42,7 +42,7 @@ use crate::config::{Consent, DeclaredCookie};
 use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
 use crate::cookies;
 use crate::keys::KeyRing;
-pub use collector::{CollectorOptions, WORDS as COLLECTOR_WORDS};
+pub use collector::CollectorOptions;
 pub use origin::is_same_site_post;
 pub use preferences::OwnCookieLives;
 pub use snippet::{PageInsert, VisitorState};
@@ -97,7 +97,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Renders everything that is the same for all visitors.
+    /// Renders everything that is the same for all visitors. The collector collects nothing until it is told to.
     pub fn new(
         policy: &Policy,
         consent: &Consent,

@@ -57,6 +57,18 @@ fn two_lines_are_a_whole_configuration() {
 }
 
 #[test]
+fn what_a_site_must_ask_for_is_not_collected_by_default_and_no_word_is_part_of_another() {
+    let words: Vec<&str> = read(MINIMAL).unwrap().capture.collect.iter().map(|item| item.word()).collect();
+    for asked in ["hover", "titles", "hash", "login"] {
+        assert!(!words.contains(&asked), "{asked}");
+        assert!(read(&format!("{MINIMAL}[capture]\ncollect = [\"{asked}\"]")).is_ok());
+    }
+    for word in &words {
+        assert_eq!(words.iter().filter(|other| other.contains(word)).count(), 1, "{word}: the collector looks for it");
+    }
+}
+
+#[test]
 fn the_example_says_what_the_defaults_are() {
     assert!(same(&read(example()).unwrap(), &read(MINIMAL).unwrap()));
 }
