@@ -13,6 +13,8 @@
 //! gives consent has none, since it was delivered before: its `page_loaded` begins the visit, with the time of the grant.
 
 pub mod beacon;
+pub mod calls;
+mod contact;
 pub mod event;
 mod exchange;
 mod pace;
@@ -42,6 +44,9 @@ use visitor::VisitorToken;
 
 /// Devices a worker remembers, so that an agent it has seen is not parsed again.
 const DEVICES: usize = 4096;
+
+/// Why somebody is taken for a program: the agent says so.
+const PROGRAM: &str = "program";
 
 /// One worker's hands for capturing.
 pub struct Capture {
@@ -93,7 +98,7 @@ impl Capture {
         let hints = exchange.client_hints();
         let device = self.devices.borrow_mut().get(&agent, &hints).clone();
         let reason = match device.is_bot {
-            true => "program",
+            true => PROGRAM,
             false if self.shared.bot_networks.contains(exchange.client) => "network",
             false => "",
         };

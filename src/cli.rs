@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod engine;
+mod mail;
 mod query;
 mod schema;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     Schema(schema::Args),
     /// Ask the database in SQL
     Query(query::Args),
+    /// Tokens for recipients of e-mails who agreed to the recording of openings, and their withdrawal
+    Mail(mail::Args),
 }
 
 /// Parses the command line and runs it.
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => Ok(check::run(&args)),
         Command::Engine(args) => engine::run(args),
+        Command::Mail(args) => mail::run(args),
         Command::Schema(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
             Ok(target) => schema::run(args, &target.clickhouse, &target.data_dir),
             Err(code) => Ok(code),

@@ -1,19 +1,23 @@
 //! What the visitor allows. [`decide`] is **the** decision: a pure function of the declared purposes, the stored choice (its
-//! signature and age judged before, by [`Choice::among`]) and the signals of the request. It alone makes a [`Permit`], and
-//! everything that reads a visitor's data takes one by reference, so a capture without consent does not compile.
+//! signature and age judged before, by [`Choice::among`]) and the signals of the request. It alone makes a visitor's
+//! [`Permit`], and everything that reads a visitor's data takes one by reference, so a capture without consent does not
+//! compile. Openings of e-mails and telephone calls are nobody's visit: [`mail`] and [`call`] decide on those, each with a
+//! permit of its own lane.
 //!
 //! Called by the front door for every request. Never does I/O, never looks at a clock, never guesses: what cannot be
 //! understood is "no choice yet", which permits nothing optional (C1).
 
+pub mod call;
 pub mod choice;
 mod decide;
+pub mod mail;
 mod permit;
 mod purpose;
 mod signals;
 
 pub use choice::{Choice, ChoiceSource, NoChoice};
 pub use decide::{Decision, Reason, decide};
-pub use permit::{Analytics, Permit};
+pub use permit::{Analytics, MailOpening, Permit, PhoneCall};
 pub use purpose::{Policy, PolicyError, Purpose, PurposeSet};
 pub use signals::Signals;
 

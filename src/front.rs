@@ -2,6 +2,7 @@
 //! ([`handle`]). One single-threaded runtime for each core runs [`listen::work`]; nothing on the way of a request is shared
 //! between cores but counters, the spool's buffer and the table of visits. Called by the life of the process.
 
+mod calls;
 pub mod check;
 pub mod client_addr;
 mod delivery;
@@ -9,6 +10,7 @@ pub mod gateway;
 pub mod handle;
 mod keep;
 pub mod listen;
+mod mail;
 mod own;
 mod page_body;
 mod patience;

@@ -20,7 +20,7 @@
 //! | 8 | [`life`] |
 //! | 7 | [`front`] |
 //! | 6 | [`privacy`], [`dashboard`] |
-//! | 5 | [`query`] |
+//! | 5 | [`query`], [`rights`] |
 //! | 4 | [`store`] |
 //! | 3 | [`page`], [`cookies`], [`capture`], [`config`] |
 //! | 2 | [`consent`] |
@@ -49,6 +49,7 @@ pub mod page;
 pub mod privacy;
 pub mod pseudonym;
 pub mod query;
+pub mod rights;
 pub mod spool;
 pub mod store;
 pub mod upstream;

@@ -26,10 +26,11 @@ use crate::engine::provision;
 use crate::enrich::Places;
 use crate::front::gateway::Site;
 use crate::front::listen;
-use crate::keys::{KeyRing, private_folder};
+use crate::keys::{KeyRing, Token, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::{OwnCookieLives, Pages};
+use crate::rights;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
 use crate::store::client;
@@ -99,6 +100,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let listener = runtime.block_on(TcpListener::bind(dashboard_at));
     let listener = listener.map_err(taken(dashboard_at, "[dashboard] listen"))?;
     let dashboard = listener.local_addr().map_err(taken(dashboard_at, "[dashboard] listen"))?;
+    // Nor does anything start without the list of who has withdrawn, or with a token that others can read.
+    let contacts = Contacts::open(&config)?;
     let library = match &config.clickhouse {
         ClickHouse::Embedded { .. } => Some(provision::library()?),
         ClickHouse::Server { .. } => None,
@@ -114,7 +117,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site = Arc::new(site(&config, ring, spool.clone(), metrics.clone()));
+    let site = Arc::new(site(&config, ring, contacts, spool.clone(), metrics.clone()));
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -217,7 +220,22 @@ fn open_places(geo: &Geo) -> Result<Places, LifeError> {
     }
 }
 
-fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>) -> Site {
+/// What openings of e-mails and imported calls need, where they are switched on.
+struct Contacts {
+    mail_withdrawals: Option<rights::Watch>,
+    calls_token: Option<Token>,
+}
+
+impl Contacts {
+    fn open(config: &Config) -> Result<Contacts, LifeError> {
+        let capture = &config.capture;
+        let mail_withdrawals = capture.mail_opens.then(|| rights::Watch::open(&config.data_dir)).transpose()?;
+        let calls_token = capture.calls_token_file.as_deref().map(Token::read).transpose()?;
+        Ok(Contacts { mail_withdrawals, calls_token })
+    }
+}
+
+fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, metrics: Arc<Metrics>) -> Site {
     let lives =
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
@@ -231,6 +249,8 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
         limits: config.gateway.limits.clone(),
         login_header: config.capture.login_header.clone(),
         download_endings: config.capture.download_endings.clone(),
+        mail_withdrawals: contacts.mail_withdrawals,
+        calls_token: contacts.calls_token,
         spool,
         metrics,
     }

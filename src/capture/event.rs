@@ -6,6 +6,7 @@
 //! time each of them is added up; of a measurement the last one counts; of what never changes the first that is not empty.
 
 mod columns;
+mod contact;
 
 use std::borrow::Cow;
 
@@ -13,6 +14,7 @@ use crate::consent::{Analytics, Permit};
 use crate::enrich::{Channel, Device, Place};
 use crate::pseudonym::{IpPseudonym, VisitorId};
 pub use columns::COLUMNS;
+pub use contact::{Contact, MailOpen, PhoneCall};
 
 /// What happened; the column `name`. Any other name is a custom event's.
 pub mod name {
@@ -247,6 +249,11 @@ pub struct Event {
 impl Event {
     /// An event under a permit. Nothing where it is of a time before the visitor's grant (C2).
     pub fn new(permit: &Permit<Analytics>, draft: Draft) -> Option<Event> {
+        Event::under(permit, draft)
+    }
+
+    /// Under a permit of any lane: which lane may store what is for the public constructors to say.
+    fn under<Lane>(permit: &Permit<Lane>, draft: Draft) -> Option<Event> {
         let granted_ms = i64::try_from(permit.granted_at()).ok()?.checked_mul(1000)?;
         (draft.ts >= granted_ms).then(|| Event {
             draft,

@@ -7,8 +7,15 @@ use super::PurposeSet;
 /// The lane of consented clickstream rows (L1).
 pub enum Analytics {}
 
-/// Leave to do what `Lane` stands for, for the request it was made for. Only [`decide`](super::decide) makes one; it cannot
-/// be cloned, serialised or kept.
+/// The lane of openings of e-mails, each by its recipient's own token.
+pub enum MailOpening {}
+
+/// The lane of imported telephone calls, each by its caller's consent as the telephone system states it.
+pub enum PhoneCall {}
+
+/// Leave to do what `Lane` stands for, for the request it was made for. Only this room makes one: [`decide`](super::decide)
+/// for analytics, [`mail::opening`](super::mail::opening) and [`call::stated`](super::call::stated) for the others. It
+/// cannot be cloned, serialised or kept, and one lane's is worth nothing in another.
 pub struct Permit<Lane> {
     receipt: u64,
     policy_version: u16,

@@ -12,10 +12,11 @@ use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::{Choice, Decision, NoChoice, Policy};
 use crate::cookies::Catalogue;
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, Token};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
+use crate::rights;
 use crate::spool::Spool;
 use crate::upstream::Upstream;
 
@@ -41,6 +42,10 @@ pub struct Site {
     pub login_header: Option<HeaderName>,
     /// File endings that make a path a download, in small letters.
     pub download_endings: Vec<String>,
+    /// Who has withdrawn from the recording of e-mail openings; nothing where none are recorded.
+    pub mail_withdrawals: Option<rights::Watch>,
+    /// What a telephone system must know to hand over calls; nothing where none does.
+    pub calls_token: Option<Token>,
     /// Where events go.
     pub spool: Spool,
     /// What is counted.
