@@ -45,9 +45,6 @@ use visitor::VisitorToken;
 /// Devices a worker remembers, so that an agent it has seen is not parsed again.
 const DEVICES: usize = 4096;
 
-/// Why somebody is taken for a program: the agent says so.
-const PROGRAM: &str = "program";
-
 /// One worker's hands for capturing.
 pub struct Capture {
     shared: Arc<Shared>,
@@ -98,7 +95,7 @@ impl Capture {
         let hints = exchange.client_hints();
         let device = self.devices.borrow_mut().get(&agent, &hints).clone();
         let reason = match device.is_bot {
-            true => PROGRAM,
+            true => "program",
             false if self.shared.bot_networks.contains(exchange.client) => "network",
             false => "",
         };

@@ -6,6 +6,7 @@ mod bots;
 pub mod channel;
 pub mod device;
 pub mod hints;
+pub mod mail;
 pub mod place;
 mod standin;
 pub mod stated;

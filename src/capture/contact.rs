@@ -6,20 +6,9 @@ use super::calls::Call;
 use super::event::{Contact, Event, Expiry, MailOpen, PhoneCall, Someone};
 use crate::consent::mail::Opening;
 use crate::consent::{self, Permit};
-use crate::enrich::{ClientHints, place};
+use crate::enrich::{mail, place};
 use crate::keys::Keyed;
 use crate::pseudonym::{RawUserAgent, SubjectId};
-
-/// The reason of an opening by the provider's own servers, which fetch a mail's pictures for its readers, some of them
-/// whether it is read or not.
-const MAIL_PROXY: &str = "mail-proxy";
-
-/// What such servers write in their `User-Agent`: Google, Yahoo and AOL, Yandex, Mail.ru.
-const PROXIES: [&[u8]; 5] =
-    [b"GoogleImageProxy", b"ggpht.com", b"YahooMailProxy", b"YandexImageResizer", b"Mail.RU_Bot"];
-
-/// What Apple's Mail Privacy Protection sends, and nothing more.
-const APPLE: &[u8] = b"Mozilla/5.0";
 
 /// How far back a telephone system may hand calls over, in milliseconds: 400 days.
 const OLDEST_MS: i64 = 400 * DAY_MS;
@@ -29,12 +18,12 @@ const DAY_MS: i64 = 86_400_000;
 
 impl Capture {
     /// The opening of a mail; `agent` is the `User-Agent` of who fetched the picture, which is not stored.
-    pub fn mail_open(&self, opening: Opening, agent: &[u8], now_ms: i64) -> Option<Event> {
+    pub fn mail_open(&self, opening: Opening, agent: &RawUserAgent, now_ms: i64) -> Option<Event> {
         let Opening { permit, recipient, campaign } = opening;
         let open = MailOpen {
             contact: self.contact(recipient, now_ms),
             campaign: campaign.as_str().to_owned(),
-            bot_reason: self.opened_by(agent),
+            bot_reason: mail::no_reader(agent),
         };
         Event::mail_opened(&permit, open)
     }
@@ -51,15 +40,6 @@ impl Capture {
     fn contact(&self, who: Keyed<SubjectId>, ts: i64) -> Contact {
         let expiry: Expiry = self.expiry(ts);
         Contact { site_id: self.shared.site_id, ts, who: Someone { id: who.value.0, key: who.key.0 }, expiry }
-    }
-
-    fn opened_by(&self, agent: &[u8]) -> &'static str {
-        let has = |word: &&[u8]| memchr::memmem::find(agent, word).is_some();
-        if agent.trim_ascii() == APPLE || PROXIES.iter().any(|word| has(word)) {
-            return MAIL_PROXY;
-        }
-        let device = self.devices.borrow_mut().get(&RawUserAgent::new(agent), &ClientHints::read(|_| None)).clone();
-        if device.is_bot { super::PROGRAM } else { "" }
     }
 }
 

@@ -23,7 +23,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use super::choice::SKEW;
 use super::{MailOpening, Permit, Policy, PurposeSet};
 use crate::keys::{KeyId, KeyPurpose, KeyRing, Keyed};
-use crate::pseudonym::{SubjectId, scrub};
+use crate::pseudonym::{RawUrl, SubjectId, scrub};
 
 /// The longest token, in characters.
 pub const MAX_TOKEN: usize = 200;
@@ -43,7 +43,7 @@ impl Campaign {
     pub fn new(text: &str) -> Option<Campaign> {
         let is_one = (1..=Self::MAX).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-            && scrub::scrub_text(text, Self::MAX) == text;
+            && scrub::scrub_path(&RawUrl::new(&format!("/{text}")), &[]).strip_prefix('/') == Some(text);
         is_one.then(|| Campaign(text.to_owned()))
     }
 

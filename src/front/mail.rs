@@ -12,6 +12,7 @@ use super::own::no_store;
 use super::page_body::VisitorBody;
 use crate::capture;
 use crate::consent::mail;
+use crate::pseudonym::RawUserAgent;
 
 /// One transparent pixel (GIF89a).
 const PIXEL: [u8; 43] = *b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff\x21\xf9\x04\x01\x00\x00\x00\x00\
@@ -51,7 +52,7 @@ fn opened(gateway: &Gateway, visit: &Visit<'_>) -> Option<()> {
     // Anyone who has the mail can ask for its picture as often as they like; the tables need not hold all of it.
     gateway.capture.pace().take(visit.client.ip.bucket(), now_ms).ok()?;
     let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-    let event = gateway.capture.mail_open(opening, agent, now_ms)?;
+    let event = gateway.capture.mail_open(opening, &RawUserAgent::new(agent), now_ms)?;
     keep::without_waiting(site, &event).then_some(())
 }
 
