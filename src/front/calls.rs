@@ -131,7 +131,9 @@ mod tests {
     fn a_token_is_what_follows_bearer_once() {
         let headers = |values: &[&'static str]| {
             let mut map = HeaderMap::new();
-            values.iter().for_each(|value| drop(map.append(AUTHORIZATION, HeaderValue::from_static(value))));
+            for value in values {
+                map.append(AUTHORIZATION, HeaderValue::from_static(value));
+            }
             map
         };
         assert_eq!(bearer(&headers(&["Bearer abc"])), Some(&b"abc"[..]));
