@@ -9,6 +9,7 @@ mod delivery;
 pub mod gateway;
 pub mod handle;
 mod keep;
+pub mod known_calls;
 pub mod listen;
 mod mail;
 mod own;

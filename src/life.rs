@@ -24,7 +24,8 @@ use crate::cookies::Catalogue;
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
-use crate::front::gateway::Site;
+use crate::front::gateway::{CallsImport, Site};
+use crate::front::known_calls::{self, KnownCalls};
 use crate::front::listen;
 use crate::keys::{KeyRing, Token, private_folder};
 use crate::observe::Metrics;
@@ -101,7 +102,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let listener = listener.map_err(taken(dashboard_at, "[dashboard] listen"))?;
     let dashboard = listener.local_addr().map_err(taken(dashboard_at, "[dashboard] listen"))?;
     // Nor does anything start without the list of who has withdrawn, or with a token that others can read.
-    let contacts = Contacts::open(&config)?;
+    let (contacts, known_calls) = Contacts::open(&config)?;
     let library = match &config.clickhouse {
         ClickHouse::Embedded { .. } => Some(provision::library()?),
         ClickHouse::Server { .. } => None,
@@ -110,6 +111,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
 
     let metrics = Arc::new(Metrics::default());
     let capture = Arc::new(capture::Shared::new(&config, ring.clone(), places));
+    capture.know_calls(&known_calls);
     let pages = dashboard::Parts {
         client: client::connect(&config.clickhouse, &config.data_dir)?,
         metrics: metrics.clone(),
@@ -223,15 +225,21 @@ fn open_places(geo: &Geo) -> Result<Places, LifeError> {
 /// What openings of e-mails and imported calls need, where they are switched on.
 struct Contacts {
     mail_withdrawals: Option<rights::Watch>,
-    calls_token: Option<Token>,
+    calls: Option<CallsImport>,
 }
 
 impl Contacts {
-    fn open(config: &Config) -> Result<Contacts, LifeError> {
-        let capture = &config.capture;
-        let mail_withdrawals = capture.mail_opens.then(|| rights::Watch::open(&config.data_dir)).transpose()?;
-        let calls_token = capture.calls_token_file.as_deref().map(Token::read).transpose()?;
-        Ok(Contacts { mail_withdrawals, calls_token })
+    /// With the keyed ids of calls that were taken already.
+    fn open(config: &Config) -> Result<(Contacts, Vec<u128>), LifeError> {
+        let (capture, data_dir) = (&config.capture, &config.data_dir);
+        let mail_withdrawals = capture.mail_opens.then(|| rights::Watch::open(data_dir)).transpose()?;
+        let Some(file) = &capture.calls_token_file else {
+            return Ok((Contacts { mail_withdrawals, calls: None }, Vec::new()));
+        };
+        let token = Token::read(file)?;
+        let unusable = |source| LifeError::DataDir { path: data_dir.join(known_calls::FILE), source };
+        let (known, ids) = KnownCalls::open(data_dir, now_ms()).map_err(unusable)?;
+        Ok((Contacts { mail_withdrawals, calls: Some(CallsImport { token, known }) }, ids))
     }
 }
 
@@ -250,7 +258,7 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
         login_header: config.capture.login_header.clone(),
         download_endings: config.capture.download_endings.clone(),
         mail_withdrawals: contacts.mail_withdrawals,
-        calls_token: contacts.calls_token,
+        calls: contacts.calls,
         spool,
         metrics,
     }

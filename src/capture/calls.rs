@@ -22,12 +22,11 @@ mod tests;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::Capture;
 use super::contact::is_timely;
 use super::event::Event;
+use super::{Capture, Shared};
 use crate::consent::{self, Permit, PhoneCall, Policy};
 use crate::pseudonym::{RawPhone, VisitorId};
 
@@ -136,7 +135,7 @@ pub struct Import {
     /// The calls that are new.
     pub events: Vec<Event>,
     /// For each of them, by what it is known when it comes again.
-    pub ids: Vec<(VisitorId, u64)>,
+    pub ids: Vec<u128>,
     /// Which are not kept, and why.
     pub refused: Vec<(usize, Refusal)>,
     /// How many were imported before.
@@ -206,13 +205,6 @@ impl Record {
         }
         Ok((permit, Call { from, at_ms, duration_ms: (seconds * 1000.0).round() as u32 }))
     }
-
-    /// By what it is known when it comes again. Only in memory: an id may have the number in it.
-    fn known_by(&self) -> (VisitorId, u64) {
-        let hash: [u8; 32] = Sha256::digest(self.id.trim().as_bytes()).into();
-        let [high, low] = [0, 8].map(|at| u64::from_le_bytes(hash[at..at + 8].try_into().expect("8 of 32 bytes")));
-        (VisitorId(u128::from(high)), low)
-    }
 }
 
 impl Capture {
@@ -231,19 +223,36 @@ impl Capture {
                 import.refused.push((index, Refusal::Time));
                 continue;
             };
-            let (one, two) = record.known_by();
-            if !self.shared.calls.admit(one, two) {
+            let Some(id) = self.shared.admit_call(record.id.trim()) else {
                 import.repeated += 1;
                 continue;
-            }
+            };
             import.events.push(event);
-            import.ids.push((one, two));
+            import.ids.push(id);
         }
         import
     }
 
     /// Forgets a call that could not be kept, so that it may be imported again.
-    pub fn forget_call(&self, (one, two): (VisitorId, u64)) {
-        self.shared.calls.forget(one, two);
+    pub fn forget_call(&self, id: u128) {
+        self.shared.calls.forget(VisitorId(id), 0);
+    }
+}
+
+impl Shared {
+    /// Remembers calls that were imported before the start.
+    pub fn know_calls(&self, ids: &[u128]) {
+        for id in ids {
+            self.calls.admit(VisitorId(*id), 0);
+        }
+    }
+
+    /// The keyed form of an id that comes for the first time, under whichever key; it is remembered. Keyed, since an id may
+    /// have the caller's number in it.
+    fn admit_call(&self, id: &str) -> Option<u128> {
+        let mut ids = self.pseudonymiser.every_call(id.as_bytes()).into_iter();
+        let newest = ids.next()?;
+        let is_new = !ids.any(|older| self.calls.knows(VisitorId(older), 0));
+        (is_new && self.calls.admit(VisitorId(newest), 0)).then_some(newest)
     }
 }

@@ -127,8 +127,15 @@ pub(super) const SECTIONS: &[Section] = &[
             key("beacons_per_minute", "6_000", "what one address may send"),
             key("bot_networks", "[]", "networks that no person visits from"),
             key("spam_referrers", "[]", "hosts that are dropped as referrers, beside the built-in list"),
-            key("mail_opens", "false", "openings of e-mails, each with its recipient's own token from `consentry mail token`"),
-            open("calls_token_file", "holds the token of the telephone system that hands over calls; readable by its owner alone"),
+            key(
+                "mail_opens",
+                "false",
+                "openings of e-mails, each with its recipient's own token from `consentry mail token`",
+            ),
+            open(
+                "calls_token_file",
+                "holds the token of the telephone system that hands over calls; readable by its owner alone",
+            ),
             key("calling_code", "44", "the country calling code of national numbers in imported calls"),
         ],
     ),

@@ -7,28 +7,27 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::gateway::{Gateway, Visit};
+use super::gateway::{CallsImport, Gateway, Visit};
 use super::keep::{self, NotWritten};
 use super::own;
 use super::page_body::VisitorBody;
 use crate::capture::calls::{self, Format, MAX_BYTES};
-use crate::keys::Token;
 
-/// Answers a request to the import; `token` is what the telephone system must know.
+/// Answers a request to the import.
 pub(super) async fn answer(
     gateway: &Gateway,
     visit: &Visit<'_>,
-    token: &Token,
+    calls: &CallsImport,
     body: Incoming,
 ) -> Response<VisitorBody> {
-    let response = hand_over(gateway, visit, token, body).await;
+    let response = hand_over(gateway, visit, calls, body).await;
     if !response.status().is_success() {
         gateway.site.metrics.call_imports_refused.count();
     }
     response
 }
 
-async fn hand_over(gateway: &Gateway, visit: &Visit<'_>, token: &Token, body: Incoming) -> Response<VisitorBody> {
+async fn hand_over(gateway: &Gateway, visit: &Visit<'_>, calls: &CallsImport, body: Incoming) -> Response<VisitorBody> {
     let headers = &visit.parts.headers;
     match bearer(headers) {
         None => {
@@ -37,7 +36,7 @@ async fn hand_over(gateway: &Gateway, visit: &Visit<'_>, token: &Token, body: In
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return response;
         }
-        Some(presented) if !token.is(presented) => {
+        Some(presented) if !calls.token.is(presented) => {
             return refused(StatusCode::FORBIDDEN, "wrong-token", "this is not the token of calls_token_file");
         }
         Some(_) => {}
@@ -61,7 +60,7 @@ async fn hand_over(gateway: &Gateway, visit: &Visit<'_>, token: &Token, body: In
         Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "too-slow", "the request took too long"),
     };
     match calls::parse(&body, format) {
-        Ok(records) => import(gateway, visit, &records).await,
+        Ok(records) => import(gateway, visit, calls, &records).await,
         Err(error) => {
             let too_many = error == calls::CallsError::TooMany;
             let status = if too_many { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
@@ -71,13 +70,20 @@ async fn hand_over(gateway: &Gateway, visit: &Visit<'_>, token: &Token, body: In
 }
 
 /// Keeps what may be kept, and says what became of each call once that is on disk.
-async fn import(gateway: &Gateway, visit: &Visit<'_>, records: &[calls::Record]) -> Response<VisitorBody> {
-    let (site, capture) = (&gateway.site, &gateway.capture);
-    let import = capture.calls(records, &site.policy, keep::milliseconds(visit.now));
+async fn import(
+    gateway: &Gateway,
+    visit: &Visit<'_>,
+    calls: &CallsImport,
+    records: &[calls::Record],
+) -> Response<VisitorBody> {
+    let (site, capture, now_ms) = (&gateway.site, &gateway.capture, keep::milliseconds(visit.now));
+    let import = capture.calls(records, &site.policy, now_ms);
     let written = keep::all(site, &import.events).await;
-    if let Err(NotWritten { kept, .. }) = &written {
-        let lost = import.ids.iter().zip(kept).filter(|(_, kept)| !**kept);
-        lost.for_each(|(id, _)| capture.forget_call(*id));
+    let is_kept = |index: usize| written.as_ref().err().is_none_or(|not| not.kept.get(index) == Some(&true));
+    let ids = || import.ids.iter().copied().enumerate();
+    ids().filter(|(index, _)| !is_kept(*index)).for_each(|(_, id)| capture.forget_call(id));
+    if let Err(error) = calls.known.add(ids().filter(|(index, _)| is_kept(*index)).map(|(_, id)| id), now_ms) {
+        tracing::error!(%error, "calls are kept, but would be taken again after a restart: calls-known cannot be written");
     }
     let again = "send the import again: what was kept of it is known";
     match written {

@@ -8,6 +8,7 @@ use http::request::Parts;
 use ipnet::IpNet;
 
 use super::client_addr::Client;
+use super::known_calls::KnownCalls;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::{Choice, Decision, NoChoice, Policy};
@@ -44,12 +45,20 @@ pub struct Site {
     pub download_endings: Vec<String>,
     /// Who has withdrawn from the recording of e-mail openings; nothing where none are recorded.
     pub mail_withdrawals: Option<rights::Watch>,
-    /// What a telephone system must know to hand over calls; nothing where none does.
-    pub calls_token: Option<Token>,
+    /// What is needed to take calls; nothing where no telephone system hands any over.
+    pub calls: Option<CallsImport>,
     /// Where events go.
     pub spool: Spool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+}
+
+/// What is needed to take calls from a telephone system.
+pub struct CallsImport {
+    /// What it must know.
+    pub token: Token,
+    /// Remembers calls that were taken.
+    pub known: KnownCalls,
 }
 
 impl Site {

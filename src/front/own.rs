@@ -17,11 +17,11 @@ use crate::privacy::{MAX_BODY, PrivacyRequest, is_same_site_post};
 
 /// Answers a request below the visitors' folder; `path` is what follows the folder's name.
 pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, body: Incoming) -> Response<VisitorBody> {
-    match (path, &gateway.site.calls_token) {
+    match (path, &gateway.site.calls) {
         ("/open.gif", _) if [Method::GET, Method::HEAD].contains(&visit.parts.method) => {
             return mail::answer(gateway, visit);
         }
-        ("/calls", Some(token)) => return calls::answer(gateway, visit, token, body).await,
+        ("/calls", Some(import)) => return calls::answer(gateway, visit, import, body).await,
         _ => {}
     }
     let bound = if path == "/events" { beacon::MAX_BYTES } else { MAX_BODY };

@@ -73,6 +73,24 @@ fn a_call_is_kept_with_its_callers_consent_and_not_without() {
 }
 
 #[test]
+fn a_call_is_one_call_also_after_a_restart() {
+    let nobody = Nobody::new();
+    let site = Site::start();
+    let gateway = folder(&site, &format!("[clickhouse]\nurl = \"http://{}\"\n", nobody.address)).serve();
+    let at = an_hour_ago();
+    let call =
+        |id: &str| format!(r#"{{"id":"{id}","at":"{at}","from":"+442079460018","duration_s":1,"consent":true}}"#);
+    let import = |gateway: &Gateway, ids: [&str; 2]| {
+        let answer = post(gateway, &format!("{{\"calls\":[{}]}}", ids.map(call).join(","))).json();
+        (answer["accepted"].as_u64(), answer["repeated"].as_u64())
+    };
+    assert_eq!(import(&gateway, ["one", "two"]), (Some(2), Some(0)));
+    let (_, folder) = gateway.end("KILL");
+    let gateway = folder.serve();
+    assert_eq!(import(&gateway, ["two", "three"]), (Some(1), Some(1)));
+}
+
+#[test]
 fn only_who_has_the_token_hands_over_calls() {
     let (gateway, _) = gateway();
     let reason = |answer: &Answer| answer.json()["reason"].as_str().unwrap_or_default().to_owned();
