@@ -42,7 +42,7 @@ bench-proxy: build
 FUZZ_SECONDS ?= 30
 fuzz:
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie; do \
+	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie calls mail_token; do \
 		mkdir -p corpus/$$target && \
 		cargo +nightly fuzz run --sanitizer none $$target corpus/$$target seeds/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 -dict=personal.dict -print_final_stats=1 || exit 1; \

@@ -6,13 +6,15 @@
 //! are added up, of a measurement that can only grow the largest counts, of what never changes whichever row has it.
 
 mod columns;
+mod contact;
 
 use std::borrow::Cow;
 
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Granted, Permit};
 use crate::enrich::{Channel, Device, Place};
 use crate::pseudonym::{IpPseudonym, VisitorId};
 pub use columns::COLUMNS;
+pub use contact::{Contact, MailOpen, PhoneCall};
 
 /// What happened; the column `name`. Any other name is a custom event's.
 pub mod name {
@@ -247,12 +249,17 @@ pub struct Event {
 impl Event {
     /// An event under a permit. Nothing where it is of a time before the visitor's grant (C2).
     pub fn new(permit: &Permit<Analytics>, draft: Draft) -> Option<Event> {
-        let granted_ms = i64::try_from(permit.granted_at()).ok()?.checked_mul(1000)?;
+        Event::under(permit.granted(), draft)
+    }
+
+    /// Under what somebody granted: which lane may store what is for the public constructors to say.
+    fn under(granted: &Granted, draft: Draft) -> Option<Event> {
+        let granted_ms = i64::try_from(granted.at).ok()?.checked_mul(1000)?;
         (draft.ts >= granted_ms).then(|| Event {
             draft,
-            consent_version: permit.policy_version(),
-            consent_purposes: permit.purposes().bits(),
-            consent_ref: permit.receipt(),
+            consent_version: granted.policy_version,
+            consent_purposes: granted.purposes.bits(),
+            consent_ref: granted.receipt,
         })
     }
 
