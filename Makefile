@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build engine test test-rust test-browser check bench bench-proxy chromium
+.PHONY: demo build engine test test-rust test-browser check bench bench-proxy bench-agents chromium
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -33,6 +33,10 @@ bench:
 # CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
 bench-proxy: build
 	benches/proxy/run
+
+# What would be stored of the agents in device-detector's fixtures, scored; needs pip and PyYAML, fetches the fixtures.
+bench-agents:
+	benches/agents/score
 
 # The library of the embedded ClickHouse, once for this machine; tests that need it say nothing while they wait.
 engine:
