@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy chromium fuzz
+.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy bench-agents chromium fuzz
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -37,6 +37,10 @@ bench:
 # CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
 bench-proxy: build
 	benches/proxy/run
+
+# What would be stored of the agents in device-detector's fixtures, scored; needs pip and PyYAML, fetches the fixtures.
+bench-agents:
+	benches/agents/score
 
 # Each target for FUZZ_SECONDS, without a sanitizer: nothing they call has unsafe code. What is found stays in fuzz/artifacts.
 FUZZ_SECONDS ?= 30

@@ -72,10 +72,10 @@ impl Device {
         let agent: &str = &opened;
         let parsed = Parser::new().parse(agent).unwrap_or_default();
         let (os, os_version) = system::of(agent, &parsed, hints);
-        let (browser, browser_version) = browser::of(agent, &parsed, &os, hints);
+        let (browser, browser_version) = browser::of(agent, &parsed, os, hints);
         Device {
             bot: bots::of_agent(agent, (parsed.category, parsed.name), browser),
-            class: class::of(agent, &os, parsed.category, hints),
+            class: class::of(agent, os, parsed.category, hints),
             browser: browser.to_owned(),
             browser_version,
             os: os.to_owned(),
