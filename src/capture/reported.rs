@@ -144,7 +144,8 @@ impl Capture {
         if let Some(login) = login.and_then(|login| RawLogin::new(login.as_bytes())) {
             draft.login = self.login(&login);
         }
-        if self.collects(Collected::Titles) && !item.ti.is_empty() {
+        // The title of a page whose path is kept as a class says what the path said.
+        if self.collects(Collected::Titles) && !item.ti.is_empty() && draft.path_class.is_empty() {
             draft.title = scrub::title(&item.ti);
         }
         draft.navigation = if item.nt == CONSENT { CONSENT } else { stated::navigation_type(&item.nt) };
