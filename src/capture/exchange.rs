@@ -3,7 +3,7 @@
 use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
-use super::event::{Draft, Event, Someone, Stated, Utm, VisitStep, name};
+use super::event::{Draft, Event, Expiry, Someone, Stated, Utm, VisitStep, name};
 use super::visit::Arrival;
 use super::{Capture, Captured, Visitor};
 use crate::consent::{Analytics, Permit};
@@ -192,14 +192,29 @@ impl Capture {
         arrival
     }
 
-    /// What every event of this exchange has in common.
+    /// An event of this exchange at the page it asks for.
     pub(super) fn draft(&self, exchange: &Exchange<'_>, visitor: &Visitor, ts: i64, url: &RawUrl) -> Draft {
+        let mut draft = self.blank(exchange, visitor);
+        self.place(&mut draft, ts, url);
+        draft
+    }
+
+    /// Puts an event where and when it happened.
+    pub(super) fn place(&self, draft: &mut Draft, ts: i64, url: &RawUrl) {
+        draft.ts = ts;
+        draft.expiry = self.expiry(ts);
+        draft.path = scrub::scrub_path(url, &self.shared.query_keys);
+        self.classify_path(draft);
+    }
+
+    /// What every event of this exchange has in common.
+    pub(super) fn blank(&self, exchange: &Exchange<'_>, visitor: &Visitor) -> Draft {
         let shared = &*self.shared;
         let (device, bot_reason) = self.device(exchange);
         let ip = shared.pseudonymiser.ip(exchange.client);
-        let mut draft = Draft {
+        Draft {
             site_id: shared.site_id,
-            ts,
+            ts: exchange.now_ms,
             name: name::PAGE_VIEW.into(),
             visitor: visitor.id,
             visitor_key: visitor.key,
@@ -208,7 +223,7 @@ impl Capture {
             step: VisitStep::default(),
             page_view_id: 0,
             hostname: scrub::host(exchange.host),
-            path: scrub::scrub_path(url, &shared.query_keys),
+            path: String::new(),
             path_class: String::new(),
             title: String::new(),
             search_term: String::new(),
@@ -229,10 +244,8 @@ impl Capture {
             reading: Default::default(),
             subject: Default::default(),
             custom: Default::default(),
-            expiry: self.expiry(ts),
-        };
-        self.classify_path(&mut draft);
-        draft
+            expiry: Expiry::default(),
+        }
     }
 
     /// Host and scrubbed path of a whole URL, or the scrubbed path of one without a host; as a class where the path has one.

@@ -70,6 +70,7 @@ impl Capture {
     ) -> Result<Captured, BeaconError> {
         let customs = self.customs(events)?;
         let mut visitor = self.visitor(permit, exchange);
+        let blank = self.blank(exchange, &visitor);
         let mut rows = Vec::with_capacity(events.len());
         let mut ids = Vec::with_capacity(events.len());
         for (item, custom) in events.iter().zip(customs) {
@@ -77,7 +78,8 @@ impl Capture {
                 continue;
             }
             let ts = exchange.now_ms - item.age_ms;
-            let mut draft = self.draft(exchange, &visitor, ts, &item.url);
+            let mut draft = blank.clone();
+            self.place(&mut draft, ts, &item.url);
             draft.name = match &item.name {
                 Name::Known(known) => Cow::Borrowed(*known),
                 Name::Custom(name) => Cow::Owned(name.clone()),
