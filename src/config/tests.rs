@@ -265,6 +265,22 @@ fn what_is_explained_is_a_configuration_that_means_the_same() {
 }
 
 #[test]
+fn openings_and_calls_are_explained_with_where_and_by_whose_leave() {
+    let said = |more: &str| {
+        let text = format!("{MINIMAL}{more}");
+        Config::explain_toml(&text, "consentry.toml", std::iter::empty()).unwrap().consequences().join("\n")
+    };
+    let off = said("");
+    assert!(off.contains("Openings of e-mails are not recorded.") && off.contains("calls are not imported."), "{off}");
+    let on = said("[capture]\nmail_opens = true\ncalls_token_file = \"/etc/token\"\n");
+    for words in
+        ["(/_privacy/open.gif)", "own token", "POST /_privacy/calls", "/etc/token", "consent is not kept", "+44."]
+    {
+        assert!(on.contains(words), "{on}\nlacks: {words}");
+    }
+}
+
+#[test]
 fn every_key_is_explained_once() {
     let explained = Config::explain_toml(MINIMAL, "consentry.toml", std::iter::empty()).unwrap();
     for section in SECTIONS.iter().filter(|section| !section.list) {
