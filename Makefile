@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build engine test test-rust test-browser check bench bench-proxy chromium fuzz
+.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy bench-agents chromium fuzz
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -20,11 +20,15 @@ test-rust: engine
 test-browser: engine chromium tests/browser/node_modules/.installed
 	cd tests/browser && node --test --test-concurrency=1 --test-reporter=spec *.test.mjs
 
-# Formatting, lints as errors, types of the browser code.
+# The collector as visitors get it, out of its readable sources; committed, so that `build` needs no Node.
+static: tests/browser/node_modules/.installed
+	cd tests/browser && npm run --silent build
+
+# Formatting, lints as errors, types of the browser code, and that what is built of it is what was committed.
 check: tests/browser/node_modules/.installed
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cd tests/browser && npm run --silent types
+	cd tests/browser && npm run --silent types && npm run --silent build -- --check
 
 # Micro-benchmarks (criterion); medians are printed, nothing is kept outside target/.
 bench:
@@ -33,6 +37,10 @@ bench:
 # CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
 bench-proxy: build
 	benches/proxy/run
+
+# What would be stored of the agents in device-detector's fixtures, scored; needs pip and PyYAML, fetches the fixtures.
+bench-agents:
+	benches/agents/score
 
 # Each target for FUZZ_SECONDS, without a sanitizer: nothing they call has unsafe code. What is found stays in fuzz/artifacts.
 FUZZ_SECONDS ?= 30

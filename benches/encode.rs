@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use consentry::capture::{Answer, Capture, Exchange, Shared};
 use consentry::config::Config;
-use consentry::consent::{Choice, ChoiceSource, Policy, Signals, decide};
+use consentry::consent::{Choice, ChoiceSource, Mode, Policy, Signals, decide};
 use consentry::enrich::Places;
 use consentry::keys::KeyRing;
 use consentry::pseudonym::{RawIp, RawLogin};
@@ -28,7 +28,7 @@ fn places() -> Places {
 fn encode(c: &mut Criterion) {
     let policy = Policy::default();
     let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
-    let permit = decide(&policy, Ok(choice), Signals::default()).analytics.expect("everything is granted");
+    let permit = decide(&policy, Ok(choice), Signals::default(), Mode::OptIn).analytics.expect("everything is granted");
     let text = "[gateway]\nupstream = \"http://127.0.0.1:3000\"\n[[path_class]]\npattern = \"/conditions/*\"\nclass = \"health\"";
     let config = Config::from_toml(text, "bench.toml", std::iter::empty()).expect("is a configuration");
     let capture = Capture::new(Arc::new(Shared::new(&config, Arc::new(KeyRing::ephemeral()), places())));
@@ -46,6 +46,8 @@ fn encode(c: &mut Criterion) {
         headers: &headers,
         client: &client,
         direct: true,
+        is_page: true,
+        http_1_0: false,
         visitor_cookie: Some(b"AAAAAAAAAAAAAAAAAAAAAA"),
         visit_cookie: None,
         choice_life: policy.choice_life,

@@ -1,10 +1,12 @@
-//! What scrubbing costs: throughput on clean and dirty paths and texts, a typical path, a typical page URL with its referrer.
+//! What scrubbing costs: throughput on clean and dirty paths and texts, a typical path, a typical page URL with its referrer, and a path's
+//! class among twenty patterns.
 //!
 //! `cargo bench --bench scrub`
 
 use std::hint::black_box;
 
-use consentry::pseudonym::{RawUrl, scrub};
+use consentry::pseudonym::RawUrl;
+use consentry::pseudonym::scrub::{self, PathClass, PathClasses};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Paths as the sites of health technology have them; nothing in them is to be replaced.
@@ -75,5 +77,38 @@ fn texts(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, paths, page_url, texts);
+fn classes(c: &mut Criterion) {
+    let sections = [
+        "conditions",
+        "symptoms",
+        "treatments",
+        "medicines",
+        "tests",
+        "vaccines",
+        "fertility",
+        "mental-health",
+        "pregnancy",
+    ];
+    let languages = ["", "/cy"];
+    let patterns = languages.iter().flat_map(|language| sections.map(|section| format!("{language}/{section}/*")));
+    let patterns = patterns.chain(["/clinics/*/services/**".to_owned(), "/blog/conditions/*".to_owned()]);
+    let of = |pattern| PathClass { pattern, class: "health".to_owned(), keep_path: false };
+    let classes = PathClasses::new(patterns.map(of).collect()).expect("are patterns");
+    for (name, path) in [
+        ("none of twenty", "/about-us/careers/front-end-engineer"),
+        ("the first", "/conditions/type-2-diabetes/symptoms"),
+        ("the nineteenth", "/clinics/manchester/services/travel-vaccines"),
+        ("disguised", "//blog/%2563onditions/./asthma;x=1"),
+    ] {
+        c.bench_function(&format!("scrub/class/{name}"), |b| b.iter(|| classes.classify(black_box(path)).is_some()));
+    }
+}
+
+fn values(c: &mut Criterion) {
+    c.bench_function("scrub/search term", |b| b.iter(|| scrub::search_term(black_box("type 2 diabetes near me"))));
+    c.bench_function("scrub/title", |b| b.iter(|| scrub::title(black_box("Type 2 diabetes - Example Clinic"))));
+    c.bench_function("scrub/property", |b| b.iter(|| scrub::property(black_box("plan"), black_box("premium"), false)));
+}
+
+criterion_group!(benches, paths, page_url, texts, classes, values);
 criterion_main!(benches);

@@ -50,8 +50,8 @@ alter table events
     add column bot_reason    LowCardinality(String) after is_bot;
 
 -- One row for each page of a visit, both sides of it: what the gateway saw of the exchange and what the browser said of
--- the page. Late parts simply add up the next time it is read: times and counts by sum, measurements by the last one,
--- what never changes by whichever row has it. No identifier, no bots, no rows that have expired.
+-- the page. Late parts simply add up the next time it is read: times by sum, measurements that can only grow by the
+-- largest, what never changes by whichever row has it. No identifier, no bots, no rows that have expired.
 create view page_views as
 select
     site_id,
@@ -87,10 +87,10 @@ select
     max(ttfb_ms)                                         as browser_first_byte_ms,
     max(dom_ms)                                          as browser_ready_ms,
     max(load_ms)                                         as browser_loaded_ms,
-    argMaxIf(fcp_ms, ts, fcp_ms > 0)                     as first_paint_ms,
-    argMaxIf(lcp_ms, ts, lcp_ms > 0)                     as largest_paint_ms,
-    argMaxIf(inp_ms, ts, inp_ms > 0)                     as interaction_ms,
-    if(max(cls_milli) = 0, null, (argMaxIf(toInt32(cls_milli), ts, cls_milli > 0) - 1) / 1000) as layout_shift,
+    max(fcp_ms)                                          as first_paint_ms,
+    max(lcp_ms)                                          as largest_paint_ms,
+    max(inp_ms)                                          as interaction_ms,
+    if(max(cls_milli) = 0, null, (max(cls_milli) - 1) / 1000) as layout_shift,
     sum(engagement_ms)                                   as visible_ms,
     max(scroll_pct)                                      as scrolled_pct,
     argMaxIf(exit_method, ts, exit_method != '')         as left_by,

@@ -36,6 +36,7 @@ pub use shared::Shared;
 
 use crate::consent::{Analytics, Permit};
 use crate::cookies;
+use crate::enrich::bots::{self, BotReason, Headers};
 use crate::enrich::{Device, DeviceCache};
 use crate::pseudonym::{RawUserAgent, VisitorId};
 use event::{Event, Expiry};
@@ -94,11 +95,14 @@ impl Capture {
         let agent = RawUserAgent::new(exchange.header("user-agent").unwrap_or_default());
         let hints = exchange.client_hints();
         let device = self.devices.borrow_mut().get(&agent, &hints).clone();
-        let reason = match device.is_bot {
-            true => "program",
-            false if self.shared.bot_networks.contains(exchange.client) => "network",
-            false => "",
+        let headers = match self.shared.bot_headers {
+            true => Headers::read(exchange.direct, exchange.https, exchange.http_1_0, exchange.is_page, |name| {
+                exchange.headers.get(name).map(|value| value.as_bytes())
+            }),
+            false => Headers::default(),
         };
+        let is_in_network = self.shared.bot_networks.contains(exchange.client);
+        let reason = bots::decide(&device, is_in_network, &headers).map_or("", BotReason::word);
         (device, reason)
     }
 

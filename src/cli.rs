@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod engine;
+mod keys;
 mod mail;
 mod query;
 mod schema;
@@ -41,6 +42,8 @@ enum Command {
     Schema(schema::Args),
     /// Ask the database in SQL
     Query(query::Args),
+    /// Make, list, rotate and destroy the keys that sign choices and make pseudonyms
+    Keys(keys::Args),
     /// Tokens for recipients of e-mails who agreed to the recording of openings, and their withdrawal
     Mail(mail::Args),
 }
@@ -66,6 +69,10 @@ pub fn main() -> ExitCode {
         },
         Command::Query(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
             Ok(target) => query::run(args, &target.clickhouse, &target.data_dir),
+            Err(code) => Ok(code),
+        },
+        Command::Keys(args) => match settings::ring(args.config.as_deref(), args.data_dir.as_deref()) {
+            Ok(ring) => keys::run(&args, &ring),
             Err(code) => Ok(code),
         },
     };

@@ -7,10 +7,11 @@
 //! taken its place (what was made under it can still be found and verified), and *destroyed* when its secret is gone. The
 //! record that it existed, when it was destroyed and why stays in the file, so an id is never used twice and a row's key
 //! id always has an answer. Nobody, and no copy of the database, can make a destroyed key's MACs again: its pseudonyms
-//! link to nothing any more. (A backup of the ring is a copy of its keys; it should live no longer than they do.)
+//! link to nothing any more. Outside our reach are copies: a backup of the ring should live no longer than its keys, and the
+//! blocks of a file that was replaced are the disk's to reuse, so the disk should be an encrypted one.
 //!
 //! # Who changes it
-//! [`life`](crate::life) looks after the ring every minute ([`KeyRing::tend`]): it rotates and destroys what is due and
+//! [`life`](crate::life) looks after the ring every few seconds ([`KeyRing::tend`]): it rotates and destroys what is due and
 //! takes over what another process changed. `consentry keys` changes the file alone. Every change is made under a lock
 //! file beside the ring, on what the file says then, so that several gateways and a command can share one file: the first
 //! to come makes the day's key, the others take it over.
@@ -67,6 +68,7 @@ pub enum KeyPurpose {
     /// Keys the labels of clicked elements.
     Label,
     /// Signs consent to the recording of e-mail openings.
+    #[serde(rename = "mail-consent")]
     MailConsent,
 }
 
@@ -97,7 +99,7 @@ impl KeyPurpose {
             KeyPurpose::Mail => "mail",
             KeyPurpose::Suppression => "suppression",
             KeyPurpose::Label => "label",
-            KeyPurpose::MailConsent => "mailconsent",
+            KeyPurpose::MailConsent => "mail-consent",
         }
     }
 

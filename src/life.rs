@@ -6,6 +6,8 @@
 
 mod database;
 mod error;
+mod keys;
+mod places;
 mod signals;
 mod workers;
 
@@ -30,10 +32,11 @@ use crate::front::listen;
 use crate::keys::{KeyRing, Token, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
-use crate::privacy::{OwnCookieLives, Pages};
+use crate::privacy::{CollectorOptions, OwnCookieLives, Pages};
 use crate::rights;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
+use crate::statistics::Lane;
 use crate::store::client;
 use database::Database;
 pub use error::LifeError;
@@ -90,6 +93,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
     let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, config.gateway.site_id, now)?);
+    let trouble = keys::look(&ring, &config.key_windows, None);
     let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
     let spool = open_spool(&config)?;
     let taken = |address, key| move |source| LifeError::Address { address, key, source };
@@ -119,7 +123,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site = Arc::new(site(&config, ring, contacts, spool.clone(), metrics.clone()));
+    let site = Arc::new(site(&config, ring.clone(), contacts, spool.clone(), metrics.clone()));
+    let statistics = site.statistics.clone();
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -132,8 +137,10 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
             let mut stopped = stopped.clone();
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
+        let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
+        let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-        let started = Database::start(&config, library, spool.clone(), metrics).await;
+        let started = Database::start(&config, library, spool.clone(), statistics, metrics).await;
         let (database, ended) = match started {
             // Asked to end meanwhile, and the engine with us.
             Err(_) if asked_to_end.is_finished() => (None, Ok(())),
@@ -164,6 +171,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         // database, then the database itself.
         stop.send_replace(true);
         workers.join().await;
+        tending.abort();
+        refreshing.abort();
         let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
         if let Some(database) = database {
             database.stop().await;
@@ -247,10 +256,14 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
     let lives =
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
-        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone()),
+        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
+            .with_collector(&CollectorOptions::of(&config.capture)),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),
+        modes: config.modes.clone(),
+        honour_dnt: config.honour_dnt,
+        statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
         ring,
         privacy_path: config.consent.path.clone(),
         trusted_proxies: config.gateway.trusted_proxies.clone(),

@@ -24,6 +24,7 @@
 //! `static/banner.js` undoes this when the purpose is granted.
 
 mod answer;
+mod collector;
 mod files;
 mod origin;
 mod preferences;
@@ -41,6 +42,7 @@ use crate::config::{Consent, DeclaredCookie};
 use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
 use crate::cookies;
 use crate::keys::KeyRing;
+pub use collector::CollectorOptions;
 pub use origin::is_same_site_post;
 pub use preferences::OwnCookieLives;
 pub use snippet::{PageInsert, VisitorState};
@@ -95,7 +97,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Renders everything that is the same for all visitors.
+    /// Renders everything that is the same for all visitors. The collector collects nothing until it is told to.
     pub fn new(
         policy: &Policy,
         consent: &Consent,
@@ -105,12 +107,17 @@ impl Pages {
     ) -> Pages {
         Pages {
             snippets: snippet::Snippets::new(consent),
-            files: files::Files::new(),
+            files: files::Files::new(&CollectorOptions::default()),
             cookies: preferences::with_own_cookies(policy, cookies, lives),
             policy: policy.clone(),
             consent: consent.clone(),
             ring,
         }
+    }
+
+    /// The same with a collector that collects what `options` list.
+    pub fn with_collector(self, options: &CollectorOptions) -> Pages {
+        Pages { files: files::Files::new(options), ..self }
     }
 
     /// What goes into a page for a visitor in this state. Copies nothing.

@@ -106,6 +106,8 @@ async function start(granted) {
     const own = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-banner]'));
     collector.nonce = own?.nonce ?? '';
     collector.dataset.consentryCollector = '';
+    // It tells nothing of the time before.
+    collector.dataset.consentryNow = '';
     document.head.append(collector);
   }
   const inertOnes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consentry-purpose]'));

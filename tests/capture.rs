@@ -1,5 +1,10 @@
 //! What a visitor allowed becomes a row: which, with what in it, and nothing that names the visitor.
 
+mod beacons;
+mod dictionary;
+mod exchange;
+mod visits;
+
 use serde_json::json;
 
 use crate::support::gateway::shared;

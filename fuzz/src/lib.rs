@@ -10,14 +10,14 @@ pub fn assert_clean(text: &str, max_len: usize) {
     }
 }
 
-/// `letters@letters.letters`, in ASCII: the plainest of all addresses.
+/// `letters@letters.com` and the like, in ASCII: the plainest of all addresses.
 fn email(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
     for (at, _) in text.match_indices('@') {
-        let local = at > 0 && bytes[at - 1].is_ascii_alphanumeric();
-        let domain: Vec<&str> =
-            text[at + 1..].split(|c: char| !c.is_ascii_alphabetic() && c != '.').next()?.split('.').collect();
-        if local && domain.len() == 2 && domain[0].len() > 1 && domain[1].len() > 1 {
+        let local = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+        let domain = text[at + 1..].split(|c: char| !c.is_ascii_alphabetic() && c != '.').next()?;
+        let mut labels = domain.split('.');
+        let (name, top) = (labels.next()?, labels.next().unwrap_or_default());
+        if local && name.len() > 1 && ["com", "org", "net", "uk", "de", "co", "nhs"].contains(&top) {
             return Some(text[at - 1..].to_owned());
         }
     }
@@ -39,15 +39,16 @@ fn phone(text: &str) -> Option<String> {
     numbers(text, &spellings).find(|number| ["07", "01", "02"].iter().any(|start| number.starts_with(start)))
 }
 
-/// Numbers of these groups of digits, one space or hyphen between two groups, that stand between others than digits. What comes before
+/// Numbers of these groups of digits, one space or hyphen between two, that stand between others than digits. What comes before
 /// and after must not be another group, or a longer number would be read from its middle.
 fn numbers(text: &str, spellings: &[&[usize]]) -> impl Iterator<Item = String> {
     let words: Vec<&str> = text.split(|c: char| !c.is_ascii_digit() && c != ' ' && c != '-').collect();
     let mut found = Vec::new();
     for word in words {
-        let groups: Vec<&str> = word.split([' ', '-']).filter(|g| !g.is_empty()).collect();
+        let word = word.trim_matches([' ', '-']);
+        let groups: Vec<&str> = word.split([' ', '-']).collect();
         let lens: Vec<usize> = groups.iter().map(|g| g.len()).collect();
-        if spellings.iter().any(|spelling| **spelling == lens[..]) && !word.contains("  ") {
+        if spellings.iter().any(|spelling| **spelling == lens[..]) {
             found.push(groups.join(" "));
         }
     }

@@ -2,15 +2,15 @@
 //!
 //! Rows are immutable: what becomes known of a page later is another row with the same `page_view_id`, and the view
 //! `page_views` of `schema/` makes one row of them. A page view's rows are its `pageview` (from the proxied exchange, or from
-//! the collector where only the browser knows that a page is shown), its `page_loaded` and any number of `engagement`. Of a
-//! time each of them is added up; of a measurement the last one counts; of what never changes the first that is not empty.
+//! the collector where only the browser knows that a page is shown), its `page_loaded` and any number of `engagement`. Times
+//! are added up, of a measurement that can only grow the largest counts, of what never changes whichever row has it.
 
 mod columns;
 mod contact;
 
 use std::borrow::Cow;
 
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Granted, Permit};
 use crate::enrich::{Channel, Device, Place};
 use crate::pseudonym::{IpPseudonym, VisitorId};
 pub use columns::COLUMNS;
@@ -249,17 +249,17 @@ pub struct Event {
 impl Event {
     /// An event under a permit. Nothing where it is of a time before the visitor's grant (C2).
     pub fn new(permit: &Permit<Analytics>, draft: Draft) -> Option<Event> {
-        Event::under(permit, draft)
+        Event::under(permit.granted(), draft)
     }
 
-    /// Under a permit of any lane: which lane may store what is for the public constructors to say.
-    fn under<Lane>(permit: &Permit<Lane>, draft: Draft) -> Option<Event> {
-        let granted_ms = i64::try_from(permit.granted_at()).ok()?.checked_mul(1000)?;
+    /// Under what somebody granted: which lane may store what is for the public constructors to say.
+    fn under(granted: &Granted, draft: Draft) -> Option<Event> {
+        let granted_ms = i64::try_from(granted.at).ok()?.checked_mul(1000)?;
         (draft.ts >= granted_ms).then(|| Event {
             draft,
-            consent_version: permit.policy_version(),
-            consent_purposes: permit.purposes().bits(),
-            consent_ref: permit.receipt(),
+            consent_version: granted.policy_version,
+            consent_purposes: granted.purposes.bits(),
+            consent_ref: granted.receipt,
         })
     }
 

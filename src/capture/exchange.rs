@@ -7,6 +7,7 @@ use super::event::{Draft, Event, Someone, Stated, Utm, VisitStep, name};
 use super::visit::Arrival;
 use super::{Capture, Captured, Visitor};
 use crate::consent::{Analytics, Permit};
+use crate::enrich::channel::spammers;
 use crate::enrich::{Channel, ClientHints, stated};
 use crate::pseudonym::scrub::Referrer;
 use crate::pseudonym::{RawIp, RawLogin, RawUrl, scrub};
@@ -27,6 +28,10 @@ pub struct Exchange<'a> {
     pub client: &'a RawIp,
     /// Whether the one who asked is connected to us, with no proxy between that may have changed the headers.
     pub direct: bool,
+    /// Whether a page is asked for.
+    pub is_page: bool,
+    /// Whether it was asked for in HTTP/1.0.
+    pub http_1_0: bool,
     /// The cookie `consentry_visitor`.
     pub visitor_cookie: Option<&'a [u8]>,
     /// The cookie `consentry_visit`.
@@ -167,9 +172,9 @@ impl Capture {
     /// Referrer, campaign and channel of a page that somebody came to.
     pub(super) fn arrive(&self, draft: &mut Draft, url: &RawUrl, referrer: Option<&RawUrl>, own_host: &str) -> Arrival {
         let mut referrer = referrer.and_then(|url| scrub::referrer(url, own_host)).unwrap_or_default();
-        if self.shared.spammers.contains(&referrer.host) {
+        if self.shared.spammers.has(&referrer.host) {
             referrer = Referrer::default();
-            draft.bot_reason = SPAM;
+            draft.bot_reason = spammers::REASON;
         }
         let campaign = scrub::utm(url);
         let [source, medium, name, term, content] = campaign.utm;
@@ -244,9 +249,6 @@ impl Capture {
         }
     }
 }
-
-/// The reason of a visit that a spam referrer claims to have sent.
-const SPAM: &str = "referrer-spam";
 
 /// An id that no other page view has.
 fn random_id() -> u64 {

@@ -44,6 +44,8 @@ pub struct Shared {
     pub path_classes: PathClasses,
     /// Networks that no person visits from.
     pub bot_networks: BotNetworks,
+    /// Whether the headers of a request are judged too.
+    pub bot_headers: bool,
     /// Referrers that are dropped.
     pub spammers: Spammers,
     /// How long rows are kept.
@@ -75,6 +77,7 @@ impl Shared {
             free_text: capture.free_text.clone(),
             path_classes: PathClasses::new(capture.path_classes.clone()).expect("the configuration was checked"),
             bot_networks: BotNetworks::new(capture.bot_networks.clone()),
+            bot_headers: capture.bot_headers,
             spammers: Spammers::new(capture.spam_referrers.clone()),
             retention: config.retention,
         }

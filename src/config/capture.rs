@@ -37,6 +37,8 @@ pub struct Capture {
     pub beacons_per_minute: u32,
     /// Networks that no person visits from; default none.
     pub bot_networks: Vec<IpNet>,
+    /// Whether the headers of a request are judged too, to tell programs that pose as a browser; default no.
+    pub bot_headers: bool,
     /// Hosts of spam referrers beside the built-in ones; default none.
     pub spam_referrers: Vec<String>,
     /// Whether openings of e-mails are recorded; default no.
@@ -130,6 +132,7 @@ pub(super) fn capture(reader: &mut Reader<'_>) -> Capture {
         new_visit_on_referrer: reader.get(&place, "new_visit_on_referrer", kind::truth()),
         beacons_per_minute: reader.get(&place, "beacons_per_minute", kind::whole(1, 1_000_000)),
         bot_networks: reader.get(&place, "bot_networks", kind::list(10_000, kind::network())),
+        bot_headers: reader.get(&place, "bot_headers", kind::truth()),
         spam_referrers: reader.get(&place, "spam_referrers", kind::list(10_000, web::plain_host())),
         mail_opens: reader.get(&place, "mail_opens", kind::truth()),
         calls_token_file: reader.maybe(&place, "calls_token_file", kind::path()),

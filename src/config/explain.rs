@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::problem::Origin;
-use super::{ClickHouse, Config, Geo};
+use super::{ClickHouse, Config, Geo, windows};
+use crate::consent::Mode;
 
 /// One value in effect.
 #[derive(Clone, Debug)]
@@ -104,6 +105,8 @@ impl Explained {
                 proxies => format!("X-Forwarded-For is believed from {} only.", and(proxies)),
             },
             asked(config),
+            counted(config),
+            signals(config),
             match config.cookies.len() {
                 0 => "No cookie is declared: every cookie but the gateway's own is removed in both directions.".into(),
                 1 => "1 cookie is declared; every other cookie is removed in both directions.".into(),
@@ -142,6 +145,7 @@ impl Explained {
                 }
                 listen => format!("Dashboard, health and metrics: http://{listen}/, from other machines too."),
             },
+            windows::sentence(&config.key_windows),
             format!("The keys lie in {}; keep a copy, apart from copies of the database.", config.key_ring.display()),
         ]
     }
@@ -174,6 +178,28 @@ fn collected(config: &Config) -> String {
     }
 }
 
+/// The statistics lane (L2).
+fn counted(config: &Config) -> String {
+    match (config.modes.mode, &config.modes.countries[..], &config.geo) {
+        (Mode::OptIn, ..) => "Visitors who have not chosen are not counted (mode opt-in).".into(),
+        (Mode::UkStatistics, [], _) => {
+            "Nobody is counted without a choice: statistics_countries is empty, so mode uk-statistics applies nowhere."
+                .into()
+        }
+        (Mode::UkStatistics, _, Geo::Off) => {
+            "Nobody is counted without a choice: mode uk-statistics needs the visitor's country, and countries are not \
+             looked up."
+                .into()
+        }
+        (Mode::UkStatistics, countries, _) => format!(
+            "Page views of visitors in {} who have not chosen are counted by the hour, never fewer than 10 together, \
+             without cookies or identifiers, unless they object; the site's privacy notice must say so. Everywhere else, \
+             and where the country is unknown, they are not counted.",
+            and(countries)
+        ),
+    }
+}
+
 fn mail_opens(config: &Config) -> String {
     match config.capture.mail_opens {
         false => "Openings of e-mails are not recorded.".into(),
@@ -181,6 +207,18 @@ fn mail_opens(config: &Config) -> String {
             "Openings of e-mails are recorded ({}/open.gif), each with its recipient's own token: consentry mail token.",
             config.consent.path
         ),
+    }
+}
+
+fn signals(config: &Config) -> String {
+    match config.honour_dnt {
+        true => {
+            "Sec-GPC: 1 and DNT: 1 refuse marketing and object to being counted, as long as there is no choice.".into()
+        }
+        false => {
+            "Sec-GPC: 1 refuses marketing and objects to being counted, as long as there is no choice; DNT is ignored."
+                .into()
+        }
     }
 }
 

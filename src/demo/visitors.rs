@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::site::PAGES;
 use crate::capture::event::Event;
 use crate::capture::{Answer, Capture, Captured, Exchange, beacon};
-use crate::consent::{self, Choice, ChoiceSource, Decision, NoChoice, Policy, PurposeSet, Signals};
+use crate::consent::{self, Choice, ChoiceSource, Decision, Mode, NoChoice, Policy, PurposeSet, Signals};
 use crate::pseudonym::RawIp;
 
 /// How many days back the history reaches.
@@ -119,7 +119,7 @@ pub fn simulate(capture: &Capture, policy: &Policy, now_ms: i64, mut keep: impl 
             Ok(_) => outcome.refused += 1,
             Err(_) => outcome.undecided += 1,
         }
-        let decision = consent::decide(policy, choice, Signals::default());
+        let decision = consent::decide(policy, choice, Signals::default(), Mode::OptIn);
         let mut visitor = Simulated::new(&mut dice, policy.choice_life);
         let mut start = arrival + 4000;
         while start < now_ms {
@@ -233,6 +233,8 @@ impl Simulated {
             headers: &self.headers,
             client: &self.client,
             direct: true,
+            is_page: true,
+            http_1_0: false,
             visitor_cookie: self.cookies[0].as_deref().map(str::as_bytes),
             visit_cookie: self.cookies[1].as_deref().map(str::as_bytes),
             choice_life: self.choice_life,

@@ -1,6 +1,6 @@
 //! Who fetches the picture in a mail: its reader, or a server that does so for readers.
 
-use super::bots;
+use super::{BotReason, ClientHints, Device};
 use crate::pseudonym::RawUserAgent;
 
 /// What the servers of mail providers write in their `User-Agent`: Google, Yahoo and AOL, Yandex, Mail.ru. They fetch
@@ -10,14 +10,17 @@ const PROXIES: [&str; 5] = ["GoogleImageProxy", "ggpht.com", "YahooMailProxy", "
 /// What Apple's Mail Privacy Protection sends, and nothing more.
 const APPLE: &str = "Mozilla/5.0";
 
-/// Why whoever fetches a mail's picture is no person: `mail-proxy`, `program`, or nothing. Mail programs name no browser,
-/// so that alone says nothing here.
+/// Why whoever fetches a mail's picture is no person: `mail-proxy`, a [`BotReason`]'s word, or nothing. Mail programs name no
+/// browser, so that alone says nothing here.
 pub fn no_reader(agent: &RawUserAgent) -> &'static str {
-    let agent = agent.open();
-    if agent.trim() == APPLE || PROXIES.iter().any(|word| agent.contains(word)) {
+    let text: &str = &agent.open();
+    if text.trim() == APPLE || PROXIES.iter().any(|word| text.contains(word)) {
         return "mail-proxy";
     }
-    if bots::is_program(agent) { "program" } else { "" }
+    match Device::parse(agent, &ClientHints::default()).bot {
+        None | Some(BotReason::UnknownBrowser) => "",
+        Some(reason) => reason.word(),
+    }
 }
 
 #[cfg(test)]
@@ -31,7 +34,7 @@ mod tests {
             ("YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", "mail-proxy"),
             ("Mozilla/5.0", "mail-proxy"),
             ("python-requests/2.32", "program"),
-            ("", "program"),
+            ("", "no-agent"),
             (
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
                 "",

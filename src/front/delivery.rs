@@ -8,6 +8,9 @@ use super::gateway::Site;
 use super::keep;
 use crate::capture::event::Event;
 
+/// The site's fault.
+const BROKEN: &str = "broken";
+
 /// What is known of the answer so far.
 pub struct Delivery {
     event: Option<Event>,
@@ -28,14 +31,16 @@ impl Delivery {
         self.bytes += bytes as u64;
     }
 
-    /// Everything went.
+    /// Everything went, if nothing broke before.
     pub(super) fn complete(&mut self) {
-        self.outcome = "complete";
+        if self.outcome != BROKEN {
+            self.outcome = "complete";
+        }
     }
 
     /// The site's answer broke off.
     pub(super) fn broken(&mut self) {
-        self.outcome = "broken";
+        self.outcome = BROKEN;
     }
 }
 

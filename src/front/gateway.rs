@@ -11,7 +11,7 @@ use super::client_addr::Client;
 use super::known_calls::KnownCalls;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
-use crate::consent::{Choice, Decision, NoChoice, Policy};
+use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
 use crate::cookies::Catalogue;
 use crate::keys::{KeyRing, Token};
 use crate::observe::Metrics;
@@ -19,6 +19,7 @@ use crate::page::gate::Tags;
 use crate::privacy::Pages;
 use crate::rights;
 use crate::spool::Spool;
+use crate::statistics::{Counting, Lane};
 use crate::upstream::Upstream;
 
 /// What all workers know of the site they stand in front of.
@@ -39,6 +40,12 @@ pub struct Site {
     pub trusted_proxies: Vec<IpNet>,
     /// Bounds of time and size.
     pub limits: Limits,
+    /// What may be done without a choice, and where (C10).
+    pub modes: Modes,
+    /// Whether `DNT: 1` counts (C8).
+    pub honour_dnt: bool,
+    /// Where views are counted, if anywhere.
+    pub statistics: Option<Arc<Lane>>,
     /// The header of the site's answers that names who is logged in.
     pub login_header: Option<HeaderName>,
     /// File endings that make a path a download, in small letters.
@@ -74,6 +81,8 @@ impl Site {
 pub struct Gateway {
     pub(super) site: Arc<Site>,
     pub(super) capture: Capture,
+    pub(super) counting: Option<Counting>,
+    pub(super) shared: Arc<capture::Shared>,
     pub(super) upstream: Upstream,
 }
 
@@ -90,7 +99,8 @@ pub(super) struct Visit<'a> {
 impl Gateway {
     /// For one worker.
     pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
-        Gateway { site, capture: Capture::new(capture), upstream }
+        let counting = site.statistics.clone().map(Counting::new);
+        Gateway { site, capture: Capture::new(capture.clone()), counting, shared: capture, upstream }
     }
 
     /// Closes idle connections to the site that have grown old.

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::SET_COOKIE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::check::{self, Bounds};
@@ -17,7 +17,7 @@ use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
-use crate::consent::{self, Choice, Signals, choice};
+use crate::consent::{self, Choice, choice};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
@@ -53,8 +53,8 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let choices = cookies::read(role::cookie_lines(&parts.headers), choice::COOKIE.as_bytes());
     let choice = Choice::among(choices, &site.policy, &site.ring, now.as_secs());
-    let signals = Signals::read(parts.headers.get_all("sec-gpc").iter().map(HeaderValue::as_bytes));
-    let decision = consent::decide(&site.policy, choice.clone(), signals);
+    let signals = role::signals(&parts.headers, site.honour_dnt);
+    let decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
     let visit = Visit { parts: &parts, host, client, now, choice, decision };
 
     // Ours, or the site's?
@@ -110,6 +110,9 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
             page::sets_cookies(&mut head.headers);
         }
         return Response::from_parts(head, VisitorBody::passed(body).told_to(kept.delivery));
+    }
+    if role == Role::Document && role::is_html(&head.headers) {
+        keep::statistics(gateway, &visit, head.status);
     }
     dress(site, &visit, role, head, body, kept)
 }

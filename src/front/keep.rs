@@ -6,20 +6,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_DISPOSITION, LOCATION, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
 use super::role::{self, Role, cookie_lines};
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange};
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Mode, Permit};
 use crate::cookies;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
 use crate::pseudonym::RawLogin;
 use crate::spool::{Partition, Refused, SpoolError};
+use crate::statistics::View;
 
 /// What the front door learnt of an answer before its body.
 pub(super) struct Answered {
@@ -72,7 +75,11 @@ pub(super) fn exchange(
         let made = |exchange: &Exchange<'_>| gateway.capture.redirect(permit, exchange, answer);
         let made = if redirect { with_exchange(gateway, visit, permit, made) } else { None };
         (captured(made, &mut head.headers), false)
-    } else if is_navigation && role::is_html(&head.headers) && capture::is_page_view(method, request, status) {
+    } else if is_navigation
+        && role::is_html(&head.headers)
+        && !page::is_download(&head.headers)
+        && capture::is_page_view(method, request, status)
+    {
         let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
         head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
         (captured(with_exchange(gateway, visit, permit, made), &mut head.headers), true)
@@ -152,6 +159,35 @@ pub(super) async fn all(site: &Site, events: &[Event]) -> Result<(), NotWritten>
     if written == events.len() { Ok(()) } else { Err(NotWritten { kept, error }) }
 }
 
+/// The legal mode where the visitor is (C10). The address is looked up only where that can make a difference: for a page,
+/// which alone is counted, and where a mode other than opt-in is configured.
+pub(super) fn mode(gateway: &Gateway, parts: &Parts, client: &Client) -> Mode {
+    let modes = &gateway.site.modes;
+    match modes.differ() && Role::of(&parts.method, &parts.headers) == Role::Document {
+        true => modes.at(&gateway.shared.places.lookup(&client.ip).country),
+        false => Mode::OptIn,
+    }
+}
+
+/// Counts the page view an exchange was, where it may be counted without a row of its own.
+pub(super) fn statistics(gateway: &Gateway, visit: &Visit<'_>, status: StatusCode) {
+    let (Some(permit), Some(counting)) = (&visit.decision.statistics, &gateway.counting) else { return };
+    if !capture::is_page_view(&visit.parts.method, &visit.parts.headers, status) {
+        return;
+    }
+    let view = View {
+        now: visit.now.as_secs(),
+        host: host_name(visit.host),
+        target: visit.parts.uri.path_and_query().map_or("/", |target| target.as_str()),
+        headers: &visit.parts.headers,
+        client: &visit.client.ip,
+        status,
+    };
+    if counting.view(permit, &gateway.shared.places, &gateway.shared.path_classes, &view) {
+        gateway.site.metrics.statistics.counted.count();
+    }
+}
+
 /// Why a beacon's events are not kept.
 pub(super) enum NotKept {
     /// One of them may not be.
@@ -221,6 +257,8 @@ fn with_exchange<T>(
         headers: &visit.parts.headers,
         client: &visit.client.ip,
         direct: !visit.client.through_proxy,
+        is_page: capture::is_navigation(&visit.parts.method, &visit.parts.headers),
+        http_1_0: visit.parts.version == http::Version::HTTP_10,
         visitor_cookie: cookie(cookies::VISITOR),
         visit_cookie: cookie(cookies::VISIT),
         choice_life: gateway.site.policy.choice_life,

@@ -3,6 +3,7 @@
 
 mod destruction;
 mod fleet;
+mod memory;
 mod stored;
 
 use std::fs;

@@ -8,16 +8,19 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
+use super::collector::CollectorOptions;
+
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// Name, type and content of each, as they stand in `static/`.
-const FILES: [(&str, &str, &[u8]); 4] = [
-    ("banner.css", STYLE, include_bytes!("../../static/banner.css")),
-    ("banner.js", SCRIPT, include_bytes!("../../static/banner.js")),
-    ("collector.js", SCRIPT, include_bytes!("../../static/collector.js")),
-    ("privacy.css", STYLE, include_bytes!("../../static/privacy.css")),
+/// Name, type and content of each, as they stand in `static/`; the collector as `make static` builds it.
+const FILES: [(&str, &str, &str); 4] = [
+    ("banner.css", STYLE, include_str!("../../static/banner.css")),
+    ("banner.js", SCRIPT, include_str!("../../static/banner.js")),
+    (COLLECTOR, SCRIPT, include_str!("../../static/built/collector.js")),
+    ("privacy.css", STYLE, include_str!("../../static/privacy.css")),
 ];
+const COLLECTOR: &str = "collector.js";
 
 struct File {
     content_type: HeaderValue,
@@ -29,10 +32,14 @@ struct File {
 pub(super) struct Files([(&'static str, File); FILES.len()]);
 
 impl Files {
-    pub(super) fn new() -> Files {
+    pub(super) fn new(collector: &CollectorOptions) -> Files {
         Files(FILES.map(|(name, content_type, content)| {
             let content_type = HeaderValue::from_static(content_type);
-            (name, File { content_type, etag: etag(content), content: Bytes::from_static(content) })
+            let content = match name {
+                COLLECTOR => collector.put_into(content).into(),
+                _ => Bytes::from_static(content.as_bytes()),
+            };
+            (name, File { content_type, etag: etag(&content), content })
         }))
     }
 
@@ -79,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_file_the_browser_has_is_not_sent_again() {
-        let files = Files::new();
+        let files = Files::new(&CollectorOptions::default());
         let plain = files.get("banner.js", &HeaderMap::new()).unwrap();
         assert_eq!(
             (plain.status(), &plain.headers()[CONTENT_TYPE]),
@@ -100,10 +107,16 @@ mod tests {
 
     #[test]
     fn rule_c2_a_tag_is_the_same_for_every_visitor() {
-        let tag = |name| Files::new().get(name, &HeaderMap::new()).unwrap().headers()[ETAG].clone();
+        let with = |options: &CollectorOptions, name| {
+            Files::new(options).get(name, &HeaderMap::new()).unwrap().headers()[ETAG].clone()
+        };
+        let tag = |name| with(&CollectorOptions::default(), name);
         for (name, ..) in FILES {
             assert_eq!(tag(name), tag(name));
         }
         assert_ne!(tag("banner.js"), tag("banner.css"));
+        let other = CollectorOptions { words: vec!["clicks"], downloads: vec![] };
+        assert_ne!(with(&other, COLLECTOR), tag(COLLECTOR), "another configuration is another file");
+        assert_eq!(with(&other, "banner.js"), tag("banner.js"));
     }
 }

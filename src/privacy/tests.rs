@@ -8,7 +8,7 @@ use http::header::{
 };
 
 use super::*;
-use crate::consent::{Purpose, Signals, decide};
+use crate::consent::{Mode, Purpose, Signals, decide};
 
 const NOW: u64 = 1_746_281_100;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -120,7 +120,7 @@ fn rule_c2_only_who_permits_analytics_gets_the_collector() {
         assert_eq!(html.contains("banner.js"), state.ask, "{state:?}");
     }
     let policy = Policy::default();
-    let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default());
+    let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default(), Mode::OptIn);
     assert_eq!(VisitorState::from(&undecided), VisitorState { ask: true, analytics: false });
 }
 
@@ -501,7 +501,7 @@ fn the_folder_can_be_called_otherwise() {
     for html in all {
         assert!(html.contains("/meine-wahl/") && !html.contains("_privacy"), "{html}");
     }
-    for script in [include_str!("../../static/banner.js"), include_str!("../../static/collector.js")] {
+    for script in [include_str!("../../static/banner.js"), include_str!("../../static/built/collector.js")] {
         assert!(!script.contains("_privacy"), "scripts find their folder by their own address");
     }
     assert_eq!(

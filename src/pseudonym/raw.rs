@@ -19,26 +19,54 @@ impl RawIp {
     }
 }
 
-/// A `User-Agent` header as sent; at most [`RawUserAgent::MAX`] bytes of it.
-pub struct RawUserAgent(String);
+/// A `User-Agent` header as sent, where the request has it; at most [`RawUserAgent::MAX`] bytes of it. A device seen before is
+/// found without a copy being made.
+pub struct RawUserAgent<'r>(&'r [u8]);
 
-impl RawUserAgent {
+impl<'r> RawUserAgent<'r> {
     /// Browsers stay far below this; longer values are cut.
     pub const MAX: usize = 512;
 
-    /// Takes charge of the header's value; bytes that are not ASCII are left out.
-    pub fn new(value: &[u8]) -> Self {
-        RawUserAgent(value.iter().take(Self::MAX).filter(|b| b.is_ascii()).map(|&b| b as char).collect())
+    /// Takes charge of the header's value.
+    pub fn new(value: &'r [u8]) -> Self {
+        RawUserAgent(&value[..value.len().min(Self::MAX)])
     }
 
-    pub(crate) fn open(&self) -> &str {
-        &self.0
+    pub(crate) fn bytes(&self) -> &'r [u8] {
+        self.0
+    }
+
+    /// As text; bytes that are not ASCII are left out, and only then is it a copy, which is wiped.
+    pub(crate) fn open(&self) -> OpenUserAgent<'r> {
+        match std::str::from_utf8(self.0) {
+            Ok(text) if text.is_ascii() => OpenUserAgent::Sent(text),
+            _ => OpenUserAgent::Copied(self.0.iter().filter(|b| b.is_ascii()).map(|&b| b as char).collect()),
+        }
     }
 }
 
-impl Drop for RawUserAgent {
+/// What [`RawUserAgent::open`] gives.
+pub(crate) enum OpenUserAgent<'r> {
+    Sent(&'r str),
+    Copied(String),
+}
+
+impl std::ops::Deref for OpenUserAgent<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            OpenUserAgent::Sent(text) => text,
+            OpenUserAgent::Copied(text) => text,
+        }
+    }
+}
+
+impl Drop for OpenUserAgent<'_> {
     fn drop(&mut self) {
-        self.0.zeroize();
+        if let OpenUserAgent::Copied(text) = self {
+            text.zeroize();
+        }
     }
 }
 
@@ -116,13 +144,13 @@ impl RawPhone {
         let text = value.trim();
         let text = text.strip_prefix("tel:").unwrap_or(text);
         // An extension belongs to the telephone system, not to the number.
-        let text = text.split([';', ',', 'x', 'e']).next().unwrap_or_default().trim();
+        let text = text.split([';', ',', '#', 'x', 'X', 'e', 'E']).next().unwrap_or_default().trim();
         let (plus, text) = match text.strip_prefix('+') {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         // The trunk zero that is dialled only within the country.
-        let dropped = if plus { text.replacen("(0)", "", 1) } else { text.to_owned() };
+        let dropped = if plus || text.starts_with("00") { text.replacen("(0)", "", 1) } else { text.to_owned() };
         let text = Zeroizing::new(dropped);
         let mut digits = Zeroizing::new(String::with_capacity(Self::MAX + 8));
         for c in text.chars() {

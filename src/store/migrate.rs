@@ -22,6 +22,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") },
     Migration { version: 2, name: "capture", sql: include_str!("../../schema/0002_capture.sql") },
+    Migration { version: 3, name: "statistics", sql: include_str!("../../schema/0003_statistics.sql") },
 ];
 
 impl Migration {

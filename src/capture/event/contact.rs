@@ -48,7 +48,7 @@ impl Event {
         let mut draft = open.contact.draft(name::MAIL_OPEN);
         draft.utm.campaign = open.campaign;
         draft.bot_reason = open.bot_reason;
-        Event::under(permit, draft)
+        Event::under(permit.granted(), draft)
     }
 
     /// A call, with the caller's consent as the telephone system states it.
@@ -56,7 +56,7 @@ impl Event {
         let mut draft = call.contact.draft(name::CALL);
         draft.place = call.place;
         draft.delivery.total_ms = call.duration_ms;
-        Event::under(permit, draft)
+        Event::under(permit.granted(), draft)
     }
 }
 

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use super::*;
 use crate::capture::Shared;
 use crate::config::Config;
-use crate::consent::{Choice, ChoiceSource, Policy, Signals, decide};
+use crate::consent::{Choice, ChoiceSource, Mode, Policy, Signals, decide};
 use crate::enrich::Places;
 use crate::keys::KeyRing;
 
@@ -21,7 +21,7 @@ fn capture(more: &str) -> Capture {
 fn origin(host: &str, referer: &str) -> (&'static str, String, String) {
     let policy = Policy::default();
     let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
-    let permit = decide(&policy, Ok(choice), Signals::default()).analytics.expect("everything is granted");
+    let permit = decide(&policy, Ok(choice), Signals::default(), Mode::OptIn).analytics.expect("everything is granted");
     let capture = capture("");
     let exchange = Exchange {
         now_ms: NOW as i64 * 1000 + 5000,
@@ -31,6 +31,8 @@ fn origin(host: &str, referer: &str) -> (&'static str, String, String) {
         headers: &HeaderMap::new(),
         client: &RawIp::new("203.0.113.77".parse().expect("is an address")),
         direct: true,
+        is_page: true,
+        http_1_0: false,
         visitor_cookie: None,
         visit_cookie: None,
         choice_life: policy.choice_life,

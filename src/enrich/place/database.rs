@@ -1,5 +1,7 @@
 //! One file of the database, in memory and tried.
 
+mod tree;
+
 use std::fs;
 use std::net::IpAddr;
 
@@ -19,12 +21,15 @@ pub struct Database {
 const FIRST_NETWORKS: usize = 1000;
 
 impl Database {
-    /// Reads a file and tries it in many places. Not by the reader's own `verify`: it refuses every ip-location-db file for
-    /// its empty description.
+    /// Reads a file, looks over its whole tree and tries it in many places. Not by the reader's own `verify`: it refuses
+    /// every ip-location-db file for its empty description.
     pub fn read(file: FileState) -> Result<Database, PlaceError> {
         let path = &file.path;
         let bytes = fs::read(path).map_err(|source| PlaceError::Io { path: path.clone(), source })?;
         let damaged = |e: MaxMindDbError| PlaceError::Damaged { path: path.clone(), reason: e.to_string() };
+        let metadata = Reader::from_source(&bytes[..]).map_err(damaged)?.metadata().clone();
+        tree::check(&bytes, metadata.node_count as usize, metadata.record_size)
+            .map_err(|reason| PlaceError::Damaged { path: path.clone(), reason: reason.to_owned() })?;
         let reader = Reader::from_source(bytes).map_err(damaged)?;
         let mut knows_countries = false;
         let spread = spread_addresses(reader.metadata().ip_version).map(|ip| reader.lookup(ip));
@@ -51,9 +56,9 @@ impl Database {
     }
 }
 
-/// Addresses all over the public network: of each IPv4 /16, and of each /16 that IPv6 gives out.
+/// Addresses all over the public network: of each IPv4 /12, and of each /16 that IPv6 gives out.
 fn spread_addresses(ip_version: u16) -> impl Iterator<Item = IpAddr> {
-    let v4 = (0..1u32 << 16).map(|i| IpAddr::from((i << 16 | 0x1234).to_be_bytes()));
+    let v4 = (0..1u32 << 12).map(|i| IpAddr::from((i << 20 | 0x1234).to_be_bytes()));
     let v6 = (0x2000..0x3000u128).filter(move |_| ip_version == 6).map(|i| IpAddr::V6((i << 112 | 1 << 80).into()));
     v4.chain(v6)
 }

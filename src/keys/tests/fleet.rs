@@ -79,3 +79,37 @@ fn a_ring_that_needs_nothing_is_not_written() {
     assert_eq!(fs::metadata(place.path()).unwrap().modified().unwrap(), before);
     assert!(!place.path().with_file_name("keys.json.lock").exists());
 }
+
+#[test]
+fn what_is_made_while_keys_are_replaced_names_the_key_it_was_made_under() {
+    let place = Place::new();
+    let ring = place.open(1, START);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let made = std::thread::scope(|threads| {
+        let make = || {
+            let mut made = Vec::new();
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let mac = ring.mac(KeyPurpose::Visitor, &[b"a"]);
+                if made.last() != Some(&mac) {
+                    made.push(mac);
+                }
+            }
+            made
+        };
+        let threads: Vec<_> = (0..2).map(|_| threads.spawn(make)).collect();
+        for turn in 0..20 {
+            let rotated = place.file().change(|book| {
+                book.rotate(KeyPurpose::Visitor, 1, START + turn);
+                true
+            });
+            rotated.unwrap();
+            ring.tend(START + turn, &NEVER).unwrap();
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(!made.is_empty());
+    for mac in made {
+        assert_eq!(ring.mac_under(KeyPurpose::Visitor, mac.key, &[b"a"]), Some(mac.value));
+    }
+}

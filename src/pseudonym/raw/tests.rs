@@ -21,6 +21,8 @@ fn one_number_has_one_form_however_it_is_written() {
         "tel:+44-20-7946-0018;ext=3",
         "020 7946 0018 ext. 3",
         "020 7946 0018 x3",
+        "020 7946 0018 Ext 3",
+        "0044 (0)20 7946 0018",
     ] {
         assert_eq!(phone(text, 44).as_deref(), Some("442079460018"), "{text}");
     }

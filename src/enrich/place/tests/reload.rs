@@ -54,7 +54,9 @@ fn a_corrupt_file_keeps_the_old_one_and_is_told_of_once() {
     let places = Places::open(&path).unwrap();
     let mut no_countries = Writer::new(4);
     no_countries.add("81.0.0.0", 8, &Map(vec![("autonomous_system_number", Number(7))]));
-    for bytes in [&b""[..], b"<html>404</html>", &no_countries.bytes("GeoLite2-ASN")] {
+    let mut with_a_hole = of("FR");
+    with_a_hole[6..12].fill(0);
+    for bytes in [&b""[..], b"<html>404</html>", &with_a_hole, &no_countries.bytes("GeoLite2-ASN")] {
         put_in_place(&folder, "geo.mmdb", bytes);
         let Reload::Kept(error) = places.reload_if_changed() else { panic!("{} bytes were taken", bytes.len()) };
         assert!(error.to_string().contains("geo.mmdb"), "{error}");

@@ -1,0 +1,36 @@
+/**
+ * The page view in progress and where the gateway is. Without a page in view nothing is noted and nothing is sent.
+ */
+
+import { on } from './options.js';
+
+/**
+ * @typedef {object} Page What every event says of the page it happened on.
+ * @property {string} u path and query, never the fragment
+ * @property {string | undefined} h with the option `hash`: the route in the fragment
+ * @property {string} p the page view's id
+ */
+
+/** The collector's own script tag. */
+export const script = /** @type {HTMLScriptElement} */ (document.currentScript);
+
+/** Beside this script, wherever the gateway has its folder. @param {string} name */
+export const endpoint = (name) => new URL(name, script.src);
+
+/** 64 random bits as 16 hex digits. */
+export const id = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(16).padStart(16, '0');
+
+/** @type {Page | null} */
+export let page;
+
+/** The page is about to go, or the permission has gone. */
+export const close = () => (page = null);
+
+/** Where the visitor is. A fragment that is no route, as of a heading, leaves the route as it was. */
+export const here = () => ({
+  u: location.pathname + location.search,
+  h: ((on('hash') && /^$|^#!?(\/.*)/.exec(location.hash)) || [, page?.h])[1],
+});
+
+/** @param {string | false} [given] the page view's id, where the gateway knows it already */
+export const open = (given) => (page = { ...here(), p: given || id() });

@@ -1,0 +1,73 @@
+/**
+ * How fast the page was, as the browser measured it: navigation timing and web vitals (web.dev/vitals). Never asked for on
+ * the page on which consent was given: the browser would tell of the time before.
+ */
+
+import { contained } from './contained.js';
+
+/** @typedef {PerformanceEntry & { size?: number, value: number, hadRecentInput?: boolean, interactionId?: number }} Entry */
+
+/** A session window of layout shifts ends after a second without one, or after five. */
+const SHIFT_GAP_MS = 1000;
+const SHIFTS_MS = 5000;
+/** Interactions are noted from here on, in milliseconds; the first one always. */
+const SLOW_MS = 40;
+
+/** Vitals so far of the page view in progress. @type {{ lcp?: number, fcp?: number, inp?: number, cls?: number }} */
+export let vitals = {};
+/** Whether the page has been in sight without a break: what is painted later says nothing of its loading. */
+let inSight = !document.hidden;
+let shiftsBegan = 0;
+let lastShift = 0;
+let shifts = 0;
+
+/** A page view begins that loads no page. */
+export const forgetVitals = () => (vitals = {});
+
+/** What is painted from here on is no part of loading. */
+export const outOfSight = () => (inSight = false);
+
+/** @param {number} start when a page that was made ready before was wanted */
+export const measureVitals = (start) => {
+  const observer = new PerformanceObserver(contained((list) => {
+    for (const entry of /** @type {Entry[]} */ (list.getEntries())) {
+      const { startTime, duration } = entry;
+      const painted = Math.max(0, startTime - start) | 0;
+      // Only the largest contentful paint has a size.
+      if (inSight && entry.size) vitals.lcp = painted;
+      if (inSight && entry.name == 'first-contentful-paint') vitals.fcp = painted;
+      if (entry.interactionId && !(/** @type {number} */ (vitals.inp) > duration)) vitals.inp = duration;
+      if (entry.hadRecentInput == false) {
+        if (startTime - lastShift > SHIFT_GAP_MS || startTime - shiftsBegan > SHIFTS_MS) {
+          shifts = 0;
+          shiftsBegan = startTime;
+        }
+        lastShift = startTime;
+        shifts += entry.value;
+        if (!(/** @type {number} */ (vitals.cls) > shifts)) vitals.cls = shifts;
+      }
+    }
+  }));
+  for (const type of PerformanceObserver.supportedEntryTypes) {
+    if (type == 'layout-shift') vitals.cls = 0;
+    observer.observe(/** @type {PerformanceObserverInit} */ ({ type, buffered: true, durationThreshold: SLOW_MS }));
+  }
+};
+
+/** Whole milliseconds from one moment to the other; nothing where that has not come. @param {number} from @param {number} to */
+const between = (from, to) => (to ? Math.max(0, to - from) | 0 : undefined);
+
+/**
+ * @param {any} navigation
+ * @param {boolean} cached whether no server was asked
+ * @param {number} start as above
+ */
+export const timings = (navigation, cached, start) => ({
+  ...(!cached && {
+    dns: between(navigation.domainLookupStart, navigation.domainLookupEnd),
+    con: between(navigation.connectStart, navigation.connectEnd),
+    ttfb: between(navigation.requestStart, navigation.responseStart),
+  }),
+  dom: between(start, navigation.domContentLoadedEventEnd),
+  load: between(start, navigation.loadEventEnd),
+});

@@ -1,0 +1,126 @@
+/**
+ * When a page view begins and ends, how long it was in sight and how far down it was seen. One page may be several views:
+ * a single-page site's, and one for each return out of the back/forward cache.
+ */
+
+import { contained, later, now, since } from './contained.js';
+import { device } from './device.js';
+import { exit, hiddenBy, stay } from './exit.js';
+import { rest } from './hover.js';
+import { on } from './options.js';
+import { add, flush } from './outbox.js';
+import { close, endpoint, here, open, page, script } from './page.js';
+import { forgetVitals, measureVitals, outOfSight, timings, vitals } from './speed.js';
+
+/** Tells of the page's first view, when the page has loaded or is left earlier. @type {(() => void) | null} */
+let first;
+/** When the page last came in sight; 0 while it is not. */
+let visibleSince = 0;
+/** The lowest line that was in sight, in pixels from the top. */
+let lowest = 0;
+
+/** The page is in sight from here on, or is not. */
+const look = () => (visibleSince = document.hidden ? 0 : now());
+
+/** The page is seen as far down as the window reaches. */
+export const scrolled = () => (lowest = Math.max(lowest, scrollY + innerHeight));
+
+/** Where a single-page site is scrolled to just now is still the page before. @param {string | false} [id] */
+const begin = (id) => {
+  open(id);
+  stay();
+  lowest = 0;
+  look();
+};
+
+/** A page view that loaded no page. @param {string} nt @param {string} r where the visitor came from */
+const beginWithin = (nt, r) => {
+  begin();
+  forgetVitals();
+  add('pageview', { nt, r, ...device() });
+};
+
+const tellFirst = () => {
+  first?.();
+  first = null;
+};
+
+/**
+ * The page view ends, or pauses: what was not yet told goes with all that waits in one request.
+ * @param {import('./exit.js').Exit} [how]
+ */
+const end = (how) => {
+  tellFirst();
+  rest();
+  scrolled();
+  outOfSight();
+  if (on('engagement')) {
+    add('engagement', {
+      e: visibleSince && since(visibleSince),
+      // Of the page as it is now: it may have grown since.
+      sd: Math.min(100, (lowest / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
+      ...how,
+      ...vitals,
+    });
+  } else if (on('vitals')) add('engagement', vitals);
+  visibleSince = 0;
+  flush();
+};
+
+/** The address is another, perhaps: of another page of a single-page site. */
+const moved = () => {
+  const before = page;
+  if (!before) return;
+  const { u, h } = here();
+  if (u == before.u && h == before.h) return;
+  end(exit());
+  beginWithin(u == before.u ? 'hash' : 'spa', location.origin + before.u);
+};
+
+/** @param {'pushState' | 'replaceState'} name */
+const watch = (name) => {
+  const original = history[name];
+  history[name] = (...state) => {
+    original.apply(history, state);
+    contained(moved)();
+  };
+};
+
+/** Begins the page's first view, and says what ends it and begins others, by type of event. */
+export const viewing = () => {
+  const { consentryPage, consentryNow } = script.dataset;
+  const navigation = /** @type {PerformanceNavigationTiming & { activationStart?: number }} */ (performance.getEntriesByType('navigation')[0]);
+  const start = navigation.activationStart || 0;
+  const cached = navigation.type == 'back_forward' && !navigation.transferSize;
+  const consented = consentryNow == '';
+  // Out of the browser's cache it is the id of an earlier view.
+  const known = !cached && consentryPage;
+  begin(known);
+  if (!consented && on('vitals')) measureVitals(start);
+  first = () =>
+    add(known || consented ? 'page_loaded' : 'pageview', {
+      nt: consented ? 'consent' : start ? 'prerender' : navigation.type,
+      r: known ? undefined : document.referrer,
+      ...(!consented && on('timings') && timings(navigation, cached, start)),
+      ...device(),
+    });
+  // The load is over only after its event.
+  const load = () => later(tellFirst);
+  if (consented || start) load();
+  watch('pushState');
+  watch('replaceState');
+  return {
+    load,
+    /** Hiding follows unloading and finds no page. @param {PageTransitionEvent} event */
+    pagehide: (event) => {
+      end(exit(event.persisted));
+      close();
+    },
+    /** On a page out of the back/forward cache the visitor may have withdrawn meanwhile. @param {PageTransitionEvent} event */
+    pageshow: async (event) => {
+      if (event.persisted && (await (await fetch(endpoint('consent'))).json()).granted.includes('analytics')) beginWithin('bfcache', document.referrer);
+    },
+    visibilitychange: () => (document.hidden ? end(hiddenBy()) : look()),
+    popstate: moved,
+  };
+};

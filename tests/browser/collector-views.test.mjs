@@ -1,0 +1,151 @@
+// Which page views there are and what is told of each: of classic and single-page sites, prerendered, reloaded, gone back to.
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { startCollected } from "./collected.mjs";
+import { eventually } from "./support.mjs";
+
+/** @type {Awaited<ReturnType<typeof startCollected>>} */ let collected;
+
+const RULES = JSON.stringify({ prerender: [{ source: "list", urls: ["/prerendered"], eagerness: "immediate" }] });
+const PAGES = {
+  "/app*": `<p style="height:3000px">Long</p>`,
+  "/plain": `<a id="on" href="/next">on</a>`,
+  "/unkept": { headers: { "cache-control": "no-store" } },
+  "/missing": { status: 404 },
+  "/login": { head: '<meta data-consentry-login="ann-7">' },
+  "/speculating": { body: `<a id="on" href="/prerendered">on</a><script type="speculationrules">${RULES}</script>` },
+  "/prerendered": "",
+};
+
+before(async () => {
+  collected = await startCollected(PAGES);
+});
+after(() => collected?.stop());
+afterEach(() => collected.clear());
+
+/** @param {string} path @returns {import("./collected.mjs").Sent[]} */
+const views = (path) => collected.sent(path).filter(({ n }) => n === "page_loaded" || n === "pageview");
+/** @param {string} path @param {number} count */
+const viewed = async (path, count) => {
+  await eventually(async () => views(path).length >= count, `${count} page views of ${path}`);
+  return views(path);
+};
+
+test("a page view says what the browser is: time zone, languages, screen, viewport, connection, plug-ins, title", async () => {
+  const { page } = await collected.visitor();
+  const own = await collected.visit(page, "/plain");
+  const [view] = await viewed(own, 1);
+  const id = await page.locator("[data-consentry-collector]").getAttribute("data-consentry-page");
+  assert.deepEqual([view.n, view.nt, view.p, view.u], ["page_loaded", "navigate", id, own]);
+  assert.deepEqual([view.tz, view.lang, view.screen, view.vp, view.ti], ["Europe/London", "en-GB", "1280x720", "1280x720", "/plain"]);
+  assert.match(view.net, /^(slow-2g|[234]g)$/);
+  assert.ok(view.pl.length > 0 && view.pl.length <= 16 && view.pl.includes("PDF Viewer"), String(view.pl));
+  assert.match(view.i, /^[0-9a-f]{16}$/);
+  assert.ok(Number.isInteger(view.t) && view.t >= 0);
+  assert.equal(view.login, undefined);
+});
+
+test("the site's own user id is told where an element names it", async () => {
+  const { page } = await collected.visitor();
+  const own = await collected.visit(page, "/login");
+  assert.equal((await viewed(own, 1))[0].login, "ann-7");
+});
+
+test("a single-page site's pages are page views of their own, each after the time spent on the one before", async () => {
+  const { page } = await collected.visitor();
+  const own = await collected.visit(page, "/app/start");
+  await viewed(own, 1);
+  await page.evaluate(() => {
+    history.pushState({}, "", "/app/two?tab=1#part");
+    document.title = "Two";
+  });
+  await page.evaluate(() => history.replaceState({}, "", "/app/three"));
+  await page.evaluate(() => history.pushState({}, "", "/app/three#part"));
+  await page.evaluate(() => history.replaceState({ state: 1 }, "", "/app/three#other"));
+  await viewed("/app/three", 1);
+  await page.evaluate(() => history.back());
+  await page.evaluate(() => history.go(-1));
+  await viewed(own, 2);
+  await collected.left(page, own);
+  const { address } = collected;
+  const told = collected.sent("/app").map(({ n, u, nt, r, x }) => [n, u, nt ?? x, r?.replace(address, "")]);
+  assert.deepEqual(told, [
+    ["page_loaded", own, "navigate", undefined],
+    ["engagement", own, "link_inside", undefined],
+    ["pageview", "/app/two?tab=1", "spa", own],
+    ["engagement", "/app/two?tab=1", "link_inside", undefined],
+    ["pageview", "/app/three", "spa", "/app/two?tab=1"],
+    ["engagement", "/app/three", "back_forward", undefined],
+    ["pageview", own, "spa", "/app/three"],
+    ["engagement", own, "typed", undefined],
+  ]);
+  const ids = collected.sent("/app").map(({ p }) => p);
+  assert.equal(new Set(ids).size, 4, "an id for each page view");
+  assert.equal(new Set(collected.sent("/app").map(({ i }) => i)).size, 8, "an id for each event");
+  assert.equal(collected.sent("/app/two", "pageview")[0].ti, "Two", "the title the page got after it was gone to");
+});
+
+test("with the option `hash` a route in the fragment is a page, and no other fragment is ever told", async () => {
+  const { page } = await collected.visitor();
+  const own = await collected.visit(page, "/app/hash");
+  await viewed(own, 1);
+  await page.evaluate(() => (location.hash = "#/pricing"));
+  await viewed(own, 2);
+  await page.evaluate(() => (location.hash = "#secret-part"));
+  await page.evaluate(() => (location.hash = "#!/about"));
+  await viewed(own, 3);
+  await page.evaluate(() => history.go(-2));
+  await viewed(own, 4);
+  await collected.left(page, own);
+  assert.deepEqual(views(own).map(({ n, nt, h }) => [n, nt, h]), [
+    ["page_loaded", "navigate", undefined], ["pageview", "hash", "/pricing"], ["pageview", "hash", "/about"], ["pageview", "hash", "/pricing"],
+  ]);
+  assert.ok(!JSON.stringify(collected.sent(own)).includes("#"));
+});
+
+test("a reload is a page view that says so", async () => {
+  const { page } = await collected.visitor();
+  const own = await collected.visit(page, "/plain");
+  await viewed(own, 1);
+  await page.reload();
+  const [, again] = await viewed(own, 2);
+  assert.deepEqual([again.n, again.nt], ["page_loaded", "reload"]);
+});
+
+test("a page that was not found is told of like any other", async () => {
+  const { page } = await collected.visitor();
+  const own = await collected.visit(page, "/missing");
+  assert.equal((await viewed(own, 1))[0].n, "page_loaded");
+});
+
+test("a page out of the browser's cache is a page view with an id of its own, since no gateway saw it", async () => {
+  const { page } = await collected.visitor();
+  const own = await collected.visit(page, "/plain");
+  // What listens for `unload` is not kept in the back/forward cache, but its document is in the browser's.
+  await page.evaluate(() => addEventListener("unload", () => {}));
+  const [first] = await viewed(own, 1);
+  await page.click("#on");
+  await page.waitForURL("**/next");
+  await page.evaluate(() => void setTimeout(() => history.back()));
+  const [, again] = await viewed(own, 2);
+  const cached = await page.evaluate(() => performance.getEntriesByType("navigation").map((entry) => /** @type {any} */ (entry).transferSize)[0] === 0);
+  assert.deepEqual([again.n, again.nt], [cached ? "pageview" : "page_loaded", "back_forward"]);
+  assert.notEqual(again.p, first.p);
+  if (cached) assert.deepEqual([again.dns, again.con, again.ttfb], [undefined, undefined, undefined], "no server was asked");
+});
+
+test("a prerendered page is told of when it is looked at and not before, with times from then", async () => {
+  const { page } = await collected.visitor();
+  await collected.visit(page, "/speculating");
+  const made = () => collected.wire.passed.some(({ path }) => path === "/prerendered");
+  await eventually(async () => made(), "the page was made ready");
+  await eventually(async () => collected.sent("/speculating", "page_loaded")[0], "the page before");
+  await page.waitForTimeout(1000);
+  assert.deepEqual(collected.sent("/prerendered"), []);
+  await page.click("#on");
+  const [view] = await viewed("/prerendered", 1);
+  assert.deepEqual([view.n, view.nt, view.dom, view.load], ["pageview", "prerender", 0, 0]);
+  assert.equal(new URL(view.r).pathname, "/speculating");
+  const end = await collected.left(page, "/prerendered");
+  assert.equal(end.p, view.p);
+});
