@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::settings;
 use crate::config::{self, Config};
 use crate::consent::mail::{Campaign, MailConsent};
-use crate::keys::{KeyRing, private_folder};
+use crate::keys::{KeyRing, RingFile, private_folder};
 use crate::life::now_ms;
 use crate::pseudonym::{Pseudonymiser, RawMail, Subject};
 use crate::rights::Withdrawn;
@@ -23,7 +23,9 @@ use crate::rights::Withdrawn;
 #[command(after_help = "\
 Examples:
   consentry mail token --campaign spring-2026 --url https://www.example.com < recipients.txt
-  echo jane@example.com | consentry mail withdraw")]
+  consentry mail withdraw < unsubscribed.txt
+
+Run it as the user the gateway runs as: both must be able to read the keys and the list.")]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -115,6 +117,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(code) => return Ok(code),
     };
+    if matches!(args.action, Action::Withdraw(_)) {
+        // Without the ring the tokens were signed with, a withdrawal would be one from nothing.
+        RingFile::at(&config.key_ring).read()?;
+    }
     private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
     let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, config.gateway.site_id, now)?);

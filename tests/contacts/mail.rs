@@ -127,6 +127,16 @@ fn who_has_withdrawn_is_left_alone_from_the_very_next_request_on() {
 }
 
 #[test]
+fn a_withdrawal_beside_another_key_ring_is_none_and_says_so() {
+    let folder = Folder::empty();
+    folder.write("consentry.toml", "[gateway]\nupstream = \"http://a\"\n");
+    let output = fed(&folder, &["mail", "withdraw"], "ann@example.com\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("there is no key ring at"), "{}", text(&output.stderr));
+    assert!(!folder.path().join("consentry-data").exists());
+}
+
+#[test]
 fn nothing_is_kept_where_openings_are_switched_off() {
     let (gateway, _) = shared();
     let output = fed(&gateway.folder, &["mail", "token", "--campaign", "off"], "jane@example.com\n");

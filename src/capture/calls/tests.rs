@@ -23,7 +23,7 @@ fn capture() -> Capture {
 type Told = (usize, Vec<(usize, &'static str)>, usize);
 
 fn import(capture: &Capture, body: &str, format: Format) -> Told {
-    let Ok(records) = parse(body.as_bytes(), format) else { panic!("is an import") };
+    let records = parse(body.as_bytes(), format).expect("is an import");
     let import = capture.calls(&records, &Policy::default(), NOW_MS);
     let refused = import.refused.iter().map(|(index, why)| (*index, why.word())).collect();
     assert_eq!(import.ids.len(), import.events.len());
