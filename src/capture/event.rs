@@ -9,9 +9,11 @@ mod columns;
 mod contact;
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 use crate::consent::{Analytics, Granted, Permit};
 use crate::enrich::{Channel, Device, Place};
+use crate::keys::KeyId;
 use crate::pseudonym::{IpPseudonym, VisitorId};
 pub use columns::COLUMNS;
 pub use contact::{Contact, MailOpen, PhoneCall};
@@ -221,6 +223,43 @@ pub struct Draft {
     pub custom: Custom,
     /// When the row expires.
     pub expiry: Expiry,
+}
+
+impl Draft {
+    /// Of nobody, about nothing.
+    pub fn blank(site_id: u32, ts: i64) -> Draft {
+        Draft {
+            site_id,
+            ts,
+            name: name::PAGE_VIEW.into(),
+            visitor: VisitorId(0),
+            visitor_key: 0,
+            login: Someone::default(),
+            contact: Someone::default(),
+            step: VisitStep::default(),
+            page_view_id: 0,
+            hostname: String::new(),
+            path: String::new(),
+            path_class: String::new(),
+            title: String::new(),
+            search_term: String::new(),
+            navigation: "",
+            referrer: String::new(),
+            channel: Channel { source: String::new(), channel: "" },
+            utm: Utm::default(),
+            place: Place::default(),
+            ip: IpPseudonym { net: Ipv6Addr::UNSPECIFIED, tag: 0, key: KeyId(0) },
+            device: Device::default(),
+            bot_reason: "",
+            stated: Stated::default(),
+            delivery: Delivery::default(),
+            timing: Timing::default(),
+            reading: Reading::default(),
+            subject: Subject::default(),
+            custom: Custom::default(),
+            expiry: Expiry::default(),
+        }
+    }
 }
 
 /// The five campaign parameters.

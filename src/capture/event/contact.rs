@@ -2,10 +2,8 @@
 //! the few values its row has; everything a visit's rows have beside (visitor, address, browser, page) stays empty, so
 //! nothing links the recipient or caller to a visit.
 
-use super::{Channel, Custom, Delivery, Device, Draft, Event, Expiry, IpPseudonym, Place, Reading, Someone};
-use super::{Stated, Subject, Timing, Utm, VisitStep, VisitorId, name};
+use super::{Draft, Event, Expiry, Place, Someone, name};
 use crate::consent::{self, MailOpening, Permit};
-use crate::keys::KeyId;
 
 /// What every such event has.
 #[derive(Clone, Copy, Debug)]
@@ -62,36 +60,6 @@ impl Event {
 
 impl Contact {
     fn draft(self, name: &'static str) -> Draft {
-        Draft {
-            site_id: self.site_id,
-            ts: self.ts,
-            name: name.into(),
-            visitor: VisitorId(0),
-            visitor_key: 0,
-            login: Someone::default(),
-            contact: self.who,
-            step: VisitStep::default(),
-            page_view_id: 0,
-            hostname: String::new(),
-            path: String::new(),
-            path_class: String::new(),
-            title: String::new(),
-            search_term: String::new(),
-            navigation: "",
-            referrer: String::new(),
-            channel: Channel { source: String::new(), channel: "" },
-            utm: Utm::default(),
-            place: Place::default(),
-            ip: IpPseudonym { net: std::net::Ipv6Addr::UNSPECIFIED, tag: 0, key: KeyId(0) },
-            device: Device::default(),
-            bot_reason: "",
-            stated: Stated::default(),
-            delivery: Delivery::default(),
-            timing: Timing::default(),
-            reading: Reading::default(),
-            subject: Subject::default(),
-            custom: Custom::default(),
-            expiry: self.expiry,
-        }
+        Draft { name: name.into(), contact: self.who, expiry: self.expiry, ..Draft::blank(self.site_id, self.ts) }
     }
 }
