@@ -14,7 +14,7 @@ const fail = (name, k, to) => (told[k + to] ||= add(name, { k, to }) ?? 1);
 /** By type of event. */
 export const failures = {
   error: (/** @type {any} */ event) => {
-    const { target } = event;
+    const target = event.target;
     // Data that stands in the page is no address.
     const to = bare(event.filename || target.src || target.href);
     if (target == self) fail('script_error', event.error?.name || 'Error', to);

@@ -32,9 +32,10 @@ const send = (events, again) => {
   // Where a request ends with its page, a beacon arrives, if without an answer.
   if (!('keepalive' in Request.prototype)) navigator.sendBeacon(endpoint('events'), body);
   else {
-    fetch(endpoint('events'), { method: 'POST', keepalive: true, body }).then(({ status }) => {
-      if (status == 403) close();
-      else if (status == 429 || status > 499) retry();
+    fetch(endpoint('events'), { method: 'POST', keepalive: true, body }).then((answer) => {
+      if (answer.status == 403) close();
+      // 429, or the gateway is away.
+      else if (answer.status > 428) retry();
     }, retry);
   }
 };

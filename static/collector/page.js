@@ -2,6 +2,7 @@
  * The page view in progress and where the gateway is. Without a page in view nothing is noted and nothing is sent.
  */
 
+import { absolute, bare } from './element.js';
 import { on } from './options.js';
 
 /**
@@ -15,7 +16,7 @@ import { on } from './options.js';
 export const script = /** @type {HTMLScriptElement} */ (document.currentScript);
 
 /** Beside this script, wherever the gateway has its folder. @param {string} name */
-export const endpoint = (name) => new URL(name, script.src);
+export const endpoint = (name) => absolute(name, script.src);
 
 /** 64 random bits as 16 hex digits. */
 export const id = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(16).padStart(16, '0');
@@ -28,7 +29,7 @@ export const close = () => (page = null);
 
 /** Where the visitor is. A fragment that is no route, as of a heading, leaves the route as it was. */
 export const here = () => ({
-  u: location.pathname + location.search,
+  u: /** @type {string} */ (bare(location)).slice(location.origin.length),
   h: ((on('hash') && /^$|^#!?(\/.*)/.exec(location.hash)) || [, page?.h])[1],
 });
 

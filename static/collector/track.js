@@ -26,9 +26,9 @@ export const track = (name, given, more) => {
 export const trackMarked = (element) => {
   /** @type {Record<string, string>} */
   const props = {};
-  for (const { name, value } of element.attributes) {
-    const key = name.split('data-consentry-event-')[1];
-    if (key) props[key] = value;
+  for (const attribute of element.attributes) {
+    const key = attribute.name.split('data-consentry-event-')[1];
+    if (key) props[key] = attribute.value;
   }
   track(element.dataset.consentryEvent ?? '', props, named(element));
 };

@@ -5,7 +5,7 @@
 
 import { contained, later, now, since } from './contained.js';
 import { device } from './device.js';
-import { exit, hiddenBy, stay } from './exit.js';
+import { exit, recent, stay } from './exit.js';
 import { rest } from './hover.js';
 import { on } from './options.js';
 import { add, flush } from './outbox.js';
@@ -69,12 +69,12 @@ const end = (how) => {
 
 /** The address is another, perhaps: of another page of a single-page site. */
 const moved = () => {
-  const before = page;
-  if (!before) return;
   const { u, h } = here();
-  if (u == before.u && h == before.h) return;
-  end(exit());
-  beginWithin(u == before.u ? 'hash' : 'spa', location.origin + before.u);
+  const before = page?.u;
+  if (page && (u != before || h != page.h)) {
+    end(exit());
+    beginWithin(u == before ? 'hash' : 'spa', location.origin + before);
+  }
 };
 
 /** @param {'pushState' | 'replaceState'} name */
@@ -120,7 +120,7 @@ export const viewing = () => {
     pageshow: async (event) => {
       if (event.persisted && (await (await fetch(endpoint('consent'))).json()).granted.includes('analytics')) beginWithin('bfcache', document.referrer);
     },
-    visibilitychange: () => (document.hidden ? end(hiddenBy()) : look()),
+    visibilitychange: () => (document.hidden ? end(recent()) : look()),
     popstate: moved,
   };
 };

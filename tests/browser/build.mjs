@@ -37,8 +37,8 @@ export async function built() {
     compress: { passes: 2, inline: 1, keep_fargs: false, unsafe_arrows: true },
     format: { quote_style: 2 },
   });
-  // A function of its own: what is declared in it is no global.
-  return `(()=>{${code?.replace(/;$/, "")}})();\n`;
+  // A block of its own: what is declared in it is no global.
+  return `{${code?.replace(/;$/, "")}}\n`;
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
