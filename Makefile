@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy chromium
+.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy chromium fuzz
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -37,6 +37,16 @@ bench:
 # CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
 bench-proxy: build
 	benches/proxy/run
+
+# Each target for FUZZ_SECONDS, without a sanitizer: nothing they call has unsafe code. What is found stays in fuzz/artifacts.
+FUZZ_SECONDS ?= 30
+fuzz:
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie; do \
+		mkdir -p corpus/$$target && \
+		cargo +nightly fuzz run --sanitizer none $$target corpus/$$target seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 -dict=personal.dict -print_final_stats=1 || exit 1; \
+	done
 
 # The library of the embedded ClickHouse, once for this machine; tests that need it say nothing while they wait.
 engine:

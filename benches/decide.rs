@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use consentry::consent::{Choice, ChoiceSource, Policy, Signals, decide};
+use consentry::consent::{Choice, ChoiceSource, Mode, Policy, Signals, decide};
 use consentry::keys::KeyRing;
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -15,13 +15,13 @@ fn decision(c: &mut Criterion) {
         b.iter(|| {
             let none: [&[u8]; 0] = black_box([]);
             let choice = Choice::among(none, black_box(&policy), &ring, NOW);
-            black_box(decide(&policy, black_box(choice), Signals::default()))
+            black_box(decide(&policy, black_box(choice), Signals::default(), Mode::OptIn))
         });
     });
     c.bench_function("decide/with a signed choice", |b| {
         b.iter(|| {
             let choice = Choice::among(black_box([cookie.as_bytes()]), &policy, &ring, NOW + 60);
-            let decision = decide(&policy, choice, Signals::default());
+            let decision = decide(&policy, choice, Signals::default(), Mode::OptIn);
             assert!(decision.analytics.is_some());
             decision
         });

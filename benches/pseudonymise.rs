@@ -1,25 +1,27 @@
-//! What making an event of a request costs beyond the proxying: pseudonyms, scrubbing, device, channel and place.
+//! What making an event of a request costs beyond the proxying: pseudonyms and scrubbing; devices are in `enrich`, channel and
+//! place in `origin`.
 //!
-//! `cargo bench --bench pseudonymise`; with `CONSENTRY_BENCH_GEO=FILE_OR_FOLDER` the look-up of places too.
+//! `cargo bench --bench pseudonymise`
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::sync::Arc;
 
-use consentry::enrich::{Channel, ClientHints, Device, DeviceCache, Places};
 use consentry::keys::KeyRing;
-use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawUrl, RawUserAgent, scrub};
+use consentry::pseudonym::{IpPrefixes, Pseudonymiser, RawIp, RawLogin, RawPhone, RawUrl, scrub};
 use criterion::{Criterion, criterion_group, criterion_main};
-
-const AGENT: &str =
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/134.0.0.0 Safari/537.36";
 
 fn pseudonyms(c: &mut Criterion) {
     let pseudonymiser = Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1);
     let ip = RawIp::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77)));
     c.bench_function("pseudonym/visitor", |b| b.iter(|| pseudonymiser.visitor(black_box(&[7; 16]))));
     c.bench_function("pseudonym/ip", |b| b.iter(|| pseudonymiser.ip(black_box(&ip))));
+    let login = RawLogin::new(b"customer-4711").expect("is a login");
+    c.bench_function("pseudonym/login", |b| b.iter(|| pseudonymiser.login(black_box(&login))));
+    let normalised = "pseudonym/phone, normalised and keyed";
+    c.bench_function(normalised, |b| {
+        b.iter(|| RawPhone::new(black_box("+44 (0)20 7946 0018"), 44).map(|phone| pseudonymiser.caller(&phone)))
+    });
 }
 
 fn scrubbing(c: &mut Criterion) {
@@ -44,38 +46,5 @@ fn scrubbing(c: &mut Criterion) {
     c.bench_function("scrub/text/4 KB of digits", |b| b.iter(|| scrub::scrub_text(black_box(&worst), 4096)));
 }
 
-fn enriching(c: &mut Criterion) {
-    let agent = RawUserAgent::new(AGENT.as_bytes());
-    let hints = ClientHints::read(|name| match name {
-        "sec-ch-ua" => Some(r#""Chromium";v="134", "Not:A-Brand";v="24", "Google Chrome";v="134""#),
-        "sec-ch-ua-mobile" => Some("?0"),
-        "sec-ch-ua-platform" => Some(r#""Windows""#),
-        _ => None,
-    });
-    let mut cache = DeviceCache::new(4096);
-    c.bench_function("device/parse", |b| b.iter(|| Device::parse(black_box(&agent), &hints)));
-    c.bench_function("device/seen before", |b| {
-        b.iter(|| {
-            black_box(cache.get(black_box(&agent), &hints));
-        })
-    });
-    c.bench_function("device/seen before, copied", |b| b.iter(|| cache.get(black_box(&agent), &hints).clone()));
-    for (name, referrer) in [("direct", ""), ("search", "www.google.com"), ("unknown", "www.news.example")] {
-        c.bench_function(&format!("channel/{name}"), |b| {
-            b.iter(|| Channel::classify(black_box(referrer), false, "", "", None))
-        });
-    }
-    if let Some(path) = std::env::var_os("CONSENTRY_BENCH_GEO") {
-        let places = Places::open(Path::new(&path)).expect("CONSENTRY_BENCH_GEO names a geo database");
-        let mut n = 0u32;
-        c.bench_function("place", |b| {
-            b.iter(|| {
-                n = n.wrapping_add(0x9e37_79b9);
-                places.lookup(&RawIp::new(IpAddr::from((n | 0x1000_0000).to_be_bytes())))
-            })
-        });
-    }
-}
-
-criterion_group!(benches, pseudonyms, scrubbing, enriching);
+criterion_group!(benches, pseudonyms, scrubbing);
 criterion_main!(benches);

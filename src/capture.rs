@@ -1,10 +1,24 @@
 //! From an exchange or a beacon, with a permit, to an event. Nothing here runs without a [`Permit`]; identifiers are keyed or
 //! cut by [`pseudonym`](crate::pseudonym) and text is scrubbed before an event exists, and what goes out is the compact
 //! record the spool keeps. Called by the front door; does no I/O and reads no clock.
+//!
+//! # Both sides of a page
+//! The gateway sees the exchange, the browser sees the page. The `pageview` row is the exchange's; it draws the page view's
+//! id, which goes into the page with the collector's script, and what the collector reports of the page comes back with that
+//! id, in rows of their own. Nothing waits for anything and no row is ever changed: the view `page_views` puts together what
+//! there is each time it is read, so late parts are in it from the moment they are stored.
+//!
+//! A page that only the browser knows of (a route of a single-page site, one from the back/forward cache, one that was
+//! fetched ahead of time) has its `pageview` from the collector, with an id the collector drew. The page on which a visitor
+//! gives consent has none, since it was delivered before: its `page_loaded` begins the visit, with the time of the grant.
 
 pub mod beacon;
 pub mod event;
-mod page_view;
+mod exchange;
+mod pace;
+mod repeats;
+mod reported;
+mod shared;
 pub mod visit;
 pub mod visitor;
 
@@ -13,35 +27,22 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-pub use page_view::{Exchange, is_page_view};
+pub use exchange::{Answer, Exchange, is_ahead, is_navigation, is_page_view};
+pub use pace::Pace;
+pub use repeats::Repeats;
+pub use shared::Shared;
 
-use crate::config;
 use crate::consent::{Analytics, Permit};
 use crate::cookies;
-use crate::enrich::{Device, DeviceCache, Places};
-use crate::pseudonym::{Pseudonymiser, RawUserAgent, VisitorId};
+use crate::enrich::bots::{self, BotReason, Headers};
+use crate::enrich::{Device, DeviceCache};
+use crate::pseudonym::{RawUserAgent, VisitorId};
 use event::{Event, Expiry};
-use visit::{Visit, Visits};
+use visit::Visit;
 use visitor::VisitorToken;
 
 /// Devices a worker remembers, so that an agent it has seen is not parsed again.
 const DEVICES: usize = 4096;
-
-/// What all workers of a gateway share for capturing.
-pub struct Shared {
-    /// Makes pseudonyms.
-    pub pseudonymiser: Pseudonymiser,
-    /// The geo database.
-    pub places: Places,
-    /// The visits that are going on.
-    pub visits: Visits,
-    /// The number of the site in the tables.
-    pub site_id: u32,
-    /// Query keys whose values are kept in paths.
-    pub query_keys: Vec<String>,
-    /// How long rows are kept.
-    pub retention: config::Period,
-}
 
 /// One worker's hands for capturing.
 pub struct Capture {
@@ -53,6 +54,8 @@ pub struct Capture {
 pub struct Captured {
     /// The events.
     pub events: Vec<Event>,
+    /// For each event of a beacon, by what it is known when it comes again.
+    pub ids: Vec<Option<(VisitorId, u64)>>,
     /// `consentry_visitor` and `consentry_visit`.
     pub set_cookies: [HeaderValue; 2],
 }
@@ -61,6 +64,7 @@ pub struct Captured {
 struct Visitor {
     token: VisitorToken,
     id: VisitorId,
+    key: u32,
     visit: Option<Visit>,
 }
 
@@ -70,18 +74,34 @@ impl Capture {
         Capture { shared, devices: RefCell::new(DeviceCache::new(DEVICES)) }
     }
 
+    /// How many beacons each address may send.
+    pub fn pace(&self) -> &Pace {
+        &self.shared.pace
+    }
+
     fn visitor(&self, permit: &Permit<Analytics>, exchange: &Exchange<'_>) -> Visitor {
         let token = exchange.visitor_cookie.and_then(|value| VisitorToken::decode(permit, value));
         let token = token.unwrap_or_else(|| VisitorToken::make(permit));
-        let visit = exchange.visit_cookie.and_then(|value| Visit::decode(value, exchange.now_ms));
-        let id = self.shared.pseudonymiser.visitor(token.bytes());
-        Visitor { token, id, visit }
+        let keyed = self.shared.pseudonymiser.visitor(token.bytes());
+        let (id, key) = (keyed.value, keyed.key.0);
+        let visit = exchange.visit_cookie.and_then(|value| self.shared.signed.decode(id, value, exchange.now_ms));
+        Visitor { token, id, key, visit }
     }
 
-    fn device(&self, exchange: &Exchange<'_>) -> Device {
+    /// The browser, and why it is taken for a program, or nothing.
+    fn device(&self, exchange: &Exchange<'_>) -> (Device, &'static str) {
         let agent = RawUserAgent::new(exchange.header("user-agent").unwrap_or_default());
         let hints = exchange.client_hints();
-        self.devices.borrow_mut().get(&agent, &hints).clone()
+        let device = self.devices.borrow_mut().get(&agent, &hints).clone();
+        let headers = match self.shared.bot_headers {
+            true => Headers::read(exchange.direct, exchange.https, exchange.http_1_0, exchange.is_page, |name| {
+                exchange.headers.get(name).map(|value| value.as_bytes())
+            }),
+            false => Headers::default(),
+        };
+        let is_in_network = self.shared.bot_networks.contains(exchange.client);
+        let reason = bots::decide(&device, is_in_network, &headers).map_or("", BotReason::word);
+        (device, reason)
     }
 
     fn expiry(&self, now_ms: i64) -> Expiry {
@@ -102,9 +122,10 @@ impl Capture {
         // A visitor is known no longer than the choice that permits it.
         let choice_left = (permit.granted_at() + exchange.choice_life).saturating_sub(exchange.now_ms as u64 / 1000);
         let visit_left = self.shared.visits.timeout().as_secs().min(choice_left);
+        let visit = self.shared.signed.encode(visitor.id, &visit);
         [
             cookies::set(cookies::VISITOR, visitor.token.encode(), choice_left, exchange.https),
-            cookies::set(cookies::VISIT, visit.encode(), visit_left, exchange.https),
+            cookies::set(cookies::VISIT, visit, visit_left, exchange.https),
         ]
     }
 }

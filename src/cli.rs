@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod engine;
+mod keys;
 mod query;
 mod schema;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     Schema(schema::Args),
     /// Ask the database in SQL
     Query(query::Args),
+    /// Make, list, rotate and destroy the keys that sign choices and make pseudonyms
+    Keys(keys::Args),
 }
 
 /// Parses the command line and runs it.
@@ -62,6 +65,10 @@ pub fn main() -> ExitCode {
         },
         Command::Query(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
             Ok(target) => query::run(args, &target.clickhouse, &target.data_dir),
+            Err(code) => Ok(code),
+        },
+        Command::Keys(args) => match settings::ring(args.config.as_deref(), args.data_dir.as_deref()) {
+            Ok(ring) => keys::run(&args, &ring),
             Err(code) => Ok(code),
         },
     };

@@ -15,6 +15,7 @@
 //! [`example`] is a whole one with every key. This room opens no socket and reads no file but the configuration; whether
 //! a named file exists is for those who open it. Called by the command line; everyone below gets the values they need.
 
+mod capture;
 mod explain;
 mod kind;
 mod known;
@@ -30,6 +31,7 @@ mod together;
 mod tree;
 mod units;
 mod web;
+mod windows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,16 +39,21 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::consent::Policy;
+use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
+pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use problem::{ConfigError, Origin, Problem};
+pub use windows::{KeyWindow, KeyWindows};
 
 /// The configuration file where none is named.
 pub const DEFAULT_FILE: &str = "consentry.toml";
 
 /// The data folder where none is named.
 pub const DEFAULT_DATA_DIR: &str = "./consentry-data";
+
+/// The key ring's file within the data folder.
+pub const RING_FILE: &str = "keys.json";
 
 /// A whole configuration with every key, its default and its reason.
 pub fn example() -> &'static str {
@@ -64,6 +71,10 @@ pub struct Config {
     pub policy: Policy,
     /// What visitors read and where they find it.
     pub consent: Consent,
+    /// What may be done without a choice, and where (C10); default nothing, everywhere.
+    pub modes: Modes,
+    /// Whether `DNT: 1` counts like `Sec-GPC: 1` (C8); default no.
+    pub honour_dnt: bool,
     /// The declared cookies (K1).
     pub cookies: Vec<DeclaredCookie>,
     /// The declared third-party tags (K4).
@@ -76,6 +87,8 @@ pub struct Config {
     pub ip_prefixes: IpPrefixes,
     /// The key ring's file.
     pub key_ring: PathBuf,
+    /// How long its keys are used and kept (D2).
+    pub key_windows: KeyWindows,
     /// The geo database.
     pub geo: Geo,
     /// The queue on disk.
@@ -181,15 +194,6 @@ pub struct DeclaredTag {
     pub host: String,
     /// Index of its purpose in the policy.
     pub purpose: usize,
-}
-
-/// `[capture]`
-#[derive(Clone, Debug)]
-pub struct Capture {
-    /// Query keys whose (scrubbed) values are kept in `path`; default none.
-    pub query_keys: Vec<String>,
-    /// A visit ends after this much inactivity; default 30 minutes.
-    pub visit_timeout: Duration,
 }
 
 /// A period by the calendar, such as `6 years`, `48 months` or `90 days`.

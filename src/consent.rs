@@ -1,5 +1,6 @@
 //! What the visitor allows. [`decide`] is **the** decision: a pure function of the declared purposes, the stored choice (its
-//! signature and age judged before, by [`Choice::among`]) and the signals of the request. It alone makes a [`Permit`], and
+//! signature and age judged before, by [`Choice::among`]), the signals of the request and the legal [`Mode`] where the
+//! visitor is. It alone makes a [`Permit`], and
 //! everything that reads a visitor's data takes one by reference, so a capture without consent does not compile.
 //!
 //! Called by the front door for every request. Never does I/O, never looks at a clock, never guesses: what cannot be
@@ -7,13 +8,15 @@
 
 pub mod choice;
 mod decide;
+mod mode;
 mod permit;
 mod purpose;
 mod signals;
 
 pub use choice::{Choice, ChoiceSource, NoChoice};
 pub use decide::{Decision, Reason, decide};
-pub use permit::{Analytics, Permit};
+pub use mode::{Mode, Modes};
+pub use permit::{Analytics, Permit, Statistics};
 pub use purpose::{Policy, PolicyError, Purpose, PurposeSet};
 pub use signals::Signals;
 

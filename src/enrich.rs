@@ -2,14 +2,16 @@
 //! itself, checked. Pure functions over values (the geo database is read into memory at the start). Opens raw values to look
 //! things up and lets none of them out. `capture` calls it when it makes an event.
 
-mod bots;
+pub mod bots;
 pub mod channel;
 pub mod device;
 pub mod hints;
+mod marks;
 pub mod place;
 pub mod stated;
 
-pub use channel::Channel;
+pub use bots::{BotNetworks, BotReason};
+pub use channel::{Channel, Spammers};
 pub use device::{Device, DeviceCache};
 pub use hints::ClientHints;
-pub use place::{Place, PlaceError, Places};
+pub use place::{Place, PlaceError, Places, Reload};

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod client_addr;
+mod delivery;
 pub mod gateway;
 pub mod handle;
 mod keep;

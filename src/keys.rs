@@ -1,35 +1,142 @@
-//! The key ring: 256-bit keys that sign the choice cookie and key the pseudonyms. It lives in a file of its own (0600),
-//! never in ClickHouse, so that a copy of the database alone links nothing to anyone (D2). It is read once at the start;
-//! [`consent`](crate::consent) and [`pseudonym`](crate::pseudonym) ask it for keyed MACs and never see a key.
+//! The key ring: 256-bit keys that sign cookies and key the pseudonyms. It lives in a file of its own (0600), never in
+//! ClickHouse, so that a copy of the database alone links nothing to anyone (D2). [`consent`](crate::consent) and
+//! [`pseudonym`](crate::pseudonym) ask it for keyed MACs and never see a key.
+//!
+//! # The life of a key
+//! A key is for one purpose and one site. It is *active* while new MACs are made under it, *retired* once a newer one has
+//! taken its place (what was made under it can still be found and verified), and *destroyed* when its secret is gone. The
+//! record that it existed, when it was destroyed and why stays in the file, so an id is never used twice and a row's key
+//! id always has an answer. Nobody, and no copy of the database, can make a destroyed key's MACs again: its pseudonyms
+//! link to nothing any more. Outside our reach are copies: a backup of the ring should live no longer than its keys, and the
+//! blocks of a file that was replaced are the disk's to reuse, so the disk should be an encrypted one.
+//!
+//! # Who changes it
+//! [`life`](crate::life) looks after the ring every few seconds ([`KeyRing::tend`]): it rotates and destroys what is due and
+//! takes over what another process changed. `consentry keys` changes the file alone. Every change is made under a lock
+//! file beside the ring, on what the file says then, so that several gateways and a command can share one file: the first
+//! to come makes the day's key, the others take it over.
+//!
+//! | module | |
+//! |---|---|
+//! | `book` | the records, all pure: what is due, what is active, what is destroyed |
+//! | `stored` | the book as JSON, and the file of the first version |
+//! | `file` | the file: lock, read, write |
+//! | `ring` | the keys in memory, ready to key MACs |
+//! | `private_file`, `private_folder` | what is the owner's alone |
 
+mod book;
+mod file;
 pub mod private_file;
 pub mod private_folder;
+mod ring;
+mod stored;
+#[cfg(test)]
+mod tests;
 
+use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hmac::{Hmac, KeyInit, Mac};
+pub use book::{Book, Destruction, KeyFacts, NotDestroyed, State, Why, Windows};
+pub use file::RingFile;
+pub use ring::{Change, KeyRing, What};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
-use zeroize::{Zeroize, Zeroizing};
-
-use private_file::Unusable;
 
 /// What a key is for. One key never serves two purposes, so that knowing one pseudonym says nothing about another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyPurpose {
     /// Signs the choice cookie.
     Choice,
+    /// Signs the visit cookie.
+    Visit,
     /// Keys the visitor's pseudonym.
     Visitor,
     /// Keys the tag of a client address.
     Ip,
+    /// Keys the site's own user id.
+    Login,
+    /// Keys the number of a caller.
+    Call,
+    /// Keys the address of a mail's recipient.
+    Mail,
+    /// Keys who must not be captured or contacted again.
+    Suppression,
+    /// Keys the labels of clicked elements.
+    Label,
+    /// Signs consent to the recording of e-mail openings.
+    #[serde(rename = "mail-consent")]
+    MailConsent,
 }
 
-const PURPOSES: [KeyPurpose; 3] = [KeyPurpose::Choice, KeyPurpose::Visitor, KeyPurpose::Ip];
+impl KeyPurpose {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [KeyPurpose; 10] = [
+        KeyPurpose::Choice,
+        KeyPurpose::Visit,
+        KeyPurpose::Visitor,
+        KeyPurpose::Ip,
+        KeyPurpose::Login,
+        KeyPurpose::Call,
+        KeyPurpose::Mail,
+        KeyPurpose::Suppression,
+        KeyPurpose::Label,
+        KeyPurpose::MailConsent,
+    ];
+
+    /// The word in the file, on the command line and in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            KeyPurpose::Choice => "choice",
+            KeyPurpose::Visit => "visit",
+            KeyPurpose::Visitor => "visitor",
+            KeyPurpose::Ip => "ip",
+            KeyPurpose::Login => "login",
+            KeyPurpose::Call => "call",
+            KeyPurpose::Mail => "mail",
+            KeyPurpose::Suppression => "suppression",
+            KeyPurpose::Label => "label",
+            KeyPurpose::MailConsent => "mail-consent",
+        }
+    }
+
+    /// The purpose a word stands for.
+    pub fn from_word(word: &str) -> Option<KeyPurpose> {
+        KeyPurpose::ALL.into_iter().find(|purpose| purpose.word() == word)
+    }
+}
+
+impl fmt::Display for KeyPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A key's number: from 1, unique in its ring, never used again. It stands in the rows beside what was made under the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyId(pub u32);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What was made under a key, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Keyed<T> {
+    /// What was made.
+    pub value: T,
+    /// Under which key.
+    pub key: KeyId,
+}
+
+impl<T> Keyed<T> {
+    /// Something else of the value, under the same key.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Keyed<U> {
+        Keyed { value: of(self.value), key: self.key }
+    }
+}
 
 /// Why the key ring cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +144,7 @@ pub enum KeyError {
     /// The file could not be read or written.
     #[error("the key ring {path} cannot be used: {source}")]
     Io {
-        /// The key ring's file.
+        /// The key ring's file, or its lock file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -61,144 +168,25 @@ pub enum KeyError {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredRing {
-    keys: Vec<StoredKey>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredKey {
-    id: u32,
-    purpose: KeyPurpose,
-    /// Seconds since 1970.
-    created: u64,
-    /// Base64 of the 32 bytes.
-    secret: String,
-}
-
-impl Drop for StoredKey {
-    fn drop(&mut self) {
-        self.secret.zeroize();
-    }
-}
-
-/// The keys in use, one for each purpose, ready to key MACs.
-pub struct KeyRing {
-    macs: [(u32, Hmac<Sha256>); PURPOSES.len()],
-}
-
-impl KeyRing {
-    /// Opens the key ring at `path`, making it (and new keys) where there is none. `now` is in seconds since 1970.
-    pub fn open_or_create(path: &Path, now: u64) -> Result<KeyRing, KeyError> {
-        let io = |source| KeyError::Io { path: path.to_owned(), source };
-        let text = match private_file::read(path) {
-            Ok(Some(text)) => text,
-            Ok(None) => {
-                let text = new_ring(now);
-                private_file::write(path, &text).map_err(io)?;
-                text
-            }
-            Err(Unusable::Open(mode)) => return Err(KeyError::Open { path: path.to_owned(), mode }),
-            Err(Unusable::Io(source)) => return Err(io(source)),
-        };
-        let damaged = |reason: String| KeyError::Damaged { path: path.to_owned(), reason };
-        let stored: StoredRing = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
-        let newest = |purpose: KeyPurpose| {
-            let key = stored.keys.iter().filter(|k| k.purpose == purpose).max_by_key(|k| k.id);
-            let key = key.ok_or_else(|| damaged(format!("no key for {purpose:?}")))?;
-            let secret = Zeroizing::new(BASE64.decode(&key.secret).map_err(|e| damaged(e.to_string()))?);
-            if secret.len() != 32 {
-                return Err(damaged(format!("key {} has {} bytes instead of 32", key.id, secret.len())));
-            }
-            Ok((key.id, Hmac::new_from_slice(&secret).expect("HMAC takes a key of any length")))
-        };
-        Ok(KeyRing { macs: [newest(PURPOSES[0])?, newest(PURPOSES[1])?, newest(PURPOSES[2])?] })
-    }
-
-    /// A ring with keys that live in memory only, for tests and benches.
-    pub fn ephemeral() -> KeyRing {
-        KeyRing {
-            macs: PURPOSES.map(|_| {
-                (1, Hmac::new_from_slice(random_secret().as_slice()).expect("HMAC takes a key of any length"))
-            }),
-        }
-    }
-
-    /// HMAC-SHA-256 over `parts` under the newest key for `purpose`. Each part is preceded by its length, so that no two
-    /// lists of parts give the same message.
-    pub fn mac(&self, purpose: KeyPurpose, parts: &[&[u8]]) -> [u8; 32] {
-        self.keyed(purpose, parts).finalize().into_bytes().into()
-    }
-
-    /// Whether `tag` (16 to 32 bytes, a prefix of the MAC) is right; compares in constant time.
-    pub fn verify(&self, purpose: KeyPurpose, parts: &[&[u8]], tag: &[u8]) -> bool {
-        (16..=32).contains(&tag.len()) && self.keyed(purpose, parts).verify_truncated_left(tag).is_ok()
-    }
-
-    fn keyed(&self, purpose: KeyPurpose, parts: &[&[u8]]) -> Hmac<Sha256> {
-        let mut mac = self.macs[purpose as usize].1.clone();
-        for part in parts {
-            mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part);
-        }
-        mac
-    }
-}
-
-fn random_secret() -> Zeroizing<[u8; 32]> {
-    let mut secret = Zeroizing::new([0u8; 32]);
-    getrandom::fill(secret.as_mut_slice()).expect("the system has a random number generator");
-    secret
-}
-
-/// New keys, as they are stored.
-fn new_ring(now: u64) -> Zeroizing<String> {
-    let keys = (1..).zip(PURPOSES).map(|(id, purpose)| StoredKey {
-        id,
-        purpose,
-        created: now,
-        secret: BASE64.encode(random_secret().as_slice()),
-    });
-    let ring = StoredRing { keys: keys.collect() };
-    Zeroizing::new(serde_json::to_string_pretty(&ring).expect("a ring is made of numbers and text"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_ring_survives_a_restart_and_refuses_prying_eyes() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("made").join("keys.json");
-        let first = KeyRing::open_or_create(&path, 1).unwrap().mac(KeyPurpose::Visitor, &[b"a"]);
-        let again = KeyRing::open_or_create(&path, 2).unwrap();
-        assert_eq!(first, again.mac(KeyPurpose::Visitor, &[b"a"]));
-        assert_ne!(first, again.mac(KeyPurpose::Ip, &[b"a"]), "purposes have keys of their own");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(KeyRing::open_or_create(&path, 3), Err(KeyError::Open { mode: 0o640, .. })));
-    }
-
-    #[test]
-    fn parts_cannot_be_shifted_into_each_other() {
-        let ring = KeyRing::ephemeral();
-        assert_ne!(ring.mac(KeyPurpose::Ip, &[b"ab", b"c"]), ring.mac(KeyPurpose::Ip, &[b"a", b"bc"]));
-    }
-
-    #[test]
-    fn a_damaged_ring_is_named_and_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("keys.json");
-        KeyRing::open_or_create(&path, 1).unwrap();
-        fs::write(&path, "{").unwrap();
-        assert!(matches!(KeyRing::open_or_create(&path, 3), Err(KeyError::Damaged { .. })));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "{");
-    }
+    /// There is no such file.
+    #[error("there is no key ring at {path}; make one with: consentry keys init")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error(
+        "there is a key ring at {path} already, and it is kept: new keys would ask every visitor again and link no \
+             earlier pseudonym to a new one. To replace single keys: consentry keys rotate"
+    )]
+    Exists {
+        /// The key ring's file.
+        path: PathBuf,
+    },
+    /// Another process has held the lock for too long.
+    #[error("another process is changing the key ring and does not end; it holds {lock}")]
+    Busy {
+        /// The lock file.
+        lock: PathBuf,
+    },
 }

@@ -8,7 +8,8 @@
 //!
 //! Where the decision holds a [`consent::Permit`], [`capture`] makes an event of the exchange; [`pseudonym`] has keyed or
 //! cut every identifier before the event exists, so [`spool`] never sees a raw one. [`store`] ships sealed batches to
-//! ClickHouse ([`engine`] where no server is configured), [`query`] asks it, [`dashboard`] shows it.
+//! ClickHouse ([`engine`] where no server is configured), [`query`] asks it, [`dashboard`] shows it. Where the decision
+//! gives leave to count instead, [`statistics`] counts, and keeps nothing of the exchange itself.
 //!
 //! # The rooms, from the top floor down
 //! A room imports only from floors below its own.
@@ -22,7 +23,7 @@
 //! | 6 | [`privacy`], [`dashboard`] |
 //! | 5 | [`query`] |
 //! | 4 | [`store`] |
-//! | 3 | [`page`], [`cookies`], [`capture`], [`config`] |
+//! | 3 | [`page`], [`cookies`], [`capture`], [`statistics`], [`config`] |
 //! | 2 | [`consent`] |
 //! | 1 | [`pseudonym`], [`enrich`], [`spool`], [`upstream`], [`engine`], [`observe`] |
 //! | 0 | [`keys`] |
@@ -50,5 +51,6 @@ pub mod privacy;
 pub mod pseudonym;
 pub mod query;
 pub mod spool;
+pub mod statistics;
 pub mod store;
 pub mod upstream;

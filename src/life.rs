@@ -6,6 +6,8 @@
 
 mod database;
 mod error;
+mod keys;
+mod places;
 mod signals;
 mod workers;
 
@@ -16,9 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::capture;
 use crate::capture::event::{COLUMNS, Event};
-use crate::capture::visit::Visits;
-use crate::capture::{self};
 use crate::config::{ClickHouse, Config, Geo};
 use crate::consent::Policy;
 use crate::cookies::Catalogue;
@@ -30,10 +31,10 @@ use crate::front::listen;
 use crate::keys::{KeyRing, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
-use crate::privacy::{OwnCookieLives, Pages};
-use crate::pseudonym::Pseudonymiser;
+use crate::privacy::{CollectorOptions, OwnCookieLives, Pages};
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
+use crate::statistics::Lane;
 use crate::store::client;
 use database::Database;
 pub use error::LifeError;
@@ -89,7 +90,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     // What can be wrong with this machine comes out before anything is started.
     private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
-    let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, now)?);
+    let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, config.gateway.site_id, now)?);
+    let trouble = keys::look(&ring, &config.key_windows, None);
     let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
     let spool = open_spool(&config)?;
     let taken = |address, key| move |source| LifeError::Address { address, key, source };
@@ -108,14 +110,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let places = open_places(&config.geo)?;
 
     let metrics = Arc::new(Metrics::default());
-    let capture = Arc::new(capture::Shared {
-        pseudonymiser: Pseudonymiser::new(ring.clone(), config.ip_prefixes, config.gateway.site_id),
-        places,
-        visits: Visits::new(config.capture.visit_timeout),
-        site_id: config.gateway.site_id,
-        query_keys: config.capture.query_keys.clone(),
-        retention: config.retention,
-    });
+    let capture = Arc::new(capture::Shared::new(&config, ring.clone(), places));
     let pages = dashboard::Parts {
         client: client::connect(&config.clickhouse, &config.data_dir)?,
         metrics: metrics.clone(),
@@ -123,7 +118,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site = Arc::new(site(&config, ring, spool.clone(), metrics.clone()));
+    let site = Arc::new(site(&config, ring.clone(), spool.clone(), metrics.clone()));
+    let statistics = site.statistics.clone();
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -136,8 +132,10 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
             let mut stopped = stopped.clone();
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
+        let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
+        let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-        let started = Database::start(&config, library, spool.clone(), metrics).await;
+        let started = Database::start(&config, library, spool.clone(), statistics, metrics).await;
         let (database, ended) = match started {
             // Asked to end meanwhile, and the engine with us.
             Err(_) if asked_to_end.is_finished() => (None, Ok(())),
@@ -168,6 +166,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         // database, then the database itself.
         stop.send_replace(true);
         workers.join().await;
+        tending.abort();
+        refreshing.abort();
         let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
         if let Some(database) = database {
             database.stop().await;
@@ -230,14 +230,20 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
     let lives =
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
-        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone()),
+        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
+            .with_collector(&CollectorOptions::of(&config.capture)),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),
+        modes: config.modes.clone(),
+        honour_dnt: config.honour_dnt,
+        statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
         ring,
         privacy_path: config.consent.path.clone(),
         trusted_proxies: config.gateway.trusted_proxies.clone(),
         limits: config.gateway.limits.clone(),
+        login_header: config.capture.login_header.clone(),
+        download_endings: config.capture.download_endings.clone(),
         spool,
         metrics,
     }

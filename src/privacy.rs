@@ -42,7 +42,7 @@ use crate::config::{Consent, DeclaredCookie};
 use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
 use crate::cookies;
 use crate::keys::KeyRing;
-pub use collector::{CollectorOptions, WORDS as COLLECTOR_WORDS};
+pub use collector::CollectorOptions;
 pub use origin::is_same_site_post;
 pub use preferences::OwnCookieLives;
 pub use snippet::{PageInsert, VisitorState};
@@ -97,7 +97,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Renders everything that is the same for all visitors.
+    /// Renders everything that is the same for all visitors. The collector collects nothing until it is told to.
     pub fn new(
         policy: &Policy,
         consent: &Consent,
@@ -125,9 +125,14 @@ impl Pages {
         self.snippets.for_state(state)
     }
 
+    /// The same for a page whose view was captured, with the id that what the collector reports of it will carry.
+    pub fn snippet_of_page(&self, state: VisitorState, page_view_id: u64) -> PageInsert {
+        self.snippets.for_page(state, page_view_id)
+    }
+
     /// The same with the nonce of the page's Content-Security-Policy; renders the head anew.
-    pub fn snippet_with_nonce(&self, state: VisitorState, nonce: &str) -> PageInsert {
-        self.snippets.with_nonce(state, nonce)
+    pub fn snippet_with_nonce(&self, state: VisitorState, page_view_id: Option<u64>, nonce: &str) -> PageInsert {
+        self.snippets.with_nonce(state, page_view_id, nonce)
     }
 
     /// Answers a request below the visitor's folder.

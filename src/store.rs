@@ -1,5 +1,5 @@
-//! ClickHouse: the connection, the migrations in `schema/`, a sealed batch as `Native` columns, and the shipper that takes
-//! batches from the spool. Never decides about consent and never sees a raw identifier. Called by the life of the process.
+//! ClickHouse: the connection, the migrations in `schema/`, a sealed batch as `Native` columns, the shipper that takes
+//! batches from the spool, and the writer of the statistics lane. Never decides about consent and never sees a raw identifier. Called by the life of the process.
 
 pub mod backoff;
 pub mod client;
@@ -7,3 +7,4 @@ pub mod exception;
 pub mod migrate;
 pub mod native;
 pub mod ship;
+pub mod statistics;

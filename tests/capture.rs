@@ -1,5 +1,10 @@
 //! What a visitor allowed becomes a row: which, with what in it, and nothing that names the visitor.
 
+mod beacons;
+mod dictionary;
+mod exchange;
+mod visits;
+
 use serde_json::json;
 
 use crate::support::gateway::shared;
@@ -82,7 +87,7 @@ fn a_beacon_that_is_none_is_refused_with_its_reason() {
         (b"", 400),
         (br#"{"v":2,"events":[]}"#, 400),
         (br#"{"v":1,"events":[{"n":"engagement","u":"elsewhere"}]}"#, 400),
-        (br#"{"v":1,"events":[{"n":"steal","u":"/"}]}"#, 400),
+        (br#"{"v":1,"events":[{"n":"transfer","u":"/"}]}"#, 400),
         (&[b' '; 20_000], 413),
     ] {
         let answer = visitor.post("/_privacy/events", "application/json", body);
@@ -102,7 +107,7 @@ fn a_beacon_that_is_none_is_refused_with_its_reason() {
 }
 
 #[test]
-fn what_is_no_page_view_is_no_row() {
+fn what_is_no_page_view_is_no_page_view_row() {
     let (gateway, site) = shared();
     site.answers("/none/redirect", "HTTP/1.1 302 Found\r\nLocation: /none/x\r\nContent-Length: 0\r\n\r\n");
     site.answers("/none/json", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
@@ -113,6 +118,8 @@ fn what_is_no_page_view_is_no_row() {
     visitor.fetch("HEAD", "/none/head");
     Visitor::who_accepts(gateway).saying("Sec-Purpose", "prefetch").get("/none/ahead");
     visitor.get("/none/settled");
-    let rows = gateway.rows(1, "select path from consentry.events where startsWith(path, '/none/')");
-    assert_eq!(rows[0]["path"], "/none/settled");
+    let sql = "select path, name, target from consentry.events where startsWith(path, '/none/') order by name";
+    let rows = gateway.rows(2, sql);
+    assert_eq!(rows[0], json!({"path": "/none/settled", "name": "pageview", "target": ""}));
+    assert_eq!(rows[1], json!({"path": "/none/redirect", "name": "redirect", "target": "/none/x"}));
 }

@@ -134,7 +134,7 @@ fn rule_c1_a_forged_altered_or_expired_choice_is_no_choice() {
     let (gateway, _) = shared();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
     let policy = Policy::default();
-    let ring = KeyRing::open_or_create(&gateway.folder.data().join("keys.json"), now).expect("the gateway made it");
+    let ring = KeyRing::open_or_create(&gateway.folder.data().join("keys.json"), 1, now).expect("the gateway made it");
     let choice = |made_at: u64, ring: &KeyRing| {
         Choice::new(&policy, policy.all(), ChoiceSource::Banner, made_at).encode(&policy, ring)
     };

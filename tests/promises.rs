@@ -14,6 +14,8 @@ mod dashboard;
 mod disk;
 mod durability;
 mod engine;
+mod keys;
 mod proxy;
 mod retention;
+mod statistics;
 mod support;

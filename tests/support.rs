@@ -2,6 +2,7 @@
 
 pub mod gateway;
 pub mod http;
+pub mod mmdb;
 pub mod process;
 pub mod site;
 pub mod visitor;

@@ -1,149 +1,239 @@
 //! What the collector sends to `POST /_privacy/events`.
 //!
 //! ```json
-//! {"v": 1, "events": [{"n": "engagement", "u": "/pricing", "tz": "Europe/London", "lang": "en-GB",
-//!                      "screen": "1920x1080", "e": 12000, "sd": 80}]}
+//! {"v": 1, "events": [{"n": "engagement", "u": "/pricing", "i": "9f86d081884c7d65", "p": "a1b2c3d4e5f60718",
+//!                      "e": 12000, "sd": 80, "x": "link_inside"}]}
 //! ```
-//! `n` (`page_loaded` or `engagement`) and `u` (path and query of the page) are required; `e` is visible time in
-//! milliseconds, `sd` the part of the page that was scrolled to in percent. Unknown fields are ignored, so that an older
-//! gateway takes what a newer script sends.
+//! | field | of | is |
+//! |---|---|---|
+//! | `n`, `u` | every event | its name, path and query of its page; both are required |
+//! | `i`, `p` | every event | its own id and its page view's, 16 hexadecimal digits each |
+//! | `t` | every event | milliseconds since it happened, at most a day; so that no visitor's clock is believed |
+//! | `h` | every event | the route in the fragment, where routes are there |
+//! | `login` | every event | the site's own user id |
+//! | `tz` `lang` `screen` `vp` `net` `pl` | `page_loaded`, `pageview` | time zone, languages, screen, viewport, connection, plug-ins |
+//! | `ti` `r` `nt` | `page_loaded`, `pageview` | title, referrer, how the page came to be shown |
+//! | `dns` `con` `ttfb` `dom` `load` | `page_loaded`, `pageview` | navigation timing, milliseconds |
+//! | `e` `sd` | `engagement` | milliseconds visible since the last one, per cent scrolled |
+//! | `lcp` `fcp` `inp` `cls` | `engagement` | web vitals so far |
+//! | `x` `xt` | `engagement` | how the page was left, and to what URL |
+//! | `el` `l` `to` `k` `d` | what happens within a page | kind of element, label, target URL, kind of failure, dwell in milliseconds |
+//! | `props` `rev` | custom events | properties; `{"amount": 9.5, "currency": "GBP"}` |
+//!
+//! Unknown fields are ignored, so that an older gateway takes what a newer script sends. Everything is bounded here and
+//! scrubbed when it becomes an event. All of a beacon counts or none.
+
+mod refusal;
+#[cfg(test)]
+mod tests;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::event::EventName;
-use crate::pseudonym::RawUrl;
+use super::event::name;
+use crate::pseudonym::{RawUrl, scrub};
+pub use refusal::BeaconError;
 
 /// The largest body, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
 /// The most events in one beacon.
 pub const MAX_EVENTS: usize = 20;
-/// The longest visible time one event may report: a day.
-const MAX_ENGAGEMENT_MS: u64 = 86_400_000;
+/// The most properties of a custom event.
+pub const MAX_PROPERTIES: usize = 20;
+/// How deep a beacon is nested at most; ours are four deep.
+const DEEPEST: usize = 16;
+/// A day in milliseconds: the longest visible time, and the longest an event may have waited.
+const DAY_MS: u64 = 86_400_000;
 
-/// Why a beacon is refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BeaconError {
-    /// Not the JSON above. The message holds a position, never content.
-    #[error("the body is not a beacon: see line {line}, column {column}")]
-    Malformed {
-        /// Counted from 1.
-        line: usize,
-        /// Counted from 1.
-        column: usize,
-    },
-    /// Another format.
-    #[error("beacon format {0} is not known; this gateway takes 1")]
-    Version(u32),
-    /// Too many events.
-    #[error("a beacon holds at most {MAX_EVENTS} events, not {0}")]
-    TooMany(usize),
-    /// An event this version does not have.
-    #[error("event {0} of the beacon has an unknown name; known are `page_loaded` and `engagement`")]
-    UnknownName(usize),
-    /// Not a path of this site.
-    #[error("event {0} of the beacon has a `u` that does not begin with `/`")]
-    NotAPath(usize),
-}
-
-/// One event of a beacon, bounded but not yet scrubbed.
+/// One event of a beacon, bounded but not yet scrubbed. Without `Debug`: it holds what a visitor did.
 pub struct BeaconEvent {
-    pub(super) name: EventName,
+    pub(super) name: Name,
     pub(super) url: RawUrl,
-    pub(super) time_zone: String,
-    pub(super) language: String,
-    pub(super) screen: String,
-    pub(super) engagement_ms: u32,
-    pub(super) scroll_pct: u8,
+    pub(super) id: Option<u64>,
+    pub(super) page_view_id: u64,
+    pub(super) age_ms: i64,
+    pub(super) referrer: Option<RawUrl>,
+    pub(super) exit_target: Option<RawUrl>,
+    pub(super) target: Option<RawUrl>,
+    pub(super) item: Item,
+}
+
+/// What an event is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// One of the gateway's names.
+    Known(&'static str),
+    /// A custom event's.
+    Custom(String),
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct Body<'b> {
     v: u32,
-    events: Vec<Item>,
+    // Counted before any of them is read.
+    #[serde(borrow)]
+    events: Vec<&'b RawValue>,
 }
 
+/// An event's fields as they came.
 #[derive(Deserialize)]
-struct Item {
+pub(super) struct Item {
     n: String,
     u: String,
     #[serde(default)]
-    tz: String,
+    i: Option<String>,
     #[serde(default)]
-    lang: String,
+    p: Option<String>,
     #[serde(default)]
-    screen: String,
+    t: f64,
     #[serde(default)]
-    e: u64,
+    r: Option<String>,
     #[serde(default)]
-    sd: u64,
+    xt: Option<String>,
+    #[serde(default)]
+    to: Option<String>,
+    #[serde(default)]
+    pub h: Option<String>,
+    #[serde(default)]
+    pub login: Option<String>,
+    #[serde(default)]
+    pub tz: String,
+    #[serde(default)]
+    pub lang: String,
+    #[serde(default)]
+    pub screen: String,
+    #[serde(default)]
+    pub vp: String,
+    #[serde(default)]
+    pub net: String,
+    #[serde(default)]
+    pub pl: Vec<String>,
+    #[serde(default)]
+    pub ti: String,
+    #[serde(default)]
+    pub nt: String,
+    #[serde(default)]
+    pub dns: f64,
+    #[serde(default)]
+    pub con: f64,
+    #[serde(default)]
+    pub ttfb: f64,
+    #[serde(default)]
+    pub dom: f64,
+    #[serde(default)]
+    pub load: f64,
+    #[serde(default)]
+    pub lcp: f64,
+    #[serde(default)]
+    pub fcp: f64,
+    #[serde(default)]
+    pub inp: f64,
+    #[serde(default)]
+    pub cls: Option<f64>,
+    #[serde(default)]
+    pub e: f64,
+    #[serde(default)]
+    pub sd: f64,
+    #[serde(default)]
+    pub x: String,
+    #[serde(default)]
+    pub el: String,
+    #[serde(default)]
+    pub l: String,
+    #[serde(default)]
+    pub k: String,
+    #[serde(default)]
+    pub d: f64,
+    #[serde(default)]
+    pub props: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    pub rev: Option<Revenue>,
+}
+
+/// Money a custom event brought.
+#[derive(Deserialize)]
+pub(super) struct Revenue {
+    pub amount: f64,
+    pub currency: String,
+}
+
+/// Milliseconds or another measure, cut to what may be.
+pub(super) fn bounded(value: f64, most: u64) -> u32 {
+    // A number that is none becomes 0.
+    value.round().clamp(0.0, most.min(u64::from(u32::MAX)) as f64) as u32
 }
 
 /// Reads a beacon; all of it counts or none.
 pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent>, BeaconError> {
-    let body: Body =
-        serde_json::from_slice(body).map_err(|e| BeaconError::Malformed { line: e.line(), column: e.column() })?;
+    if depth(body) > DEEPEST {
+        return Err(BeaconError::TooDeep);
+    }
+    let malformed = |e: serde_json::Error| BeaconError::Malformed { line: e.line(), column: e.column() };
+    let body: Body<'_> = serde_json::from_slice(body).map_err(malformed)?;
     if body.v != 1 {
         return Err(BeaconError::Version(body.v));
     }
     if body.events.len() > MAX_EVENTS {
         return Err(BeaconError::TooMany(body.events.len()));
     }
-    body.events.into_iter().enumerate().map(|(i, item)| event(i + 1, item)).collect()
+    let event = |(index, raw): (usize, &&RawValue)| {
+        let item = serde_json::from_str(raw.get()).map_err(|_| BeaconError::Field(index + 1))?;
+        event(index + 1, item)
+    };
+    body.events.iter().enumerate().map(event).collect()
 }
 
-fn event(number: usize, item: Item) -> Result<BeaconEvent, BeaconError> {
-    let name = match item.n.as_str() {
-        "page_loaded" => EventName::PageLoaded,
-        "engagement" => EventName::Engagement,
-        _ => return Err(BeaconError::UnknownName(number)),
-    };
+/// How deep objects and lists are nested, whether the text is JSON or not.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
+    for &byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+fn event(number: usize, mut item: Item) -> Result<BeaconEvent, BeaconError> {
     if !item.u.starts_with('/') {
         return Err(BeaconError::NotAPath(number));
     }
+    if item.props.len() > MAX_PROPERTIES {
+        return Err(BeaconError::TooManyProperties(number));
+    }
+    let id = |text: Option<&str>| match text {
+        None => Ok(None),
+        Some(text) if text.len() == 16 => u64::from_str_radix(text, 16).map(Some).map_err(|_| BeaconError::Id(number)),
+        Some(_) => Err(BeaconError::Id(number)),
+    };
+    let (own_id, page_view_id) = (id(item.i.as_deref())?, id(item.p.as_deref())?.unwrap_or_default());
+    let url = |text: Option<String>| text.filter(|text| !text.is_empty()).map(|text| RawUrl::new(&text));
     Ok(BeaconEvent {
-        name,
+        name: self::name(&item.n).ok_or(BeaconError::Name(number))?,
         url: RawUrl::new(&item.u),
-        time_zone: item.tz,
-        language: item.lang,
-        screen: item.screen,
-        engagement_ms: item.e.min(MAX_ENGAGEMENT_MS) as u32,
-        scroll_pct: item.sd.min(100) as u8,
+        id: own_id,
+        page_view_id,
+        age_ms: bounded(item.t, DAY_MS).into(),
+        referrer: url(item.r.take()),
+        exit_target: url(item.xt.take()),
+        target: url(item.to.take()),
+        item,
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn refusal(body: &str) -> BeaconError {
-        match parse(body.as_bytes()) {
-            Err(error) => error,
-            Ok(_) => panic!("accepted {body}"),
-        }
-    }
-
-    #[test]
-    fn a_beacon_is_bounded() {
-        let events =
-            parse(br#"{"v":1,"events":[{"n":"engagement","u":"/a","e":99999999999,"sd":250,"new":[1]}]}"#).unwrap();
-        assert_eq!((events[0].engagement_ms, events[0].scroll_pct), (86_400_000, 100));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_without_content() {
-        assert_eq!(refusal(r#"{"v":1,"events":[{"n":"engagement","u":"x@y.z"}]}"#), BeaconError::NotAPath(1));
-        assert_eq!(refusal(r#"{"v":1,"events":[{"n":"click","u":"/"}]}"#), BeaconError::UnknownName(1));
-        assert_eq!(refusal(r#"{"v":2,"events":[]}"#), BeaconError::Version(2));
-        assert!(matches!(refusal("[]"), BeaconError::Malformed { .. }));
-        let many = format!(r#"{{"v":1,"events":[{}]}}"#, [r#"{"n":"engagement","u":"/"}"#; 21].join(","));
-        assert_eq!(refusal(&many), BeaconError::TooMany(21));
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_never_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&body);
-        }
+/// The event a name stands for; nothing where no collector may say it.
+fn name(text: &str) -> Option<Name> {
+    let collectors = [name::PAGE_VIEW, name::PAGE_LOADED, name::ENGAGEMENT];
+    match collectors.iter().chain(&name::WITHIN_PAGE).find(|known| **known == text) {
+        Some(known) => Some(Name::Known(known)),
+        None if name::GATEWAYS_OWN.contains(&text) => None,
+        None => scrub::event_name(text).map(Name::Custom),
     }
 }

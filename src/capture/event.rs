@@ -1,30 +1,40 @@
 //! One row of `consentry.events`.
+//!
+//! Rows are immutable: what becomes known of a page later is another row with the same `page_view_id`, and the view
+//! `page_views` of `schema/` makes one row of them. A page view's rows are its `pageview` (from the proxied exchange, or from
+//! the collector where only the browser knows that a page is shown), its `page_loaded` and any number of `engagement`. Times
+//! are added up, of a measurement that can only grow the largest counts, of what never changes whichever row has it.
+
+mod columns;
+
+use std::borrow::Cow;
 
 use crate::consent::{Analytics, Permit};
 use crate::enrich::{Channel, Device, Place};
 use crate::pseudonym::{IpPseudonym, VisitorId};
-use crate::spool::record::{ColumnKind, RecordWriter};
+pub use columns::COLUMNS;
 
-/// What happened; the column `name`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventName {
-    /// A page was delivered to the visitor; from the proxied exchange.
-    PageView,
+/// What happened; the column `name`. Any other name is a custom event's.
+pub mod name {
+    /// A page was delivered to the visitor, or shown by a script or the browser alone.
+    pub const PAGE_VIEW: &str = "pageview";
     /// The page is there and its script runs; from the collector.
-    PageLoaded,
-    /// How long and how far the page was read; from the collector, on leaving.
-    Engagement,
-}
-
-impl EventName {
-    /// The value of the column.
-    pub fn word(&self) -> &'static str {
-        match self {
-            EventName::PageView => "pageview",
-            EventName::PageLoaded => "page_loaded",
-            EventName::Engagement => "engagement",
-        }
-    }
+    pub const PAGE_LOADED: &str = "page_loaded";
+    /// How long and how far the page was read, and how it was left; from the collector.
+    pub const ENGAGEMENT: &str = "engagement";
+    /// A file was delivered, or something the page needed was not; from the proxied exchange.
+    pub const TRANSFER: &str = "transfer";
+    /// The visitor was sent to another address; from the proxied exchange.
+    pub const REDIRECT: &str = "redirect";
+    /// An e-mail was opened; from the pixel.
+    pub const MAIL_OPEN: &str = "mail_open";
+    /// The published number was called; imported.
+    pub const CALL: &str = "call";
+    /// What the collector reports within a page.
+    pub const WITHIN_PAGE: [&str; 9] =
+        ["click", "hover", "outbound", "download", "form_submit", "tel", "mailto", "resource_error", "script_error"];
+    /// What only the gateway itself may say.
+    pub const GATEWAYS_OWN: [&str; 4] = [TRANSFER, REDIRECT, MAIL_OPEN, CALL];
 }
 
 /// Where in a visit an event stands.
@@ -39,12 +49,113 @@ pub struct VisitStep {
 }
 
 /// When an event's row expires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expiry {
     /// The retention class in days, nominal (a year has 365.25); part of the partition key.
     pub retention_days: u16,
     /// The first day on which the row is gone, in days since 1970; exact by the calendar.
     pub expires_at: u16,
+}
+
+/// A keyed pseudonym as it stands in a row; 0 and 0 for nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Someone {
+    /// The MAC.
+    pub id: u128,
+    /// The key it was made under.
+    pub key: u32,
+}
+
+/// How an answer went over the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// The answer's status; 0 where there was none.
+    pub status: u16,
+    /// The gateway's time to the first byte of the answer, in milliseconds.
+    pub response_ms: u32,
+    /// Until the last byte was handed over, or a call's duration; in milliseconds.
+    pub total_ms: u32,
+    /// Bytes of the body that were handed over.
+    pub bytes: u64,
+    /// `complete`, `aborted` (by the visitor), `broken` (by the site), or empty.
+    pub outcome: &'static str,
+}
+
+/// What the browser states of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// First language, as in `en-GB`.
+    pub language: String,
+    /// Up to five, comma-joined.
+    pub languages: String,
+    /// IANA time zone.
+    pub time_zone: String,
+    /// As in `1920x1080`.
+    pub screen: String,
+    /// As in `1280x720`.
+    pub viewport: String,
+    /// As in `4g`.
+    pub connection: &'static str,
+    /// Names of plug-ins.
+    pub plugins: String,
+}
+
+/// Navigation timing and web vitals, in milliseconds; 0 where the browser did not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Looking up the host.
+    pub dns_ms: u32,
+    /// Connecting, TLS included.
+    pub connect_ms: u32,
+    /// From the request to its first byte.
+    pub ttfb_ms: u32,
+    /// Until the document was ready.
+    pub dom_ms: u32,
+    /// Until everything was loaded.
+    pub load_ms: u32,
+    /// First contentful paint.
+    pub fcp_ms: u32,
+    /// Largest contentful paint.
+    pub lcp_ms: u32,
+    /// Interaction to next paint.
+    pub inp_ms: u32,
+    /// Cumulative layout shift in thousandths, and one: 0 is not measured, 1 is no shift.
+    pub cls_milli: u16,
+}
+
+/// How the page was read and left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// How long the page was visible.
+    pub engagement_ms: u32,
+    /// How far it was scrolled, 0 to 100.
+    pub scroll_pct: u8,
+    /// How it was left; empty where it was not, or nobody knows.
+    pub exit_method: &'static str,
+}
+
+/// What within a page, or beyond it, an event is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The kind of element, of resource or of error.
+    pub kind: String,
+    /// An element's label, or a keyed hash of it.
+    pub label: String,
+    /// Host and scrubbed path of a link, a file, a form or a script.
+    pub target: String,
+    /// How long the pointer dwelt, in milliseconds.
+    pub dwell_ms: u32,
+}
+
+/// What a custom event says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Custom {
+    /// Bounded key/value pairs.
+    pub props: Vec<(String, String)>,
+    /// Money in thousandths of the currency's unit.
+    pub revenue_milli: i64,
+    /// ISO 4217, as in `GBP`.
+    pub currency: String,
 }
 
 /// An event without its consent: everything but what the permit adds.
@@ -54,16 +165,32 @@ pub struct Draft {
     pub site_id: u32,
     /// Milliseconds since 1970.
     pub ts: i64,
-    /// What happened.
-    pub name: EventName,
+    /// What happened; one of [`name`] or a custom event's.
+    pub name: Cow<'static, str>,
     /// Who, keyed.
     pub visitor: VisitorId,
+    /// The key of the visitor's pseudonym.
+    pub visitor_key: u32,
+    /// Who, as the site knows them; keyed.
+    pub login: Someone,
+    /// Whose e-mail or telephone; keyed.
+    pub contact: Someone,
     /// Where in the visit.
     pub step: VisitStep,
+    /// The page view this belongs to; 0 for none.
+    pub page_view_id: u64,
     /// The site's host name.
     pub hostname: String,
     /// The path, scrubbed.
     pub path: String,
+    /// The class of the path, where it has one.
+    pub path_class: String,
+    /// The page's title, scrubbed.
+    pub title: String,
+    /// What was searched for on the site, scrubbed.
+    pub search_term: String,
+    /// How the page came to be shown.
+    pub navigation: &'static str,
     /// Host and scrubbed path of the page before, where it was on another site.
     pub referrer: String,
     /// Where the visit came from.
@@ -76,22 +203,20 @@ pub struct Draft {
     pub ip: IpPseudonym,
     /// The browser.
     pub device: Device,
-    /// First language, as in `en-GB`.
-    pub language: String,
-    /// IANA time zone, from the collector.
-    pub time_zone: String,
-    /// As in `1920x1080`, from the collector.
-    pub screen: String,
-    /// The gateway's time to the first byte of the answer.
-    pub response_ms: u32,
-    /// How long the page was visible.
-    pub engagement_ms: u32,
-    /// How far it was scrolled, 0 to 100.
-    pub scroll_pct: u8,
-    /// The answer's status.
-    pub status: u16,
-    /// Bounded key/value pairs.
-    pub props: Vec<(String, String)>,
+    /// Why the visitor is taken for a program; empty for a person.
+    pub bot_reason: &'static str,
+    /// What the browser states of itself.
+    pub stated: Stated,
+    /// How the answer went over the wire.
+    pub delivery: Delivery,
+    /// How long the browser took.
+    pub timing: Timing,
+    /// How the page was read and left.
+    pub reading: Reading,
+    /// What the event is about.
+    pub subject: Subject,
+    /// What a custom event says.
+    pub custom: Custom,
     /// When the row expires.
     pub expiry: Expiry,
 }
@@ -119,53 +244,6 @@ pub struct Event {
     consent_ref: u64,
 }
 
-/// The columns of a record, in order; `batch_id` is added when a batch is sealed.
-pub const COLUMNS: [(&str, ColumnKind); 43] = [
-    ("site_id", ColumnKind::UInt32),
-    ("ts", ColumnKind::Milliseconds),
-    ("name", ColumnKind::Text),
-    ("visitor_id", ColumnKind::UInt128),
-    ("session_id", ColumnKind::UInt64),
-    ("seq", ColumnKind::UInt16),
-    ("since_prev_ms", ColumnKind::UInt32),
-    ("hostname", ColumnKind::Text),
-    ("path", ColumnKind::Text),
-    ("referrer", ColumnKind::Text),
-    ("source", ColumnKind::Text),
-    ("channel", ColumnKind::Text),
-    ("utm_source", ColumnKind::Text),
-    ("utm_medium", ColumnKind::Text),
-    ("utm_campaign", ColumnKind::Text),
-    ("utm_term", ColumnKind::Text),
-    ("utm_content", ColumnKind::Text),
-    ("country", ColumnKind::Text),
-    ("region", ColumnKind::Text),
-    ("city", ColumnKind::Text),
-    ("ip_net", ColumnKind::Ipv6),
-    ("ip_hash", ColumnKind::UInt64),
-    ("browser", ColumnKind::Text),
-    ("browser_version", ColumnKind::Text),
-    ("os", ColumnKind::Text),
-    ("os_version", ColumnKind::Text),
-    ("device", ColumnKind::Text),
-    ("language", ColumnKind::Text),
-    ("time_zone", ColumnKind::Text),
-    ("screen", ColumnKind::Text),
-    ("plugins", ColumnKind::Text),
-    ("response_ms", ColumnKind::UInt32),
-    ("engagement_ms", ColumnKind::UInt32),
-    ("scroll_pct", ColumnKind::UInt8),
-    ("exit_method", ColumnKind::Text),
-    ("status", ColumnKind::UInt16),
-    ("props", ColumnKind::TextMap),
-    ("consent_version", ColumnKind::UInt16),
-    ("consent_purposes", ColumnKind::UInt8),
-    ("consent_ref", ColumnKind::UInt64),
-    ("is_bot", ColumnKind::UInt8),
-    ("retention_days", ColumnKind::UInt16),
-    ("expires_at", ColumnKind::Date),
-];
-
 impl Event {
     /// An event under a permit. Nothing where it is of a time before the visitor's grant (C2).
     pub fn new(permit: &Permit<Analytics>, draft: Draft) -> Option<Event> {
@@ -188,50 +266,14 @@ impl Event {
         self.draft.expiry.retention_days
     }
 
-    /// Appends the compact record: the values of [`COLUMNS`], in that order.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let d = &self.draft;
-        let mut w = RecordWriter(out);
-        w.u32(d.site_id);
-        w.milliseconds(d.ts);
-        w.text(d.name.word());
-        w.u128(d.visitor.0);
-        w.u64(d.step.session_id);
-        w.u16(d.step.seq);
-        w.u32(d.step.since_prev_ms);
-        w.text(&d.hostname);
-        w.text(&d.path);
-        w.text(&d.referrer);
-        w.text(&d.channel.source);
-        w.text(d.channel.channel);
-        for value in [&d.utm.source, &d.utm.medium, &d.utm.campaign, &d.utm.term, &d.utm.content] {
-            w.text(value);
-        }
-        w.text(&d.place.country);
-        w.text(&d.place.region);
-        w.text(&d.place.city);
-        w.ipv6(d.ip.net);
-        w.u64(d.ip.tag);
-        w.text(&d.device.browser);
-        w.text(&d.device.browser_version);
-        w.text(&d.device.os);
-        w.text(&d.device.os_version);
-        w.text(d.device.class);
-        w.text(&d.language);
-        w.text(&d.time_zone);
-        w.text(&d.screen);
-        w.text("");
-        w.u32(d.response_ms);
-        w.u32(d.engagement_ms);
-        w.u8(d.scroll_pct);
-        w.text("");
-        w.u16(d.status);
-        w.text_map(&d.props);
-        w.u16(self.consent_version);
-        w.u8(self.consent_purposes);
-        w.u64(self.consent_ref);
-        w.u8(d.device.is_bot.into());
-        w.u16(d.expiry.retention_days);
-        w.u16(d.expiry.expires_at);
+    /// The page view it belongs to.
+    pub fn page_view_id(&self) -> u64 {
+        self.draft.page_view_id
+    }
+
+    /// Adds how the answer's body went, which is known only at its end.
+    pub fn delivered(&mut self, total_ms: u32, bytes: u64, outcome: &'static str) {
+        let delivery = &mut self.draft.delivery;
+        (delivery.total_ms, delivery.bytes, delivery.outcome) = (total_ms, bytes, outcome);
     }
 }

@@ -1,9 +1,17 @@
 //! Which visit an event belongs to and where in it (ARCHITECTURE decision 6).
 //!
-//! The cookie `consentry_visit` carries the visit's id, its last step and when it was last seen, so that any gateway of a
-//! fleet continues any visit. What a cookie cannot settle - two tabs that open at once, a beacon that overtakes a page - a
-//! small table in memory does, keyed by the visitor's pseudonym: within a gateway every step of a visit has a number of
-//! its own, so a visit has exactly one `seq = 1`.
+//! The cookie `consentry_visit` carries the visit's id, its last step, when it was last seen and what brought it, signed for
+//! the visitor who holds it, so that any gateway of a fleet continues any visit and nobody makes one up. What a cookie
+//! cannot settle - two tabs that open at once, a beacon that overtakes a page - a small table in memory does, keyed by the
+//! visitor's pseudonym: within a gateway every step of a visit has a number of its own, so a visit has exactly one `seq = 1`.
+//!
+//! A visit ends after a time without an event and, where it is so configured, when another campaign or another site sends
+//! the visitor. It goes on past midnight and belongs to the day of its first step. Only the gateway's clock counts: an event
+//! says how long ago it happened, never when.
+
+mod signed;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -11,6 +19,7 @@ use std::time::Duration;
 
 use super::event::VisitStep;
 use crate::pseudonym::VisitorId;
+pub use signed::Signed;
 
 /// Visitors the table remembers before it forgets the oldest half.
 const TABLE_CAPACITY: usize = 100_000;
@@ -26,37 +35,53 @@ pub struct Visit {
     seq: u16,
     /// Milliseconds since 1970.
     last_ms: i64,
+    /// A checksum of what brought the visitor; 0 for nothing.
+    origin: u32,
 }
 
 impl Visit {
-    /// Reads the cookie's value; nothing where it is not one of ours.
-    pub fn decode(value: &[u8], now_ms: i64) -> Option<Visit> {
-        let mut fields = std::str::from_utf8(value).ok().filter(|v| v.len() <= 64)?.split('.');
-        let session_id = u64::from_str_radix(fields.next()?, 16).ok()?;
-        let seq = fields.next()?.parse().ok()?;
-        let last_ms: i64 = fields.next()?.parse().ok()?;
-        let started_ms = i64::try_from(session_id >> 32).ok()? * 1000;
-        // A visitor may write what they like here: what could not have happened is no visit.
-        let possible =
-            fields.next().is_none() && started_ms <= last_ms.saturating_add(1000) && last_ms <= now_ms + 300_000;
-        possible.then_some(Visit { session_id, seq, last_ms })
-    }
-
-    /// The cookie's value.
-    pub fn encode(&self) -> String {
-        format!("{:016x}.{}.{}", self.session_id, self.seq, self.last_ms)
-    }
-
-    fn start(now_ms: i64) -> Visit {
+    fn start(now_ms: i64, origin: u32) -> Visit {
         let mut random = [0u8; 4];
         getrandom::fill(&mut random).expect("the system has a random number generator");
         let seconds = (now_ms / 1000) as u64;
-        Visit { session_id: seconds << 32 | u64::from(u32::from_le_bytes(random)), seq: 0, last_ms: now_ms }
+        Visit { session_id: seconds << 32 | u64::from(u32::from_le_bytes(random)), seq: 0, last_ms: now_ms, origin }
     }
+}
+
+/// What brings a visitor to a page from outside, as checksums; nothing for a step within the site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// Of the campaign that is named.
+    pub campaign: Option<u32>,
+    /// Of the other site's host.
+    pub referrer: Option<u32>,
+}
+
+impl Arrival {
+    /// The checksum of what identifies an arrival; never 0.
+    pub fn checksum<'t>(parts: impl IntoIterator<Item = &'t str>) -> u32 {
+        parts.into_iter().fold(0, |sum, part| crc32c::crc32c_append(sum, part.as_bytes()).rotate_left(1)) | 1
+    }
+
+    fn origin(self) -> u32 {
+        self.campaign.or(self.referrer).unwrap_or_default()
+    }
+}
+
+/// What ends a visit.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// So long without an event.
+    pub timeout: Duration,
+    /// Another campaign than the one that brought the visitor.
+    pub campaign: bool,
+    /// Another site than the one that brought the visitor.
+    pub referrer: bool,
 }
 
 /// The visits of this gateway.
 pub struct Visits {
+    rules: Rules,
     timeout_ms: i64,
     table: Mutex<Generations>,
 }
@@ -69,21 +94,32 @@ struct Generations {
 }
 
 impl Visits {
-    /// A visit ends after `timeout` without an event.
-    pub fn new(timeout: Duration) -> Visits {
-        Visits { timeout_ms: timeout.as_millis() as i64, table: Mutex::default() }
+    /// With nobody visiting.
+    pub fn new(rules: Rules) -> Visits {
+        Visits { rules, timeout_ms: rules.timeout.as_millis() as i64, table: Mutex::default() }
     }
 
     /// How long a visit lives without an event.
     pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms as u64)
+        self.rules.timeout
     }
 
     /// A step that counts, such as a page view: it continues the visit or starts a new one.
-    pub fn count(&self, visitor: VisitorId, cookie: Option<Visit>, now_ms: i64) -> (VisitStep, Visit) {
+    pub fn count(
+        &self,
+        visitor: VisitorId,
+        cookie: Option<Visit>,
+        arrival: Arrival,
+        now_ms: i64,
+    ) -> (VisitStep, Visit) {
         self.with_visit(visitor, cookie, |known| {
-            let mut visit =
-                known.filter(|v| now_ms - v.last_ms < self.timeout_ms).unwrap_or_else(|| Visit::start(now_ms));
+            let mut visit = known
+                .filter(|visit| self.goes_on(visit, arrival, now_ms))
+                .unwrap_or_else(|| Visit::start(now_ms, arrival.origin()));
+            // A visit that an uncounted event opened has its origin from its first step.
+            if visit.seq == 0 {
+                visit.origin = arrival.origin();
+            }
             // The first step adds no time, also where an uncounted event opened the visit.
             let since = if visit.seq == 0 { 0 } else { step_ms(visit.last_ms, now_ms) };
             visit.seq = visit.seq.saturating_add(1);
@@ -96,7 +132,7 @@ impl Visits {
     /// timed out it still belongs to it but adds no time.
     pub fn extend(&self, visitor: VisitorId, cookie: Option<Visit>, now_ms: i64) -> (VisitStep, Visit) {
         self.with_visit(visitor, cookie, |known| {
-            let mut visit = known.unwrap_or_else(|| Visit::start(now_ms));
+            let mut visit = known.unwrap_or_else(|| Visit::start(now_ms, 0));
             let alive = now_ms - visit.last_ms < self.timeout_ms;
             let since = if alive && visit.seq > 0 { step_ms(visit.last_ms, now_ms) } else { 0 };
             if alive {
@@ -104,6 +140,14 @@ impl Visits {
             }
             (VisitStep { session_id: visit.session_id, seq: 0, since_prev_ms: since }, visit)
         })
+    }
+
+    fn goes_on(&self, visit: &Visit, arrival: Arrival, now_ms: i64) -> bool {
+        let another = |rule: bool, from: Option<u32>| rule && from.is_some_and(|from| from != visit.origin);
+        now_ms - visit.last_ms < self.timeout_ms
+            && (visit.seq == 0
+                || !(another(self.rules.campaign, arrival.campaign)
+                    || arrival.campaign.is_none() && another(self.rules.referrer, arrival.referrer)))
     }
 
     fn with_visit(
@@ -127,7 +171,8 @@ impl Visits {
 fn latest(cookie: Option<Visit>, table: Option<Visit>) -> Option<Visit> {
     match (cookie, table) {
         (Some(a), Some(b)) if a.session_id == b.session_id => {
-            Some(Visit { session_id: a.session_id, seq: a.seq.max(b.seq), last_ms: a.last_ms.max(b.last_ms) })
+            let origin = if a.origin == 0 { b.origin } else { a.origin };
+            Some(Visit { session_id: a.session_id, seq: a.seq.max(b.seq), last_ms: a.last_ms.max(b.last_ms), origin })
         }
         (Some(a), Some(b)) => Some(if a.last_ms > b.last_ms { a } else { b }),
         (a, b) => a.or(b),
@@ -136,98 +181,4 @@ fn latest(cookie: Option<Visit>, table: Option<Visit>) -> Option<Visit> {
 
 fn step_ms(last_ms: i64, now_ms: i64) -> u32 {
     (now_ms - last_ms).clamp(0, MAX_STEP_MS) as u32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const MINUTE: i64 = 60_000;
-    const NOON: i64 = 1_790_000_000_000;
-
-    fn visits() -> Visits {
-        Visits::new(Duration::from_secs(30 * 60))
-    }
-
-    #[test]
-    fn a_visitor_back_after_29_minutes_continues_and_after_31_begins_anew() {
-        let (visitor, visits) = (VisitorId(1), visits());
-        let (first, cookie) = visits.count(visitor, None, NOON);
-        let (second, cookie) = visits.count(visitor, Some(cookie), NOON + 29 * MINUTE);
-        let (third, _) = visits.count(visitor, Some(cookie), NOON + 60 * MINUTE);
-        assert_eq!((first.seq, first.since_prev_ms), (1, 0));
-        assert_eq!((second.session_id, second.seq, second.since_prev_ms), (first.session_id, 2, 29 * MINUTE as u32));
-        assert_eq!((third.seq, third.since_prev_ms), (1, 0));
-        assert_ne!(third.session_id, first.session_id);
-    }
-
-    #[test]
-    fn two_tabs_that_open_at_once_are_one_visit_with_one_start() {
-        let (visitor, visits) = (VisitorId(1), visits());
-        let (one, _) = visits.count(visitor, None, NOON);
-        let (two, _) = visits.count(visitor, None, NOON + 3);
-        assert_eq!((one.session_id, one.seq, two.seq), (two.session_id, 1, 2));
-    }
-
-    #[test]
-    fn another_gateway_continues_the_visit_from_the_cookie_alone() {
-        let (step, cookie) = visits().count(VisitorId(1), None, NOON);
-        let carried = Visit::decode(cookie.encode().as_bytes(), NOON + MINUTE).unwrap();
-        let (next, _) = visits().count(VisitorId(1), Some(carried), NOON + MINUTE);
-        assert_eq!((next.session_id, next.seq, next.since_prev_ms), (step.session_id, 2, MINUTE as u32));
-    }
-
-    #[test]
-    fn a_beacon_before_the_first_page_view_leaves_the_start_to_it() {
-        let (visitor, visits) = (VisitorId(1), visits());
-        let (beacon, cookie) = visits.extend(visitor, None, NOON);
-        let (page, _) = visits.count(visitor, Some(cookie), NOON + MINUTE);
-        assert_eq!((beacon.seq, beacon.since_prev_ms), (0, 0));
-        assert_eq!((page.session_id, page.seq, page.since_prev_ms), (beacon.session_id, 1, 0));
-    }
-
-    #[test]
-    fn time_that_runs_backwards_adds_nothing() {
-        let (visitor, visits) = (VisitorId(1), visits());
-        let (_, cookie) = visits.count(visitor, None, NOON);
-        assert_eq!(visits.count(visitor, Some(cookie), NOON - 5000).0.since_prev_ms, 0);
-    }
-
-    #[test]
-    fn an_impossible_cookie_is_no_visit() {
-        for value in
-            ["", "x", "1.2", "0000000000000001.1.-99999999999999", "ffffffffffffffff.1.5", "0.1.9999999999999999"]
-        {
-            assert_eq!(Visit::decode(value.as_bytes(), NOON), None, "{value}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn every_visit_has_one_start_and_additive_time(
-            steps in proptest::collection::vec((0u128..3, 0i64..45 * MINUTE, any::<bool>(), any::<bool>()), 1..60)
-        ) {
-            let visits = visits();
-            let (mut now, mut cookies, mut seen) = (NOON, HashMap::new(), HashMap::<u64, Vec<VisitStep>>::new());
-            for (visitor, wait, counts, keeps_cookie) in steps {
-                now += wait;
-                let visitor = VisitorId(visitor);
-                let cookie = cookies.get(&visitor).copied();
-                let (step, cookie) =
-                    if counts { visits.count(visitor, cookie, now) } else { visits.extend(visitor, cookie, now) };
-                if keeps_cookie { cookies.insert(visitor, cookie); }
-                seen.entry(step.session_id).or_default().push(step);
-            }
-            for steps in seen.values() {
-                let counted: Vec<u16> = steps.iter().map(|s| s.seq).filter(|&s| s > 0).collect();
-                prop_assert_eq!(counted.clone(), (1..=counted.len() as u16).collect::<Vec<_>>());
-            }
-        }
-
-        #[test]
-        fn garbage_never_panics(value in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = Visit::decode(&value, NOON);
-        }
-    }
 }

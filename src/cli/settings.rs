@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::config::{ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE};
+use crate::config::{ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, RING_FILE};
 use crate::engine;
 
 /// Where the demo keeps its data unless told otherwise; never the folder of real data.
@@ -31,8 +31,7 @@ pub struct Target {
 pub fn target(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Target, ExitCode> {
     let embedded =
         |data_dir: &Path| Target { clickhouse: ClickHouse::Embedded { listen: None }, data_dir: data_dir.to_owned() };
-    let named = config.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| data_dir.is_none() && file.exists()));
-    match (named, data_dir) {
+    match (named(config, data_dir), data_dir) {
         (Some(file), folder) => {
             let config = load(file)?;
             let data_dir = folder.map_or(config.data_dir, Path::to_owned);
@@ -47,4 +46,43 @@ pub fn target(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Target, 
             Ok(embedded(found.unwrap_or(folders[0])))
         }
     }
+}
+
+/// The key ring a command works on.
+pub struct Ring {
+    /// Its file.
+    pub path: PathBuf,
+    /// Where the data lives.
+    pub data_dir: PathBuf,
+    /// The site that is configured.
+    pub site: u32,
+}
+
+/// The ring that is meant: found as [`target`] finds the database, but by where a ring is.
+pub fn ring(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Ring, ExitCode> {
+    let within = |data_dir: &Path| Ring { path: data_dir.join(RING_FILE), data_dir: data_dir.to_owned(), site: 1 };
+    match (named(config, data_dir), data_dir) {
+        (Some(file), folder) => {
+            let config = load(file)?;
+            let site = config.gateway.site_id;
+            match folder {
+                // A ring that lies elsewhere stays there, whichever folder the data is in.
+                Some(folder) if config.key_ring == config.data_dir.join(RING_FILE) => {
+                    Ok(Ring { site, ..within(folder) })
+                }
+                _ => Ok(Ring { path: config.key_ring, data_dir: config.data_dir, site }),
+            }
+        }
+        (None, Some(folder)) => Ok(within(folder)),
+        (None, None) => {
+            let folders = [Path::new(DEFAULT_DATA_DIR), Path::new(DEMO_DATA_DIR)];
+            let found = folders.into_iter().find(|folder| folder.join(RING_FILE).exists());
+            Ok(within(found.unwrap_or(folders[0])))
+        }
+    }
+}
+
+/// The configuration that is named, or the one that lies here where nothing else is named.
+fn named<'a>(config: Option<&'a Path>, data_dir: Option<&Path>) -> Option<&'a Path> {
+    config.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| data_dir.is_none() && file.exists()))
 }

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::problem::Origin;
-use super::{ClickHouse, Config, Geo};
+use super::{ClickHouse, Config, Geo, windows};
+use crate::consent::Mode;
 
 /// One value in effect.
 #[derive(Clone, Debug)]
@@ -104,6 +105,8 @@ impl Explained {
                 proxies => format!("X-Forwarded-For is believed from {} only.", and(proxies)),
             },
             asked(config),
+            counted(config),
+            signals(config),
             match config.cookies.len() {
                 0 => "No cookie is declared: every cookie but the gateway's own is removed in both directions.".into(),
                 1 => "1 cookie is declared; every other cookie is removed in both directions.".into(),
@@ -120,6 +123,12 @@ impl Explained {
                 [] => "Nothing of a page's query is kept.".into(),
                 keys => format!("Of a page's query only {} is kept.", and(keys)),
             },
+            collected(config),
+            match config.capture.path_classes.len() {
+                0 => "No paths are kept as a class: every path is kept, scrubbed.".into(),
+                1 => "1 kind of path is kept as a class.".into(),
+                many => format!("{many} kinds of paths are kept as classes."),
+            },
             format!("Rows are kept {}, then deleted.", config.retention),
             addresses(config),
             match &config.geo {
@@ -134,6 +143,7 @@ impl Explained {
                 }
                 listen => format!("Dashboard, health and metrics: http://{listen}/, from other machines too."),
             },
+            windows::sentence(&config.key_windows),
             format!("The keys lie in {}; keep a copy, apart from copies of the database.", config.key_ring.display()),
         ]
     }
@@ -150,6 +160,57 @@ fn asked(config: &Config) -> String {
             and(&titles)
         ),
         _ => format!("Visitors are asked about {}; a choice is kept {days} days.", and(&titles)),
+    }
+}
+
+/// What is captured of a page beside its being viewed, and from elsewhere than pages.
+fn collected(config: &Config) -> String {
+    let capture = &config.capture;
+    let mut items: Vec<&str> = capture.collect.iter().map(|item| item.word()).collect();
+    let beside = [
+        (!capture.search_keys.is_empty(), "site search"),
+        (capture.login_header.is_some(), "login (from a header)"),
+        (capture.mail_opens, "openings of e-mails"),
+        (capture.calls_token_file.is_some(), "telephone calls"),
+    ];
+    items.extend(beside.iter().filter(|(on, _)| *on).map(|(_, what)| *what));
+    match items.is_empty() {
+        true => "Of visitors who allow analytics page views are captured, and nothing beside.".into(),
+        false => format!("Of visitors who allow analytics these are captured beside page views: {}.", and(&items)),
+    }
+}
+
+/// The statistics lane (L2).
+fn counted(config: &Config) -> String {
+    match (config.modes.mode, &config.modes.countries[..], &config.geo) {
+        (Mode::OptIn, ..) => "Visitors who have not chosen are not counted (mode opt-in).".into(),
+        (Mode::UkStatistics, [], _) => {
+            "Nobody is counted without a choice: statistics_countries is empty, so mode uk-statistics applies nowhere."
+                .into()
+        }
+        (Mode::UkStatistics, _, Geo::Off) => {
+            "Nobody is counted without a choice: mode uk-statistics needs the visitor's country, and countries are not \
+             looked up."
+                .into()
+        }
+        (Mode::UkStatistics, countries, _) => format!(
+            "Page views of visitors in {} who have not chosen are counted by the hour, never fewer than 10 together, \
+             without cookies or identifiers, unless they object; the site's privacy notice must say so. Everywhere else, \
+             and where the country is unknown, they are not counted.",
+            and(countries)
+        ),
+    }
+}
+
+fn signals(config: &Config) -> String {
+    match config.honour_dnt {
+        true => {
+            "Sec-GPC: 1 and DNT: 1 refuse marketing and object to being counted, as long as there is no choice.".into()
+        }
+        false => {
+            "Sec-GPC: 1 refuses marketing and objects to being counted, as long as there is no choice; DNT is ignored."
+                .into()
+        }
     }
 }
 

@@ -110,6 +110,17 @@ pub(super) fn period() -> Kind<Period> {
     parsed(allowed, |text| Period::parse(text).ok_or_else(|| "is not a period".into()), Period::to_string)
 }
 
+/// A period by the calendar, or the word for none.
+pub(super) fn period_or(word: &'static str) -> Kind<Option<Period>> {
+    let parse = move |text: &str| match Period::parse(text) {
+        Some(period) => Ok(Some(period)),
+        None if text == word => Ok(None),
+        None => Err("is not a period".into()),
+    };
+    let allowed = format!("a period such as \"1 day\", \"2 weeks\" or \"13 months\", or \"{word}\"");
+    parsed(allowed, parse, move |period| period.map_or(word.to_owned(), |period| period.to_string()))
+}
+
 /// Text for people; every run of white space counts as one space, so that it may be written over several lines.
 pub(super) fn text(most: usize) -> Kind<String> {
     let parse = move |text: &str| {
@@ -204,6 +215,15 @@ pub(super) fn prefix(wide: u8, narrow: u8) -> Kind<u8> {
     Kind { read: Box::new(read), show: Box::new(show), allowed: format!("{wide}, {narrow}, 0 or \"none\"") }
 }
 
+/// Yes or no.
+pub(super) fn truth() -> Kind<bool> {
+    let read = |node: &Node| match node.value {
+        Value::Truth(truth) => Ok(truth),
+        _ => Err(Wrong::of(node, format!("is {}, not true or false", node.kind()))),
+    };
+    Kind { read: Box::new(read), show: Box::new(|truth| truth.to_string()), allowed: "true or false".into() }
+}
+
 /// One of a few words.
 pub(super) fn word<T: Copy + PartialEq + 'static>(words: &'static [(&'static str, T)]) -> Kind<T> {
     let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
@@ -216,6 +236,16 @@ pub(super) fn word<T: Copy + PartialEq + 'static>(words: &'static [(&'static str
         found.map(|(word, _)| (*word).to_owned()).unwrap_or_default()
     };
     parsed(list.join(", "), parse, show)
+}
+
+/// A country by its two capital letters.
+pub(super) fn country() -> Kind<String> {
+    let parse = |text: &str| match text {
+        "UK" => Err("is not the United Kingdom's code; write \"GB\"".into()),
+        _ if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(text.to_owned()),
+        _ => Err("is not a country's code".into()),
+    };
+    parsed("countries by their codes of ISO 3166-1, such as \"GB\"", parse, String::clone)
 }
 
 /// The geo database. A file is recognised by its ending or by a slash, so that a mistyped word is not taken for one.

@@ -6,10 +6,10 @@ use super::kind::{self, quoted};
 use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
-    Capture, ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe,
-    SpoolConfig, together, web,
+    ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
+    capture, together, web, windows,
 };
-use crate::consent::{Policy, PolicyError, Purpose};
+use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
 
 const KIB: u64 = 1 << 10;
@@ -25,15 +25,11 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let top = reader.section("");
     let data_dir = reader.get(&top, "data_dir", kind::path());
     let gateway = gateway(reader);
-    let (policy, consent) = consent(reader);
+    let (policy, consent, (modes, honour_dnt)) = consent(reader);
     let cookies = cookies(reader, &policy);
     let tags = tags(reader, &policy);
 
-    let place = reader.section("capture");
-    let capture = Capture {
-        query_keys: reader.get(&place, "query_keys", kind::list(64, web::query_key())),
-        visit_timeout: reader.get(&place, "visit_timeout", kind::duration(Duration::from_secs(1), 24 * HOUR)),
-    };
+    let capture = capture::capture(reader);
     let place = reader.section("retention");
     let retention = reader.get(&place, "period", kind::period());
     let place = reader.section("pseudonym");
@@ -41,7 +37,8 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         v4: reader.get(&place, "ipv4_prefix", kind::prefix(24, 16)),
         v6: reader.get(&place, "ipv6_prefix", kind::prefix(48, 32)),
     };
-    let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join("keys.json"));
+    let key_ring = reader.or(&place, "key_ring", kind::path(), data_dir.join(super::RING_FILE));
+    let key_windows = windows::read(reader, &place);
     let place = reader.section("geo");
     let geo = reader.get(&place, "database", kind::geo());
     let place = reader.section("spool");
@@ -61,12 +58,15 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         gateway: gateway?,
         policy,
         consent,
+        modes,
+        honour_dnt,
         cookies,
         tags,
         capture,
         retention,
         ip_prefixes,
         key_ring,
+        key_windows,
         geo,
         spool,
         clickhouse,
@@ -108,7 +108,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
     Some(Gateway { listen, upstream: upstream?, site_id, trusted_proxies, workers, limits })
 }
 
-fn consent(reader: &mut Reader<'_>) -> (Policy, Consent) {
+fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {
     let place = reader.section("consent");
     let version = reader.get(&place, "policy_version", kind::whole(1, i128::from(u16::MAX)));
     let choice_days: u64 = reader.get(&place, "choice_days", kind::whole(1, 400));
@@ -119,10 +119,22 @@ fn consent(reader: &mut Reader<'_>) -> (Policy, Consent) {
         link_text: reader.get(&place, "link_text", kind::text(100)),
         notice_url: reader.maybe(&place, "notice_url", web::link()),
     };
+    let without_a_choice = without_a_choice(reader, &place);
     let mut policy = purposes(reader);
     policy.version = version;
     policy.choice_life = choice_days * DAY;
-    (policy, consent)
+    (policy, consent, without_a_choice)
+}
+
+const MODES: [(&str, Mode); 2] = [("opt-in", Mode::OptIn), ("uk-statistics", Mode::UkStatistics)];
+
+/// The legal mode, and the signal beside GPC that is honoured in it.
+fn without_a_choice(reader: &mut Reader<'_>, place: &Place<'_>) -> (Modes, bool) {
+    let modes = Modes {
+        mode: reader.get(place, "mode", kind::word(&MODES)),
+        countries: reader.get(place, "statistics_countries", kind::list(250, kind::country())),
+    };
+    (modes, reader.get(place, "honour_dnt", kind::truth()))
 }
 
 /// The declared purposes, or the four every site knows.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::known::SECTIONS;
 use super::problem::Problem;
 use super::*;
+use crate::consent::Mode;
 
 const MINIMAL: &str = "[gateway]\nupstream = \"http://127.0.0.1:3000\"\n";
 
@@ -41,6 +42,7 @@ fn two_lines_are_a_whole_configuration() {
     assert_eq!(config.gateway.limits.max_connections, 10_000);
     assert_eq!(config.gateway.limits.answer_timeout, Duration::from_secs(60));
     assert_eq!(config.consent.path, "/_privacy");
+    assert_eq!((config.modes.mode, config.modes.at("GB"), config.honour_dnt), (Mode::OptIn, Mode::OptIn, false));
     assert_eq!(config.policy.purposes(), Policy::default().purposes());
     assert_eq!((config.policy.version, config.policy.choice_life), (1, 182 * 86_400));
     assert_eq!(config.retention.retention_days(), 2192);
@@ -52,6 +54,18 @@ fn two_lines_are_a_whole_configuration() {
     assert!(matches!(config.clickhouse, ClickHouse::Embedded { listen: None }));
     assert_eq!(config.dashboard.listen.to_string(), "127.0.0.1:8090");
     assert_eq!(config.observe.log, tracing::Level::INFO);
+}
+
+#[test]
+fn what_a_site_must_ask_for_is_not_collected_by_default_and_no_word_is_part_of_another() {
+    let words: Vec<&str> = read(MINIMAL).unwrap().capture.collect.iter().map(|item| item.word()).collect();
+    for asked in ["hover", "titles", "hash", "login"] {
+        assert!(!words.contains(&asked), "{asked}");
+        assert!(read(&format!("{MINIMAL}[capture]\ncollect = [\"{asked}\"]")).is_ok());
+    }
+    for word in &words {
+        assert_eq!(words.iter().filter(|other| other.contains(word)).count(), 1, "{word}: the collector looks for it");
+    }
 }
 
 #[test]
@@ -261,6 +275,38 @@ fn what_is_explained_is_a_configuration_that_means_the_same() {
     let said = explained.consequences().join("\n");
     for words in ["1 cookie is declared; every other", "kept 90 days, then deleted", "embedded", "No trusted proxies"] {
         assert!(said.contains(words), "{said}\nlacks: {words}");
+    }
+}
+
+#[test]
+fn the_statistics_lane_is_off_unless_it_is_switched_on_and_says_whom_it_counts() {
+    let said = |lines: &str| {
+        let text = format!("{MINIMAL}[consent]\n{lines}\n");
+        let explained = Config::explain_toml(&text, "consentry.toml", std::iter::empty()).unwrap();
+        assert_prints_itself(&explained);
+        (explained.config.modes.at("GB"), explained.consequences().join("\n"))
+    };
+    for (lines, at_home, words) in [
+        ("", Mode::OptIn, "have not chosen are not counted (mode opt-in)"),
+        ("statistics_countries = [\"GB\"]", Mode::OptIn, "are not counted (mode opt-in)"),
+        ("mode = \"uk-statistics\"", Mode::UkStatistics, "visitors in GB who have not chosen are counted by the hour"),
+        ("mode = \"uk-statistics\"\nstatistics_countries = []", Mode::OptIn, "applies nowhere"),
+        ("mode = \"uk-statistics\"\n[geo]\ndatabase = \"off\"", Mode::UkStatistics, "countries are not looked up."),
+        ("honour_dnt = true", Mode::OptIn, "Sec-GPC: 1 and DNT: 1 refuse marketing"),
+        ("honour_dnt = false", Mode::OptIn, "DNT is ignored"),
+    ] {
+        let (mode, said) = said(lines);
+        assert!(mode == at_home && said.contains(words), "{lines}: {said}");
+    }
+    for wrong in [
+        "mode = \"opt-out\"",
+        "statistics_countries = [\"UK\"]",
+        "statistics_countries = [\"gb\"]",
+        "honour_dnt = \"yes\"",
+        "honour_dnt = 1",
+    ] {
+        let found = problems(&format!("{MINIMAL}[consent]\n{wrong}\n"));
+        assert!(found.len() == 1 && found[0].key.starts_with("consent."), "{wrong}");
     }
 }
 

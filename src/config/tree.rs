@@ -39,7 +39,9 @@ pub(super) enum Value {
     List(Vec<Node>),
     /// A table.
     Table(Table),
-    /// What no key takes: a fraction, a truth value, a date.
+    /// True or false.
+    Truth(bool),
+    /// What no key takes: a fraction, a date.
     Other {
         /// Which of them.
         kind: &'static str,
@@ -62,6 +64,7 @@ impl Node {
         match self.value {
             Value::Text(_) => "a text",
             Value::Whole(_) => "a whole number",
+            Value::Truth(_) => "a truth value",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
             Value::Other { kind, .. } => kind,
@@ -73,6 +76,7 @@ impl Node {
         match &self.value {
             Value::Text(text) => shown_text(text),
             Value::Whole(number) => number.to_string(),
+            Value::Truth(truth) => truth.to_string(),
             Value::Other { text, .. } => text.clone(),
             Value::List(_) => "[…]".into(),
             Value::Table(_) => "{…}".into(),
@@ -129,7 +133,7 @@ fn node(value: Spanned<DeValue<'_>>, at: &dyn Fn(usize) -> Origin) -> Node {
             Err(_) => other("a number out of all bounds", number.to_string()),
         },
         DeValue::Float(number) => other("a number with a fraction", number.to_string()),
-        DeValue::Boolean(truth) => other("a truth value", truth.to_string()),
+        DeValue::Boolean(truth) => Value::Truth(truth),
         DeValue::Datetime(date) => other("a date or time", date.to_string()),
         DeValue::Array(items) => Value::List(items.into_iter().map(|item| node(item, at)).collect()),
         DeValue::Table(entries) => Value::Table(table(entries, at)),

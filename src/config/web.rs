@@ -113,6 +113,11 @@ pub(super) fn tag_host() -> Kind<String> {
     parsed(allowed, parse, String::clone)
 }
 
+/// A host's name alone, without port and stars.
+pub(super) fn plain_host() -> Kind<String> {
+    parsed("hosts such as \"www.example.com\"", parse_host, String::clone)
+}
+
 /// A cookie's name, and whether it is only the beginning of one.
 pub(super) fn cookie_name() -> Kind<(String, bool)> {
     let parse = |text: &str| {

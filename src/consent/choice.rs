@@ -114,7 +114,7 @@ impl Choice {
             self.source.word()
         );
         let tag = ring.mac(KeyPurpose::Choice, &[body.as_bytes()]);
-        format!("{body}~{}", BASE64URL.encode(&tag[..16]))
+        format!("{body}~{}", BASE64URL.encode(&tag.value[..16]))
     }
 
     /// Reads one cookie value.

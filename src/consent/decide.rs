@@ -1,6 +1,6 @@
 //! The decision.
 
-use super::{Analytics, Choice, NoChoice, Permit, Policy, PurposeSet, Signals};
+use super::{Analytics, Choice, Mode, NoChoice, Permit, Policy, PurposeSet, Signals, Statistics};
 
 /// Why the decision is what it is; the words are what machines read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +31,20 @@ pub struct Decision {
     pub ask: bool,
     /// Leave to capture, where analytics is permitted.
     pub analytics: Option<Permit<Analytics>>,
+    /// Leave to count, where the legal mode gives it and the visitor does not object. Never beside the other: a view that
+    /// is a row of its own is not counted too, or the difference of the two lanes would show single views of those who
+    /// were not asked.
+    pub statistics: Option<Permit<Statistics>>,
 }
 
-/// Decides what is permitted. `choice` is what the request carried, already checked for signature, policy and age.
+/// Decides what is permitted. `choice` is what the request carried, already checked for signature, policy and age; `mode` is
+/// the legal mode where the visitor is.
 ///
 /// Without a choice nothing optional is permitted, whatever the signals say (C1, C2). A signal never grants, and an
-/// explicit choice wins over it (C8), so with opt-in as the only mode it changes nothing that a choice does not.
-pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, _signals: Signals) -> Decision {
+/// explicit choice wins over it (C8). In whatever mode, signals and choice can only take the leave to count away (L4).
+pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signals, mode: Mode) -> Decision {
+    let counted = mode == Mode::UkStatistics && !objects(policy, &choice, signals);
+    let statistics = || counted.then(Permit::to_count);
     let choice = match choice {
         Ok(choice) => choice,
         Err(why) => {
@@ -46,6 +53,7 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, _signals: Signa
                 reason: Reason::NoChoice(why),
                 ask: true,
                 analytics: None,
+                statistics: statistics(),
             };
         }
     };
@@ -56,5 +64,21 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, _signals: Signa
         .map(|_| Permit::new(choice.receipt, choice.policy_version, permitted, choice.made_at));
     // A purpose that was neither granted nor denied was not asked about (C7).
     let ask = !policy.all().is_subset_of(choice.granted.union(choice.denied).union(policy.necessary()));
-    Decision { permitted, reason: Reason::Choice, ask, analytics }
+    let statistics = if analytics.is_some() { None } else { statistics() };
+    Decision { permitted, reason: Reason::Choice, ask, analytics, statistics }
+}
+
+/// Whether the request carries an objection to being counted (C8, L4): a signal; a choice that denies analytics or grants
+/// nothing optional at all; a choice cookie that counts no more, since what it said may have been one.
+fn objects(policy: &Policy, choice: &Result<Choice, NoChoice>, signals: Signals) -> bool {
+    match choice {
+        Ok(choice) => {
+            let refused = policy.analytics().is_some_and(|index| choice.denied.contains(index))
+                || choice.granted.intersect(policy.all()).is_subset_of(policy.necessary());
+            // A choice that was not about analytics does not answer the signal.
+            refused || signals.object()
+        }
+        Err(NoChoice::Missing) => signals.object(),
+        Err(NoChoice::Invalid | NoChoice::Expired | NoChoice::OldPolicy | NoChoice::ClockSkew) => true,
+    }
 }

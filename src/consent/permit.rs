@@ -1,44 +1,76 @@
 //! The permit: proof, in the type system, that the decision allowed something for this one request.
 
-use std::marker::PhantomData;
-
 use super::PurposeSet;
 
 /// The lane of consented clickstream rows (L1).
 pub enum Analytics {}
 
-/// Leave to do what `Lane` stands for, for the request it was made for. Only [`decide`](super::decide) makes one; it cannot
-/// be cloned, serialised or kept.
-pub struct Permit<Lane> {
+/// The lane of counters without rows and without identifiers (L2).
+pub enum Statistics {}
+
+/// What a permit of a lane rests on. There are these two lanes and nobody can add one.
+pub trait Lane: sealed::Lane {}
+
+impl Lane for Analytics {}
+impl Lane for Statistics {}
+
+mod sealed {
+    /// What the permit carries: the consent it rests on, or nothing where it rests on no consent.
+    pub trait Lane {
+        type Ground;
+    }
+
+    impl Lane for super::Analytics {
+        type Ground = super::Granted;
+    }
+
+    impl Lane for super::Statistics {
+        type Ground = ();
+    }
+}
+
+/// The visitor's own choice, as far as a row has to name it.
+pub struct Granted {
     receipt: u64,
     policy_version: u16,
     purposes: PurposeSet,
     granted_at: u64,
-    lane: PhantomData<Lane>,
 }
 
-impl<Lane> Permit<Lane> {
+/// Leave to do what `L` stands for, for the request it was made for. Only [`decide`](super::decide) makes one; it cannot
+/// be cloned, serialised or kept. One lane's is of no use in the other, and one to count names nobody and no choice (L3).
+pub struct Permit<L: Lane> {
+    ground: L::Ground,
+}
+
+impl Permit<Analytics> {
     pub(super) fn new(receipt: u64, policy_version: u16, purposes: PurposeSet, granted_at: u64) -> Self {
-        Permit { receipt, policy_version, purposes, granted_at, lane: PhantomData }
+        Permit { ground: Granted { receipt, policy_version, purposes, granted_at } }
     }
 
     /// The receipt of the choice that permits; stands on every stored row.
     pub fn receipt(&self) -> u64 {
-        self.receipt
+        self.ground.receipt
     }
 
     /// The version of the policy the visitor agreed to.
     pub fn policy_version(&self) -> u16 {
-        self.policy_version
+        self.ground.policy_version
     }
 
     /// Everything that is permitted to this request.
     pub fn purposes(&self) -> PurposeSet {
-        self.purposes
+        self.ground.purposes
     }
 
     /// When the visitor granted it, in seconds since 1970. Nothing of a time before may be captured (C2).
     pub fn granted_at(&self) -> u64 {
-        self.granted_at
+        self.ground.granted_at
+    }
+}
+
+impl Permit<Statistics> {
+    pub(super) fn to_count() -> Self {
+        Permit { ground: () }
     }
 }

@@ -28,7 +28,7 @@ fn rule_c1_everything_that_is_not_a_current_choice_is_no_choice() {
     let next = Policy::new(policy.purposes().to_vec(), 2, policy.choice_life).unwrap();
     assert_eq!(decode(&cookie, &next, &ring, NOW), Err(NoChoice::OldPolicy));
     for none in [NoChoice::Missing, NoChoice::Invalid, NoChoice::Expired, NoChoice::OldPolicy, NoChoice::ClockSkew] {
-        let decision = decide(&policy, Err(none), Signals::default());
+        let decision = decide(&policy, Err(none), Signals::default(), Mode::OptIn);
         assert!(decision.analytics.is_none() && decision.ask && decision.permitted == policy.necessary());
     }
 }
@@ -39,9 +39,9 @@ fn rule_c7_a_refusal_is_remembered_as_long_as_an_acceptance() {
     for granted in [PurposeSet::default(), policy.all()] {
         let cookie = Choice::new(&policy, granted, ChoiceSource::Banner, NOW).encode(&policy, &ring);
         let last = decode(&cookie, &policy, &ring, NOW + policy.choice_life - 1);
-        assert!(!decide(&policy, last, Signals::default()).ask);
+        assert!(!decide(&policy, last, Signals::default(), Mode::OptIn).ask);
         let late = decode(&cookie, &policy, &ring, NOW + policy.choice_life);
-        assert!(decide(&policy, late, Signals::default()).ask);
+        assert!(decide(&policy, late, Signals::default(), Mode::OptIn).ask);
     }
 }
 
@@ -52,17 +52,17 @@ fn rule_c7_a_new_purpose_asks_again_and_is_denied_meanwhile() {
     let mut purposes = old.purposes().to_vec();
     purposes.push(Purpose { id: "surveys".into(), title: String::new(), description: String::new() });
     let new = Policy::new(purposes, old.version, old.choice_life).unwrap();
-    let decision = decide(&new, decode(&cookie, &new, &ring, NOW), Signals::default());
+    let decision = decide(&new, decode(&cookie, &new, &ring, NOW), Signals::default(), Mode::OptIn);
     assert!(decision.ask && decision.analytics.is_some() && !decision.permitted.contains(4));
 }
 
 #[test]
 fn rule_c8_a_signal_never_grants_and_an_explicit_choice_wins() {
     let policy = Policy::default();
-    let gpc = Signals { gpc: true };
-    assert!(decide(&policy, Err(NoChoice::Missing), gpc).analytics.is_none());
+    let gpc = Signals { gpc: true, dnt: false };
+    assert!(decide(&policy, Err(NoChoice::Missing), gpc, Mode::OptIn).analytics.is_none());
     let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
-    assert!(decide(&policy, Ok(choice), gpc).analytics.is_some());
+    assert!(decide(&policy, Ok(choice), gpc, Mode::OptIn).analytics.is_some());
 }
 
 #[test]
@@ -114,6 +114,83 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn signals(gpc: bool, dnt: bool) -> Signals {
+    Signals { gpc, dnt }
+}
+
+/// Whether such a visitor is counted in the statistics lane, and whether rows are captured.
+fn lanes(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signals, mode: Mode) -> (bool, bool) {
+    let decision = decide(policy, choice, signals, mode);
+    (decision.statistics.is_some(), decision.analytics.is_some())
+}
+
+fn chose(policy: &Policy, granted: &[&str]) -> Result<Choice, NoChoice> {
+    let granted = PurposeSet::of(granted.iter().filter_map(|id| policy.index(id)));
+    Ok(Choice::new(policy, granted, ChoiceSource::Preferences, NOW))
+}
+
+#[test]
+fn rule_c10_who_has_not_chosen_is_counted_only_where_the_mode_says_so() {
+    let policy = Policy::default();
+    let missing = || Err(NoChoice::Missing);
+    assert_eq!(lanes(&policy, missing(), Signals::default(), Mode::OptIn), (false, false));
+    assert_eq!(lanes(&policy, missing(), Signals::default(), Mode::UkStatistics), (true, false));
+    let decision = decide(&policy, missing(), Signals::default(), Mode::UkStatistics);
+    assert!(decision.ask && decision.permitted == policy.necessary(), "nothing else is permitted by it");
+    assert_eq!(Mode::default(), Mode::OptIn);
+}
+
+#[test]
+fn rule_c8_a_signal_without_a_choice_is_an_objection_to_statistics() {
+    let policy = Policy::default();
+    for (gpc, dnt, counted) in [(false, false, true), (true, false, false), (false, true, false), (true, true, false)] {
+        let found = lanes(&policy, Err(NoChoice::Missing), signals(gpc, dnt), Mode::UkStatistics);
+        assert_eq!(found, (counted, false), "gpc {gpc}, dnt {dnt}");
+    }
+}
+
+#[test]
+fn rule_l4_a_refusal_is_an_objection_on_the_request_that_carries_it() {
+    let policy = Policy::default();
+    for (granted, counted) in [(&[][..], false), (&["preferences", "marketing"], false), (&["analytics"], false)] {
+        assert_eq!(lanes(&policy, chose(&policy, granted), Signals::default(), Mode::UkStatistics).0, counted);
+    }
+    let (ring, refused) = (KeyRing::ephemeral(), chose(&policy, &[]).unwrap());
+    let cookie = refused.encode(&policy, &ring);
+    let read = Choice::among([cookie.as_bytes()], &policy, &ring, NOW);
+    assert!(!lanes(&policy, read, Signals::default(), Mode::UkStatistics).0);
+
+    // Where analytics is not asked about, refusing everything objects and allowing something else does not.
+    let asks = |id: &str| Purpose { id: id.into(), title: String::new(), description: String::new() };
+    let other = Policy::new(vec![asks("marketing"), asks("surveys")], 1, policy.choice_life).unwrap();
+    for (granted, gpc, counted) in [
+        (&[][..], false, false),
+        (&["surveys"], false, true),
+        (&["surveys"], true, false),
+        (&["marketing"], true, false),
+    ] {
+        let found = lanes(&other, chose(&other, granted), signals(gpc, false), Mode::UkStatistics);
+        assert_eq!(found, (counted, false), "{granted:?}, gpc {gpc}");
+    }
+}
+
+#[test]
+fn rule_l4_a_choice_that_cannot_be_read_any_more_may_have_been_an_objection() {
+    let policy = Policy::default();
+    for unread in [NoChoice::Invalid, NoChoice::Expired, NoChoice::OldPolicy, NoChoice::ClockSkew] {
+        assert!(!lanes(&policy, Err(unread), Signals::default(), Mode::UkStatistics).0, "{unread:?}");
+    }
+}
+
+#[test]
+fn rule_l3_a_view_is_in_one_lane_at_most() {
+    let policy = Policy::default();
+    for granted in [&["analytics"][..], &["analytics", "marketing"], &["marketing"]] {
+        let (counted, captured) = lanes(&policy, chose(&policy, granted), Signals::default(), Mode::UkStatistics);
+        assert!(!counted && captured == granted.contains(&"analytics"));
+    }
+}
+
 proptest! {
     /// C1, C2: whatever happens, what is permitted was granted, to this policy, and not since withdrawn or expired.
     #[test]
@@ -138,7 +215,8 @@ proptest! {
                 Act::RaisePolicy => policy.version += 1,
                 Act::Signal(gpc) => signals.gpc = gpc,
             }
-            let decision = decide(&policy, Choice::among(cookie.as_deref(), &policy, &ring, now), signals);
+            let decision = decide(&policy, Choice::among(cookie.as_deref(), &policy, &ring, now), signals, Mode::OptIn);
+            prop_assert!(decision.statistics.is_none());
             let granted = match said {
                 Some((granted, version, at)) if version == policy.version && now - at < policy.choice_life => granted,
                 _ => PurposeSet::default(),
@@ -164,5 +242,44 @@ proptest! {
         let mut bad = good.clone();
         if let Some(byte) = bad.get_mut(at) { *byte = with; }
         prop_assert!(bad == good || Choice::decode(&bad, &policy, &ring, NOW).is_err());
+    }
+
+    /// L4, C8, C10: whoever objects in whatever way is not counted, and neither is anyone the mode does not reach. The lane
+    /// changes nothing else of the decision.
+    #[test]
+    fn rule_l4_nobody_who_objects_is_counted(
+        granted in any::<u8>(), asked in any::<u8>(), kind in 0u8..7, gpc: bool, dnt: bool, uk: bool
+    ) {
+        let policy = Policy::default();
+        let mode = if uk { Mode::UkStatistics } else { Mode::OptIn };
+        let choice = match kind {
+            0 => Err(NoChoice::Missing),
+            1 => Err(NoChoice::Invalid),
+            2 => Err(NoChoice::Expired),
+            3 => Err(NoChoice::OldPolicy),
+            4 => Err(NoChoice::ClockSkew),
+            _ => {
+                let bits = |bits: u8| PurposeSet::of((0..8).filter(move |i| bits >> i & 1 == 1));
+                let mut choice = Choice::new(&policy, bits(granted), ChoiceSource::Api, NOW);
+                // Purposes that came later were not asked about.
+                choice.denied = choice.denied.intersect(bits(asked));
+                Ok(choice)
+            }
+        };
+        let decision = decide(&policy, choice.clone(), signals(gpc, dnt), mode);
+        let without = decide(&policy, choice.clone(), Signals::default(), Mode::OptIn);
+        prop_assert_eq!(decision.permitted, without.permitted);
+        prop_assert_eq!(decision.analytics.is_some(), without.analytics.is_some());
+        let analytics = policy.analytics().unwrap();
+        if decision.statistics.is_some() {
+            prop_assert!(uk && !gpc && !dnt && decision.analytics.is_none());
+            match choice {
+                Ok(choice) => {
+                    prop_assert!(!choice.denied.contains(analytics) && !choice.granted.contains(analytics));
+                    prop_assert!(!choice.granted.is_subset_of(policy.necessary()));
+                }
+                Err(why) => prop_assert_eq!(why, NoChoice::Missing),
+            }
+        }
     }
 }

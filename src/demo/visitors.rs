@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::site::PAGES;
-use crate::capture::{Capture, Captured, Exchange, beacon};
-use crate::consent::{self, Choice, ChoiceSource, Decision, NoChoice, Policy, PurposeSet, Signals};
+use crate::capture::event::Event;
+use crate::capture::{Answer, Capture, Captured, Exchange, beacon};
+use crate::consent::{self, Choice, ChoiceSource, Decision, Mode, NoChoice, Policy, PurposeSet, Signals};
 use crate::pseudonym::RawIp;
 
 /// How many days back the history reaches.
@@ -81,6 +82,10 @@ const ARRIVALS: [(&str, &str, u64); 8] = [
     ("", "https://primarycare.example/reviews/booking", 3),
 ];
 
+/// How a page is left.
+const EXITS: [(&str, u64); 5] =
+    [("link_inside", 60), ("closed", 22), ("link_outside", 6), ("back_forward", 8), ("typed", 4)];
+
 /// What became of the simulated visitors.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -114,7 +119,7 @@ pub fn simulate(capture: &Capture, policy: &Policy, now_ms: i64, mut keep: impl 
             Ok(_) => outcome.refused += 1,
             Err(_) => outcome.undecided += 1,
         }
-        let decision = consent::decide(policy, choice, Signals::default());
+        let decision = consent::decide(policy, choice, Signals::default(), Mode::OptIn);
         let mut visitor = Simulated::new(&mut dice, policy.choice_life);
         let mut start = arrival + 4000;
         while start < now_ms {
@@ -174,29 +179,49 @@ impl Simulated {
             }
             let path = PAGES[at % PAGES.len()].0;
             let target = if step == 0 { format!("{path}{query}") } else { path.to_owned() };
-            let response_ms = 8 + dice.below(60) as u32;
-            if let Some(captured) = capture.page_view(permit, &self.exchange(now, &target), StatusCode::OK, response_ms)
-            {
-                self.remember(&captured);
-                keep(captured);
+            let answer =
+                Answer { status: StatusCode::OK, response_ms: 8 + dice.below(60) as u32, login: None, location: None };
+            let Some(mut captured) = capture.page_view(permit, &self.exchange(now, &target), answer) else { continue };
+            let page = captured.events.first().map_or(0, Event::page_view_id);
+            for event in &mut captured.events {
+                event.delivered(10 + dice.below(90) as u32, 6_000 + dice.below(30_000), "complete");
             }
+            self.remember(&captured);
+            keep(captured);
             let read_ms = 3000 + dice.below(90_000) as i64;
             now += read_ms;
             if now >= end {
                 return;
             }
-            let beacon = serde_json::json!({"v": 1, "events": [{
-                "n": "engagement", "u": target, "tz": self.time_zone, "screen": self.screen,
-                "e": read_ms, "sd": 20 + dice.below(81),
-            }]});
+            let beacon = self.beacon(&target, page, read_ms, dice);
             let events = beacon::parse(beacon.to_string().as_bytes()).expect("the beacon is well-formed");
-            let captured = capture.beacon(permit, &self.exchange(now, "/_privacy/events"), &events);
+            let exchange = self.exchange(now, "/_privacy/events");
+            let captured = capture.beacon(permit, &exchange, &events).expect("it holds no property");
             self.remember(&captured);
             keep(captured);
             let here = HeaderValue::try_from(format!("http://localhost{path}")).expect("paths here are ASCII");
             self.headers.insert("referer", here);
             at = dice.below(PAGES.len() as u64) as usize;
         }
+    }
+
+    /// What the collector says of a page that was read for so long.
+    fn beacon(&self, target: &str, page: u64, read_ms: i64, dice: &mut Dice) -> serde_json::Value {
+        let page = format!("{page:016x}");
+        let ready = 180 + dice.below(900);
+        let (left, _) = dice.pick(&EXITS, |exit| exit.1);
+        serde_json::json!({"v": 1, "events": [
+            {
+                "n": "page_loaded", "u": target, "p": page, "t": read_ms - 500, "nt": "navigate",
+                "tz": self.time_zone, "screen": self.screen, "vp": self.screen, "net": "4g",
+                "ttfb": 20 + dice.below(120), "dom": ready, "load": ready + dice.below(1200),
+            },
+            {
+                "n": "engagement", "u": target, "p": page, "e": read_ms, "sd": 20 + dice.below(81), "x": left,
+                "fcp": ready + 40, "lcp": ready + 90 + dice.below(1500), "inp": 16 + dice.below(180),
+                "cls": dice.below(120) as f64 / 1000.0,
+            },
+        ]})
     }
 
     fn exchange<'a>(&'a self, now_ms: i64, target: &'a str) -> Exchange<'a> {
@@ -207,6 +232,9 @@ impl Simulated {
             target,
             headers: &self.headers,
             client: &self.client,
+            direct: true,
+            is_page: true,
+            http_1_0: false,
             visitor_cookie: self.cookies[0].as_deref().map(str::as_bytes),
             visit_cookie: self.cookies[1].as_deref().map(str::as_bytes),
             choice_life: self.choice_life,

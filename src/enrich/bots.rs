@@ -1,156 +1,105 @@
-//! Programs that say what they are. Programs that pose as a browser are not found here.
+//! Whether a program asks rather than a person, and how that is known.
+//!
+//! The first rule that fits decides; its word is what is stored. People have no word.
+//!
+//! | # | what shows it | `bot_reason` |
+//! |---|---|---|
+//! | 1 | the agent is absent or shorter than four characters | `no-agent` |
+//! | 2 | agent or client hints name a browser without a screen, or one that a program drives | `headless` |
+//! | 3 | the agent begins with the name of an HTTP library or a command-line tool | `program` |
+//! | 4 | the agent is a crawler's: by woothee, by `crawler-user-agents`, or by a word no person's browser has | `crawler` |
+//! | 5 | the agent names no browser, and no engine that one could be built on | `unknown-browser` |
+//! | 6 | the address is in one of the configured ranges | `network` |
+//! | 7 | the request has two or more of the signs in [`Headers`], and came from the client itself | `headers` |
+//!
+//! Rules 1 to 5 look at the agent and are remembered with the device; 6 and 7 are of the request. All of them are of the kind
+//! that a browser in a person's hands does not meet; programs that take the trouble to look like one are not found.
 
-/// What an agent begins with that is an HTTP library or a command-line tool; in small letters.
-const BEGINNINGS: [&str; 56] = [
-    "ab/",
-    "aiohttp",
-    "akka-http",
-    "apache-httpclient",
-    "apachebench",
-    "aria2",
-    "asynchttpclient",
-    "axios",
-    "cfnetwork",
-    "curl",
-    "dart",
-    "deno/",
-    "electron-fetch",
-    "fasthttp",
-    "faraday",
-    "feedparser",
-    "go-http",
-    "go-resty",
-    "got",
-    "grpc-",
-    "guzzle",
-    "hackney",
-    "headless",
-    "hey/",
-    "http.rb",
-    "http_request",
-    "httpclient",
-    "httpie",
-    "httpunit",
-    "httpx",
-    "insomnia",
-    "jakarta",
-    "java",
-    "jersey",
-    "k6/",
-    "lua-resty",
-    "libwww",
-    "lwp",
-    "mechanize",
-    "node",
-    "okhttp",
-    "perl",
-    "php",
-    "postman",
-    "powershell",
-    "python",
-    "reqwest",
-    "rest-client",
-    "ruby",
-    "scrapy",
-    "siege",
-    "typhoeus",
-    "undici",
-    "urlgrabber",
-    "wget",
-    "wordpress",
-];
+mod crawlers;
+mod headers;
+mod networks;
+mod words;
 
-/// What an agent has in it that no person's browser has; in small letters.
-const WORDS: [&str; 74] = [
-    "+http",
-    "(http",
-    "http://",
-    "https://",
-    " www.",
-    "crawl",
-    "spider",
-    "slurp",
-    "scrape",
-    "scanner",
-    "archiver",
-    "headless",
-    "phantomjs",
-    "puppeteer",
-    "playwright",
-    "selenium",
-    "lighthouse",
-    "pagespeed",
-    "ptst/",
-    "gtmetrix",
-    "pingdom",
-    "uptime",
-    "statuscake",
-    "site24x7",
-    "datadog",
-    "newrelic",
-    "checkly",
-    "monitor",
-    "nagios",
-    "zabbix",
-    "facebookexternalhit",
-    "facebookcatalog",
-    "whatsapp/",
-    "telegram",
-    "skypeuripreview",
-    "slack-",
-    "embedly",
-    "preview",
-    "validator",
-    "feedfetcher",
-    "feedly",
-    "feedburner",
-    "mediapartners",
-    "google-",
-    "googleother",
-    "google web preview",
-    "apis-google",
-    "chatgpt-user",
-    "claude-",
-    "perplexity",
-    "anthropic",
-    "cohere-",
-    "bytespider",
-    "censys",
-    "nmap",
-    "masscan",
-    "zgrab",
-    "nikto",
-    "sqlmap",
-    "linkcheck",
-    "linkchk",
-    "checker",
-    "scanning",
-    "contentscan",
-    "cookiehub",
-    "siteimprove",
-    "googleimageproxy",
-    "googleagent",
-    "silktide",
-    "hardenize",
-    "thousandeyes",
-    "ghost inspector",
-    "optimizer",
-    "rss-parser",
-];
+#[cfg(test)]
+mod tests;
 
-/// Whether the agent is unmistakably a program: it says so, or says nothing.
-pub fn is_program(agent: &str) -> bool {
-    let agent = agent.trim().to_ascii_lowercase();
-    agent.len() < 4
-        || BEGINNINGS.iter().any(|beginning| agent.starts_with(beginning))
-        || WORDS.iter().any(|word| agent.contains(word))
-        || says_bot(&agent)
+pub use headers::Headers;
+pub use networks::BotNetworks;
+
+use super::device::Device;
+
+/// How it is known that a program asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BotReason {
+    /// It does not say what it is.
+    NoAgent,
+    /// A browser without a screen, or driven by a program.
+    Headless,
+    /// An HTTP library or a command-line tool.
+    Program,
+    /// A crawler, a monitor, a scanner, a fetcher of previews or feeds.
+    Crawler,
+    /// Neither a browser nor an engine is named.
+    UnknownBrowser,
+    /// The address belongs to a range of programs.
+    Network,
+    /// The headers are not those that the browser it names would send.
+    Headers,
 }
 
-/// `bot` at the end of a word, as in `Googlebot/2.1`; but CUBOT makes telephones.
-fn says_bot(agent: &str) -> bool {
-    agent.match_indices("bot").any(|(at, bot)| {
-        let ends_a_word = !agent[at + bot.len()..].starts_with(|c: char| c.is_ascii_alphanumeric());
-        ends_a_word && !agent[..at].ends_with("cu")
-    })
+impl BotReason {
+    /// Every reason, in the order of the rules.
+    pub const ALL: [BotReason; 7] = [
+        BotReason::NoAgent,
+        BotReason::Headless,
+        BotReason::Program,
+        BotReason::Crawler,
+        BotReason::UnknownBrowser,
+        BotReason::Network,
+        BotReason::Headers,
+    ];
+
+    /// The value of the column `bot_reason`; for a person that is the empty text.
+    pub fn word(self) -> &'static str {
+        match self {
+            BotReason::NoAgent => "no-agent",
+            BotReason::Headless => "headless",
+            BotReason::Program => "program",
+            BotReason::Crawler => "crawler",
+            BotReason::UnknownBrowser => "unknown-browser",
+            BotReason::Network => "network",
+            BotReason::Headers => "headers",
+        }
+    }
+}
+
+/// The decision on one request: all rules of the table, of which the device has been asked already.
+pub fn decide(device: &Device, is_in_network: bool, headers: &Headers) -> Option<BotReason> {
+    if device.bot.is_some() {
+        return device.bot;
+    }
+    if is_in_network {
+        return Some(BotReason::Network);
+    }
+    headers.are_a_programs(device).then_some(BotReason::Headers)
+}
+
+/// Rules 1 to 5, for an agent, what woothee makes of it, and the browser it was found to name.
+pub(super) fn of_agent(agent: &str, woothee: (&str, &str), browser: &str) -> Option<BotReason> {
+    let (category, name) = woothee;
+    let agent = agent.trim();
+    if agent.len() < 4 {
+        Some(BotReason::NoAgent)
+    } else if browser == "HeadlessChrome" || words::HEADLESS.any(agent) {
+        Some(BotReason::Headless)
+    } else if name == "HTTP Library" || words::begins_as_a_program(agent) {
+        Some(BotReason::Program)
+    } else if category == "crawler" || words::CRAWLER.any(agent) || words::says_bot(agent) || crawlers::is_known(agent)
+    {
+        Some(BotReason::Crawler)
+    } else if browser.is_empty() && !words::ENGINES.any(agent) {
+        Some(BotReason::UnknownBrowser)
+    } else {
+        None
+    }
 }

@@ -1,32 +1,44 @@
 //! Where a visit came from.
 //!
-//! The first rule that fits decides. The source is the campaign's `utm_source` where it has one, otherwise the network of a
-//! click id, otherwise the referring host; its *kind* is what the table in `sources` says of it.
+//! The first rule that fits decides. The source is the campaign's `utm_source` where it has one, otherwise whose mark the
+//! link bears (a click id), otherwise the referring host or Android app; its *kind* is what `sources.txt` says of it.
 //!
 //! | # | when | channel |
 //! |---|---|---|
 //! | 1 | the referrer is this site, and no campaign is named | `internal` |
-//! | 2 | `utm_medium` is one of e-mail, or the source is a webmail | `email` |
-//! | 3 | `utm_medium` is `affiliate`, `affiliates` or `partner` | `affiliates` |
-//! | 4 | `utm_medium` is one of display advertising | `display` |
-//! | 5 | `utm_medium` is paid, or there is an advertiser's click id; the source is a search engine | `paid search` |
-//! | 6 | the same; the source is a social network | `paid social` |
-//! | 7 | the same; any other source | `paid other` |
-//! | 8 | the source is a search engine, or `utm_medium` is `organic` | `organic search` |
-//! | 9 | the source is a social network, or `utm_medium` is `social` | `organic social` |
-//! | 10 | the source is an AI assistant | `ai assistants` |
-//! | 11 | a campaign is named | `campaign`, or `referral` where `utm_medium` says so |
-//! | 12 | there is a referrer | `referral` |
-//! | 13 | nothing of this | `direct` |
+//! | 2 | `utm_medium` or `utm_source` is one of e-mail, the source is a webmail, or the link bears a mailing's mark | `email` |
+//! | 3 | `utm_medium` is `affiliate`, `affiliates` or `partner`, the source is an affiliate network, or the link bears its mark | `affiliates` |
+//! | 4 | `utm_medium` is paid, or the link bears an advertiser's mark; the source is a search engine, or a server of its advertisements in any case | `paid search` |
+//! | 5 | as 4; the source is a social network | `paid social` |
+//! | 6 | `utm_medium` is one of display advertising, or the link bears its mark | `display` |
+//! | 7 | as 4; any other source | `paid other` |
+//! | 8 | the source is a server of advertisements | `display` |
+//! | 9 | the source is a search engine, `utm_medium` is `organic`, or the link bears the mark of an unpaid listing | `organic search` |
+//! | 10 | the source is a social network, or `utm_medium` is `social` or `video` | `organic social` |
+//! | 11 | the source is an AI assistant | `ai assistants` |
+//! | 12 | a campaign is named | `campaign`, or `referral` where `utm_medium` says so |
+//! | 13 | there is a referrer | `referral` |
+//! | 14 | nothing of this | `direct` |
 //!
-//! Meta adds its click id to every link, paid or not: it names the source and says nothing of payment.
+//! Meta marks every link, paid or not: its mark names the source and says nothing of payment. `cpm` is paid where the source
+//! is a search engine or a social network, and display advertising elsewhere, as Google Analytics has it.
+//!
+//! Deliberately unlike other products: a webmail is `email` and no search engine; shops, news, streaming services and link
+//! shorteners are `referral`; videos are `organic social`; text messages and push messages are a `campaign`.
+//!
+//! A referrer that is advertised by sending it to sites ([`Spammers`]) counts as none, and its visit as a bot's.
 
+mod hosts;
 mod sources;
+pub mod spammers;
 #[cfg(test)]
 mod tests;
 
-use crate::pseudonym::scrub::ClickId;
-use sources::{Kind, SOURCES, Source};
+use std::borrow::Cow;
+
+use crate::pseudonym::scrub::{ClickId, Mark};
+use sources::Kind;
+pub use spammers::{Spammers, is_spam};
 
 /// Source and channel of a visit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,111 +76,96 @@ impl Channel {
         utm_medium: &str,
         click_id: Option<ClickId>,
     ) -> Channel {
-        let medium = utm_medium.trim().to_ascii_lowercase();
+        let medium = in_small_letters(utm_medium.trim());
         let campaign = utm_source.trim();
         let is_campaign = !campaign.is_empty() || !medium.is_empty() || click_id.is_some();
-        let referrer = referrer_host.trim().to_ascii_lowercase();
         if is_own && !is_campaign {
             return Channel { source: String::new(), channel: "internal" };
         }
+        let referrer = in_small_letters(referrer_host.trim());
         let from_host = if is_own { "" } else { without_www(&referrer) };
 
-        let known = if !campaign.is_empty() {
-            source_named(&campaign.to_ascii_lowercase())
-        } else if let Some(click_id) = click_id {
-            source_named(network(click_id))
-        } else {
-            source_at(from_host)
+        let (name, known) = match click_id {
+            _ if !campaign.is_empty() => {
+                let host = || sources::at_host(without_www(&in_small_letters(campaign)));
+                (campaign, sources::named(campaign).or_else(host))
+            }
+            Some(click_id) => (click_id.source(), sources::named(click_id.source())),
+            None => (from_host, sources::at_host(from_host)),
         };
-        let name = match known {
-            Some(source) => source.name,
-            None if !campaign.is_empty() => campaign,
-            None => from_host,
+        let facts = Facts {
+            medium: &medium,
+            kind: known.map(|source| source.kind),
+            mark: click_id.map(ClickId::mark),
+            is_mail: is_mail(&in_small_letters(campaign)),
+            is_campaign,
+            is_referred: !from_host.is_empty(),
         };
-        let is_referred = !from_host.is_empty();
-        let channel = by_rule(&medium, known.map(|s| s.kind), click_id, is_campaign, is_referred);
-        Channel { source: name.to_owned(), channel }
+        Channel { source: known.map_or(name, |source| source.name).to_owned(), channel: facts.channel() }
     }
 }
 
-/// Rules 2 to 13.
-fn by_rule(
-    medium: &str,
+/// What the rules look at.
+struct Facts<'f> {
+    medium: &'f str,
     kind: Option<Kind>,
-    click_id: Option<ClickId>,
+    mark: Option<Mark>,
+    /// The source calls itself e-mail.
+    is_mail: bool,
     is_campaign: bool,
     is_referred: bool,
-) -> &'static str {
-    let is_paid = is_paid_medium(medium) || click_id.is_some_and(|id| id != ClickId::Meta);
-    match (medium, kind) {
-        ("email" | "e-mail" | "e_mail" | "e mail" | "mail" | "newsletter", _) | (_, Some(Kind::Webmail)) => "email",
-        ("affiliate" | "affiliates" | "partner", _) => "affiliates",
-        ("display" | "banner" | "expandable" | "interstitial" | "cpm" | "programmatic", _) => "display",
-        (_, Some(Kind::Search)) if is_paid => "paid search",
-        (_, Some(Kind::Social)) if is_paid => "paid social",
-        _ if is_paid => "paid other",
-        (_, Some(Kind::Search)) | ("organic", _) => "organic search",
-        (_, Some(Kind::Social)) | ("social" | "social-media" | "social_media" | "sm", _) => "organic social",
-        (_, Some(Kind::Assistant)) => "ai assistants",
-        ("referral", _) => "referral",
-        _ if is_campaign => "campaign",
-        _ if is_referred => "referral",
-        _ => "direct",
+}
+
+impl Facts<'_> {
+    /// Rules 2 to 14.
+    fn channel(&self) -> &'static str {
+        let is_paid = self.mark == Some(Mark::Paid) || is_paid(self.medium);
+        match (self.medium, self.kind, self.mark) {
+            _ if self.is_mail || is_mail(self.medium) => "email",
+            (_, Some(Kind::Webmail), _) | (_, _, Some(Mark::Mailing)) => "email",
+            ("affiliate" | "affiliates" | "partner", _, _) => "affiliates",
+            (_, Some(Kind::Affiliate), _) | (_, _, Some(Mark::Affiliate)) => "affiliates",
+            (_, Some(Kind::Search), _) if is_paid => "paid search",
+            (_, Some(Kind::Advert), _) => "paid search",
+            (_, Some(Kind::Social), _) if is_paid => "paid social",
+            ("display" | "banner" | "expandable" | "interstitial" | "cpm" | "programmatic", _, _) => "display",
+            (_, _, Some(Mark::Display)) => "display",
+            _ if is_paid => "paid other",
+            (_, Some(Kind::Display), _) => "display",
+            ("organic", _, _) | (_, Some(Kind::Search), _) | (_, _, Some(Mark::Listing)) => "organic search",
+            (_, Some(Kind::Social), _) => "organic social",
+            ("social" | "social-network" | "social_network" | "social network", _, _) => "organic social",
+            ("social-media" | "social_media" | "social media" | "sm" | "video", _, _) => "organic social",
+            (_, Some(Kind::Assistant), _) => "ai assistants",
+            ("referral" | "link" | "app", _, _) => "referral",
+            _ if self.is_campaign => "campaign",
+            _ if self.is_referred => "referral",
+            _ => "direct",
+        }
     }
 }
 
-fn is_paid_medium(medium: &str) -> bool {
-    matches!(medium, "cpc" | "ppc" | "cpv" | "cpa" | "cpp" | "cpl" | "sem" | "retargeting" | "remarketing")
-        || medium.starts_with("paid")
-        || medium.ends_with("paid") && medium != "unpaid"
+fn is_mail(word: &str) -> bool {
+    matches!(word, "email" | "e-mail" | "e_mail" | "e mail" | "mail" | "newsletter")
 }
 
-fn network(click_id: ClickId) -> &'static str {
-    match click_id {
-        ClickId::Google => "google",
-        ClickId::Microsoft => "bing",
-        ClickId::Yandex => "yandex",
-        ClickId::Meta => "facebook",
-        ClickId::TikTok => "tiktok",
-        ClickId::X => "x",
-        ClickId::LinkedIn => "linkedin",
-        ClickId::Reddit => "reddit",
-        ClickId::Pinterest => "pinterest",
-        ClickId::Snapchat => "snapchat",
-    }
+/// Whether one of the medium's words is a way to pay, as in `cpc`, `paid_social` or `google-cpc`.
+fn is_paid(medium: &str) -> bool {
+    medium.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        matches!(word, "cpc" | "cpm" | "ppc" | "cpv" | "cpa" | "cpp" | "cpl" | "cpi" | "cpe" | "sem")
+            || matches!(word, "retargeting" | "remarketing")
+            || word.starts_with("paid")
+            || word.ends_with("paid") && word != "unpaid"
+    })
 }
 
 fn without_www(host: &str) -> &str {
     host.strip_prefix("www.").unwrap_or(host)
 }
 
-/// What the table says of a host in small letters.
-fn source_at(host: &str) -> Option<&'static Source> {
-    if host.is_empty() {
-        return None;
+fn in_small_letters(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => text.to_ascii_lowercase().into(),
+        false => text.into(),
     }
-    SOURCES.iter().find(|source| source.hosts.iter().any(|pattern| is_at(host, pattern)))
-}
-
-/// What the table says of a `utm_source` in small letters: a host, a name, or an abbreviation.
-fn source_named(name: &str) -> Option<&'static Source> {
-    let by_name = |s: &&Source| s.name.eq_ignore_ascii_case(name) || s.aliases.contains(&name);
-    SOURCES.iter().find(by_name).or_else(|| source_at(without_www(name)))
-}
-
-/// Whether a host is that of the pattern or below it, label by label. `google.*` stands for Google under any country's ending.
-fn is_at(host: &str, pattern: &str) -> bool {
-    let below = |host: &str, name: &str| {
-        host.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    };
-    let Some(brand) = pattern.strip_suffix(".*") else { return below(host, pattern) };
-    // The ending is one label (`com`, `de`) or two of which the second is a country's (`co.uk`, `com.au`).
-    let Some((before, last)) = host.rsplit_once('.') else { return false };
-    let is_country = last.len() == 2;
-    if (is_country || matches!(last, "com" | "net" | "org")) && below(before, brand) {
-        return true;
-    }
-    before.rsplit_once('.').is_some_and(|(before, second)| {
-        is_country && matches!(second, "co" | "com" | "net" | "org" | "ne" | "or") && below(before, brand)
-    })
 }

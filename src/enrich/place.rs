@@ -1,36 +1,79 @@
 //! Where an address is, by a database in the MaxMind DB format: GeoIP2 and GeoLite2 (nested records) or ip-location-db and
-//! its like (flat records). Read into memory at the start; nothing is asked over the network.
+//! its like (flat records). Read into memory, since a mapped file that someone cuts short ends the program; read again when
+//! it has changed; nothing is asked over the network.
 
+mod calling;
+mod database;
+mod files;
 mod record;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use maxminddb::{MaxMindDbError, Reader, WithinOptions};
+pub use calling::calling_code;
 
 use crate::pseudonym::RawIp;
-use record::Record;
+use database::Database;
+use files::FileState;
 
 /// A place, as far as the database knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// ISO 3166-1 alpha-2, as in `GB`; empty where unknown.
     pub country: String,
-    /// The region's name.
+    /// What is dialled after `+` to reach the country, as in `44`; empty where the country is unknown.
+    pub calling_code: &'static str,
+    /// The region's name: in English, of the first subdivision that ISO 3166-2 has of the country.
     pub region: String,
     /// The city's name.
     pub city: String,
 }
 
-/// The geo database: none, one for both kinds of addresses, or one for each.
+/// The geo database: none, one for both kinds of addresses, or one for each. Shared by all workers; who keeps it asks
+/// [`Places::reload_if_changed`] every few seconds, off the workers' threads.
 #[derive(Default)]
 pub struct Places {
-    v4: Option<Reader<Vec<u8>>>,
-    v6: Option<Reader<Vec<u8>>>,
+    path: Option<PathBuf>,
+    /// Held for reading during a look-up, and for writing only while one pointer is put in place of another.
+    current: RwLock<Databases>,
+    watch: Mutex<Watch>,
+}
+
+#[derive(Clone, Default)]
+struct Databases {
+    v4: Option<Arc<Database>>,
+    v6: Option<Arc<Database>>,
+}
+
+/// What is known of the files.
+#[derive(Default)]
+struct Watch {
+    /// The files that are in use.
+    loaded: Vec<FileState>,
+    /// The files that could not be used.
+    refused: Option<Refused>,
+}
+
+struct Refused {
+    /// Empty where they could not even be found.
+    files: Vec<FileState>,
+    /// They have been read twice as they are, and are not read again before they change.
+    is_final: bool,
+}
+
+/// What a look at the files has led to.
+#[derive(Debug)]
+pub enum Reload {
+    /// The files are those in use, or have already been refused as they are now.
+    Unchanged,
+    /// The files are others, and are in use now.
+    Reloaded,
+    /// The files are others and cannot be used, so what was in use stays. Said once for files as they are now.
+    Kept(PlaceError),
 }
 
 /// Why the geo database cannot be used.
@@ -78,15 +121,13 @@ impl Places {
     /// Reads the database at `path`: a file, or a folder with one file or a pair named `-ipv4.mmdb` and `-ipv6.mmdb` (which
     /// is preferred over a combined file beside it).
     pub fn open(path: &Path) -> Result<Places, PlaceError> {
-        let mut places = Places::none();
-        for file in files_at(path)? {
-            let reader = read(&file)?;
-            match reader.metadata().ip_version {
-                4 => places.v4 = Some(reader),
-                _ => places.v6 = Some(reader),
-            }
-        }
-        Ok(places)
+        let loaded = files::at(path)?;
+        let databases = Databases::read(&loaded, &Databases::default())?;
+        Ok(Places {
+            path: Some(path.to_owned()),
+            current: RwLock::new(databases),
+            watch: Mutex::new(Watch { loaded, refused: None }),
+        })
     }
 
     /// Knows no place.
@@ -97,74 +138,82 @@ impl Places {
     /// Where an address is; empty for an address that is not of the public network.
     pub fn lookup(&self, ip: &RawIp) -> Place {
         let ip = ip.open();
-        let reader = match ip {
-            IpAddr::V4(_) => self.v4.as_ref().or(self.v6.as_ref()),
-            IpAddr::V6(_) => self.v6.as_ref(),
+        if !is_public(ip) {
+            return Place::default();
+        }
+        // Nobody panics with this lock: what is behind it is whole.
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let database = match ip {
+            IpAddr::V4(_) => current.v4.as_ref().or(current.v6.as_ref()),
+            IpAddr::V6(_) => current.v6.as_ref(),
         };
-        match reader {
-            Some(reader) if is_public(ip) => {
-                let found = reader.lookup(ip).and_then(|found| found.decode::<Record>());
-                found.ok().flatten().map_or_else(Place::default, |record| record.place())
+        database.map_or_else(Place::default, |database| database.lookup(ip))
+    }
+
+    /// Looks whether the files have changed, and if so reads them: a system call for each file where they have not. A file
+    /// that is replaced, rewritten, half written or away for a moment never costs what is in use: that stays until there is
+    /// something better, which is looked for again at the next call.
+    ///
+    /// Reading takes a while (a city database of 130 MB about a second): not for the thread of a worker.
+    pub fn reload_if_changed(&self) -> Reload {
+        let Some(path) = &self.path else { return Reload::Unchanged };
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        // The state is that before the reading: what is written during it shows as another state at the next look.
+        let files = match files::at(path) {
+            Ok(files) => files,
+            Err(error) => return watch.refuse(Vec::new(), error),
+        };
+        if files == watch.loaded {
+            watch.refused = None;
+            return Reload::Unchanged;
+        }
+        if watch.refused.as_ref().is_some_and(|refused| refused.files == files && refused.is_final) {
+            return Reload::Unchanged;
+        }
+        let in_use = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match Databases::read(&files, &in_use) {
+            Err(error) => watch.refuse(files, error),
+            Ok(databases) => {
+                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                let before = std::mem::replace(&mut *current, databases);
+                drop(current);
+                // Freeing a hundred megabytes is not done under the lock.
+                drop((before, in_use));
+                *watch = Watch { loaded: files, refused: None };
+                Reload::Reloaded
             }
-            _ => Place::default(),
         }
     }
 }
 
-fn files_at(path: &Path) -> Result<Vec<PathBuf>, PlaceError> {
-    let io = |source| PlaceError::Io { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(io)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
+impl Watch {
+    /// Damage is believed at the second look, since a change within the clock's tick of the first may not show; what could
+    /// not be read is tried at every look, since nothing of a file need change for it to be readable again.
+    fn refuse(&mut self, files: Vec<FileState>, error: PlaceError) -> Reload {
+        let is_known = self.refused.as_ref().is_some_and(|refused| refused.files == files);
+        let is_final = is_known && !matches!(error, PlaceError::Io { .. } | PlaceError::Folder { .. });
+        self.refused = Some(Refused { files, is_final });
+        if is_known { Reload::Unchanged } else { Reload::Kept(error) }
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(io)? {
-        let file = entry.map_err(io)?.path();
-        if file.extension().is_some_and(|extension| extension == "mmdb") {
-            files.push(file);
+}
+
+impl Databases {
+    /// Reads the files, but for those that are in use as they are.
+    fn read(files: &[FileState], in_use: &Databases) -> Result<Databases, PlaceError> {
+        let mut databases = Databases::default();
+        for file in files {
+            let same = [&in_use.v4, &in_use.v6].into_iter().flatten().find(|database| database.file == *file);
+            let database = match same {
+                Some(database) => database.clone(),
+                None => Arc::new(Database::read(file.clone())?),
+            };
+            match database.ip_version() {
+                4 => databases.v4 = Some(database),
+                _ => databases.v6 = Some(database),
+            }
         }
+        Ok(databases)
     }
-    files.sort();
-    let ending = |ending: &str| -> Vec<PathBuf> {
-        files.iter().filter(|f| f.to_string_lossy().ends_with(ending)).cloned().collect()
-    };
-    match (&ending("-ipv4.mmdb")[..], &ending("-ipv6.mmdb")[..], &files[..]) {
-        ([v4], [v6], _) => Ok(vec![v4.clone(), v6.clone()]),
-        (_, _, [one]) => Ok(vec![one.clone()]),
-        _ => Err(PlaceError::Folder {
-            path: path.to_owned(),
-            found: files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().into_owned())).collect(),
-        }),
-    }
-}
-
-/// Reads a file and tries it in many places. Not by the reader's own `verify`: it refuses every ip-location-db file for its
-/// empty description.
-fn read(path: &Path) -> Result<Reader<Vec<u8>>, PlaceError> {
-    let bytes = fs::read(path).map_err(|source| PlaceError::Io { path: path.to_owned(), source })?;
-    let damaged = |e: MaxMindDbError| PlaceError::Damaged { path: path.to_owned(), reason: e.to_string() };
-    let reader = Reader::from_source(bytes).map_err(damaged)?;
-    let mut knows_countries = false;
-    let spread = spread_addresses(reader.metadata().ip_version).map(|ip| reader.lookup(ip));
-    let first = reader.networks(WithinOptions::default()).map_err(damaged)?.take(FIRST_NETWORKS);
-    for found in spread.chain(first) {
-        let record = found.and_then(|found| found.decode::<Record>()).map_err(damaged)?;
-        knows_countries |= record.is_some_and(|record| !record.place().country.is_empty());
-    }
-    if knows_countries {
-        return Ok(reader);
-    }
-    let database_type = reader.metadata().database_type.clone();
-    Err(PlaceError::NoCountries { path: path.to_owned(), database_type })
-}
-
-/// How many networks are tried from the beginning, for a database that knows few.
-const FIRST_NETWORKS: usize = 1000;
-
-/// Addresses all over the public network: of each IPv4 /12, and of each /16 that IPv6 gives out.
-fn spread_addresses(ip_version: u16) -> impl Iterator<Item = IpAddr> {
-    let v4 = (0..1u32 << 12).map(|i| IpAddr::from((i << 20 | 0x1234).to_be_bytes()));
-    let v6 = (0x2000..0x3000u128).filter(move |_| ip_version == 6).map(|i| IpAddr::V6((i << 112 | 1 << 80).into()));
-    v4.chain(v6)
 }
 
 fn is_public(ip: IpAddr) -> bool {

@@ -1,5 +1,10 @@
-//! What the browser states of itself: language, time zone and screen. Kept where it has the form it should have, and not at
-//! all where it has another, so that no free text comes in this way.
+//! What the browser states of itself: languages, time zone, sizes, connection, plug-ins and how a page was come to. Kept where
+//! it has the form it should have, and not at all where it has another, so that no free text comes in this way.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 
 /// The first language of an `Accept-Language` (RFC 9110 §12.5.4), in the usual spelling, as in `en-GB` or `zh-Hant-TW`:
 /// language, script and region; variants and private parts tell a person from others and are left out.
@@ -21,6 +26,24 @@ pub fn language(accept_language: &str) -> String {
         tag.push_str(&region.to_ascii_uppercase());
     }
     tag
+}
+
+/// More languages than these say less of a reader than of which reader it is.
+const MOST_LANGUAGES: usize = 5;
+
+/// The first five languages of a list (`navigator.languages` or an `Accept-Language`), each once and as [`language`] spells
+/// it, as in `en-GB,en,cy`; what is no language is passed over.
+pub fn languages(list: &str) -> String {
+    let mut kept: Vec<String> = Vec::with_capacity(MOST_LANGUAGES);
+    for tag in list.split(',').map(language) {
+        if !tag.is_empty() && !kept.contains(&tag) {
+            kept.push(tag);
+        }
+        if kept.len() == MOST_LANGUAGES {
+            break;
+        }
+    }
+    kept.join(",")
 }
 
 /// The longest name in the IANA time zone database has 32 characters.
@@ -79,83 +102,51 @@ pub fn screen(size: &str) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// Width and height of the window's inside in CSS pixels, in the form of [`screen`].
+pub fn viewport(size: &str) -> String {
+    screen(size)
+}
 
-    use super::*;
+/// The connection as the Network Information API words it, its `effectiveType` or its `type`; empty where it is neither, or
+/// says nothing (`unknown`, `other`, `mixed`, `none`).
+pub fn connection(word: &str) -> &'static str {
+    const WORDS: [&str; 9] = ["slow-2g", "2g", "3g", "4g", "bluetooth", "cellular", "ethernet", "wifi", "wimax"];
+    one_of(&WORDS, word)
+}
 
-    #[test]
-    fn the_first_language_is_kept_in_its_usual_spelling() {
-        for (given, want) in [
-            ("en-GB,en;q=0.9,de;q=0.8", "en-GB"),
-            ("EN-gb", "en-GB"),
-            ("de", "de"),
-            ("de;q=0.5", "de"),
-            ("zh-hant-tw", "zh-Hant-TW"),
-            ("es-419,es", "es-419"),
-            ("gsw-CH", "gsw-CH"),
-            ("de-DE-1996-x-jane-doe", "de-DE"),
-            ("*", ""),
-            ("", ""),
-            ("x-jane", ""),
-            ("jane@example.com", ""),
-            ("e1-GB", ""),
-        ] {
-            assert_eq!(language(given), want, "{given:?}");
+/// How a page was come to: the types of the Navigation Timing standard (`navigate`, `reload`, `back_forward`, `prerender`)
+/// and those in which no document is loaded (`spa` and `hash` for steps inside a page, `bfcache` for a page that was kept);
+/// empty for another word.
+pub fn navigation_type(word: &str) -> &'static str {
+    one_of(&["navigate", "reload", "back_forward", "prerender", "spa", "hash", "bfcache"], word)
+}
+
+/// The word of the list that was meant, so that what is kept is ours and not the visitor's.
+fn one_of(words: &[&'static str], word: &str) -> &'static str {
+    let word = word.trim();
+    words.iter().find(|known| known.eq_ignore_ascii_case(word)).copied().unwrap_or_default()
+}
+
+/// A browser of today names five plug-ins, all for PDF; older ones have named a dozen.
+const MOST_PLUGINS: usize = 16;
+/// The longest name of a plug-in, in bytes.
+const LONGEST_PLUGIN: usize = 64;
+
+/// The names of plug-ins as the browser gives them, with the versions in them: sorted, each once, joined with `, `. Of a name
+/// its first 64 bytes of printable ASCII are kept, without commas, and of a longer list the first 16 in order of the alphabet.
+/// Not scrubbed: that is for the caller, who knows what else was said.
+pub fn plugins(names: &[&str]) -> String {
+    let mut kept = BTreeSet::new();
+    for name in names {
+        let printable = name.chars().filter(|c| matches!(c, ' '..='~') && *c != ',').skip_while(|c| *c == ' ');
+        let name: String = printable.take(LONGEST_PLUGIN).collect();
+        let name = name.trim_end();
+        if !name.is_empty() {
+            kept.insert(name.to_owned());
+        }
+        if kept.len() > MOST_PLUGINS {
+            kept.pop_last();
         }
     }
-
-    #[test]
-    fn only_names_of_time_zones_are_kept() {
-        for kept in [
-            "Europe/London",
-            "America/Argentina/Buenos_Aires",
-            "America/Port-au-Prince",
-            "Etc/GMT+1",
-            "UTC",
-            "Asia/Ust-Nera",
-            "US/Eastern",
-        ] {
-            assert_eq!(time_zone(kept), kept);
-        }
-        for dropped in [
-            "",
-            "Etc/A9434765919",
-            "Etc/GMT+07700900123",
-            "Europe/London07700900123",
-            "Jane/Doe",
-            "Europe",
-            "Europe/",
-            "Europe/london",
-            "Europe/A/B/C",
-            "Europe/Lon don",
-            "Europe/London?",
-        ] {
-            assert_eq!(time_zone(dropped), "", "{dropped:?}");
-        }
-        assert_eq!(time_zone(&format!("Europe/L{}", "o".repeat(40))), "");
-    }
-
-    #[test]
-    fn only_sizes_of_screens_are_kept() {
-        assert_eq!(screen("1920x1080"), "1920x1080");
-        assert_eq!(screen(" 390x844 "), "390x844");
-        for dropped in
-            ["", "x", "0x0", "01920x1080", "1920x108000", "1920", "1920X1080", "-1x1", "1e3x1", "1920x1080x24"]
-        {
-            assert_eq!(screen(dropped), "", "{dropped:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_kept_is_short_and_stays_as_it_is(given in "[ -~é]{0,60}") {
-            for read in [language, time_zone, screen] {
-                let kept = read(&given);
-                prop_assert!(kept.len() <= LONGEST_ZONE);
-                prop_assert_eq!(read(&kept), kept);
-            }
-        }
-    }
+    kept.into_iter().collect::<Vec<_>>().join(", ")
 }

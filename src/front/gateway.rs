@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use http::request::Parts;
 use ipnet::IpNet;
 
 use super::client_addr::Client;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
-use crate::consent::{Choice, Decision, NoChoice, Policy};
+use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
 use crate::cookies::Catalogue;
 use crate::keys::KeyRing;
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
 use crate::spool::Spool;
+use crate::statistics::{Counting, Lane};
 use crate::upstream::Upstream;
 
 /// What all workers know of the site they stand in front of.
@@ -36,16 +38,37 @@ pub struct Site {
     pub trusted_proxies: Vec<IpNet>,
     /// Bounds of time and size.
     pub limits: Limits,
+    /// What may be done without a choice, and where (C10).
+    pub modes: Modes,
+    /// Whether `DNT: 1` counts (C8).
+    pub honour_dnt: bool,
+    /// Where views are counted, if anywhere.
+    pub statistics: Option<Arc<Lane>>,
+    /// The header of the site's answers that names who is logged in.
+    pub login_header: Option<HeaderName>,
+    /// File endings that make a path a download, in small letters.
+    pub download_endings: Vec<String>,
     /// Where events go.
     pub spool: Spool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
 
+impl Site {
+    /// Whether a path names a file to be saved.
+    pub(super) fn is_download(&self, path: &str) -> bool {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        let Some((_, ending)) = file.rsplit_once('.') else { return false };
+        self.download_endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+    }
+}
+
 /// One worker's gateway.
 pub struct Gateway {
     pub(super) site: Arc<Site>,
     pub(super) capture: Capture,
+    pub(super) counting: Option<Counting>,
+    pub(super) shared: Arc<capture::Shared>,
     pub(super) upstream: Upstream,
 }
 
@@ -62,7 +85,8 @@ pub(super) struct Visit<'a> {
 impl Gateway {
     /// For one worker.
     pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
-        Gateway { site, capture: Capture::new(capture), upstream }
+        let counting = site.statistics.clone().map(Counting::new);
+        Gateway { site, capture: Capture::new(capture.clone()), counting, shared: capture, upstream }
     }
 
     /// Closes idle connections to the site that have grown old.

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::SET_COOKIE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::check::{self, Bounds};
@@ -17,7 +17,7 @@ use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
-use crate::consent::{self, Choice, Signals, choice};
+use crate::consent::{self, Choice, choice};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
@@ -53,8 +53,8 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let choices = cookies::read(role::cookie_lines(&parts.headers), choice::COOKIE.as_bytes());
     let choice = Choice::among(choices, &site.policy, &site.ring, now.as_secs());
-    let signals = Signals::read(parts.headers.get_all("sec-gpc").iter().map(HeaderValue::as_bytes));
-    let decision = consent::decide(&site.policy, choice.clone(), signals);
+    let signals = role::signals(&parts.headers, site.honour_dnt);
+    let decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
     let visit = Visit { parts: &parts, host, client, now, choice, decision };
 
     // Ours, or the site's?
@@ -86,11 +86,13 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         Err(error) => {
             site.metrics.upstream_errors.count();
             tracing::warn!(%error, "the site did not answer");
+            keep::unanswered(gateway, &visit, role, began, error.status());
             return own::problem(error.status(), "The website is not answering at the moment. Please try again later.");
         }
     };
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
     let (mut head, body) = answer.into_parts();
+    let login = keep::login(site, &mut head.headers);
     let removed = cookies::filter_response(&mut head.headers, &site.catalogue, visit.decision.permitted);
     site.metrics.cookies_removed_from_answers.add(removed as u64);
 
@@ -101,17 +103,18 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         return Response::from_parts(head, VisitorBody::own(Bytes::new()));
     }
 
+    // What the visitor permits is captured, whatever the answer is of: a page, a file, a way to another page.
+    let kept = keep::exchange(gateway, &visit, role, &mut head, keep::Answered { began, response_ms, login });
     if !role.is_page() || !role::is_html(&head.headers) {
         if removed > 0 || head.headers.contains_key(SET_COOKIE) {
             page::sets_cookies(&mut head.headers);
         }
-        return Response::from_parts(head, VisitorBody::Passed(body));
+        return Response::from_parts(head, VisitorBody::passed(body).told_to(kept.delivery));
     }
-    // A page gets what the visitor's choice says it gets, and is captured where it may be.
-    if role == Role::Document {
-        keep::page_view(gateway, &visit, &mut head, response_ms);
+    if role == Role::Document && role::is_html(&head.headers) {
+        keep::statistics(gateway, &visit, head.status);
     }
-    dress(site, &visit, role, head, body)
+    dress(site, &visit, role, head, body, kept)
 }
 
 /// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.
@@ -121,6 +124,7 @@ fn dress(
     role: Role,
     mut head: http::response::Parts,
     body: UpstreamBody,
+    kept: keep::Kept,
 ) -> Response<VisitorBody> {
     let gating = site.tags.gating(visit.decision.permitted);
     if let Some(gating) = &gating {
@@ -133,15 +137,16 @@ fn dress(
             csp::hold_to_own_site(&mut head.headers);
         }
         site.metrics.pages_not_injectable.count();
-        return Response::from_parts(head, VisitorBody::Passed(body));
+        return Response::from_parts(head, VisitorBody::passed(body).told_to(kept.delivery));
     };
     let insert = match role {
         Role::Document => {
             let terms = csp::admit_all(&mut head.headers, visit.host, &site.privacy_path);
             let state = VisitorState::from(&visit.decision);
-            let PageInsert { head, body_start } = match terms.nonce.as_deref() {
-                None => site.pages.snippet(state).clone(),
-                Some(nonce) => site.pages.snippet_with_nonce(state, nonce),
+            let PageInsert { head, body_start } = match (terms.nonce.as_deref(), kept.page_view_id) {
+                (None, None) => site.pages.snippet(state).clone(),
+                (None, Some(page)) => site.pages.snippet_of_page(state, page),
+                (Some(nonce), page) => site.pages.snippet_with_nonce(state, page, nonce),
             };
             Insert { head, body_start }
         }
@@ -150,8 +155,8 @@ fn dress(
     site.metrics.pages_injected.count();
     page::prepare_head(&mut head, gating.is_none().then(|| insert.len()));
     if visit.parts.method == Method::HEAD {
-        return Response::from_parts(head, VisitorBody::Passed(body));
+        return Response::from_parts(head, VisitorBody::passed(body));
     }
     let page = Inject::new(Gate::new(body, gating, markup), insert, markup);
-    Response::from_parts(head, VisitorBody::Page(Box::new(page)))
+    Response::from_parts(head, VisitorBody::page(page).told_to(kept.delivery))
 }

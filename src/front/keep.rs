@@ -2,43 +2,168 @@
 //! the spool is full the event is refused and counted, and the page goes out as ever. A beacon's 204 waits until its
 //! events survive the death of the process.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::header::{CONTENT_DISPOSITION, LOCATION, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::gateway::{Gateway, Visit};
-use super::role::cookie_lines;
-use crate::capture::beacon::BeaconEvent;
+use super::client_addr::Client;
+use super::delivery::Delivery;
+use super::gateway::{Gateway, Site, Visit};
+use super::role::{self, Role, cookie_lines};
+use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
-use crate::capture::{self, Exchange};
-use crate::consent::{Analytics, Permit};
+use crate::capture::{self, Answer, Captured, Exchange};
+use crate::consent::{Analytics, Mode, Permit};
 use crate::cookies;
+use crate::enrich::hints::ACCEPT_CH;
+use crate::page;
+use crate::pseudonym::RawLogin;
 use crate::spool::{Partition, Refused, SpoolError};
+use crate::statistics::View;
 
-/// Keeps the page view an exchange was, where the visitor permits it.
-pub(super) fn page_view(gateway: &Gateway, visit: &Visit<'_>, head: &mut http::response::Parts, response_ms: u32) {
+/// What the front door learnt of an answer before its body.
+pub(super) struct Answered {
+    /// When the request came.
+    pub began: Instant,
+    /// Milliseconds to the answer's first byte.
+    pub response_ms: u32,
+    /// Who is logged in.
+    pub login: Option<RawLogin>,
+}
+
+/// What was kept of an exchange.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// The page view it is.
+    pub page_view_id: Option<u64>,
+    /// To be told how the body went.
+    pub delivery: Option<Box<Delivery>>,
+}
+
+/// Takes the site's word on who is logged in out of its answer; it is for us and never for the visitor.
+pub(super) fn login(site: &Site, headers: &mut HeaderMap) -> Option<RawLogin> {
+    let name = site.login_header.as_ref()?;
+    let login = headers.remove(name)?;
+    RawLogin::new(login.as_bytes())
+}
+
+/// Keeps what an exchange was where the visitor permits it: a page view, a redirect, or a file.
+pub(super) fn exchange(
+    gateway: &Gateway,
+    visit: &Visit<'_>,
+    role: Role,
+    head: &mut http::response::Parts,
+    answered: Answered,
+) -> Kept {
+    let Some(permit) = &visit.decision.analytics else { return Kept::default() };
+    let (method, request, status) = (&visit.parts.method, &visit.parts.headers, head.status);
+    let Answered { began, response_ms, login } = answered;
+    let location = head.headers.get(LOCATION).cloned();
+    let location = location.as_ref().and_then(|location| location.to_str().ok());
+    let answer = Answer { status, response_ms, login, location };
+    let is_navigation = role == Role::Document && capture::is_navigation(method, request);
+    let captured = |captured: Option<Captured>, headers: &mut HeaderMap| {
+        let Captured { mut events, set_cookies, .. } = captured?;
+        self::set_cookies(headers, set_cookies);
+        events.pop()
+    };
+    let (event, is_page) = if is_navigation && status.is_redirection() {
+        let redirect = location.is_some();
+        let made = |exchange: &Exchange<'_>| gateway.capture.redirect(permit, exchange, answer);
+        let made = if redirect { with_exchange(gateway, visit, permit, made) } else { None };
+        (captured(made, &mut head.headers), false)
+    } else if is_navigation
+        && role::is_html(&head.headers)
+        && !page::is_download(&head.headers)
+        && capture::is_page_view(method, request, status)
+    {
+        let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
+        head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
+        (captured(with_exchange(gateway, visit, permit, made), &mut head.headers), true)
+    } else if let Some(kind) = transfer_kind(gateway, visit, head) {
+        let made = |exchange: &Exchange<'_>| gateway.capture.transfer(permit, exchange, answer, kind);
+        (with_exchange(gateway, visit, permit, made), false)
+    } else {
+        (None, false)
+    };
+    let Some(event) = event else { return Kept::default() };
+    Kept {
+        page_view_id: is_page.then(|| event.page_view_id()),
+        delivery: Some(Delivery::of(event, Arc::clone(&gateway.site), began)),
+    }
+}
+
+/// What kind of file an exchange delivers that is worth a row: one to be saved, or one that a page did not get.
+fn transfer_kind(gateway: &Gateway, visit: &Visit<'_>, head: &http::response::Parts) -> Option<&'static str> {
+    let asked = visit.parts.method == Method::GET && !capture::is_ahead(&visit.parts.headers);
+    let is_download = (head.headers.contains_key(CONTENT_DISPOSITION) && page::is_download(&head.headers))
+        || gateway.site.is_download(visit.parts.uri.path());
+    match is_download {
+        _ if !asked || head.status.is_redirection() => None,
+        true => Some("download"),
+        false => (head.status.as_u16() >= 400).then_some("resource"),
+    }
+}
+
+/// Keeps that a page a visitor asked for did not come at all.
+pub(super) fn unanswered(gateway: &Gateway, visit: &Visit<'_>, role: Role, began: Instant, status: StatusCode) {
     let Some(permit) = &visit.decision.analytics else { return };
-    if !capture::is_page_view(&visit.parts.method, &visit.parts.headers, head.status) {
+    if role != Role::Document || !capture::is_navigation(&visit.parts.method, &visit.parts.headers) {
         return;
     }
-    let captured = with_exchange(gateway, visit, permit, |exchange| {
-        gateway.capture.page_view(permit, exchange, head.status, response_ms)
-    });
-    let Some(captured) = captured else { return };
-    let metrics = &gateway.site.metrics;
-    for event in &captured.events {
-        match gateway.site.spool.append(partition(event), |out| event.encode(out)) {
-            Ok(()) => metrics.events_captured.count(),
-            Err(_) => metrics.events_refused.count(),
-        }
+    let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+    let answer = Answer { status, response_ms, login: None, location: None };
+    let made = |exchange: &Exchange<'_>| gateway.capture.transfer(permit, exchange, answer, "page");
+    if let Some(event) = with_exchange(gateway, visit, permit, made) {
+        Delivery::of(event, Arc::clone(&gateway.site), began).broken();
     }
-    set_cookies(&mut head.headers, captured.set_cookies);
+}
+
+/// Puts an event into the spool, or counts that it is full.
+pub(super) fn without_waiting(site: &Site, event: &Event) {
+    match site.spool.append(partition(event), |out| event.encode(out)) {
+        Ok(()) => site.metrics.events_captured.count(),
+        Err(_) => site.metrics.events_refused.count(),
+    }
+}
+
+/// The legal mode where the visitor is (C10). The address is looked up only where that can make a difference: for a page,
+/// which alone is counted, and where a mode other than opt-in is configured.
+pub(super) fn mode(gateway: &Gateway, parts: &Parts, client: &Client) -> Mode {
+    let modes = &gateway.site.modes;
+    match modes.differ() && Role::of(&parts.method, &parts.headers) == Role::Document {
+        true => modes.at(&gateway.shared.places.lookup(&client.ip).country),
+        false => Mode::OptIn,
+    }
+}
+
+/// Counts the page view an exchange was, where it may be counted without a row of its own.
+pub(super) fn statistics(gateway: &Gateway, visit: &Visit<'_>, status: StatusCode) {
+    let (Some(permit), Some(counting)) = (&visit.decision.statistics, &gateway.counting) else { return };
+    if !capture::is_page_view(&visit.parts.method, &visit.parts.headers, status) {
+        return;
+    }
+    let view = View {
+        now: visit.now.as_secs(),
+        host: host_name(visit.host),
+        target: visit.parts.uri.path_and_query().map_or("/", |target| target.as_str()),
+        headers: &visit.parts.headers,
+        client: &visit.client.ip,
+        status,
+    };
+    if counting.view(permit, &gateway.shared.places, &gateway.shared.path_classes, &view) {
+        gateway.site.metrics.statistics.counted.count();
+    }
 }
 
 /// Why a beacon's events are not kept.
 pub(super) enum NotKept {
-    /// The spool refuses them; nothing of them was kept that was not kept whole.
+    /// One of them may not be.
+    NotABeacon(BeaconError),
+    /// The spool refuses them; those that were kept before are known when they come again.
     Refused(Refused),
     /// They could not be written.
     NotWritten(SpoolError),
@@ -52,21 +177,29 @@ pub(super) async fn beacon(
     events: &[BeaconEvent],
 ) -> Result<[HeaderValue; 2], NotKept> {
     let captured = with_exchange(gateway, visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
+    let Captured { events, ids, set_cookies } = captured.map_err(NotKept::NotABeacon)?;
     let metrics = &gateway.site.metrics;
+    let forget = |from: usize| ids.iter().skip(from).flatten().for_each(|id| gateway.capture.forget(*id));
     let mut last = None;
-    for event in &captured.events {
-        let kept = gateway.site.spool.append_acknowledged(partition(event), |out| event.encode(out));
-        last = Some(kept.map_err(|refused| {
-            metrics.events_refused.count();
-            NotKept::Refused(refused)
-        })?);
+    for (index, event) in events.iter().enumerate() {
+        match gateway.site.spool.append_acknowledged(partition(event), |out| event.encode(out)) {
+            Ok(acknowledgement) => last = Some(acknowledgement),
+            Err(refused) => {
+                metrics.events_refused.add((events.len() - index) as u64);
+                forget(index);
+                return Err(NotKept::Refused(refused));
+            }
+        }
     }
     // Records are written in their order, so the last one's word stands for all.
-    if let Some(written) = last {
-        written.await.map_err(NotKept::NotWritten)?;
+    if let Some(written) = last
+        && let Err(error) = written.await
+    {
+        forget(0);
+        return Err(NotKept::NotWritten(error));
     }
-    metrics.events_captured.add(captured.events.len() as u64);
-    Ok(captured.set_cookies)
+    metrics.events_captured.add(events.len() as u64);
+    Ok(set_cookies)
 }
 
 /// Adds cookies to an answer.
@@ -94,6 +227,9 @@ fn with_exchange<T>(
         target: visit.parts.uri.path_and_query().map_or("/", |target| target.as_str()),
         headers: &visit.parts.headers,
         client: &visit.client.ip,
+        direct: !visit.client.through_proxy,
+        is_page: capture::is_navigation(&visit.parts.method, &visit.parts.headers),
+        http_1_0: visit.parts.version == http::Version::HTTP_10,
         visitor_cookie: cookie(cookies::VISITOR),
         visit_cookie: cookie(cookies::VISIT),
         choice_life: gateway.site.policy.choice_life,

@@ -1,7 +1,7 @@
 //! Our own endpoints below the visitors' folder, and our own error pages.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -10,7 +10,7 @@ use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
 use super::role::cookie_lines;
-use crate::capture::beacon;
+use crate::capture::beacon::{self, BeaconError};
 use crate::cookies;
 use crate::privacy::{MAX_BODY, PrivacyRequest, is_same_site_post};
 
@@ -20,6 +20,10 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
     let idle = gateway.site.limits.idle_timeout;
     let body = match tokio::time::timeout(idle, Limited::new(body, bound + 1).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() && path == "/events" => {
+            let words = "a beacon holds at most 16 KiB";
+            return refused(gateway, StatusCode::PAYLOAD_TOO_LARGE, "too-large", words);
+        }
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             return problem(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than this page takes.");
         }
@@ -52,27 +56,32 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
     response.map(VisitorBody::own)
 }
 
-/// `POST /_privacy/events`: 204 when the events are on disk; otherwise why not, as JSON.
+/// `POST /_privacy/events`: 204 when the events are on disk; otherwise why not, as JSON: a code in `reason`, and words.
 async fn events(gateway: &Gateway, visit: &Visit<'_>, body: &[u8]) -> Response<VisitorBody> {
     if visit.parts.method != Method::POST {
-        let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "Beacons are posted.");
+        let mut response = refused(gateway, StatusCode::METHOD_NOT_ALLOWED, "method", "beacons are posted");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
-    let refuse = |status, reason: String| {
-        gateway.site.metrics.beacons_refused.count();
-        json(status, &serde_json::json!({ "error": reason }))
-    };
+    let refuse = |status, code, words: &str| refused(gateway, status, code, words);
     if !is_same_site_post(&visit.parts.headers, visit.host) {
-        return refuse(StatusCode::FORBIDDEN, "beacons come from the site's own pages".to_owned());
+        return refuse(StatusCode::FORBIDDEN, "other-site", "beacons come from the site's own pages");
     }
     let Some(permit) = &visit.decision.analytics else {
-        let reason = visit.decision.reason.word();
-        return refuse(StatusCode::FORBIDDEN, format!("analytics is not permitted ({reason})"));
+        let why = visit.decision.reason.word();
+        return refuse(StatusCode::FORBIDDEN, "not-permitted", &format!("analytics is not permitted ({why})"));
     };
+    let now_ms = i64::try_from(visit.now.as_millis()).unwrap_or(i64::MAX);
+    if let Err(seconds) = gateway.capture.pace().take(visit.client.ip.bucket(), now_ms) {
+        let words = "more beacons come from this address than are taken";
+        let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, "too-fast", words);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        return response;
+    }
+    let not_a_beacon = |error: BeaconError| refuse(StatusCode::BAD_REQUEST, error.code(), &error.to_string());
     let events = match beacon::parse(body) {
         Ok(events) => events,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, error.to_string()),
+        Err(error) => return not_a_beacon(error),
     };
     match keep::beacon(gateway, visit, permit, &events).await {
         Ok(cookies) => {
@@ -83,12 +92,19 @@ async fn events(gateway: &Gateway, visit: &Visit<'_>, body: &[u8]) -> Response<V
             keep::set_cookies(response.headers_mut(), cookies);
             response
         }
-        Err(NotKept::Refused(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err(NotKept::NotABeacon(error)) => not_a_beacon(error),
+        Err(NotKept::Refused(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, "spool-full", &error.to_string()),
         Err(NotKept::NotWritten(error)) => {
             tracing::error!(%error, "a beacon's events could not be written");
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written; send them again".to_owned())
+            let words = "the events could not be written; send them again";
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "not-written", words)
         }
     }
+}
+
+fn refused(gateway: &Gateway, status: StatusCode, code: &str, words: &str) -> Response<VisitorBody> {
+    gateway.site.metrics.beacons_refused.count();
+    json(status, &serde_json::json!({ "error": words, "reason": code }))
 }
 
 /// An error page: what happened, in plain words, and nothing of how.

@@ -6,12 +6,19 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::delivery::Delivery;
 use crate::page::Inject;
 use crate::page::gate::Gate;
 use crate::upstream::{UpstreamBody, UpstreamError};
 
 /// What a visitor gets.
-pub enum VisitorBody {
+pub struct VisitorBody {
+    content: Content,
+    /// The event that waits for the end of it.
+    delivery: Option<Box<Delivery>>,
+}
+
+enum Content {
     /// Our own answer, until it is sent.
     Own(Option<Bytes>),
     /// The site's answer, untouched.
@@ -23,7 +30,29 @@ pub enum VisitorBody {
 impl VisitorBody {
     /// A body of ours.
     pub fn own(bytes: Bytes) -> VisitorBody {
-        VisitorBody::Own((!bytes.is_empty()).then_some(bytes))
+        Content::Own((!bytes.is_empty()).then_some(bytes)).into()
+    }
+
+    /// The site's, untouched.
+    pub fn passed(body: UpstreamBody) -> VisitorBody {
+        Content::Passed(body).into()
+    }
+
+    /// A page we put something into.
+    pub fn page(body: Inject<Gate<UpstreamBody>>) -> VisitorBody {
+        Content::Page(Box::new(body)).into()
+    }
+
+    /// The same; its end is told to `delivery`.
+    pub fn told_to(mut self, delivery: Option<Box<Delivery>>) -> VisitorBody {
+        self.delivery = delivery;
+        self
+    }
+}
+
+impl From<Content> for VisitorBody {
+    fn from(content: Content) -> Self {
+        VisitorBody { content, delivery: None }
     }
 }
 
@@ -32,31 +61,60 @@ impl Body for VisitorBody {
     type Error = UpstreamError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let frame = match self.get_mut() {
-            VisitorBody::Own(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            VisitorBody::Passed(body) => ready!(Pin::new(body).poll_frame(cx)),
-            VisitorBody::Page(body) => ready!(Pin::new(body).poll_frame(cx)),
+        let VisitorBody { content, delivery } = self.get_mut();
+        let frame = match content {
+            Content::Own(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Passed(body) => ready!(Pin::new(body).poll_frame(cx)),
+            Content::Page(body) => ready!(Pin::new(body).poll_frame(cx)),
         };
-        if let Some(Err(error)) = &frame {
-            // The visitor's connection ends here; what the matter was stands in the log alone.
-            tracing::warn!(%error, "an answer broke off");
+        match &frame {
+            Some(Ok(frame)) => {
+                if let (Some(delivery), Some(bytes)) = (delivery, frame.data_ref()) {
+                    delivery.add(bytes.len());
+                    // Who knows the length does not ask for the end.
+                    if content.is_end() {
+                        delivery.complete();
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                // The visitor's connection ends here; what the matter was stands in the log alone.
+                tracing::warn!(%error, "an answer broke off");
+                delivery.iter_mut().for_each(|delivery| delivery.broken());
+            }
+            None => delivery.iter_mut().for_each(|delivery| delivery.complete()),
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            VisitorBody::Own(bytes) => bytes.is_none(),
-            VisitorBody::Passed(body) => body.is_end_stream(),
-            VisitorBody::Page(body) => body.is_end_stream(),
-        }
+        self.content.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Content::Passed(body) => body.size_hint(),
+            Content::Page(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Content {
+    fn is_end(&self) -> bool {
         match self {
-            VisitorBody::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            VisitorBody::Passed(body) => body.size_hint(),
-            VisitorBody::Page(body) => body.size_hint(),
+            Content::Own(bytes) => bytes.is_none(),
+            Content::Passed(body) => body.is_end_stream(),
+            Content::Page(body) => body.is_end_stream(),
+        }
+    }
+}
+
+impl Drop for VisitorBody {
+    fn drop(&mut self) {
+        // A body without a byte is never asked for one.
+        if self.content.is_end() {
+            self.delivery.iter_mut().for_each(|delivery| delivery.complete());
         }
     }
 }

@@ -3,6 +3,8 @@
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, RANGE, UPGRADE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
+use crate::consent::Signals;
+
 /// What the answer to a request is for, as far as the request says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -54,6 +56,13 @@ fn accepts_page(headers: &HeaderMap) -> bool {
         let names = |kind: &[u8]| accept.as_bytes().windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
         names(b"text/html") || names(b"application/xhtml+xml")
     })
+}
+
+/// What the headers say on the visitor's behalf (C8).
+pub(super) fn signals(headers: &HeaderMap, honour_dnt: bool) -> Signals {
+    let fields = |name: &str| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let signals = Signals::read(fields("sec-gpc"));
+    if honour_dnt { signals.with_dnt(fields("dnt")) } else { signals }
 }
 
 /// The path below the folder of the visitors' endpoints, or nothing where the request is the site's.

@@ -13,8 +13,11 @@ use crate::config::{ClickHouse, Config};
 use crate::engine::child::{Options, Supervisor};
 use crate::observe::Metrics;
 use crate::spool::Spool;
+use crate::statistics::Lane;
+use crate::statistics::folder::Folder;
 use crate::store::backoff::{Backoff, LONGEST_PAUSE};
 use crate::store::migrate::{self, MigrateError};
+use crate::store::statistics::Writer;
 use crate::store::{client, ship};
 
 /// How often the spool's state is copied into the metrics.
@@ -26,6 +29,7 @@ pub struct Database {
     pub listen: Option<SocketAddr>,
     engine: Option<Supervisor>,
     shipper: JoinHandle<()>,
+    statistics: Option<JoinHandle<()>>,
     gauges: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -37,6 +41,7 @@ impl Database {
         config: &Config,
         library: Option<PathBuf>,
         spool: Spool,
+        statistics: Option<Arc<Lane>>,
         metrics: Arc<Metrics>,
     ) -> Result<Database, LifeError> {
         let client = client::connect(&config.clickhouse, &config.data_dir)?;
@@ -52,7 +57,20 @@ impl Database {
             listen = *asked;
         }
         let (stop, stopped) = watch::channel(false);
-        let gauges = tokio::spawn(watch_spool(spool.clone(), metrics));
+        let gauges = tokio::spawn(watch_spool(spool.clone(), metrics.clone()));
+        let statistics = statistics.map(|lane| {
+            let writer = Writer {
+                lane,
+                folder: Folder::new(&config.data_dir),
+                client: client.clone(),
+                site_id: config.gateway.site_id,
+                retention: config.retention,
+                metrics,
+            };
+            writer.look_back();
+            let mut stopped = stopped.clone();
+            tokio::spawn(writer.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
+        });
         let shipper = tokio::spawn(async move {
             let mut early = stopped.clone();
             tokio::select! {
@@ -62,7 +80,7 @@ impl Database {
             let mut late = stopped;
             ship::ship(spool, client, async move { drop(late.wait_for(|stop| *stop).await) }).await;
         });
-        Ok(Database { listen, engine, shipper, gauges, stop })
+        Ok(Database { listen, engine, shipper, statistics, gauges, stop })
     }
 
     /// Ships what is left, for as long as the shipper takes its time, and ends the engine.
@@ -70,6 +88,11 @@ impl Database {
         self.stop.send_replace(true);
         if self.shipper.await.is_err() {
             tracing::error!("the shipper panicked; what it had not shipped waits in the spool for the next start");
+        }
+        if let Some(statistics) = self.statistics
+            && statistics.await.is_err()
+        {
+            tracing::error!("the writer of statistics panicked; the next start says which hour was lost");
         }
         self.gauges.abort();
         if let Some(engine) = self.engine {

@@ -68,6 +68,21 @@ pub struct Metrics {
     pub spool: SpoolFigures,
     /// Wrong passwords at the dashboard.
     pub sign_in_failures: Counter,
+    /// What became of the views of the statistics lane.
+    pub statistics: StatisticsFigures,
+}
+
+/// Views of the statistics lane, since the start. Sums of the whole process, with nothing that says of what they are.
+#[derive(Debug, Default)]
+pub struct StatisticsFigures {
+    /// Views that were counted.
+    pub counted: Counter,
+    /// Views that are in the table.
+    pub stored: Counter,
+    /// Views that were too few of their kind to be stored (L2).
+    pub suppressed: Counter,
+    /// Views of hours that waited too long for ClickHouse, or that the disk did not take.
+    pub dropped: Counter,
 }
 
 /// The spool's own figures, which it keeps itself; the life of the process copies them here.
@@ -122,6 +137,12 @@ impl Metrics {
         counter("consentry_pages_injected_total", "Pages that carry banner and collector.", &self.pages_injected);
         counter("consentry_pages_not_injectable_total", "Pages that could not be changed.", &self.pages_not_injectable);
         counter("consentry_sign_in_failures_total", "Wrong passwords at the dashboard.", &self.sign_in_failures);
+        let lane = &self.statistics;
+        counter("consentry_statistics_counted_total", "Page views counted without a row of their own.", &lane.counted);
+        counter("consentry_statistics_stored_total", "Counted page views that are in the table.", &lane.stored);
+        let (suppressed, dropped) = (&lane.suppressed, &lane.dropped);
+        counter("consentry_statistics_suppressed_total", "Counted page views too few to be stored.", suppressed);
+        counter("consentry_statistics_dropped_total", "Counted page views that were lost while they waited.", dropped);
         for (name, kind, help, gauge) in self.spool.announced() {
             one(name, kind, help, gauge.get());
         }
@@ -181,7 +202,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 19);
+        assert_eq!(before, 23);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }

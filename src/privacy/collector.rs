@@ -1,61 +1,35 @@
 //! What the collector in visitors' pages collects: put into its file once, at the start, so that the file stays the same for
 //! every visitor (C2). What is not listed the browser is not even asked.
 
-/// Every word there is, in the order of the beacon's description.
-pub const WORDS: [&str; 15] = [
-    "hover",
-    "titles",
-    "hash",
-    "login",
-    "timings",
-    "vitals",
-    "engagement",
-    "clicks",
-    "downloads",
-    "outbound",
-    "forms",
-    "contacts",
-    "errors",
-    "device",
-    "plugins",
-];
-
-/// Of these, what a site must ask for.
-const ON_REQUEST: [&str; 4] = ["hover", "titles", "hash", "login"];
-
-/// Endings of files that are fetched to be kept rather than shown.
-const DOWNLOADS: [&str; 20] = [
-    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "csv", "rtf", "txt", "epub", "zip", "gz", "7z",
-    "mp3", "mp4", "exe", "dmg",
-];
+use crate::config::Capture;
 
 /// What the collector is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CollectorOptions {
-    /// Out of [`WORDS`].
+    /// The words of [`Item`](crate::config::Item).
     pub words: Vec<&'static str>,
     /// Endings of files whose links are downloads, in lower case, without the dot.
     pub downloads: Vec<String>,
 }
 
-impl Default for CollectorOptions {
-    /// Everything but what a site must ask for.
-    fn default() -> Self {
+impl CollectorOptions {
+    /// As it is configured.
+    pub fn of(capture: &Capture) -> CollectorOptions {
         CollectorOptions {
-            words: WORDS.into_iter().filter(|word| !ON_REQUEST.contains(word)).collect(),
-            downloads: DOWNLOADS.map(str::to_owned).into(),
+            words: capture.collect.iter().map(|item| item.word()).collect(),
+            downloads: capture.download_endings.clone(),
         }
     }
-}
 
-impl CollectorOptions {
     /// `script` with both lists in it, as texts of JavaScript.
     pub(super) fn put_into(&self, script: &str) -> String {
         // JSON's texts are JavaScript's; `</` would end the element of a script that stands in a page.
         let text = |list: String| serde_json::Value::from(list).to_string().replace("</", "<\\/");
-        script
-            .replacen("\"CONSENTRY_OPTIONS\"", &text(self.words.join(" ")), 1)
-            .replacen("\"CONSENTRY_DOWNLOADS\"", &text(self.downloads.join(",")), 1)
+        script.replacen("\"CONSENTRY_OPTIONS\"", &text(self.words.join(" ")), 1).replacen(
+            "\"CONSENTRY_DOWNLOADS\"",
+            &text(self.downloads.join(",")),
+            1,
+        )
     }
 }
 
@@ -73,7 +47,9 @@ mod tests {
         let script = options.put_into(built);
         assert!(script.contains("\"clicks errors\"") && script.contains("\"pdf,zip\""));
         assert_eq!(
-            script.replace("\"clicks errors\"", "\"CONSENTRY_OPTIONS\"").replace("\"pdf,zip\"", "\"CONSENTRY_DOWNLOADS\""),
+            script
+                .replace("\"clicks errors\"", "\"CONSENTRY_OPTIONS\"")
+                .replace("\"pdf,zip\"", "\"CONSENTRY_DOWNLOADS\""),
             built
         );
     }
@@ -82,14 +58,5 @@ mod tests {
     fn an_ending_stays_a_text_whatever_is_in_it() {
         let options = CollectorOptions { words: vec![], downloads: vec!["\"+alert(1)+\"</script>\\".into()] };
         assert_eq!(options.put_into("[\"CONSENTRY_DOWNLOADS\"]"), r#"["\"+alert(1)+\"<\/script>\\"]"#);
-    }
-
-    #[test]
-    fn what_a_site_must_ask_for_is_off_by_default_and_no_word_is_part_of_another() {
-        let words = CollectorOptions::default().words;
-        assert!(words.len() == WORDS.len() - ON_REQUEST.len() && ON_REQUEST.iter().all(|word| !words.contains(word)));
-        for (i, word) in WORDS.iter().enumerate() {
-            assert!(WORDS.iter().enumerate().all(|(j, other)| i == j || !other.contains(word)), "{word}");
-        }
     }
 }

@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn rule_c2_a_tag_is_the_same_for_every_visitor() {
-        let with = |options: &CollectorOptions, name| Files::new(options).get(name, &HeaderMap::new()).unwrap().headers()[ETAG].clone();
+        let with = |options: &CollectorOptions, name| {
+            Files::new(options).get(name, &HeaderMap::new()).unwrap().headers()[ETAG].clone()
+        };
         let tag = |name| with(&CollectorOptions::default(), name);
         for (name, ..) in FILES {
             assert_eq!(tag(name), tag(name));

@@ -37,6 +37,7 @@ struct Head<'a> {
     path: &'a str,
     ask: bool,
     analytics: bool,
+    page: Option<&'a str>,
     nonce: Option<&'a str>,
 }
 
@@ -55,28 +56,69 @@ struct BodyStart<'a> {
 pub(super) struct Snippets {
     path: String,
     ready: [PageInsert; 4],
+    /// Heads of pages whose view was captured, without and with the banner.
+    captured: [CapturedHead; 2],
+}
+
+/// A head with a place for the page view's id.
+struct CapturedHead {
+    head: Bytes,
+    /// Where the id's 16 digits stand.
+    at: usize,
+}
+
+/// Stands where an id goes until there is one.
+const NO_PAGE: &str = "________________";
+
+impl CapturedHead {
+    fn new(path: &str, ask: bool) -> CapturedHead {
+        let head = head(path, VisitorState { ask, analytics: true }, Some(NO_PAGE), None);
+        let at = memchr::memmem::find(&head, NO_PAGE.as_bytes()).expect("the template has a place for the id");
+        CapturedHead { head, at }
+    }
+
+    fn of(&self, page_view_id: u64) -> Bytes {
+        let mut head = self.head.to_vec();
+        head[self.at..self.at + NO_PAGE.len()].copy_from_slice(&hex(page_view_id));
+        head.into()
+    }
+}
+
+/// An id as it stands in pages and beacons.
+fn hex(id: u64) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    std::array::from_fn(|i| DIGITS[(id >> (60 - 4 * i)) as usize & 15])
 }
 
 impl Snippets {
     pub(super) fn new(consent: &Consent) -> Snippets {
         let ready = [0, 1, 2, 3].map(|index| {
             let state = VisitorState { ask: index & 2 != 0, analytics: index & 1 != 0 };
-            PageInsert { head: head(&consent.path, state, None), body_start: body_start(consent, state.ask) }
+            PageInsert { head: head(&consent.path, state, None, None), body_start: body_start(consent, state.ask) }
         });
-        Snippets { path: consent.path.clone(), ready }
+        let captured = [false, true].map(|ask| CapturedHead::new(&consent.path, ask));
+        Snippets { path: consent.path.clone(), ready, captured }
     }
 
     pub(super) fn for_state(&self, state: VisitorState) -> &PageInsert {
         &self.ready[usize::from(state.ask) << 1 | usize::from(state.analytics)]
     }
 
-    pub(super) fn with_nonce(&self, state: VisitorState, nonce: &str) -> PageInsert {
-        PageInsert { head: head(&self.path, state, Some(nonce)), ..self.for_state(state).clone() }
+    /// For a page whose view was captured, which only visitors who permit analytics have.
+    pub(super) fn for_page(&self, state: VisitorState, page_view_id: u64) -> PageInsert {
+        let head = self.captured[usize::from(state.ask)].of(page_view_id);
+        PageInsert { head, body_start: self.for_state(state).body_start.clone() }
+    }
+
+    pub(super) fn with_nonce(&self, state: VisitorState, page_view_id: Option<u64>, nonce: &str) -> PageInsert {
+        let page = page_view_id.map(hex);
+        let page = page.as_ref().map(|page| std::str::from_utf8(page).expect("digits are ASCII"));
+        PageInsert { head: head(&self.path, state, page, Some(nonce)), ..self.for_state(state).clone() }
     }
 }
 
-fn head(path: &str, VisitorState { ask, analytics }: VisitorState, nonce: Option<&str>) -> Bytes {
-    rendered(&Head { path, ask, analytics, nonce })
+fn head(path: &str, VisitorState { ask, analytics }: VisitorState, page: Option<&str>, nonce: Option<&str>) -> Bytes {
+    rendered(&Head { path, ask, analytics, page, nonce })
 }
 
 fn body_start(consent: &Consent, ask: bool) -> Bytes {

@@ -8,7 +8,7 @@ use http::header::{
 };
 
 use super::*;
-use crate::consent::{Purpose, Signals, decide};
+use crate::consent::{Mode, Purpose, Signals, decide};
 
 const NOW: u64 = 1_746_281_100;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -120,7 +120,7 @@ fn rule_c2_only_who_permits_analytics_gets_the_collector() {
         assert_eq!(html.contains("banner.js"), state.ask, "{state:?}");
     }
     let policy = Policy::default();
-    let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default());
+    let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default(), Mode::OptIn);
     assert_eq!(VisitorState::from(&undecided), VisitorState { ask: true, analytics: false });
 }
 
@@ -200,7 +200,7 @@ fn configured_texts_are_text_and_never_markup() {
     let mut all: Vec<String> = inserts(&site.pages).map(|(_, html)| html).collect();
     all.push(text(&site.get("/?saved=1", Some(&site.choice(&["analytics"])))).into());
     all.push(text(&site.post(&[FORM], &format!("choice=save&{}=1", "%22%3E%3Cscript%3E")).response).into());
-    let insert = site.pages.snippet_with_nonce(VisitorState { ask: true, analytics: true }, evil);
+    let insert = site.pages.snippet_with_nonce(VisitorState { ask: true, analytics: true }, None, evil);
     all.push(String::from_utf8(insert.head.to_vec()).unwrap());
     for html in all {
         assert!(!html.contains("<script>") && !html.contains("alert('"), "{html}");
@@ -211,7 +211,7 @@ fn configured_texts_are_text_and_never_markup() {
 fn a_nonce_stands_on_everything_a_policy_looks_at() {
     let site = Site::new();
     let state = VisitorState { ask: true, analytics: true };
-    let insert = site.pages.snippet_with_nonce(state, "r4nd0m+/=");
+    let insert = site.pages.snippet_with_nonce(state, None, "r4nd0m+/=");
     let head = String::from_utf8(insert.head.to_vec()).unwrap();
     assert_eq!(head.matches("nonce=\"r4nd0m+/=\"").count(), 3, "{head}");
     let plain = site.pages.snippet(state);

@@ -34,9 +34,11 @@ pub enum ColumnKind {
     Text,
     /// Count and pairs of texts; `Map(String, String)`.
     TextMap,
+    /// Thousandths as a signed 64-bit number; `Decimal(18, 3)`.
+    Thousandths,
 }
 
-const KINDS: [(ColumnKind, &str, usize); 10] = [
+const KINDS: [(ColumnKind, &str, usize); 11] = [
     (ColumnKind::UInt8, "UInt8", 1),
     (ColumnKind::UInt16, "UInt16", 2),
     (ColumnKind::UInt32, "UInt32", 4),
@@ -47,6 +49,7 @@ const KINDS: [(ColumnKind, &str, usize); 10] = [
     (ColumnKind::Ipv6, "IPv6", 16),
     (ColumnKind::Text, "String", 0),
     (ColumnKind::TextMap, "Map(String, String)", 0),
+    (ColumnKind::Thousandths, "Decimal(18, 3)", 8),
 ];
 
 impl ColumnKind {
@@ -109,6 +112,11 @@ impl RecordWriter<'_> {
 
     /// Milliseconds since 1970.
     pub fn milliseconds(&mut self, value: i64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// A [`ColumnKind::Thousandths`] value.
+    pub fn thousandths(&mut self, value: i64) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 

@@ -19,8 +19,11 @@ pub struct Migration {
 }
 
 /// All of them, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") },
+    Migration { version: 2, name: "capture", sql: include_str!("../../schema/0002_capture.sql") },
+    Migration { version: 3, name: "statistics", sql: include_str!("../../schema/0003_statistics.sql") },
+];
 
 impl Migration {
     /// SHA-256 of the text, in hexadecimal.

@@ -87,7 +87,7 @@ impl Filling {
             ColumnKind::UInt8 => rows,
             ColumnKind::UInt16 | ColumnKind::Date => 2 * rows,
             ColumnKind::UInt32 => 4 * rows,
-            ColumnKind::UInt64 | ColumnKind::Milliseconds => 8 * rows,
+            ColumnKind::UInt64 | ColumnKind::Milliseconds | ColumnKind::Thousandths => 8 * rows,
             ColumnKind::UInt128 | ColumnKind::Ipv6 => 16 * rows,
             // Grows as it must.
             ColumnKind::Text | ColumnKind::TextMap => 0,

@@ -75,7 +75,10 @@ impl Nobody {
 }
 
 /// Configuration and data; they stay when a gateway ends, so that another can start on them.
-pub struct Folder(TempDir);
+pub struct Folder {
+    dir: TempDir,
+    environment: Vec<(String, String)>,
+}
 
 impl Folder {
     /// With a configuration for a gateway in front of `site`; `more` begins within `[gateway]`.
@@ -90,11 +93,20 @@ impl Folder {
     }
 
     pub fn empty() -> Folder {
-        Folder(TempDir::with_prefix("consentry-").expect("there is room for a folder"))
+        let dir = TempDir::with_prefix("consentry-").expect("there is room for a folder");
+        // All visitors of the tests are one address.
+        let pace = ("CONSENTRY__CAPTURE__BEACONS_PER_MINUTE".to_owned(), "1000000".to_owned());
+        Folder { dir, environment: vec![pace] }
+    }
+
+    /// With a variable of the program's environment.
+    pub fn with(mut self, variable: &str, value: &str) -> Folder {
+        self.environment.push((variable.to_owned(), value.to_owned()));
+        self
     }
 
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.dir.path()
     }
 
     pub fn data(&self) -> PathBuf {
@@ -108,6 +120,7 @@ impl Folder {
     /// The program, to be run in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(CONSENTRY);
+        command.envs(self.environment.iter().map(|(variable, value)| (variable, value)));
         command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
         command
     }

@@ -40,6 +40,13 @@ impl Visitor {
         visitor
     }
 
+    /// A visitor who has refused everything.
+    pub fn who_refuses(gateway: &Gateway) -> Visitor {
+        let mut visitor = Visitor::new(gateway);
+        assert_eq!(visitor.choose("reject").status, 303);
+        visitor
+    }
+
     /// Sends this field with every request.
     pub fn saying(mut self, name: &str, value: &str) -> Visitor {
         self.fields.push((name.to_owned(), value.to_owned()));

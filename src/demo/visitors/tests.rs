@@ -1,15 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::*;
 use crate::capture::Shared;
 use crate::capture::event::COLUMNS;
-use crate::capture::visit::Visits;
-use crate::config::Period;
+use crate::config::Config;
 use crate::enrich::Places;
 use crate::keys::KeyRing;
-use crate::pseudonym::{IpPrefixes, Pseudonymiser};
 
 /// A Wednesday, 14:23:07 UTC.
 const NOW: i64 = 1_789_568_587_000;
@@ -17,14 +14,9 @@ const NOW: i64 = 1_789_568_587_000;
 type Row = BTreeMap<&'static str, Vec<u8>>;
 
 fn capture() -> Capture {
-    Capture::new(Arc::new(Shared {
-        pseudonymiser: Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1),
-        places: Places::none(),
-        visits: Visits::new(Duration::from_secs(1800)),
-        site_id: 1,
-        query_keys: Vec::new(),
-        retention: Period { months: 72, days: 0 },
-    }))
+    let text = "[gateway]\nupstream = \"http://127.0.0.1:3000\"\n";
+    let config = Config::from_toml(text, "test.toml", std::iter::empty()).expect("is a configuration");
+    Capture::new(Arc::new(Shared::new(&config, Arc::new(KeyRing::ephemeral()), Places::none())))
 }
 
 /// What became of the visitors, and when each event was and what its record says.
@@ -66,7 +58,7 @@ fn the_same_moment_has_the_same_history() {
         let (outcome, mut events) = history(&capture, NOW);
         for (_, row) in &mut events {
             // Drawn at random by consent and capture, as for everyone.
-            for random in ["visitor_id", "session_id", "consent_ref"] {
+            for random in ["visitor_id", "session_id", "page_view_id", "consent_ref"] {
                 row.remove(random).expect("is a column");
             }
         }

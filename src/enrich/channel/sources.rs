@@ -1,4 +1,10 @@
-//! The table of known sources. To add one, add a row; a more special host stands before the more general one.
+//! The table of known sources, which is the text file beside this one, made quick to ask: a few look-ups for a host, however
+//! many sources there are.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use super::hosts::{Map, suffixes};
 
 /// What a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,146 +17,151 @@ pub enum Kind {
     Assistant,
     /// E-mail read in the browser.
     Webmail,
+    /// A network that pays those who send visitors.
+    Affiliate,
+    /// A server of the advertisements beside what was searched for.
+    Advert,
+    /// A server of other advertisements.
+    Display,
     /// Known by name, and nothing of these.
     Site,
 }
 
-/// One row.
+/// One line of the table.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     /// As reports show it.
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
-    /// Its hosts; `NAME.*` under any country's ending.
-    pub hosts: &'static [&'static str],
-    /// How campaigns abbreviate it in `utm_source`, besides its name and hosts; in small letters.
-    pub aliases: &'static [&'static str],
 }
 
-const fn row(
+/// The table.
+struct Table {
+    /// By a whole host, which stands for those below it too.
+    hosts: Map<Source>,
+    /// By a host without its country's ending: `google` for `google.*`.
+    brands: Map<Source>,
+    /// By a name or an alias, as [`spelt`]; made once and for the life of the program.
+    names: Map<Source>,
+}
+
+const TEXT: &str = include_str!("sources.txt");
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let mut table = Table { hosts: Map::default(), brands: Map::default(), names: Map::default() };
+    for line in lines(TEXT) {
+        let source = || Source { name: line.name, kind: line.kind };
+        for host in line.hosts.split_whitespace() {
+            match host.strip_suffix(".*") {
+                Some(brand) => table.brands.insert(brand, source()),
+                None => table.hosts.insert(host, source()),
+            };
+        }
+        for alias in line.aliases.split_whitespace() {
+            table.names.insert(alias, source());
+        }
+        table.names.insert(String::leak(spelt(line.name).into_owned()), source());
+    }
+    table
+});
+
+struct Line {
     name: &'static str,
     kind: Kind,
-    hosts: &'static [&'static str],
-    aliases: &'static [&'static str],
-) -> Source {
-    Source { name, kind, hosts, aliases }
+    hosts: &'static str,
+    aliases: &'static str,
 }
 
-use Kind::{Assistant, Search, Site, Social, Webmail};
+fn lines(text: &'static str) -> impl Iterator<Item = Line> {
+    let mut kind = Kind::Site;
+    text.lines().filter(|line| !line.starts_with('#')).filter_map(move |line| {
+        if let Some(word) = line.strip_prefix('[') {
+            kind = kind_named(word.strip_suffix(']')?)?;
+            return None;
+        }
+        let (name, rest) = line.split_once(": ")?;
+        let (hosts, aliases) = rest.split_once(" | ").unwrap_or((rest, ""));
+        Some(Line { name, kind, hosts, aliases })
+    })
+}
 
-/// First match wins.
-pub const SOURCES: &[Source] = &[
-    // Parts of a search engine's site that are something else.
-    row("Gmail", Webmail, &["mail.google.com", "inbox.google.com"], &[]),
-    row("Gemini", Assistant, &["gemini.google.com", "bard.google.com"], &[]),
-    row("NotebookLM", Assistant, &["notebooklm.google.com", "notebooklm.google"], &[]),
-    row(
-        "Google Workspace",
-        Site,
-        &[
-            "docs.google.com",
-            "drive.google.com",
-            "sites.google.com",
-            "meet.google.com",
-            "calendar.google.com",
-            "classroom.google.com",
-            "chat.google.com",
-            "groups.google.com",
-            "accounts.google.com",
-        ],
-        &[],
-    ),
-    row("Yahoo Mail", Webmail, &["mail.yahoo.com", "mail.yahoo.co.jp"], &[]),
-    row("Yandex Mail", Webmail, &["mail.yandex.ru", "mail.yandex.com"], &[]),
-    row(
-        "Copilot",
-        Assistant,
-        &["copilot.microsoft.com", "copilot.cloud.microsoft", "copilot.com"],
-        &["copilot.microsoft"],
-    ),
-    // Search engines
-    row("Google", Search, &["google.*", "googleadservices.com"], &["googleads", "google-ads", "google_ads", "adwords"]),
-    row("Bing", Search, &["bing.com"], &["bingads", "bing_ads", "microsoft", "msn"]),
-    row("DuckDuckGo", Search, &["duckduckgo.com", "ddg.gg"], &["ddg"]),
-    row("Ecosia", Search, &["ecosia.org"], &[]),
-    row("Yahoo", Search, &["search.yahoo.com", "search.yahoo.co.jp", "yahoo.*"], &[]),
-    row("Baidu", Search, &["baidu.com"], &[]),
-    row("Yandex", Search, &["yandex.*", "ya.ru"], &[]),
-    row("Brave Search", Search, &["search.brave.com"], &["brave"]),
-    row("Qwant", Search, &["qwant.com"], &[]),
-    row("Startpage", Search, &["startpage.com"], &[]),
-    row("Kagi", Search, &["kagi.com"], &[]),
-    row("Mojeek", Search, &["mojeek.com"], &[]),
-    row("Naver", Search, &["naver.com"], &[]),
-    row("Daum", Search, &["daum.net"], &[]),
-    row("Seznam", Search, &["search.seznam.cz", "seznam.cz"], &[]),
-    row("Sogou", Search, &["sogou.com"], &[]),
-    row("AOL", Search, &["search.aol.com", "search.aol.co.uk"], &[]),
-    row("Ask", Search, &["ask.com"], &[]),
-    row("Swisscows", Search, &["swisscows.com"], &[]),
-    row("MetaGer", Search, &["metager.org", "metager.de"], &[]),
-    row("Presearch", Search, &["presearch.com"], &[]),
-    row("Dogpile", Search, &["dogpile.com"], &[]),
-    // AI assistants
-    row("ChatGPT", Assistant, &["chatgpt.com", "chat.openai.com"], &["openai"]),
-    row("Perplexity", Assistant, &["perplexity.ai"], &[]),
-    row("Claude", Assistant, &["claude.ai"], &[]),
-    row("DeepSeek", Assistant, &["chat.deepseek.com", "deepseek.com"], &[]),
-    row("Grok", Assistant, &["grok.com"], &[]),
-    row("Meta AI", Assistant, &["meta.ai"], &[]),
-    row("Mistral", Assistant, &["chat.mistral.ai"], &[]),
-    row("You.com", Assistant, &["you.com"], &[]),
-    row("Phind", Assistant, &["phind.com"], &[]),
-    row("Poe", Assistant, &["poe.com"], &[]),
-    // Social networks, forums and videos
-    row("Instagram", Social, &["instagram.com"], &["ig"]),
-    row("Threads", Social, &["threads.net", "threads.com"], &[]),
-    row("Messenger", Social, &["messenger.com", "m.me"], &[]),
-    row("WhatsApp", Social, &["whatsapp.com", "wa.me"], &[]),
-    row("Facebook", Social, &["facebook.com", "fb.com", "fb.me"], &["fb", "meta", "facebook-ads", "facebook_ads"]),
-    row("X", Social, &["t.co", "x.com", "twitter.com"], &["twitter", "tw"]),
-    row("LinkedIn", Social, &["linkedin.com", "lnkd.in"], &["li"]),
-    row("Reddit", Social, &["reddit.com", "redd.it"], &[]),
-    row("Pinterest", Social, &["pinterest.*", "pin.it"], &[]),
-    row("TikTok", Social, &["tiktok.com"], &["tik-tok"]),
-    row("YouTube", Social, &["youtube.com", "youtu.be", "youtube-nocookie.com"], &["yt"]),
-    row("Bluesky", Social, &["bsky.app", "go.bsky.app", "bsky.social"], &["bsky"]),
-    row("Mastodon", Social, &["mastodon.social", "mastodon.online", "mstdn.social", "mas.to", "fosstodon.org"], &[]),
-    row("Snapchat", Social, &["snapchat.com"], &["snap"]),
-    row("Telegram", Social, &["telegram.org", "telegram.me", "t.me"], &[]),
-    row("Discord", Social, &["discord.com", "discordapp.com", "discord.gg"], &[]),
-    row("Slack", Social, &["slack.com"], &[]),
-    row("Microsoft Teams", Social, &["teams.microsoft.com", "teams.cloud.microsoft"], &["teams"]),
-    row("Hacker News", Social, &["news.ycombinator.com"], &["hackernews", "hn"]),
-    row("Quora", Social, &["quora.com"], &[]),
-    row("Tumblr", Social, &["tumblr.com"], &[]),
-    row("Vimeo", Social, &["vimeo.com"], &[]),
-    row("Twitch", Social, &["twitch.tv"], &[]),
-    row("VK", Social, &["vk.com", "vk.ru"], &[]),
-    row("Odnoklassniki", Social, &["ok.ru"], &[]),
-    row("Weibo", Social, &["weibo.com", "weibo.cn"], &[]),
-    row("XING", Social, &["xing.com"], &[]),
-    row("Nextdoor", Social, &["nextdoor.*"], &[]),
-    row("Mumsnet", Social, &["mumsnet.com"], &[]),
-    // Webmail
-    row(
-        "Outlook",
-        Webmail,
-        &[
-            "outlook.live.com",
-            "outlook.office.com",
-            "outlook.office365.com",
-            "outlook.com",
-            "hotmail.com",
-            "outlook.cloud.microsoft",
-        ],
-        &[],
-    ),
-    row("Proton Mail", Webmail, &["mail.proton.me", "mail.protonmail.com"], &[]),
-    row("iCloud Mail", Webmail, &["mail.icloud.com"], &[]),
-    row("AOL Mail", Webmail, &["mail.aol.com"], &[]),
-    row("Fastmail", Webmail, &["fastmail.com"], &[]),
-    row("Zoho Mail", Webmail, &["mail.zoho.com", "mail.zoho.eu"], &[]),
-    row("GMX", Webmail, &["gmx.net", "gmx.com", "gmx.co.uk"], &[]),
-    row("NHSmail", Webmail, &["email.nhs.net"], &[]),
-];
+fn kind_named(word: &str) -> Option<Kind> {
+    Some(match word {
+        "search" => Kind::Search,
+        "social" => Kind::Social,
+        "assistant" => Kind::Assistant,
+        "webmail" => Kind::Webmail,
+        "affiliate" => Kind::Affiliate,
+        "advert" => Kind::Advert,
+        "display" => Kind::Display,
+        "site" => Kind::Site,
+        _ => return None,
+    })
+}
+
+/// What the table says of a host in small letters: of the longest part of it that is there, counted from its end.
+pub fn at_host(host: &str) -> Option<&'static Source> {
+    let stem = without_ending(host);
+    suffixes(host).find_map(|below| {
+        let brand = || stem.and_then(|stem| TABLE.brands.get(stem.get(host.len() - below.len()..)?));
+        TABLE.hosts.get(below).or_else(brand)
+    })
+}
+
+/// What the table says of a name or an alias.
+pub fn named(name: &str) -> Option<&'static Source> {
+    TABLE.names.get(&*spelt(name))
+}
+
+/// In small letters and with `-` for blanks and `_`: campaigns write Google Ads in every way.
+fn spelt(name: &str) -> Cow<'_, str> {
+    let is_other = |c: char| matches!(c, ' ' | '_' | 'A'..='Z');
+    if !name.contains(is_other) {
+        return name.into();
+    }
+    name.chars().map(|c| if matches!(c, ' ' | '_') { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+/// A host without its ending, where that is of one label (`com`, `de`) or of two of which the second is a country's (`co.uk`,
+/// `com.au`).
+fn without_ending(host: &str) -> Option<&str> {
+    let (before, last) = host.rsplit_once('.')?;
+    let is_country = last.len() == 2;
+    if let Some((stem, second)) = before.rsplit_once('.')
+        && is_country
+        && matches!(second, "co" | "com" | "net" | "org" | "ne" | "or")
+    {
+        return Some(stem);
+    }
+    (is_country || matches!(last, "com" | "net" | "org")).then_some(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_is_read_and_no_host_stands_twice() {
+        let written = TEXT.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])).count();
+        assert_eq!(lines(TEXT).count(), written);
+        assert_eq!(TEXT.lines().filter(|line| line.starts_with('[')).count(), 8, "each kind once");
+        let mut hosts = std::collections::HashSet::new();
+        let mut names = std::collections::HashSet::new();
+        for line in lines(TEXT) {
+            for host in line.hosts.split_whitespace() {
+                assert!(hosts.insert(host), "{host} stands twice");
+                let is_host = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_*".contains(&b);
+                assert!(host.contains('.') && host.bytes().all(is_host), "{host}");
+                let asked = host.replace(".*", ".com");
+                assert_eq!(at_host(&asked).map(|source| source.name), Some(line.name), "{host} is hidden");
+            }
+            let aliases = line.aliases.split_whitespace().map(Cow::from);
+            for name in aliases.chain([spelt(line.name)]) {
+                assert!(names.insert(name.clone()), "{name} stands twice");
+                assert_eq!(named(&name).map(|source| source.name), Some(line.name));
+            }
+        }
+        assert!(hosts.len() > 1000, "{}", hosts.len());
+    }
+}

@@ -1,7 +1,9 @@
 //! Devices seen before. Reading a `User-Agent` takes tens of microseconds and few are different, so the proxy's threads keep
 //! one of these each.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::RandomState;
 
 use super::Device;
 use crate::enrich::ClientHints;
@@ -10,12 +12,13 @@ use crate::pseudonym::RawUserAgent;
 /// Places in which a key may be.
 const WAYS: usize = 4;
 
-/// A bounded cache of parsed devices. Keeps a hash of what it has read under keys drawn at its start (two SipHashes, 128 bits)
-/// and nothing of the text, so a memory dump holds no `User-Agent`.
+/// A bounded cache of parsed devices. Keeps a hash of what it has read under keys drawn at its start (64 bits: among some
+/// thousand devices no two meet, and nobody who sees neither keys nor hashes can make them) and nothing of the text, so a memory dump
+/// holds no `User-Agent`.
 pub struct DeviceCache {
     /// Sets of [`WAYS`] entries, the one last asked for first.
-    entries: Vec<Option<(u128, Device)>>,
-    keys: [RandomState; 2],
+    entries: Vec<Option<(u64, Device)>>,
+    keys: RandomState,
 }
 
 impl DeviceCache {
@@ -23,8 +26,7 @@ impl DeviceCache {
     /// one: the patterns that read agents are compiled here and not in a visitor's request.
     pub fn new(capacity: usize) -> DeviceCache {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
-        let mut cache =
-            DeviceCache { entries: vec![None; sets * WAYS], keys: [RandomState::new(), RandomState::new()] };
+        let mut cache = DeviceCache { entries: vec![None; sets * WAYS], keys: RandomState::default() };
         for agent in WARM_UP {
             cache.get(&RawUserAgent::new(agent.as_bytes()), &ClientHints::default());
         }
@@ -52,15 +54,19 @@ impl DeviceCache {
         self.entries.iter().flatten().map(|(_, device)| device)
     }
 
-    fn key(&self, agent: &RawUserAgent, hints: &ClientHints) -> u128 {
-        let half = |keys: &RandomState| {
-            let mut hasher = keys.build_hasher();
-            for text in [agent.open(), hints.brands, hints.mobile, hints.platform, hints.platform_version] {
-                text.hash(&mut hasher);
+    fn key(&self, agent: &RawUserAgent, hints: &ClientHints) -> u64 {
+        let mut hasher = self.keys.build_hasher();
+        hasher.write(agent.bytes());
+        // Where each of the seven ends; none is longer than 256 bytes.
+        let mut lengths = 0_u64;
+        for hint in hints.all() {
+            if !hint.is_empty() {
+                hasher.write(hint.as_bytes());
             }
-            hasher.finish()
-        };
-        u128::from(half(&self.keys[0])) << 64 | u128::from(half(&self.keys[1]))
+            lengths = lengths << 9 | hint.len() as u64;
+        }
+        hasher.write_u64(lengths);
+        hasher.finish()
     }
 }
 

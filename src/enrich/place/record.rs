@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::Place;
+use super::{Place, calling_code};
 
 /// Names are cut to this, in characters.
 const LONGEST: usize = 64;
@@ -28,12 +28,21 @@ pub struct Record<'d> {
 }
 
 impl Record<'_> {
-    pub fn place(&self) -> Place {
+    fn country(&self) -> Option<&str> {
         let codes = [self.country.code, self.country_code.name, self.country.name];
-        let is_code = |code: &&str| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic());
+        codes.into_iter().find(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic()))
+    }
+
+    pub fn has_country(&self) -> bool {
+        self.country().is_some()
+    }
+
+    pub fn place(&self) -> Place {
+        let country = self.country().map_or_else(String::new, str::to_ascii_uppercase);
         let regions = [self.subdivisions.name, self.state1.name, self.region.name];
         Place {
-            country: codes.into_iter().find(is_code).map_or_else(String::new, str::to_ascii_uppercase),
+            calling_code: calling_code(&country),
+            country,
             region: regions.into_iter().find(|name| !name.is_empty()).map_or_else(String::new, cleaned),
             city: cleaned(self.city.name),
         }

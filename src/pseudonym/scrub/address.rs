@@ -8,25 +8,48 @@ const LONGEST_V6: usize = 45;
 const FEWEST_V6_DIGITS: usize = 5;
 
 /// Where the IPv4 address ends that starts with the digit at `at`: four numbers up to 255. A version number of four parts
-/// has the same form and is taken for one; with more or fewer parts it is none.
+/// has the same form and is taken for one unless it is written `v1.2.3.4`; with more or fewer parts it is none.
 pub fn v4_end(text: &[u8], at: usize) -> Option<usize> {
-    if at > 1 && text[at - 1] == b'.' && text[at - 2].is_ascii_digit() {
-        return None;
-    }
+    let is_version = match &text[..at] {
+        [b'v' | b'V'] => true,
+        [.., before, b'v' | b'V'] => !before.is_ascii_alphanumeric(),
+        _ => false,
+    };
+    let goes_before = at > 1 && text[at - 1] == b'.' && text[at - 2].is_ascii_digit();
+    if is_version || goes_before { None } else { four_numbers_end(text, at, b'.') }
+}
+
+/// `203-0-113-9`, as providers write an address into the name of a host; another number may stand before it.
+pub fn hyphenated_v4_end(text: &[u8], at: usize) -> Option<usize> {
+    four_numbers_end(text, at, b'-')
+}
+
+fn four_numbers_end(text: &[u8], at: usize, separator: u8) -> Option<usize> {
     let mut end = at;
     for part in 0..4 {
         if part > 0 {
-            end += usize::from(text.get(end) == Some(&b'.'));
+            end += usize::from(text.get(end) == Some(&separator));
         }
         let digits = text[end..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
         let number = text[end..end + digits].iter().fold(0, |n: u16, digit| n * 10 + u16::from(digit - b'0'));
-        if !(1..=3).contains(&digits) || number > 255 || part > 0 && text[end - 1] != b'.' {
+        if !(1..=3).contains(&digits) || number > 255 || part > 0 && text[end - 1] != separator {
             return None;
         }
         end += digits;
     }
-    let goes_on = text.get(end) == Some(&b'.') && text.get(end + 1).is_some_and(u8::is_ascii_digit);
+    let goes_on = text.get(end) == Some(&separator) && text.get(end + 1).is_some_and(u8::is_ascii_digit);
     (!goes_on).then_some(end)
+}
+
+/// Where the hardware address ends that starts at `at`, where a word starts: six pairs of hexadecimal digits with colons, or with hyphens if
+/// one of them has a letter.
+pub fn hardware_end(text: &[u8], at: usize) -> Option<usize> {
+    let separator = *text.get(at + 2).filter(|b| matches!(b, b':' | b'-'))?;
+    let pairs = text.get(at..at + 17)?;
+    let fits = pairs.iter().enumerate().all(|(i, b)| if i % 3 == 2 { *b == separator } else { b.is_ascii_hexdigit() });
+    let has_letter = separator == b':' || pairs.iter().any(u8::is_ascii_alphabetic);
+    let goes_on = text.get(at + 17).is_some_and(|&b| b == separator || b.is_ascii_alphanumeric());
+    (fits && has_letter && !goes_on).then_some(at + 17)
 }
 
 /// Where the IPv6 address ends that starts at `at`, where a word starts.
@@ -66,9 +89,23 @@ mod tests {
             ("2030.0.113.9", None),
             ("1..2.3.4", None),
         ] {
+            assert_eq!(hyphenated_v4_end(text.replace('.', "-").as_bytes(), 0), want, "{text} with hyphens");
             assert_eq!(v4_end(text.as_bytes(), 0), want, "{text}");
         }
         assert_eq!(v4_end(b"1.2.3.4.5", 2), None);
+        assert_eq!(v4_end(b"v1.2.3.4", 1), None);
+        assert_eq!(v4_end(b"-V1.2.3.4", 2), None);
+        assert_eq!(v4_end(b"srv1.2.3.4", 3), Some(10));
+        for (text, want) in [
+            ("00:1a:2b:3c:4d:5e", Some(17)),
+            ("00-1A-2B-3C-4D-5E x", Some(17)),
+            ("10-20-30-40-50-60", None),
+            ("00:1a:2b:3c:4d:5e:6f", None),
+            ("00:1a:2b:3c:4d", None),
+            ("10:30:00", None),
+        ] {
+            assert_eq!(hardware_end(text.as_bytes(), 0), want, "{text}");
+        }
         for (text, want) in [
             ("2001:db8:1:2:3:4:5:6", Some(20)),
             ("2001:db8::1/64", Some(11)),

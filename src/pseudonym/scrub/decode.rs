@@ -12,18 +12,17 @@ const ROUNDS: usize = 4;
 
 /// Decodes a path or a free text.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'%') {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(until_settled(text, false))
+    if is_plain(text, b'%') { Cow::Borrowed(text) } else { Cow::Owned(until_settled(text, false)) }
 }
 
 /// Decodes a value of a query: there, a `+` is a [`FORM_SPACE`].
 pub fn form(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'%' && b != b'+') {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(until_settled(text, true))
+    if is_plain(text, b'+') { Cow::Borrowed(text) } else { Cow::Owned(until_settled(text, true)) }
+}
+
+/// Printable ASCII without escapes and without `other`. Looks at every byte, so that it can look at many at once.
+fn is_plain(text: &str, other: u8) -> bool {
+    text.bytes().fold(true, |plain, b| plain & (0x20..0x7f).contains(&b) & (b != b'%') & (b != other))
 }
 
 fn until_settled(text: &str, plus_is_space: bool) -> String {
@@ -66,6 +65,7 @@ fn unescape(text: &[u8], raw: impl Fn(u8) -> Option<u8>) -> String {
 
 /// Nothing where there is nothing to change.
 fn normalise(text: &str) -> Option<String> {
+    let has_at = text.contains(['@', '\u{ff20}', '\u{fe6b}']);
     let mapped = |c: char| match c {
         '\u{80}'..='\u{9f}' => None,
         // Soft hyphen, zero-width and bidirectional marks, joiners, byte-order mark, variation selectors, tags.
@@ -73,13 +73,12 @@ fn normalise(text: &str) -> Option<String> {
         '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => None,
         '\u{e0000}'..='\u{e01ef}' => None,
         '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Some(' '),
-        '\u{2010}'..='\u{2013}' | '\u{2212}' => Some('-'),
+        '\u{2010}'..='\u{2013}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => Some('-'),
+        // Dots of a Japanese or Chinese domain; elsewhere they end a sentence (UTS #46).
+        '\u{3002}' | '\u{ff61}' if has_at => Some('.'),
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xff01 + 0x21),
         '\u{fe6b}' => Some('@'),
-        '\u{660}'..='\u{669}' => digit(c, 0x660),
-        '\u{6f0}'..='\u{6f9}' => digit(c, 0x6f0),
-        '\u{966}'..='\u{96f}' => digit(c, 0x966),
-        '\u{9e6}'..='\u{9ef}' => digit(c, 0x9e6),
+        c if c > '\u{65f}' => Some(digit(c).unwrap_or(c)),
         c => Some(c),
     };
     if text.chars().all(|c| mapped(c) == Some(c)) {
@@ -88,8 +87,14 @@ fn normalise(text: &str) -> Option<String> {
     Some(text.chars().filter_map(mapped).collect())
 }
 
-/// The ASCII digit for one of a script whose zero is `zero`.
-fn digit(c: char, zero: u32) -> Option<char> {
+/// The zeros of the scripts that people in the United Kingdom write digits in: Arabic, Persian, Devanagari, Bengali, Gurmukhi,
+/// Gujarati, Tamil, Thai; and bold, double-struck, sans-serif and monospaced ones of mathematics.
+const ZEROS: [u32; 13] =
+    [0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xae6, 0xbe6, 0xe50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6];
+
+/// The ASCII digit for one of another script.
+fn digit(c: char) -> Option<char> {
+    let zero = ZEROS.iter().rev().find(|zero| (**zero..**zero + 10).contains(&(c as u32)))?;
     char::from_digit(c as u32 - zero, 10)
 }
 

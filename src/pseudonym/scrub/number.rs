@@ -1,12 +1,9 @@
-//! What is written in digits: phone numbers, NHS numbers and dates of birth.
+//! What is written in groups of digits: phone numbers and NHS numbers.
 
-use super::address;
 use super::decode::FORM_SPACE;
 use super::find::{Kind, Setting};
-
-/// A date in these years may be a date of birth even where dates are usual (in a path, in a slug). Who was born later is
-/// under 16 and is not captured at all (C11).
-const BIRTH_YEARS: std::ops::RangeInclusive<u16> = 1900..=2012;
+use super::heading::{self, Heading};
+use super::{address, date, document};
 
 /// Groups of digits with up to three separators between them, as in `+44 (0) 20 7946 0018`.
 struct Groups {
@@ -17,15 +14,15 @@ struct Groups {
 }
 
 impl Groups {
-    /// The longest number of the international plan has 15 digits.
+    /// The longest number of the international plan has 15 digits (ITU-T E.164).
     const DIGITS: usize = 15;
 
-    fn read(text: &[u8], at: usize) -> Groups {
+    fn read(text: &[u8], at: usize, setting: Setting) -> Groups {
         let mut read = Groups { digits: [0; Groups::DIGITS], groups: [(0, 0); 8], count: 0 };
         let mut total = 0;
         let mut from = at;
         loop {
-            let len = text[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+            let len = text[from..].iter().take(Groups::DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
             if len == 0 {
                 return read;
             }
@@ -37,7 +34,7 @@ impl Groups {
             read.count += 1;
             total += len;
             from += len;
-            from += text[from..].iter().take(3).take_while(|&&b| is_separator(b)).count();
+            from += text[from..].iter().take(3).take_while(|&&b| is_separator(b, setting)).count();
             if from == read.groups[read.count - 1].1 {
                 return read;
             }
@@ -51,6 +48,11 @@ impl Groups {
 
     fn total(&self) -> usize {
         self.lens().sum()
+    }
+
+    /// Where the last group ends.
+    fn end(&self) -> Option<usize> {
+        self.count.checked_sub(1).map(|last| self.groups[last].1)
     }
 
     /// Where the group ends that completes `total` digits.
@@ -67,46 +69,82 @@ impl Groups {
     }
 }
 
-fn is_separator(b: u8) -> bool {
-    matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'_' | FORM_SPACE)
+/// A slash is one in text alone: in a path it is what segments stand between.
+fn is_separator(b: u8, setting: Setting) -> bool {
+    matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'_' | FORM_SPACE) || b == b'/' && setting == Setting::Text
 }
 
 /// What starts with the digit at `at`, and where it ends.
 pub fn at_digit(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize)> {
-    if let Some(end) = date_end(text, at, setting) {
+    let len = text[at..].iter().take(Groups::DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
+    let next = text.get(at + len).copied().unwrap_or_default();
+    if let Some(end) = date::at_digit(text, at, len, setting).or_else(|| date::compact_end(text, at, len)) {
         return Some((Kind::Date, end));
     }
-    if let Some(end) = address::v4_end(text, at) {
+    let address_end = match next {
+        b'.' => address::v4_end(text, at),
+        b'-' if setting == Setting::Host => address::hyphenated_v4_end(text, at),
+        _ => None,
+    };
+    if let Some(end) = address_end {
         return Some((Kind::Address, end));
     }
-    let groups = Groups::read(text, at);
-    if groups.total() < 10 {
+    if len < 7 && !is_separator(next, setting) {
         return None;
     }
-    if let Some(end) = nhs_end(&groups) {
-        return Some((Kind::NhsNumber, end));
+    let groups = Groups::read(text, at, setting);
+    let total = groups.total();
+    if total < 7 {
+        return None;
     }
-    phone_end(&groups).map(|end| (Kind::Phone, end))
+    if groups.starts(&[9]) && heading::is(text, at, Heading::Passport) {
+        return groups.end_of(9).map(|end| (Kind::Passport, end));
+    }
+    if total >= 10 {
+        if let Some(end) = document::card_end(text, at) {
+            return Some((Kind::Card, end));
+        }
+        if let Some(end) = nhs_end(&groups) {
+            return Some((Kind::NhsNumber, end));
+        }
+        if let Some(end) = phone_end(text, &groups, setting) {
+            return Some((Kind::Phone, end));
+        }
+    }
+    // Said to be one: a local number, or another country's. `/mobile/1234567` is a shelf of a shop.
+    let is_said = !matches!(text[..at], [.., b'/' | b'-']) && heading::is(text, at, Heading::Phone);
+    (is_said && !date::is_day_at(text, at)).then(|| groups.end()).flatten().map(|end| (Kind::Phone, end))
 }
 
 /// Where the international number ends whose `+` is at `at`.
-pub fn at_plus(text: &[u8], at: usize) -> Option<(Kind, usize)> {
+pub fn at_plus(text: &[u8], at: usize, setting: Setting) -> Option<(Kind, usize)> {
+    // Nearly every form's space has a word behind it.
+    if !text.get(at + 1).is_some_and(|b| b.is_ascii_digit() || matches!(b, b' ' | b'(')) {
+        return None;
+    }
     let skip = 1 + text[at + 1..].iter().take(2).take_while(|&&b| b == b' ' || b == b'(').count();
-    let groups = Groups::read(text, at + skip);
+    let groups = Groups::read(text, at + skip, setting);
     let follows_a_word = at > 0 && text[at - 1].is_ascii_alphanumeric();
-    let fits = if text[at] == b'+' || !follows_a_word {
-        groups.total() >= 7
-    } else {
+    let is_other = |heading| heading::is(text, at + skip, heading);
+    let is_no_phone = date::is_day_at(text, at + skip) || is_other(Heading::Birth) || is_other(Heading::Passport);
+    let fits = match (text[at], follows_a_word) {
+        (b'+', false) => groups.total() >= 7,
+        // A form's space, as in `clinics, 2024 2025`, or its unencoded plus: a country's code has three digits at most.
+        (_, false) => groups.total() >= 7 && groups.groups[0].0 != 4 && !is_no_phone,
+        // `spring+2024-2025`
+        (b'+', true) => groups.total() >= 10,
         // After a word of a form's value a plus is a space, unless what follows can only be a phone number.
-        groups.lens().next().is_some_and(|len| len >= 10) && groups.digits[0] != b'0'
+        (_, true) => groups.lens().next().is_some_and(|len| len >= 10) && groups.digits[0] != b'0',
     };
-    fits.then(|| (Kind::Phone, groups.groups[groups.count - 1].1))
+    fits.then(|| groups.end()).flatten().map(|end| (Kind::Phone, end))
 }
 
-/// Ten digits, together or as 3-3-4, of which the last is right.
+/// Ten digits, together or as 3-3-4, 3-7 or 6-4, of which the last is right (NHS data dictionary, "NHS number"). Digits right beside them make a
+/// longer number of it, which is kept or is a token; letters, or further groups, do not save it.
 fn nhs_end(groups: &Groups) -> Option<usize> {
     let digits: &[u8] = &groups.digits[..10];
-    if !(groups.starts(&[10]) || groups.starts(&[3, 3, 4])) {
+    let spellings: [&[usize]; 4] = [&[10], &[3, 3, 4], &[3, 7], &[6, 4]];
+    if !spellings.iter().any(|spelling| groups.starts(spelling)) {
         return None;
     }
     let sum: u32 = digits[..9].iter().zip((2..=10).rev()).map(|(d, weight)| u32::from(d - b'0') * weight).sum();
@@ -114,68 +152,44 @@ fn nhs_end(groups: &Groups) -> Option<usize> {
     if check == u32::from(digits[9] - b'0') { groups.end_of(10) } else { None }
 }
 
-fn phone_end(groups: &Groups) -> Option<usize> {
-    let first = groups.groups[0].0;
+/// How British and Irish numbers of ten digits are grouped.
+const SHORT: [&[usize]; 7] = [&[10], &[5, 5], &[6, 4], &[4, 6], &[4, 3, 3], &[5, 2, 3], &[3, 3, 4]];
+
+/// Numbers of the United Kingdom in any grouping, and those of France and North America as they are grouped there. What
+/// other countries dial within themselves cannot be told from an order number without a word before it.
+fn phone_end(text: &[u8], groups: &Groups, setting: Setting) -> Option<usize> {
+    let (first, first_end) = groups.groups[0];
     match &groups.digits {
-        [b'0', b'0', b'1'..=b'9', ..] if groups.total() >= 11 => Some(groups.groups[groups.count - 1].1),
+        [b'0', b'0', b'1'..=b'9', ..] if groups.total() >= 11 => groups.end(),
         [b'0', b'1'..=b'9', ..] if groups.starts(&[2, 2, 2, 2, 2]) => groups.end_of(10),
         [b'0', b'1'..=b'3' | b'5' | b'7'..=b'9', ..] if first >= 3 => groups.end_of(11).or_else(|| {
-            // Only some old areas and freephone numbers have a digit less.
-            if matches!(groups.digits[1], b'1' | b'5' | b'8') { groups.end_of(10) } else { None }
+            // Only some old areas and freephone numbers have a digit less; in other groups it is the number of an article.
+            let is_short = matches!(groups.digits[1], b'1' | b'5' | b'8');
+            (is_short && SHORT.iter().any(|spelling| groups.starts(spelling))).then(|| groups.end_of(10)).flatten()
         }),
+        // "07 700 900 123", "0 7700 900123", "0(161) 496 0000", "(0)161 496 0000"
+        [b'0', b'7', ..] if first == 2 && groups.groups[1].0 >= 3 => groups.end_of(11),
+        [b'0', b'7', ..] if groups.starts(&[1, 4]) => groups.end_of(11),
+        [b'0', b'1' | b'2' | b'7', ..] if first == 1 && matches!(text.get(first_end), Some(b'(' | b')')) => {
+            groups.end_of(11)
+        }
         [b'4', b'4', b'0', b'1'..=b'9', ..] => groups.end_of(13),
         [b'4', b'4', b'1'..=b'9', ..] => groups.end_of(12),
+        // A mobile number without its 0.
+        [b'7', b'1'..=b'5' | b'7'..=b'9', ..] if groups.starts(&[4, 6]) || groups.starts(&[4, 3, 3]) => {
+            groups.end_of(10)
+        }
+        [b'7', b'1'..=b'5' | b'7'..=b'9', ..] if first == 10 && setting == Setting::Text => groups.end_of(10),
+        _ => None,
+    }
+    .or_else(|| north_american_end(groups))
+}
+
+/// `415-555-2671`, as it is grouped there, perhaps with the country's 1: neither area nor exchange begins with 0 or 1.
+fn north_american_end(groups: &Groups) -> Option<usize> {
+    match &groups.digits {
         [b'1', b'2'..=b'9', _, _, b'2'..=b'9', ..] if groups.starts(&[1, 3, 3, 4]) => groups.end_of(11),
         [b'2'..=b'9', _, _, b'2'..=b'9', ..] if groups.starts(&[3, 3, 4]) => groups.end_of(10),
         _ => None,
     }
-}
-
-/// A day written in digits, where it may be a date of birth:
-///
-/// | form | replaced |
-/// |---|---|
-/// | `12/05/1980`, `12.05.1980`, `12-05-1980` | always, but with hyphens inside a slug only for a birth year |
-/// | `1980-05-12` | on its own: in text, and in a path for a birth year; never inside a slug |
-/// | `1980-05-12T10:00` | for a birth year |
-/// | `1980/05/12` | in text; never in a path |
-fn date_end(text: &[u8], at: usize, setting: Setting) -> Option<usize> {
-    let (first, first_len, next) = part(text, at)?;
-    let separator = *text.get(next)?;
-    if !matches!(separator, b'/' | b'-' | b'.') {
-        return None;
-    }
-    let (second, second_len, next) = part(text, next + 1)?;
-    if text.get(next) != Some(&separator) {
-        return None;
-    }
-    let (third, third_len, end) = part(text, next + 1)?;
-    let is_day = |day: u16, month: u16| (1..=31).contains(&day) && (1..=12).contains(&month);
-    let joins = |b: Option<&u8>| b.is_some_and(|&b| b == b'-' || b.is_ascii_alphabetic());
-    let in_slug = separator == b'-' && (joins(at.checked_sub(1).map(|i| &text[i])) || joins(text.get(end)));
-    let replaced = match (first_len, second_len, third_len) {
-        (1..=2, 1..=2, 4) if is_day(first, second) || is_day(second, first) => {
-            (1900..=2099).contains(&third) && (!in_slug || BIRTH_YEARS.contains(&third))
-        }
-        (4, 1..=2, 1..=2) if is_day(third, second) && (1900..=2099).contains(&first) => {
-            let has_time =
-                matches!(text.get(end..), Some([b'T' | b't' | b' ' | b'_' | FORM_SPACE, b'0'..=b'9', b'0'..=b'9', ..]));
-            let may_be_birth = BIRTH_YEARS.contains(&first);
-            match (setting, separator) {
-                _ if has_time => may_be_birth,
-                (Setting::Path, b'/') => false,
-                (Setting::Path, _) => !in_slug && may_be_birth,
-                (Setting::Text, _) => !in_slug,
-            }
-        }
-        _ => false,
-    };
-    replaced.then_some(end)
-}
-
-/// A number of up to four digits: its value, its length, and where it ends.
-fn part(text: &[u8], at: usize) -> Option<(u16, usize, usize)> {
-    let len = text.get(at..)?.iter().take(5).take_while(|b| b.is_ascii_digit()).count();
-    let value = text[at..at + len].iter().take(4).fold(0, |n, d| n * 10 + u16::from(d - b'0'));
-    (1..=4).contains(&len).then_some((value, len, at + len))
 }

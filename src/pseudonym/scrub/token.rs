@@ -1,15 +1,30 @@
-//! Tokens: JSON Web Tokens, UUIDs, long hexadecimal numbers and long runs of base64url.
+//! Tokens: JSON Web Tokens, UUIDs, long hexadecimal and decimal numbers and long runs of base64.
+//!
+//! A file's hash of eight digits (`app-3f9a2c1b.js`) is kept, one of sixteen or more is a token: nobody counts pages by it, and a
+//! session has the same form.
 
 /// A run of hexadecimal digits from this length on is a token.
 const HEX_LEN: usize = 16;
 /// A run of base64url from this length on is one, where it looks drawn at random.
 const MIXED_LEN: usize = 20;
 /// Runs shorter than this need not be shown to [`find`].
-pub const SHORTEST: usize = 16;
+pub const SHORTEST: usize = 15;
 
-/// Letters, digits, `-` and `_`: the alphabet of base64url.
-pub fn is_run(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
+/// A run of digits from this length on is a token; a day with its time has fourteen.
+const DIGITS_LEN: usize = 15;
+/// How far a run of base64 with `/` in it is followed, in bytes.
+const PADDED_LEN: usize = 128;
+
+/// Letters, digits, `-` and `_` (the alphabet of base64url) and the `+` of base64. Its `/` is only seen by [`padded_end`].
+pub const fn is_run(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+')
+}
+
+/// Where the run of base64 ends that goes on with the `/` at `slash`, if its padding (`=`) shows that it is one and no path.
+pub fn padded_end(text: &[u8], slash: usize) -> Option<usize> {
+    let len = text[slash..].iter().take(PADDED_LEN).take_while(|&&b| is_run(b) || b == b'/').count();
+    (text.get(slash + len) == Some(&b'=') && !text.get(slash + len + 1).is_some_and(u8::is_ascii_alphanumeric))
+        .then_some(slash + len)
 }
 
 /// The first token in the run `text[start..end]`; a JSON Web Token and padding reach beyond the run. Looks at no byte after the
@@ -67,11 +82,15 @@ fn json_web_token_end(text: &[u8], mut end: usize) -> usize {
 }
 
 fn has_long_hex(segment: &[u8]) -> bool {
+    if segment.len() >= DIGITS_LEN && segment.iter().all(u8::is_ascii_digit) {
+        return true;
+    }
     segment.len() >= HEX_LEN && segment.split(|b| !b.is_ascii_hexdigit()).any(|hex| hex.len() >= HEX_LEN)
 }
 
 /// The part of a run that looks drawn at random. Between its hyphens, a random text jumps between small letters, capitals and
-/// digits at every second character; words, camel case, model numbers and product codes do so at every fifth at most.
+/// digits at every second character; words, camel case, model numbers and product codes do so at every fifth at most. What jumps less than
+/// at every sixth is a word with a number in it (`Lookalike1pct`) and does not count.
 fn random_part(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let (mut random_len, mut jumps) = (0, 0);
     let (mut digits, mut small, mut capital) = (false, false, false);
@@ -82,7 +101,7 @@ fn random_part(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> 
         let len = segment.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         let segment = &segment[..len];
         let own = jumps_in(segment);
-        if len >= 4 && own >= 2 {
+        if len >= 4 && own >= 2 && own * 6 >= len {
             random_len += len;
             jumps += own;
             digits |= segment.iter().any(u8::is_ascii_digit);

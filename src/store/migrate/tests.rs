@@ -37,6 +37,45 @@ async fn a_changed_file_and_a_newer_database_are_refused() {
 }
 
 #[tokio::test]
+async fn a_number_that_was_left_out_is_applied_when_it_comes() {
+    let client = on("migrate_gap");
+    let file = |version, name, sql| Migration { version, name, sql };
+    let one = file(1, "one", "create table one (a UInt8) engine = Memory");
+    let two = file(2, "two", "create table two (a UInt8) engine = Memory");
+    let three = file(3, "three", "create table three (a UInt8) engine = Memory");
+    assert_eq!(apply_all(&client, &[one, three]).await.unwrap(), [one, three]);
+    assert_eq!(apply_all(&client, &[one, two, three]).await.unwrap(), [two]);
+    assert_eq!(apply_all(&client, &[one, two, three]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn rule_l3_the_statistics_have_no_column_that_names_a_visitor_or_a_view() {
+    let client = on("migrate_statistics");
+    apply(&client).await.unwrap();
+    let columns = "select name from system.columns where database = currentDatabase() and table = 'statistics'";
+    let mut columns: Vec<String> = client.query(columns).fetch_all().await.unwrap();
+    columns.sort_unstable();
+    let of_the_counter = ["country", "device", "hour", "path", "referrer", "region", "site_id", "views"];
+    let of_the_insert = ["batch_id", "expires_at"];
+    columns.retain(|column| !of_the_counter.contains(&column.as_str()) && !of_the_insert.contains(&column.as_str()));
+    assert!(columns.is_empty(), "{columns:?}");
+}
+
+#[tokio::test]
+async fn rule_r1_expired_statistics_disappear() {
+    let client = on("migrate_statistics_ttl");
+    apply(&client).await.unwrap();
+    for days_ago in [100, 1] {
+        let insert = "insert into statistics (site_id, hour, path, views, expires_at) select 1, \
+                      toStartOfHour(now() - interval {ago:UInt16} day), '/', 10, today() - {ago:UInt16} + 90";
+        client.query(insert).param("ago", days_ago).execute().await.unwrap();
+    }
+    client.query("optimize table statistics final").execute().await.unwrap();
+    let left: u64 = client.query("select count() from statistics").fetch_one().await.unwrap();
+    assert_eq!(left, 1);
+}
+
+#[tokio::test]
 async fn a_file_that_fails_is_named_and_not_noted() {
     let client = on("migrate_fails");
     let bad = Migration { version: 1, name: "bad", sql: "create table bad (a Nonsense) engine = Memory" };

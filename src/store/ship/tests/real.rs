@@ -45,6 +45,7 @@ fn record(out: &mut Vec<u8>, number: u32) {
             ColumnKind::Milliseconds => writer.milliseconds(today() + i64::from(number)),
             ColumnKind::Date => writer.u16(30_000),
             ColumnKind::Ipv6 => writer.ipv6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+            ColumnKind::Thousandths => writer.thousandths(-1_234_567),
             ColumnKind::Text => writer.text(&format!("{name} é {}", number % 3)),
             ColumnKind::TextMap if number.is_multiple_of(2) => writer.text_map(&[]),
             ColumnKind::TextMap => writer.text_map(&[("plan".into(), "pro".into()), ("n".into(), number.to_string())]),

@@ -1,47 +1,46 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
 use super::*;
 use crate::capture::Shared;
-use crate::capture::visit::Visits;
-use crate::config::Period;
-use crate::consent::{Choice, ChoiceSource, Policy, Signals, decide};
+use crate::config::Config;
+use crate::consent::{Choice, ChoiceSource, Mode, Policy, Signals, decide};
 use crate::enrich::Places;
 use crate::keys::KeyRing;
-use crate::pseudonym::{IpPrefixes, Pseudonymiser};
 
 const NOW: u64 = 1_790_000_000;
+
+fn capture(more: &str) -> Capture {
+    let text = format!("[gateway]\nupstream = \"http://127.0.0.1:3000\"\n{more}");
+    let config = Config::from_toml(&text, "test.toml", std::iter::empty()).expect("is a configuration");
+    Capture::new(Arc::new(Shared::new(&config, Arc::new(KeyRing::ephemeral()), Places::none())))
+}
 
 /// Channel, source and referrer of a page view at `host` that follows `referer`.
 fn origin(host: &str, referer: &str) -> (&'static str, String, String) {
     let policy = Policy::default();
     let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
-    let permit = decide(&policy, Ok(choice), Signals::default()).analytics.expect("everything is granted");
-    let capture = Capture::new(Arc::new(Shared {
-        pseudonymiser: Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1),
-        places: Places::none(),
-        visits: Visits::new(Duration::from_secs(1800)),
-        site_id: 1,
-        query_keys: Vec::new(),
-        retention: Period { months: 72, days: 0 },
-    }));
-    let headers = HeaderMap::from_iter([(http::header::REFERER, referer.parse().expect("is a header's value"))]);
+    let permit = decide(&policy, Ok(choice), Signals::default(), Mode::OptIn).analytics.expect("everything is granted");
+    let capture = capture("");
     let exchange = Exchange {
         now_ms: NOW as i64 * 1000 + 5000,
         host,
         https: false,
         target: "/pricing",
-        headers: &headers,
+        headers: &HeaderMap::new(),
         client: &RawIp::new("203.0.113.77".parse().expect("is an address")),
+        direct: true,
+        is_page: true,
+        http_1_0: false,
         visitor_cookie: None,
         visit_cookie: None,
         choice_life: policy.choice_life,
     };
     let visitor = capture.visitor(&permit, &exchange);
-    let device = capture.device(&exchange);
-    let draft = capture.draft(&exchange, &visitor, VisitStep::default(), device, &RawUrl::new(exchange.target));
+    let url = RawUrl::new(exchange.target);
+    let mut draft = capture.draft(&exchange, &visitor, exchange.now_ms, &url);
+    capture.arrive(&mut draft, &url, Some(&RawUrl::new(referer)), host);
     (draft.channel.channel, draft.channel.source, draft.referrer)
 }
 

@@ -1,0 +1,66 @@
+//! Events that came already: a beacon that was sent again, because its answer was lost or by somebody who recorded it. Kept
+//! within this process and for the last hundred thousand events or more; a visitor's event id is drawn at random, so two
+//! events never share one by chance.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use crate::pseudonym::VisitorId;
+
+/// Ids remembered before the older half is forgotten.
+const CAPACITY: usize = 100_000;
+
+/// Ids of events that were kept.
+#[derive(Default)]
+pub struct Repeats(Mutex<Generations>);
+
+#[derive(Default)]
+struct Generations {
+    young: HashSet<(VisitorId, u64)>,
+    old: HashSet<(VisitorId, u64)>,
+}
+
+impl Repeats {
+    /// Whether a visitor's event is seen for the first time; it is remembered.
+    pub fn admit(&self, visitor: VisitorId, id: u64) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.old.contains(&(visitor, id)) || !seen.young.insert((visitor, id)) {
+            return false;
+        }
+        if seen.young.len() >= CAPACITY {
+            seen.old = std::mem::take(&mut seen.young);
+        }
+        true
+    }
+
+    /// Forgets an event that could not be kept, so that it may be sent again.
+    pub fn forget(&self, visitor: VisitorId, id: u64) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.young.remove(&(visitor, id));
+        seen.old.remove(&(visitor, id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_admitted_once_for_each_visitor_and_again_after_it_could_not_be_kept() {
+        let repeats = Repeats::default();
+        let (one, two) = (VisitorId(1), VisitorId(2));
+        assert!(repeats.admit(one, 7) && !repeats.admit(one, 7) && repeats.admit(two, 7));
+        repeats.forget(one, 7);
+        assert!(repeats.admit(one, 7) && !repeats.admit(two, 7));
+    }
+
+    #[test]
+    fn memory_stays_bounded_and_the_last_ones_are_known() {
+        let repeats = Repeats::default();
+        let all = 3 * CAPACITY as u64;
+        assert!((0..all).all(|id| repeats.admit(VisitorId(1), id)));
+        assert!((all - CAPACITY as u64..all).all(|id| !repeats.admit(VisitorId(1), id)));
+        let seen = repeats.0.lock().unwrap();
+        assert!(seen.young.len() + seen.old.len() <= 2 * CAPACITY);
+    }
+}

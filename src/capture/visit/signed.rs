@@ -1,0 +1,60 @@
+//! The visit's cookie: `SESSION.SEQ.LAST_MS.ORIGIN.TAG`, the tag 96 bits of a MAC over the visitor's pseudonym and what
+//! stands before it. A visit that was made up, changed, or taken from another visitor is no visit.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
+use super::Visit;
+use crate::keys::{KeyPurpose, KeyRing};
+use crate::pseudonym::VisitorId;
+
+/// The longest value that is looked at, in bytes; ours stay far below.
+const LONGEST: usize = 96;
+/// How far ahead of ours the clock of another gateway may run, in milliseconds.
+const SKEW_MS: i64 = 300_000;
+/// Bytes of the tag; [`KeyRing::verify`] takes no fewer.
+const TAG: usize = 16;
+
+/// Signs and reads visits.
+pub struct Signed {
+    ring: Arc<KeyRing>,
+}
+
+impl Signed {
+    /// Under the ring's keys.
+    pub fn new(ring: Arc<KeyRing>) -> Signed {
+        Signed { ring }
+    }
+
+    /// The cookie's value for this visitor.
+    pub fn encode(&self, visitor: VisitorId, visit: &Visit) -> String {
+        let body = format!("{:016x}.{}.{}.{:08x}", visit.session_id, visit.seq, visit.last_ms, visit.origin);
+        let tag = self.ring.mac(KeyPurpose::Visit, &[&visitor.0.to_le_bytes(), body.as_bytes()]).value;
+        format!("{body}.{}", BASE64URL.encode(&tag[..TAG]))
+    }
+
+    /// The visit this visitor's cookie holds; nothing where it is not one of ours.
+    pub fn decode(&self, visitor: VisitorId, value: &[u8], now_ms: i64) -> Option<Visit> {
+        let (visit, body, tag) = parse(value, now_ms)?;
+        self.ring.verify(KeyPurpose::Visit, &[&visitor.0.to_le_bytes(), body], &tag).then_some(visit)
+    }
+}
+
+/// A visit that could have happened, what of the value is signed, and the tag.
+fn parse(value: &[u8], now_ms: i64) -> Option<(Visit, &[u8], Vec<u8>)> {
+    let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= LONGEST)?;
+    let (body, tag) = text.rsplit_once('.')?;
+    let mut fields = body.split('.');
+    let session_id = u64::from_str_radix(fields.next()?, 16).ok()?;
+    let seq = fields.next()?.parse().ok()?;
+    let last_ms: i64 = fields.next()?.parse().ok()?;
+    let origin = u32::from_str_radix(fields.next()?, 16).ok()?;
+    let started_ms = i64::try_from(session_id >> 32).ok()? * 1000;
+    let possible = fields.next().is_none()
+        && started_ms <= last_ms.saturating_add(1000)
+        && last_ms <= now_ms.saturating_add(SKEW_MS);
+    let tag = BASE64URL.decode(tag).ok()?;
+    possible.then_some((Visit { session_id, seq, last_ms, origin }, body.as_bytes(), tag))
+}
