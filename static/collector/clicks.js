@@ -6,7 +6,7 @@
 import { later } from './contained.js';
 import { absolute, bare, named, within } from './element.js';
 import { note } from './exit.js';
-import { downloads, on } from './options.js';
+import { isDownload, on } from './options.js';
 import { add } from './outbox.js';
 import { trackMarked } from './track.js';
 
@@ -16,10 +16,10 @@ export const clicked = (event) => {
   // 1 is the middle button, which opens links; 2 opens a menu.
   if (!event.isTrusted || event.button > +!!link) return;
   // A link in a drawing has its address otherwise.
-  const url = link && absolute(link.href.baseVal ?? link.href);
+  const url = link && absolute(link.href.baseVal || link.href);
   const contact = /^(tel|mail)(to)?/.exec(url);
   if (contact) note(contact[1]);
-  const element = within(event, ':any-link,button,[role=button],[type=submit],[data-consentry-click]');
+  const element = within(event, ':any-link,button,[role=button],[data-consentry-click]');
   const marked = within(event, '[data-consentry-event]:not(form)');
   // Only then is it known what the page made of it.
   later(() => {
@@ -28,7 +28,7 @@ export const clicked = (event) => {
       (on('contacts') && contact?.[0]) ||
       // A link that the page has taken in hand leads nowhere that we know.
       (bare(url) && !event.defaultPrevented &&
-        ((on('downloads') && (link.matches('[download]') || downloads.includes(bare(url).split('?')[0].split('.').pop().toLowerCase())) && 'download') ||
+        ((on('downloads') && (link.matches('[download]') || isDownload(bare(url).split('?')[0].split('.').pop().toLowerCase())) && 'download') ||
           (on('outbound') && url.host != location.host && 'outbound'))) ||
       (on('clicks') && 'click');
     if (element && name) add(name, { ...named(element), to: bare(url) });

@@ -10,11 +10,11 @@ export const device = () => {
   return {
     ...(on('device') && {
       tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
-      lang: '' + navigator.languages.slice(0, 5),
+      lang: '' + navigator.languages,
       screen: screen.width + 'x' + screen.height,
       vp: innerWidth + 'x' + innerHeight,
       net: connection?.effectiveType || connection?.type,
     }),
-    ...(on('plugins') && { pl: [...navigator.plugins].slice(0, 16).map(({ name }) => name) }),
+    ...(on('plugins') && { pl: [...navigator.plugins].map((plugin) => plugin.name) }),
   };
 };

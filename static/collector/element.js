@@ -19,16 +19,15 @@ export const absolute = (href, base = document.baseURI) => new URL(href, base);
 export const bare = (url) => /^http[^#]+/.exec(url)?.[0];
 
 /**
- * `el` and `l` of an event. Only links and buttons are called by their text: that of other elements may be a field's.
+ * `el` and `l` of an event: what somebody may have written into it is no label.
  * @param {any} element
  */
 export const named = (element) => ({
   el: element.href ? 'link' : element.localName,
   l: (
-    element.dataset.consentryClick ||
     element.ariaLabel ||
-    ((element.href || /button/.exec(element.localName)) && element.textContent) ||
+    (!element.matches('form,textarea,[contenteditable]') && element.textContent) ||
     element.getAttribute('name') ||
     ''
-  ).trim().replace(/\s+/g, ' ').slice(0, LONGEST_LABEL),
+  ).trim().slice(0, LONGEST_LABEL),
 });

@@ -5,11 +5,11 @@
 import { bare } from './element.js';
 import { add } from './outbox.js';
 
-/** Each failure is told once: a script may fail sixty times a second. @type {Record<string, number>} */
-const told = {};
+/** The last failure is not told again: a script may fail sixty times a second. */
+let told = '';
 
 /** @param {string} name @param {string} k @param {string} [to] */
-const fail = (name, k, to) => (told[k + to] ||= add(name, { k, to }) ?? 1);
+const fail = (name, k, to) => told != (told = k + to) && add(name, { k, to });
 
 /** By type of event. */
 export const failures = {

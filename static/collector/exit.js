@@ -10,7 +10,7 @@ import { bare } from './element.js';
 /** For so long after a click or a submit what follows is taken for its consequence. */
 const STEP_MS = 1000;
 /** A navigation that has not ended the page after so long was a download, or was given up. */
-const NAVIGATION_MS = 10_000;
+const NAVIGATION_MS = 5000;
 
 /** The browser's Navigation API. @type {any} */
 export const { navigation } = /** @type {any} */ (self);
@@ -18,8 +18,8 @@ export const { navigation } = /** @type {any} */ (self);
 /** The visitor's last submit, call or mail. @type {Exit | undefined} */
 let step;
 let stepAt = 0;
-/** Where the page itself is going. @type {Exit | undefined} */
-let going;
+/** Where the page itself is going. @type {Exit | 0} */
+let going = 0;
 let goingAt = 0;
 
 /** The visitor did something that may end the page. @param {string | undefined} x @param {string} [xt] */
@@ -29,7 +29,7 @@ export const note = (x, xt) => {
 };
 
 /** A page view ended without its page. */
-export const stay = () => (going = undefined);
+export const stay = () => (going = 0);
 
 /** That step, if it was just now. */
 export const recent = () => (since(stepAt) < STEP_MS ? step : undefined);
@@ -40,18 +40,17 @@ export const recent = () => (since(stepAt) < STEP_MS ? step : undefined);
  */
 export const exit = (kept) =>
   going && since(goingAt) < NAVIGATION_MS ? going
-  : navigation ? { x: kept ? navigation.canGoBack ? 'typed' : undefined : 'closed' }
+  : navigation ? { x: kept ? navigation.canGoBack ? 'typed' : '' : 'closed' }
   : recent();
 
-/** The page is going somewhere. @param {{ navigationType: string, destination: { url: string }, downloadRequest?: string | null }} event */
+/** The page is going somewhere. @param {{ navigationType: string, destination: { url: string } }} event */
 export const go = (event) => {
   const url = bare(event.destination.url);
   goingAt = now();
   going =
-    event.downloadRequest != null ? undefined
-    : event.navigationType == 'traverse' ? { x: 'back_forward' }
+    event.navigationType == 'traverse' ? { x: 'back_forward' }
     : event.navigationType == 'reload' ? { x: 'reload' }
     // Another program's address ends no page, nor does another place on it. The query may be what was typed into a form.
-    : url && url != bare(location) ? recent() ?? { x: url.startsWith(location.origin) ? 'link_inside' : 'link_outside', xt: url.split('?')[0] }
-    : undefined;
+    : url && url != bare(location) ? recent() || { x: url.startsWith(origin) ? 'link_inside' : 'link_outside', xt: url.split('?')[0] }
+    : 0;
 };

@@ -10,12 +10,10 @@ import { trackMarked } from './track.js';
 
 /** @param {SubmitEvent} event */
 export const submitted = (event) => {
-  if (event.isTrusted) {
-    const form = /** @type {HTMLFormElement} */ (event.target);
-    // Fields may be called `action` and hide the property.
-    const to = bare(absolute(form.getAttribute('action') ?? ''));
-    note('form', to);
-    if (on('forms')) add('form_submit', { ...named(form), to });
-    trackMarked(form);
-  }
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  // Fields may be called `action` and hide the property.
+  const to = bare(absolute(form.getAttribute('action') || ''));
+  note('form', to);
+  if (on('forms')) add('form_submit', { ...named(form), to });
+  trackMarked(form);
 };

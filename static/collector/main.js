@@ -27,7 +27,7 @@ const start = contained(() => {
     ...(on('errors') && failures),
   });
   // The one global, which the site may have begun.
-  (/** @type {any} */ (self).consentry ??= {}).track = contained(track);
+  (/** @type {any} */ (self).consentry ||= {}).track = contained(track);
 });
 
 // A page that is made ready before it is wanted has no visitor yet.

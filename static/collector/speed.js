@@ -26,7 +26,10 @@ export const forgetVitals = () => (vitals = {});
 export const outOfSight = () => (inSight = false);
 
 /** Since when loading counts: 0, or when a page that was made ready before was wanted. */
-let loadsFrom = 0;
+export let loadsFrom = 0;
+
+/** @param {number | undefined} start */
+export const loadFrom = (start) => (loadsFrom = start || 0);
 
 /** @param {Entry} entry */
 const see = (entry) => {
@@ -46,31 +49,12 @@ const see = (entry) => {
   }
 };
 
-/** @param {number} from as `loadsFrom` */
-export const measureVitals = (from) => {
-  loadsFrom = from;
-  for (const type of PerformanceObserver.supportedEntryTypes) {
+export const measureVitals = () =>
+  PerformanceObserver.supportedEntryTypes.map((type) => {
     if (type == 'layout-shift') vitals.cls = 0;
-    new PerformanceObserver(contained((list) => (/** @type {Entry[]} */ (list.getEntries())).map(see))).observe(
-      /** @type {PerformanceObserverInit} */ ({ type, buffered: true }),
-    );
-  }
-};
+    new PerformanceObserver(contained((list) => /** @type {Entry[]} */ (list.getEntries()).map(see))).observe({ type, buffered: true });
+  });
 
-/** Whole milliseconds from one moment to the other; nothing where that has not come. @param {number} from @param {number} to */
-const between = (from, to) => (to ? Math.max(0, to - from) | 0 : undefined);
+/** Whole milliseconds from one moment to the other; negative ones count as none, as where that has not come. @param {number} from @param {number} to */
+export const between = (from, to) => to && (to - from) | 0;
 
-/**
- * @param {any} navigation
- * @param {boolean} cached whether no server was asked
- * @param {number} from as `loadsFrom`
- */
-export const timings = (navigation, cached, from) => ({
-  ...(!cached && {
-    dns: between(navigation.domainLookupStart, navigation.domainLookupEnd),
-    con: between(navigation.connectStart, navigation.connectEnd),
-    ttfb: between(navigation.requestStart, navigation.responseStart),
-  }),
-  dom: between(from, navigation.domContentLoadedEventEnd),
-  load: between(from, navigation.loadEventEnd),
-});
