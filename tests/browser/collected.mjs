@@ -2,7 +2,6 @@
 // what collectors send.
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { readFileSync } from "node:fs";
 import { eventually, startBrowser, startGateway, startWire } from "./support.mjs";
 
 /** @typedef {{ n: string, u: string, p: string, i: string, [field: string]: any }} Sent an event as the collector sent it */
@@ -44,12 +43,7 @@ export async function startCollected(pages, { options = EVERYTHING, configuratio
   const { port } = /** @type {import("node:net").AddressInfo} */ (site.address());
   const collect = `[capture]\ncollect = ${JSON.stringify(options.split(" "))}\n`;
   const gateway = await startGateway(`http://127.0.0.1:${port}`, collect + configuration);
-  const wire = await startWire(gateway.address, {
-    answer,
-    change: process.env.DEV
-      ? (path, body) => (!path.endsWith("/collector.js") ? body : readFileSync("../../static/built/collector.js", "utf8").replace('"CONSENTRY_OPTIONS"', JSON.stringify(options)).replace('"CONSENTRY_DOWNLOADS"', '"pdf,zip"'))
-      : undefined,
-  });
+  const wire = await startWire(gateway.address, { answer });
   // Playwright switches the back/forward cache off; visitors have it.
   const browser = await startBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
   /** @type {import("playwright-core").BrowserContext[]} */

@@ -75,7 +75,7 @@ test("a single-page site's pages are page views of their own, each after the tim
   await viewed(own, 2);
   await collected.left(page, own);
   const { address } = collected;
-  const told = collected.sent("/app").map(({ n, u, nt, r, x }) => [n, u, nt ?? x, r?.replace(address, "")]);
+  const told = collected.sent("/app").map(({ n, u, nt, r, x }) => [n, u, nt ?? x, n === "pageview" ? r?.replace(address, "") : undefined]);
   assert.deepEqual(told, [
     ["page_loaded", own, "navigate", undefined],
     ["engagement", own, "link_inside", undefined],
@@ -154,7 +154,8 @@ test("a prerendered page is told of when it is looked at and not before", async 
     await rm(profile, { recursive: true, force: true });
   }
   const [view, end] = collected.sent("/prerendered");
-  assert.deepEqual([view.n, view.nt, view.dom || 0, view.load || 0], ["pageview", "prerender", 0, 0], "with times from then");
+  assert.deepEqual([view.n, view.nt], ["pageview", "prerender"]);
+  assert.ok(view.dom <= 0 && view.load <= 0, "it was there before it was looked at");
   assert.equal(new URL(view.r).pathname, "/speculating");
   assert.deepEqual([end.n, end.p, end.x], ["engagement", view.p, "link_inside"]);
   const requests = collected.wire.passed.map(({ path }) => path);
