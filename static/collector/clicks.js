@@ -5,8 +5,8 @@
 
 import { later } from './contained.js';
 import { absolute, bare, named, within } from './element.js';
-import { linkExit, note } from './exit.js';
-import { downloads, on } from './options.js';
+import { note } from './exit.js';
+import { isDownload, on } from './options.js';
 import { add } from './outbox.js';
 import { trackMarked } from './track.js';
 
@@ -16,18 +16,19 @@ export const clicked = (event) => {
   // 1 is the middle button, which opens links; 2 opens a menu.
   if (!event.isTrusted || event.button > +!!link) return;
   // A link in a drawing has its address otherwise.
-  const url = link && absolute(link.href.baseVal ?? link.href);
-  if (link) note(linkExit(url));
-  const element = within(event, ':any-link,button,summary,[role=button],[type=submit],[type=button],[data-consentry-click]');
+  const url = link && absolute(link.href.baseVal || link.href);
+  const contact = /^(tel|mail)(to)?/.exec(url);
+  if (contact) note(contact[1]);
+  const element = within(event, ':any-link,button,[role=button],[data-consentry-click]');
   const marked = within(event, '[data-consentry-event]:not(form)');
   // Only then is it known what the page made of it.
   later(() => {
     // The most telling name of a click, one for each.
     const name =
-      (on('contacts') && /^tel|^mailto/.exec(url)?.[0]) ||
+      (on('contacts') && contact?.[0]) ||
       // A link that the page has taken in hand leads nowhere that we know.
       (bare(url) && !event.defaultPrevented &&
-        ((on('downloads') && (link.matches('[download]') || downloads.includes(url.pathname.split('.').pop().toLowerCase())) && 'download') ||
+        ((on('downloads') && (link.matches('[download]') || isDownload(bare(url).split('?')[0].split('.').pop().toLowerCase())) && 'download') ||
           (on('outbound') && url.host != location.host && 'outbound'))) ||
       (on('clicks') && 'click');
     if (element && name) add(name, { ...named(element), to: bare(url) });

@@ -6,15 +6,15 @@ import { on } from './options.js';
 
 /** Fields of a page view. */
 export const device = () => {
-  const { connection, languages, plugins } = /** @type {Navigator & { connection?: { effectiveType?: string, type?: string } }} */ (navigator);
+  const connection = /** @type {Navigator & { connection?: { effectiveType?: string, type?: string } }} */ (navigator).connection;
   return {
     ...(on('device') && {
       tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
-      lang: '' + languages.slice(0, 5),
+      lang: '' + navigator.languages,
       screen: screen.width + 'x' + screen.height,
       vp: innerWidth + 'x' + innerHeight,
       net: connection?.effectiveType || connection?.type,
     }),
-    ...(on('plugins') && { pl: [...plugins].slice(0, 16).map(({ name }) => name) }),
+    ...(on('plugins') && { pl: [...navigator.plugins].map((plugin) => plugin.name) }),
   };
 };

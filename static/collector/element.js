@@ -12,23 +12,22 @@ const LONGEST_LABEL = 80;
 export const within = (event, selector) =>
   /** @type {any} */ (event.composedPath().find((node) => /** @type {Partial<Element>} */ (node).matches?.(selector)));
 
-/** The absolute URL of what a page names. @param {string} href */
-export const absolute = (href) => new URL(href, document.baseURI);
+/** The absolute URL of what a page names. @param {string} href @param {string} [base] */
+export const absolute = (href, base = document.baseURI) => new URL(href, base);
 
-/** A URL on the web without its fragment, of others nothing. @param {any} url */
+/** A URL on the web without its fragment, of others nothing. @param {any} url @returns {any} */
 export const bare = (url) => /^http[^#]+/.exec(url)?.[0];
 
 /**
- * `el` and `l` of an event. Only links and buttons are called by their text: that of other elements may be a field's.
+ * `el` and `l` of an event: what somebody may have written into it is no label.
  * @param {any} element
  */
 export const named = (element) => ({
   el: element.href ? 'link' : element.localName,
   l: (
-    element.dataset.consentryClick ||
     element.ariaLabel ||
-    ((element.href || /button|summary/.exec(element.localName)) && element.textContent) ||
+    (!element.matches('form,textarea,[contenteditable]') && element.textContent) ||
     element.getAttribute('name') ||
     ''
-  ).trim().replace(/\s+/g, ' ').slice(0, LONGEST_LABEL),
+  ).trim().slice(0, LONGEST_LABEL),
 });

@@ -5,16 +5,16 @@
 import { bare } from './element.js';
 import { add } from './outbox.js';
 
-/** Each failure is told once: a script may fail sixty times a second. @type {Record<string, number>} */
-const told = {};
+/** The last failure is not told again: a script may fail sixty times a second. */
+let told = '';
 
 /** @param {string} name @param {string} k @param {string} [to] */
-const fail = (name, k, to) => (told[k + to] ||= add(name, { k, to }) ?? 1);
+const fail = (name, k, to) => told != (told = k + to) && add(name, { k, to });
 
 /** By type of event. */
 export const failures = {
   error: (/** @type {any} */ event) => {
-    const { target } = event;
+    const target = event.target;
     // Data that stands in the page is no address.
     const to = bare(event.filename || target.src || target.href);
     if (target == self) fail('script_error', event.error?.name || 'Error', to);

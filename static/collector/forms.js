@@ -11,10 +11,9 @@ import { trackMarked } from './track.js';
 /** @param {SubmitEvent} event */
 export const submitted = (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
-  if (!event.isTrusted) return;
   // Fields may be called `action` and hide the property.
-  const to = bare(absolute(form.getAttribute('action') ?? ''));
-  note({ x: 'form', xt: to });
+  const to = bare(absolute(form.getAttribute('action') || ''));
+  note('form', to);
   if (on('forms')) add('form_submit', { ...named(form), to });
   trackMarked(form);
 };

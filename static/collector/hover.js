@@ -14,11 +14,11 @@ let restedAt = 0;
 
 /** The mouse has gone on, to another element of interest or to none. @param {Element} [next] */
 export const rest = (next) => {
-  if (next == rested) return;
-  const d = since(restedAt);
-  if (rested && d >= SHORTEST_MS) add('hover', { ...named(rested), d });
-  rested = next;
-  restedAt = now();
+  if (next != rested) {
+    if (rested && since(restedAt) >= SHORTEST_MS) add('hover', { ...named(rested), d: since(restedAt) });
+    rested = next;
+    restedAt = now();
+  }
 };
 
 /** By type of event. */

@@ -7,7 +7,7 @@
 import { clicked } from './clicks.js';
 import { contained, listen } from './contained.js';
 import { failures } from './errors.js';
-import { go } from './exit.js';
+import { go, navigation } from './exit.js';
 import { submitted } from './forms.js';
 import { hovers } from './hover.js';
 import { on } from './options.js';
@@ -16,7 +16,7 @@ import { scrolled, viewing } from './view.js';
 
 const start = contained(() => {
   // Where there is no Navigation API, nothing of that name happens.
-  listen({ navigate: go }, /** @type {any} */ (self).navigation);
+  listen({ navigate: go }, navigation);
   listen({
     ...viewing(),
     scroll: on('engagement') && scrolled,
@@ -27,7 +27,7 @@ const start = contained(() => {
     ...(on('errors') && failures),
   });
   // The one global, which the site may have begun.
-  (/** @type {any} */ (self).consentry ??= {}).track = contained(track);
+  (/** @type {any} */ (self).consentry ||= {}).track = contained(track);
 });
 
 // A page that is made ready before it is wanted has no visitor yet.

@@ -10,5 +10,5 @@
  */
 export const on = (word) => 'CONSENTRY_OPTIONS'.includes(word);
 
-/** Endings of files whose links are downloads, in lower case, without the dot. */
-export const downloads = 'CONSENTRY_DOWNLOADS'.split(',');
+/** Whether an ending is one of the files that are downloads. @param {string} ending in lower case, without the dot */
+export const isDownload = (ending) => 'CONSENTRY_DOWNLOADS'.split(',').includes(ending);

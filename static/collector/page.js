@@ -2,6 +2,7 @@
  * The page view in progress and where the gateway is. Without a page in view nothing is noted and nothing is sent.
  */
 
+import { absolute, bare } from './element.js';
 import { on } from './options.js';
 
 /**
@@ -15,21 +16,21 @@ import { on } from './options.js';
 export const script = /** @type {HTMLScriptElement} */ (document.currentScript);
 
 /** Beside this script, wherever the gateway has its folder. @param {string} name */
-export const endpoint = (name) => new URL(name, script.src);
+export const endpoint = (name) => absolute(name, script.src);
 
-/** 64 random bits as 16 hex digits. */
-export const id = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(16).padStart(16, '0');
+/** Sixteen digits, which are hexadecimal ones too, out of 53 random bits: enough for one site's events of a day. */
+export const id = () => Math.random().toFixed(16).slice(2);
 
-/** @type {Page | null} */
-export let page;
+/** @type {Page | 0} */
+export let page = 0;
 
 /** The page is about to go, or the permission has gone. */
-export const close = () => (page = null);
+export const close = () => (page = 0);
 
 /** Where the visitor is. A fragment that is no route, as of a heading, leaves the route as it was. */
 export const here = () => ({
-  u: location.pathname + location.search,
-  h: ((on('hash') && /^$|^#!?(\/.*)/.exec(location.hash)) || [, page?.h])[1],
+  u: /** @type {string} */ (bare(location)).slice(origin.length),
+  h: ((on('hash') && /^$|^#!?(\/.*)/.exec(location.hash)) || [, /** @type {Page} */ (page)?.h])[1],
 });
 
 /** @param {string | false} [given] the page view's id, where the gateway knows it already */

@@ -10,8 +10,6 @@ import { contained } from './contained.js';
 /** A session window of layout shifts ends after a second without one, or after five. */
 const SHIFT_GAP_MS = 1000;
 const SHIFTS_MS = 5000;
-/** Interactions are noted from here on, in milliseconds; the first one always. */
-const SLOW_MS = 40;
 
 /** Vitals so far of the page view in progress. @type {{ lcp?: number, fcp?: number, inp?: number, cls?: number }} */
 export let vitals = {};
@@ -27,47 +25,36 @@ export const forgetVitals = () => (vitals = {});
 /** What is painted from here on is no part of loading. */
 export const outOfSight = () => (inSight = false);
 
-/** @param {number} start when a page that was made ready before was wanted */
-export const measureVitals = (start) => {
-  const observer = new PerformanceObserver(contained((list) => {
-    for (const entry of /** @type {Entry[]} */ (list.getEntries())) {
-      const { startTime, duration } = entry;
-      const painted = Math.max(0, startTime - start) | 0;
-      // Only the largest contentful paint has a size.
-      if (inSight && entry.size) vitals.lcp = painted;
-      if (inSight && entry.name == 'first-contentful-paint') vitals.fcp = painted;
-      if (entry.interactionId && !(/** @type {number} */ (vitals.inp) > duration)) vitals.inp = duration;
-      if (entry.hadRecentInput == false) {
-        if (startTime - lastShift > SHIFT_GAP_MS || startTime - shiftsBegan > SHIFTS_MS) {
-          shifts = 0;
-          shiftsBegan = startTime;
-        }
-        lastShift = startTime;
-        shifts += entry.value;
-        if (!(/** @type {number} */ (vitals.cls) > shifts)) vitals.cls = shifts;
-      }
+/** Since when loading counts: 0, or when a page that was made ready before was wanted. */
+export let loadsFrom = 0;
+
+/** @param {number | undefined} start */
+export const loadFrom = (start) => (loadsFrom = start || 0);
+
+/** @param {Entry} entry */
+const see = (entry) => {
+  const startTime = entry.startTime;
+  // Only the largest contentful paint has a size.
+  if (inSight && entry.size) vitals.lcp = between(loadsFrom, startTime);
+  if (inSight && /^first-c/.exec(entry.name)) vitals.fcp = between(loadsFrom, startTime);
+  if (entry.interactionId && !(/** @type {number} */ (vitals.inp) > entry.duration)) vitals.inp = entry.duration;
+  if (entry.hadRecentInput == false) {
+    if (startTime - lastShift > SHIFT_GAP_MS || startTime - shiftsBegan > SHIFTS_MS) {
+      shifts = 0;
+      shiftsBegan = startTime;
     }
-  }));
-  for (const type of PerformanceObserver.supportedEntryTypes) {
-    if (type == 'layout-shift') vitals.cls = 0;
-    observer.observe(/** @type {PerformanceObserverInit} */ ({ type, buffered: true, durationThreshold: SLOW_MS }));
+    lastShift = startTime;
+    shifts += entry.value;
+    if (!(/** @type {number} */ (vitals.cls) > shifts)) vitals.cls = shifts;
   }
 };
 
-/** Whole milliseconds from one moment to the other; nothing where that has not come. @param {number} from @param {number} to */
-const between = (from, to) => (to ? Math.max(0, to - from) | 0 : undefined);
+export const measureVitals = () =>
+  PerformanceObserver.supportedEntryTypes.map((type) => {
+    if (type == 'layout-shift') vitals.cls = 0;
+    new PerformanceObserver(contained((list) => /** @type {Entry[]} */ (list.getEntries()).map(see))).observe({ type, buffered: true });
+  });
 
-/**
- * @param {any} navigation
- * @param {boolean} cached whether no server was asked
- * @param {number} start as above
- */
-export const timings = (navigation, cached, start) => ({
-  ...(!cached && {
-    dns: between(navigation.domainLookupStart, navigation.domainLookupEnd),
-    con: between(navigation.connectStart, navigation.connectEnd),
-    ttfb: between(navigation.requestStart, navigation.responseStart),
-  }),
-  dom: between(start, navigation.domContentLoadedEventEnd),
-  load: between(start, navigation.loadEventEnd),
-});
+/** Whole milliseconds from one moment to the other; negative ones count as none, as where that has not come. @param {number} from @param {number} to */
+export const between = (from, to) => to && (to - from) | 0;
+

@@ -5,15 +5,15 @@
 
 import { contained, later, now, since } from './contained.js';
 import { device } from './device.js';
-import { exit, hiddenBy, stay } from './exit.js';
+import { exit, recent, stay } from './exit.js';
 import { rest } from './hover.js';
 import { on } from './options.js';
 import { add, flush } from './outbox.js';
 import { close, endpoint, here, open, page, script } from './page.js';
-import { forgetVitals, measureVitals, outOfSight, timings, vitals } from './speed.js';
+import { between, forgetVitals, loadFrom, loadsFrom, measureVitals, outOfSight, vitals } from './speed.js';
 
-/** Tells of the page's first view, when the page has loaded or is left earlier. @type {(() => void) | null} */
-let first;
+/** Tells of the page's first view, when the page has loaded or is left earlier. @type {(() => void) | 0} */
+let first = 0;
 /** When the page last came in sight; 0 while it is not. */
 let visibleSince = 0;
 /** The lowest line that was in sight, in pixels from the top. */
@@ -41,8 +41,8 @@ const beginWithin = (nt, r) => {
 };
 
 const tellFirst = () => {
-  first?.();
-  first = null;
+  if (first) first();
+  first = 0;
 };
 
 /**
@@ -58,7 +58,7 @@ const end = (how) => {
     add('engagement', {
       e: visibleSince && since(visibleSince),
       // Of the page as it is now: it may have grown since.
-      sd: Math.min(100, (lowest / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
+      sd: ((lowest / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
       ...how,
       ...vitals,
     });
@@ -69,12 +69,12 @@ const end = (how) => {
 
 /** The address is another, perhaps: of another page of a single-page site. */
 const moved = () => {
-  const before = page;
-  if (!before) return;
   const { u, h } = here();
-  if (u == before.u && h == before.h) return;
-  end(exit());
-  beginWithin(u == before.u ? 'hash' : 'spa', location.origin + before.u);
+  if (page && (u != page.u || h != page.h)) {
+    const before = page.u;
+    end(exit());
+    beginWithin(u == before ? 'hash' : 'spa', origin + before);
+  }
 };
 
 /** @param {'pushState' | 'replaceState'} name */
@@ -90,23 +90,31 @@ const watch = (name) => {
 export const viewing = () => {
   const { consentryPage, consentryNow } = script.dataset;
   const navigation = /** @type {PerformanceNavigationTiming & { activationStart?: number }} */ (performance.getEntriesByType('navigation')[0]);
-  const start = navigation.activationStart || 0;
+  loadFrom(navigation.activationStart);
   const cached = navigation.type == 'back_forward' && !navigation.transferSize;
   const consented = consentryNow == '';
   // Out of the browser's cache it is the id of an earlier view.
   const known = !cached && consentryPage;
   begin(known);
-  if (!consented && on('vitals')) measureVitals(start);
+  if (!consented && on('vitals')) measureVitals();
   first = () =>
     add(known || consented ? 'page_loaded' : 'pageview', {
-      nt: consented ? 'consent' : start ? 'prerender' : navigation.type,
-      r: known ? undefined : document.referrer,
-      ...(!consented && on('timings') && timings(navigation, cached, start)),
+      nt: consented ? 'consent' : loadsFrom ? 'prerender' : navigation.type,
+      r: document.referrer,
+      ...(!consented && on('timings') && {
+        ...(!cached && {
+          dns: between(navigation.domainLookupStart, navigation.domainLookupEnd),
+          con: between(navigation.connectStart, navigation.connectEnd),
+          ttfb: between(navigation.requestStart, navigation.responseStart),
+        }),
+        dom: between(loadsFrom, navigation.domContentLoadedEventEnd),
+        load: between(loadsFrom, navigation.loadEventEnd),
+      }),
       ...device(),
     });
   // The load is over only after its event.
   const load = () => later(tellFirst);
-  if (consented || start) load();
+  if (consented || loadsFrom) load();
   watch('pushState');
   watch('replaceState');
   return {
@@ -120,7 +128,7 @@ export const viewing = () => {
     pageshow: async (event) => {
       if (event.persisted && (await (await fetch(endpoint('consent'))).json()).granted.includes('analytics')) beginWithin('bfcache', document.referrer);
     },
-    visibilitychange: () => (document.hidden ? end(hiddenBy()) : look()),
+    visibilitychange: () => (document.hidden ? end(recent()) : look()),
     popstate: moved,
   };
 };

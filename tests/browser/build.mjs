@@ -1,7 +1,7 @@
 // Makes static/built/collector.js out of static/collector/: its modules one after the other, without what only joins them,
 // and made small. The same sources give the same bytes, which are committed, so that building the program needs no Node.
 // With --check it writes nothing and fails where the committed file is another.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
@@ -10,35 +10,25 @@ import { minify } from "terser";
 const STATIC = fileURLToPath(new URL("../../static/", import.meta.url));
 export const BUILT = path.join(STATIC, "built/collector.js");
 
-/**
- * A module after those it imports, each once. Their names are distinct, or the whole would not parse.
- * @param {string} name
- * @param {Set<string>} seen
- * @returns {Promise<string>}
- */
-async function joined(name, seen) {
-  if (seen.has(name)) return "";
-  seen.add(name);
-  let source = await readFile(path.join(STATIC, "collector", name), "utf8");
-  let before = "";
-  for (const [statement, imported] of source.matchAll(/^import .*? from '\.\/(.*?)';$/gm)) {
-    before += await joined(imported, seen);
-    source = source.replace(statement, "");
-  }
+/** The modules one after the other in the order of their names, the first to act last. Their own names are distinct, or the whole would not parse. */
+async function joined() {
+  const folder = path.join(STATIC, "collector");
+  const names = (await readdir(folder)).filter((name) => name !== "main.js").sort();
+  const sources = await Promise.all([...names, "main.js"].map((name) => readFile(path.join(folder, name), "utf8")));
   // `let` throughout compresses better than two words; nothing is assigned that was constant, as the types are checked.
-  return before + source.replace(/^export /gm, "").replace(/\bconst\b/g, "let");
+  return sources.join("").replace(/^import .*$/gm, "").replace(/^export /gm, "").replace(/\bconst\b/g, "let");
 }
 
 /** What the file must hold. */
 export async function built() {
-  const { code } = await minify(await joined("main.js", new Set()), {
+  const { code } = await minify(await joined(), {
     ecma: 2020,
     module: true,
-    compress: { passes: 2, inline: 1, keep_fargs: false, unsafe_arrows: true },
+    compress: { passes: 2, inline: 1, keep_fargs: false, unsafe_arrows: true, booleans_as_integers: true },
     format: { quote_style: 2 },
   });
-  // A function of its own: what is declared in it is no global.
-  return `(()=>{${code?.replace(/;$/, "")}})();\n`;
+  // A block of its own: what is declared in it is no global.
+  return `{${code?.replace(/;$/, "")}}\n`;
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {

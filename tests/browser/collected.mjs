@@ -2,7 +2,6 @@
 // what collectors send.
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { readFileSync } from "node:fs";
 import { eventually, startBrowser, startGateway, startWire } from "./support.mjs";
 
 /** @typedef {{ n: string, u: string, p: string, i: string, [field: string]: any }} Sent an event as the collector sent it */
@@ -10,11 +9,6 @@ import { eventually, startBrowser, startGateway, startWire } from "./support.mjs
 
 export const EVERYTHING =
   "hover titles hash login timings vitals engagement clicks downloads outbound forms contacts errors device plugins";
-
-/** The page's own id, where the gateway does not give one. */
-const marked = (/** @type {string} */ html) =>
-  html.includes("data-consentry-page") ? html : html.replace("data-consentry-collector", () => `data-consentry-page="${hex()}" data-consentry-collector`);
-const hex = () => Array.from({ length: 16 }, () => Math.floor(Math.random() * 16).toString(16)).join("");
 
 /**
  * @typedef {object} Content of a page: what stands in its body and head, its status and its own headers
@@ -29,10 +23,11 @@ const hex = () => Array.from({ length: 16 }, () => Math.floor(Math.random() * 16
 /**
  * @param {Record<string, Content | string>} pages by path; a path that ends in `*` is for all below
  * @param {object} [how]
- * @param {string} [how.options] words of the collector
+ * @param {string} [how.options] what is collected
+ * @param {string} [how.configuration] more TOML, within `[capture]` first
  * @param {(path: string) => number | undefined} [how.answer] a status in place of the gateway's answer
  */
-export async function startCollected(pages, { options = EVERYTHING, answer } = {}) {
+export async function startCollected(pages, { options = EVERYTHING, configuration = "", answer } = {}) {
   const site = createServer(async (request, response) => {
     const path = (request.url ?? "/").split("?")[0];
     const below = Object.keys(pages).find((name) => name.endsWith("*") && path.startsWith(name.slice(0, -1)));
@@ -46,15 +41,9 @@ export async function startCollected(pages, { options = EVERYTHING, answer } = {
   site.listen(0, "127.0.0.1");
   await once(site, "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (site.address());
-  const gateway = await startGateway(`http://127.0.0.1:${port}`);
-  const wire = await startWire(gateway.address, {
-    answer,
-    change(path, body, headers) {
-      if (path.endsWith("/collector.js") && process.env.DEV) return readFileSync("../../static/built/collector.js", "utf8").replace('"CONSENTRY_OPTIONS"', JSON.stringify(options)).replace('"CONSENTRY_DOWNLOADS"', '"pdf,zip"');
-      if (path.endsWith("/collector.js")) return body.replace(/"(?:[a-z]+ )+[a-z]+"/, JSON.stringify(options));
-      return headers["sec-purpose"] ? body : marked(body);
-    },
-  });
+  const collect = `[capture]\ncollect = ${JSON.stringify(options.split(" "))}\n`;
+  const gateway = await startGateway(`http://127.0.0.1:${port}`, collect + configuration);
+  const wire = await startWire(gateway.address, { answer });
   // Playwright switches the back/forward cache off; visitors have it.
   const browser = await startBrowser({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
   /** @type {import("playwright-core").BrowserContext[]} */
@@ -90,10 +79,11 @@ export async function startCollected(pages, { options = EVERYTHING, answer } = {
     },
     /** The first event of that name and path, once it was sent. @param {string} path @param {string} name */
     told: (path, name) => eventually(async () => sent(path, name)[0], `${name} of ${path}`),
-    /** Leaves the page, so that all that waits is sent, and answers with the last event. @param {Tab} page @param {string} path @returns {Promise<any>} */
+    /** Leaves the page, so that all that waits is sent, and answers with the last event. @param {Tab} page @param {string} path @returns {Promise<Sent>} */
     async left(page, path) {
+      const before = sent(path, "engagement").length;
       await page.goto("about:blank");
-      return eventually(async () => sent(path, "engagement").find(({ x }) => x), `${path} was left`);
+      return eventually(async () => sent(path, "engagement")[before], `${path} was left`).then(() => sent(path, "engagement")[before]);
     },
     /** After each test. */
     async clear() {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { eventually, startBrowser, startGateway, startSite, startWire } from "./support.mjs";
 
-/** @typedef {{ n: string, u: string, e?: number, sd?: number, t?: number, tz?: string }} Sent */
+/** @typedef {{ n: string, u: string, e?: number, sd?: number, tz?: string, [field: string]: unknown }} Sent */
 
 /** @type {Awaited<ReturnType<typeof startSite>>} */ let site;
 /** @type {import("./support.mjs").Gateway} */ let gateway;
@@ -107,11 +107,20 @@ test("a tab that is closed tells how long it was open", async () => {
 test("accepting tells nothing of the time before: no page view, no time", async () => {
   const { page } = await visitor();
   await page.goto(`${wire.address}/late/page`, { waitUntil: "networkidle" });
+  await page.mouse.click(5, 5);
+  await page.waitForTimeout(1000);
+  const accepted = Date.now();
   await choose(page, "Accept all");
   const loaded = await eventually(async () => sent("/late/page")[0], "the collector has begun");
-  assert.deepEqual(Object.keys(loaded).sort(), ["lang", "n", "screen", "tz", "u"]);
+  const { i, p, t, pl, net, ...told } = loaded;
+  assert.deepEqual(told, { n: "page_loaded", nt: "consent", r: "", u: "/late/page", lang: "en-GB", screen: "1280x720", tz: "Europe/London", vp: "1280x720" });
+  assert.ok(Number(t) < 3000, "since the choice");
   await page.goto(`${wire.address}/late/next`);
   await eventually(async () => (await rows("/late/next")).find(({ name }) => name === "pageview"), "the next page's row");
+  await eventually(async () => sent("/late/page").some(({ n }) => n === "engagement"), "the page was left");
+  const left = sent("/late/page").filter(({ n }) => n === "engagement")[0];
+  for (const vital of ["lcp", "fcp", "cls", "inp"]) assert.ok(!(vital in left), vital);
+  assert.ok((left.e ?? 0) < Date.now() - accepted + 500, "no time before the choice");
   const names = (await rows("/late/page")).map(({ name }) => name);
   assert.ok(!names.includes("pageview"), String(names));
 });
@@ -150,7 +159,7 @@ test("a page out of the back/forward cache begins anew, unless the visitor has w
   await choose(page, "Accept all");
   await page.goto(`${wire.address}/bfcache/one`);
   await page.evaluate(() => addEventListener("pageshow", (event) => (document.title = event.persisted ? "kept" : "anew")));
-  const begun = () => sent("/bfcache/one").filter(({ n }) => n === "page_loaded").length;
+  const begun = () => sent("/bfcache/one").filter(({ n }) => n === "page_loaded" || n === "pageview").length;
   await eventually(async () => begun() === 1, "the page has begun");
   const forth = async () => {
     await page.evaluate(() => void setTimeout(() => (location.href = "/bfcache/two")));

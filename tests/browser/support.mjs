@@ -69,35 +69,26 @@ export async function startThirdParty() {
  * itself no longer tells of.
  * @param {string} gateway
  * @param {object} [how]
- * @param {(path: string, body: string, headers: import("node:http").IncomingHttpHeaders) => string} [how.change] what
- *   visitors get of a page or a script instead of the gateway's
  * @param {(path: string) => number | undefined} [how.answer] a status in place of the gateway's answer
  */
-export async function startWire(gateway, { change, answer } = {}) {
-  /** @type {{ path: string, body: string, status: number, type: string, at: number }[]} */
+export async function startWire(gateway, { answer } = {}) {
+  /** @type {{ path: string, body: string, status: number, type: string }[]} */
   const passed = [];
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const path = (request.url ?? "").split("?")[0];
-    const noted = { path, body: Buffer.concat(chunks).toString(), status: 0, type: request.headers["content-type"] ?? "", at: Date.now() };
+    const noted = { path, body: Buffer.concat(chunks).toString(), status: 0, type: request.headers["content-type"] ?? "" };
     passed.push(noted);
     const own = answer?.(path);
     if (own) {
       noted.status = own;
       return void response.writeHead(own).end();
     }
-    const onward = ask(new URL(request.url ?? "/", gateway), { method: request.method, headers: request.headers }, async (given) => {
+    const onward = ask(new URL(request.url ?? "/", gateway), { method: request.method, headers: request.headers }, (given) => {
       noted.status = given.statusCode ?? 0;
-      if (!change || !/html|javascript/.test(given.headers["content-type"] ?? "")) {
-        response.writeHead(noted.status, given.headers);
-        return void given.pipe(response);
-      }
-      const parts = [];
-      for await (const part of given) parts.push(part);
-      const body = change(path, Buffer.concat(parts).toString(), request.headers);
-      const { "content-length": _, ...headers } = given.headers;
-      response.writeHead(noted.status, headers).end(body);
+      response.writeHead(noted.status, given.headers);
+      given.pipe(response);
     });
     onward.on("error", () => response.destroy());
     onward.end(noted.body);
