@@ -3,6 +3,7 @@
 mod beacons;
 mod dictionary;
 mod exchange;
+mod places;
 mod visits;
 
 use serde_json::json;
