@@ -1,5 +1,6 @@
 //! What a visitor allowed becomes a row: which, with what in it, and nothing that names the visitor.
 
+mod agents;
 mod beacons;
 mod dictionary;
 mod exchange;
