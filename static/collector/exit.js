@@ -32,10 +32,11 @@ export const note = (x, xt) => {
 export const stay = () => (going = 0);
 
 /** That step, if it was just now. */
-export const recent = () => (since(stepAt) < STEP_MS ? step : undefined);
+export const recent = () => since(stepAt) < STEP_MS && step;
 
 /**
- * How the page is left. Going back to another site makes no event: a typed address is one where there is none to go back to.
+ * How the page is left. Going back to another site makes no event: an address was typed only where going back would have
+ * made one.
  * @param {boolean} [kept] of a page that is unloaded: whether it is kept for going back to, as when the visitor goes elsewhere
  */
 export const exit = (kept) =>

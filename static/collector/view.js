@@ -47,7 +47,7 @@ const tellFirst = () => {
 
 /**
  * The page view ends, or pauses: what was not yet told goes with all that waits in one request.
- * @param {import('./exit.js').Exit} [how]
+ * @param {import('./exit.js').Exit | false} [how]
  */
 const end = (how) => {
   tellFirst();
@@ -115,8 +115,7 @@ export const viewing = () => {
   // The load is over only after its event.
   const load = () => later(tellFirst);
   if (consented || loadsFrom) load();
-  watch('pushState');
-  watch('replaceState');
+  /** @type {const} */ (['pushState', 'replaceState']).map(watch);
   return {
     load,
     /** Hiding follows unloading and finds no page. @param {PageTransitionEvent} event */
