@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy chromium fuzz
+.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy bench-agents chromium fuzz
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -38,11 +38,15 @@ bench:
 bench-proxy: build
 	benches/proxy/run
 
+# What would be stored of the agents in device-detector's fixtures, scored; needs pip and PyYAML, fetches the fixtures.
+bench-agents:
+	benches/agents/score
+
 # Each target for FUZZ_SECONDS, without a sanitizer: nothing they call has unsafe code. What is found stays in fuzz/artifacts.
 FUZZ_SECONDS ?= 30
 fuzz:
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie; do \
+	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie calls mail_token; do \
 		mkdir -p corpus/$$target && \
 		cargo +nightly fuzz run --sanitizer none $$target corpus/$$target seeds/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 -dict=personal.dict -print_final_stats=1 || exit 1; \

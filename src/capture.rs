@@ -13,6 +13,8 @@
 //! gives consent has none, since it was delivered before: its `page_loaded` begins the visit, with the time of the grant.
 
 pub mod beacon;
+pub mod calls;
+mod contact;
 pub mod event;
 mod exchange;
 mod pace;

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod engine;
 mod keys;
+mod mail;
 mod query;
 mod schema;
 mod serve;
@@ -43,6 +44,8 @@ enum Command {
     Query(query::Args),
     /// Make, list, rotate and destroy the keys that sign choices and make pseudonyms
     Keys(keys::Args),
+    /// Tokens for recipients of e-mails who agreed to the recording of openings, and their withdrawal
+    Mail(mail::Args),
 }
 
 /// Parses the command line and runs it.
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => Ok(check::run(&args)),
         Command::Engine(args) => engine::run(args),
+        Command::Mail(args) => mail::run(args),
         Command::Schema(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
             Ok(target) => schema::run(args, &target.clickhouse, &target.data_dir),
             Err(code) => Ok(code),

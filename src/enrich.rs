@@ -6,6 +6,7 @@ pub mod bots;
 pub mod channel;
 pub mod device;
 pub mod hints;
+pub mod mail;
 mod marks;
 pub mod place;
 pub mod stated;

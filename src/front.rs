@@ -2,13 +2,16 @@
 //! ([`handle`]). One single-threaded runtime for each core runs [`listen::work`]; nothing on the way of a request is shared
 //! between cores but counters, the spool's buffer and the table of visits. Called by the life of the process.
 
+mod calls;
 pub mod check;
 pub mod client_addr;
 mod delivery;
 pub mod gateway;
 pub mod handle;
 mod keep;
+pub mod known_calls;
 pub mod listen;
+mod mail;
 mod own;
 mod page_body;
 mod patience;

@@ -22,6 +22,7 @@
 //! | `stored` | the book as JSON, and the file of the first version |
 //! | `file` | the file: lock, read, write |
 //! | `ring` | the keys in memory, ready to key MACs |
+//! | `token` | what another program must present |
 //! | `private_file`, `private_folder` | what is the owner's alone |
 
 mod book;
@@ -32,6 +33,7 @@ mod ring;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::fmt;
 use std::io;
@@ -41,6 +43,7 @@ pub use book::{Book, Destruction, KeyFacts, NotDestroyed, State, Why, Windows};
 pub use file::RingFile;
 pub use ring::{Change, KeyRing, What};
 use serde::{Deserialize, Serialize};
+pub use token::{Token, TokenError};
 
 /// What a key is for. One key never serves two purposes, so that knowing one pseudonym says nothing about another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -21,7 +21,7 @@
 //! | 8 | [`life`] |
 //! | 7 | [`front`] |
 //! | 6 | [`privacy`], [`dashboard`] |
-//! | 5 | [`query`] |
+//! | 5 | [`query`], [`rights`] |
 //! | 4 | [`store`] |
 //! | 3 | [`page`], [`cookies`], [`capture`], [`statistics`], [`config`] |
 //! | 2 | [`consent`] |
@@ -50,6 +50,7 @@ pub mod page;
 pub mod privacy;
 pub mod pseudonym;
 pub mod query;
+pub mod rights;
 pub mod spool;
 pub mod statistics;
 pub mod store;

@@ -26,12 +26,14 @@ use crate::cookies::Catalogue;
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
-use crate::front::gateway::Site;
+use crate::front::gateway::{CallsImport, Site};
+use crate::front::known_calls::{self, KnownCalls};
 use crate::front::listen;
-use crate::keys::{KeyRing, private_folder};
+use crate::keys::{KeyRing, Token, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::{CollectorOptions, OwnCookieLives, Pages};
+use crate::rights;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
 use crate::statistics::Lane;
@@ -103,6 +105,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let listener = runtime.block_on(TcpListener::bind(dashboard_at));
     let listener = listener.map_err(taken(dashboard_at, "[dashboard] listen"))?;
     let dashboard = listener.local_addr().map_err(taken(dashboard_at, "[dashboard] listen"))?;
+    // Nor does anything start without the list of who has withdrawn, or with a token that others can read.
+    let (contacts, known_calls) = Contacts::open(&config)?;
     let library = match &config.clickhouse {
         ClickHouse::Embedded { .. } => Some(provision::library()?),
         ClickHouse::Server { .. } => None,
@@ -111,6 +115,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
 
     let metrics = Arc::new(Metrics::default());
     let capture = Arc::new(capture::Shared::new(&config, ring.clone(), places));
+    capture.know_calls(&known_calls);
     let pages = dashboard::Parts {
         client: client::connect(&config.clickhouse, &config.data_dir)?,
         metrics: metrics.clone(),
@@ -118,7 +123,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site = Arc::new(site(&config, ring.clone(), spool.clone(), metrics.clone()));
+    let site = Arc::new(site(&config, ring.clone(), contacts, spool.clone(), metrics.clone()));
     let statistics = site.statistics.clone();
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
@@ -226,7 +231,28 @@ fn open_places(geo: &Geo) -> Result<Places, LifeError> {
     }
 }
 
-fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>) -> Site {
+/// What openings of e-mails and imported calls need, where they are switched on.
+struct Contacts {
+    mail_withdrawals: Option<rights::Watch>,
+    calls: Option<CallsImport>,
+}
+
+impl Contacts {
+    /// With the keyed ids of calls that were taken already.
+    fn open(config: &Config) -> Result<(Contacts, Vec<u128>), LifeError> {
+        let (capture, data_dir) = (&config.capture, &config.data_dir);
+        let mail_withdrawals = capture.mail_opens.then(|| rights::Watch::open(data_dir)).transpose()?;
+        let Some(file) = &capture.calls_token_file else {
+            return Ok((Contacts { mail_withdrawals, calls: None }, Vec::new()));
+        };
+        let token = Token::read(file)?;
+        let unusable = |source| LifeError::DataDir { path: data_dir.join(known_calls::FILE), source };
+        let (known, ids) = KnownCalls::open(data_dir, now_ms()).map_err(unusable)?;
+        Ok((Contacts { mail_withdrawals, calls: Some(CallsImport { token, known }) }, ids))
+    }
+}
+
+fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, metrics: Arc<Metrics>) -> Site {
     let lives =
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
@@ -244,6 +270,8 @@ fn site(config: &Config, ring: Arc<KeyRing>, spool: Spool, metrics: Arc<Metrics>
         limits: config.gateway.limits.clone(),
         login_header: config.capture.login_header.clone(),
         download_endings: config.capture.download_endings.clone(),
+        mail_withdrawals: contacts.mail_withdrawals,
+        calls: contacts.calls,
         spool,
         metrics,
     }

@@ -112,6 +112,12 @@ impl Pseudonymiser {
         self.under_each(KeyPurpose::Suppression, &parts).map(|found| found.map(subject_id)).collect()
     }
 
+    /// Every keyed form of a telephone system's own id of a call, the one under the key in use first.
+    pub fn every_call(&self, id: &[u8]) -> Vec<u128> {
+        let parts: [&[u8]; 3] = [&self.site, b"call-id", id];
+        self.under_each(KeyPurpose::Call, &parts).map(|found| subject_id(found.value).0).collect()
+    }
+
     /// What may be kept of an address.
     pub fn ip(&self, ip: &RawIp) -> IpPseudonym {
         let mac = self.ring.mac(KeyPurpose::Ip, &[&self.site, octets(ip, &mut [0; 16])]);

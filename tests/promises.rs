@@ -9,6 +9,7 @@ mod architecture;
 mod capture;
 mod cli;
 mod consent;
+mod contacts;
 mod cookies;
 mod dashboard;
 mod disk;

@@ -6,13 +6,17 @@
 //! are added up, of a measurement that can only grow the largest counts, of what never changes whichever row has it.
 
 mod columns;
+mod contact;
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Granted, Permit};
 use crate::enrich::{Channel, Device, Place};
+use crate::keys::KeyId;
 use crate::pseudonym::{IpPseudonym, VisitorId};
 pub use columns::COLUMNS;
+pub use contact::{Contact, MailOpen, PhoneCall};
 
 /// What happened; the column `name`. Any other name is a custom event's.
 pub mod name {
@@ -221,6 +225,43 @@ pub struct Draft {
     pub expiry: Expiry,
 }
 
+impl Draft {
+    /// Of nobody, about nothing.
+    pub fn blank(site_id: u32, ts: i64) -> Draft {
+        Draft {
+            site_id,
+            ts,
+            name: name::PAGE_VIEW.into(),
+            visitor: VisitorId(0),
+            visitor_key: 0,
+            login: Someone::default(),
+            contact: Someone::default(),
+            step: VisitStep::default(),
+            page_view_id: 0,
+            hostname: String::new(),
+            path: String::new(),
+            path_class: String::new(),
+            title: String::new(),
+            search_term: String::new(),
+            navigation: "",
+            referrer: String::new(),
+            channel: Channel { source: String::new(), channel: "" },
+            utm: Utm::default(),
+            place: Place::default(),
+            ip: IpPseudonym { net: Ipv6Addr::UNSPECIFIED, tag: 0, key: KeyId(0) },
+            device: Device::default(),
+            bot_reason: "",
+            stated: Stated::default(),
+            delivery: Delivery::default(),
+            timing: Timing::default(),
+            reading: Reading::default(),
+            subject: Subject::default(),
+            custom: Custom::default(),
+            expiry: Expiry::default(),
+        }
+    }
+}
+
 /// The five campaign parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Utm {
@@ -247,12 +288,17 @@ pub struct Event {
 impl Event {
     /// An event under a permit. Nothing where it is of a time before the visitor's grant (C2).
     pub fn new(permit: &Permit<Analytics>, draft: Draft) -> Option<Event> {
-        let granted_ms = i64::try_from(permit.granted_at()).ok()?.checked_mul(1000)?;
+        Event::under(permit.granted(), draft)
+    }
+
+    /// Under what somebody granted: which lane may store what is for the public constructors to say.
+    fn under(granted: &Granted, draft: Draft) -> Option<Event> {
+        let granted_ms = i64::try_from(granted.at).ok()?.checked_mul(1000)?;
         (draft.ts >= granted_ms).then(|| Event {
             draft,
-            consent_version: permit.policy_version(),
-            consent_purposes: permit.purposes().bits(),
-            consent_ref: permit.receipt(),
+            consent_version: granted.policy_version,
+            consent_purposes: granted.purposes.bits(),
+            consent_ref: granted.receipt,
         })
     }
 

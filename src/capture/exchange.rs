@@ -3,8 +3,8 @@
 use http::header::HeaderMap;
 use http::{Method, StatusCode};
 
-use super::event::{Draft, Event, Someone, Stated, Utm, VisitStep, name};
-use super::visit::Arrival;
+use super::event::{Draft, Event, Someone, Stated, Utm, name};
+use super::visit::{Arrival, Visit};
 use super::{Capture, Captured, Visitor};
 use crate::consent::{Analytics, Permit};
 use crate::enrich::channel::spammers;
@@ -112,9 +112,7 @@ impl Capture {
         draft.step = step;
         draft.page_view_id = random_id();
         self.answered(&mut draft, answer);
-        let event = Event::new(permit, draft)?;
-        let set_cookies = self.set_cookies(permit, exchange, &visitor, visit);
-        Some(Captured { events: vec![event], ids: Vec::new(), set_cookies })
+        self.captured(permit, exchange, &visitor, draft, visit)
     }
 
     /// A redirect that a visitor was sent through, with where it led.
@@ -132,9 +130,7 @@ impl Capture {
         let (step, visit) = self.shared.visits.extend(visitor.id, visitor.visit, exchange.now_ms);
         draft.step = step;
         self.answered(&mut draft, answer);
-        let event = Event::new(permit, draft)?;
-        let set_cookies = self.set_cookies(permit, exchange, &visitor, visit);
-        Some(Captured { events: vec![event], ids: Vec::new(), set_cookies })
+        self.captured(permit, exchange, &visitor, draft, visit)
     }
 
     /// A file that was delivered to a visitor who is known already, or something a page needed and did not get. Sets no
@@ -154,6 +150,19 @@ impl Capture {
         draft.step = self.shared.visits.extend(visitor.id, visitor.visit, exchange.now_ms).0;
         self.answered(&mut draft, answer);
         Event::new(permit, draft)
+    }
+
+    fn captured(
+        &self,
+        permit: &Permit<Analytics>,
+        exchange: &Exchange<'_>,
+        visitor: &Visitor,
+        draft: Draft,
+        visit: Visit,
+    ) -> Option<Captured> {
+        let event = Event::new(permit, draft)?;
+        let set_cookies = self.set_cookies(permit, exchange, visitor, visit);
+        Some(Captured { events: vec![event], ids: Vec::new(), set_cookies })
     }
 
     fn answered(&self, draft: &mut Draft, answer: Answer<'_>) {
@@ -192,47 +201,39 @@ impl Capture {
         arrival
     }
 
-    /// What every event of this exchange has in common.
+    /// An event of this exchange at the page it asks for.
     pub(super) fn draft(&self, exchange: &Exchange<'_>, visitor: &Visitor, ts: i64, url: &RawUrl) -> Draft {
+        let mut draft = self.blank(exchange, visitor);
+        self.place(&mut draft, ts, url);
+        draft
+    }
+
+    /// Puts an event where and when it happened.
+    pub(super) fn place(&self, draft: &mut Draft, ts: i64, url: &RawUrl) {
+        draft.ts = ts;
+        draft.expiry = self.expiry(ts);
+        draft.path = scrub::scrub_path(url, &self.shared.query_keys);
+        self.classify_path(draft);
+    }
+
+    /// What every event of this exchange has in common.
+    pub(super) fn blank(&self, exchange: &Exchange<'_>, visitor: &Visitor) -> Draft {
         let shared = &*self.shared;
         let (device, bot_reason) = self.device(exchange);
-        let ip = shared.pseudonymiser.ip(exchange.client);
-        let mut draft = Draft {
-            site_id: shared.site_id,
-            ts,
-            name: name::PAGE_VIEW.into(),
+        Draft {
             visitor: visitor.id,
             visitor_key: visitor.key,
-            login: Someone::default(),
-            contact: Someone::default(),
-            step: VisitStep::default(),
-            page_view_id: 0,
             hostname: scrub::host(exchange.host),
-            path: scrub::scrub_path(url, &shared.query_keys),
-            path_class: String::new(),
-            title: String::new(),
-            search_term: String::new(),
-            navigation: "",
-            referrer: String::new(),
-            channel: Channel { source: String::new(), channel: "" },
-            utm: Utm::default(),
             place: shared.places.lookup(exchange.client),
-            ip,
+            ip: shared.pseudonymiser.ip(exchange.client),
             device,
             bot_reason,
             stated: Stated {
                 language: exchange.text("accept-language").map(stated::language).unwrap_or_default(),
                 ..Stated::default()
             },
-            delivery: Default::default(),
-            timing: Default::default(),
-            reading: Default::default(),
-            subject: Default::default(),
-            custom: Default::default(),
-            expiry: self.expiry(ts),
-        };
-        self.classify_path(&mut draft);
-        draft
+            ..Draft::blank(shared.site_id, exchange.now_ms)
+        }
     }
 
     /// Host and scrubbed path of a whole URL, or the scrubbed path of one without a host; as a class where the path has one.

@@ -33,6 +33,12 @@ impl Repeats {
         true
     }
 
+    /// Whether a visitor's event was seen before.
+    pub fn knows(&self, visitor: VisitorId, id: u64) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.old.contains(&(visitor, id)) || seen.young.contains(&(visitor, id))
+    }
+
     /// Forgets an event that could not be kept, so that it may be sent again.
     pub fn forget(&self, visitor: VisitorId, id: u64) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,6 +57,7 @@ mod tests {
         let (one, two) = (VisitorId(1), VisitorId(2));
         assert!(repeats.admit(one, 7) && !repeats.admit(one, 7) && repeats.admit(two, 7));
         repeats.forget(one, 7);
+        assert!(!repeats.knows(one, 7) && repeats.knows(two, 7));
         assert!(repeats.admit(one, 7) && !repeats.admit(two, 7));
     }
 

@@ -70,6 +70,7 @@ impl Capture {
     ) -> Result<Captured, BeaconError> {
         let customs = self.customs(events)?;
         let mut visitor = self.visitor(permit, exchange);
+        let blank = self.blank(exchange, &visitor);
         let mut rows = Vec::with_capacity(events.len());
         let mut ids = Vec::with_capacity(events.len());
         for (item, custom) in events.iter().zip(customs) {
@@ -77,7 +78,8 @@ impl Capture {
                 continue;
             }
             let ts = exchange.now_ms - item.age_ms;
-            let mut draft = self.draft(exchange, &visitor, ts, &item.url);
+            let mut draft = blank.clone();
+            self.place(&mut draft, ts, &item.url);
             draft.name = match &item.name {
                 Name::Known(known) => Cow::Borrowed(*known),
                 Name::Custom(name) => Cow::Owned(name.clone()),
@@ -144,7 +146,8 @@ impl Capture {
         if let Some(login) = login.and_then(|login| RawLogin::new(login.as_bytes())) {
             draft.login = self.login(&login);
         }
-        if self.collects(Collected::Titles) && !item.ti.is_empty() {
+        // The title of a page whose path is kept as a class says what the path said.
+        if self.collects(Collected::Titles) && !item.ti.is_empty() && draft.path_class.is_empty() {
             draft.title = scrub::title(&item.ti);
         }
         draft.navigation = if item.nt == CONSENT { CONSENT } else { stated::navigation_type(&item.nt) };

@@ -22,6 +22,10 @@ pub struct Shared {
     pub signed: Signed,
     /// Events that came already.
     pub repeats: Repeats,
+    /// Calls that were imported already.
+    pub calls: Repeats,
+    /// The country calling code of national numbers in imported calls.
+    pub calling_code: u16,
     /// How many beacons an address may send.
     pub pace: Pace,
     /// The number of the site in the tables.
@@ -62,6 +66,8 @@ impl Shared {
             }),
             signed: Signed::new(ring),
             repeats: Repeats::default(),
+            calls: Repeats::default(),
+            calling_code: capture.calling_code,
             pace: Pace::new(capture.beacons_per_minute),
             site_id: config.gateway.site_id,
             query_keys: capture.query_keys.clone(),

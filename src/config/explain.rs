@@ -124,6 +124,8 @@ impl Explained {
                 keys => format!("Of a page's query only {} is kept.", and(keys)),
             },
             collected(config),
+            mail_opens(config),
+            calls(config),
             match config.capture.path_classes.len() {
                 0 => "No paths are kept as a class: every path is kept, scrubbed.".into(),
                 1 => "1 kind of path is kept as a class.".into(),
@@ -163,16 +165,12 @@ fn asked(config: &Config) -> String {
     }
 }
 
-/// What is captured of a page beside its being viewed, and from elsewhere than pages.
+/// What is captured of a page beside its being viewed.
 fn collected(config: &Config) -> String {
     let capture = &config.capture;
     let mut items: Vec<&str> = capture.collect.iter().map(|item| item.word()).collect();
-    let beside = [
-        (!capture.search_keys.is_empty(), "site search"),
-        (capture.login_header.is_some(), "login (from a header)"),
-        (capture.mail_opens, "openings of e-mails"),
-        (capture.calls_token_file.is_some(), "telephone calls"),
-    ];
+    let beside =
+        [(!capture.search_keys.is_empty(), "site search"), (capture.login_header.is_some(), "login (from a header)")];
     items.extend(beside.iter().filter(|(on, _)| *on).map(|(_, what)| *what));
     match items.is_empty() {
         true => "Of visitors who allow analytics page views are captured, and nothing beside.".into(),
@@ -202,6 +200,16 @@ fn counted(config: &Config) -> String {
     }
 }
 
+fn mail_opens(config: &Config) -> String {
+    match config.capture.mail_opens {
+        false => "Openings of e-mails are not recorded.".into(),
+        true => format!(
+            "Openings of e-mails are recorded ({}/open.gif), each with its recipient's own token: consentry mail token.",
+            config.consent.path
+        ),
+    }
+}
+
 fn signals(config: &Config) -> String {
     match config.honour_dnt {
         true => {
@@ -211,6 +219,19 @@ fn signals(config: &Config) -> String {
             "Sec-GPC: 1 refuses marketing and objects to being counted, as long as there is no choice; DNT is ignored."
                 .into()
         }
+    }
+}
+
+fn calls(config: &Config) -> String {
+    match &config.capture.calls_token_file {
+        None => "Telephone calls are not imported.".into(),
+        Some(file) => format!(
+            "Telephone calls are imported (POST {}/calls) with the token in {}; a call whose record does not state the \
+             caller's consent is not kept. Numbers without a country are of +{}.",
+            config.consent.path,
+            file.display(),
+            config.capture.calling_code
+        ),
     }
 }
 

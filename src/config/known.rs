@@ -131,8 +131,15 @@ pub(super) const SECTIONS: &[Section] = &[
             key("bot_networks", "[]", "networks that no person visits from"),
             key("bot_headers", "false", "headers no browser would send make a bot, where visitors connect directly"),
             key("spam_referrers", "[]", "hosts that are dropped as referrers, beside the built-in list"),
-            key("mail_opens", "false", "openings of e-mails, with each recipient's own consent"),
-            open("calls_token_file", "holds the token of the telephone system that imports calls"),
+            key(
+                "mail_opens",
+                "false",
+                "openings of e-mails, each with its recipient's own token from `consentry mail token`",
+            ),
+            open(
+                "calls_token_file",
+                "holds the token of the telephone system that hands over calls; readable by its owner alone",
+            ),
             key("calling_code", "44", "the country calling code of national numbers in imported calls"),
         ],
     ),

@@ -279,6 +279,22 @@ fn what_is_explained_is_a_configuration_that_means_the_same() {
 }
 
 #[test]
+fn openings_and_calls_are_explained_with_where_and_by_whose_leave() {
+    let said = |more: &str| {
+        let text = format!("{MINIMAL}{more}");
+        Config::explain_toml(&text, "consentry.toml", std::iter::empty()).unwrap().consequences().join("\n")
+    };
+    let off = said("");
+    assert!(off.contains("Openings of e-mails are not recorded.") && off.contains("calls are not imported."), "{off}");
+    let on = said("[capture]\nmail_opens = true\ncalls_token_file = \"/etc/token\"\n");
+    for words in
+        ["(/_privacy/open.gif)", "own token", "POST /_privacy/calls", "/etc/token", "consent is not kept", "+44."]
+    {
+        assert!(on.contains(words), "{on}\nlacks: {words}");
+    }
+}
+
+#[test]
 fn the_statistics_lane_is_off_unless_it_is_switched_on_and_says_whom_it_counts() {
     let said = |lines: &str| {
         let text = format!("{MINIMAL}[consent]\n{lines}\n");

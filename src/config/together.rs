@@ -15,6 +15,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     upstream(config, reader);
     server(config, reader);
     key_ring(config, reader);
+    calls(config, reader);
 }
 
 /// Every address this process listens at.
@@ -111,6 +112,23 @@ fn key_ring(config: &Config, reader: &mut Reader<'_>) {
         let place = reader.section("pseudonym");
         let shown = Some(quoted(&config.key_ring.display().to_string()));
         reader.refuse(&place, "key_ring", shown, what, "a file outside the database's folder".into());
+    }
+}
+
+/// A call is kept under the purpose `analytics`, as far as the caller consents.
+fn calls(config: &Config, reader: &mut Reader<'_>) {
+    let Some(file) = &config.capture.calls_token_file else { return };
+    if config.policy.analytics().is_none() && !reader.any_wrong(&["capture.calls_token_file", "purpose"]) {
+        let place = reader.section("capture");
+        let shown = Some(quoted(&file.display().to_string()));
+        let what = "cannot be: no call may be kept without the purpose `analytics`".to_owned();
+        reader.refuse(
+            &place,
+            "calls_token_file",
+            shown,
+            what,
+            "a [[purpose]] with id = \"analytics\" beside it".into(),
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use crate::keys::{KeyPurpose, KeyRing};
 pub const COOKIE: &str = "consentry";
 
 /// How far ahead of ours the clock of another gateway may run, in seconds.
-const SKEW: u64 = 300;
+pub(super) const SKEW: u64 = 300;
 
 /// Where a choice was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,19 @@ pub enum Analytics {}
 /// The lane of counters without rows and without identifiers (L2).
 pub enum Statistics {}
 
-/// What a permit of a lane rests on. There are these two lanes and nobody can add one.
+/// The lane of openings of e-mails, each by its recipient's own token.
+pub enum MailOpening {}
+
+/// The lane of imported telephone calls, each by its caller's consent as the telephone system states it.
+pub enum PhoneCall {}
+
+/// What a permit of a lane rests on. There are these lanes and nobody can add one.
 pub trait Lane: sealed::Lane {}
 
 impl Lane for Analytics {}
 impl Lane for Statistics {}
+impl Lane for MailOpening {}
+impl Lane for PhoneCall {}
 
 mod sealed {
     /// What the permit carries: the consent it rests on, or nothing where it rests on no consent.
@@ -27,25 +35,43 @@ mod sealed {
     impl Lane for super::Statistics {
         type Ground = ();
     }
+
+    impl Lane for super::MailOpening {
+        type Ground = super::Granted;
+    }
+
+    impl Lane for super::PhoneCall {
+        type Ground = super::Granted;
+    }
 }
 
-/// The visitor's own choice, as far as a row has to name it.
+/// Somebody's own choice, as far as a row has to name it.
 pub struct Granted {
-    receipt: u64,
-    policy_version: u16,
-    purposes: PurposeSet,
-    granted_at: u64,
+    /// The receipt of the choice; stands on every stored row.
+    pub receipt: u64,
+    /// The version of the policy that was agreed to.
+    pub policy_version: u16,
+    /// Everything that is permitted.
+    pub purposes: PurposeSet,
+    /// When, in seconds since 1970. Nothing of a time before may be captured (C2).
+    pub at: u64,
 }
 
-/// Leave to do what `L` stands for, for the request it was made for. Only [`decide`](super::decide) makes one; it cannot
-/// be cloned, serialised or kept. One lane's is of no use in the other, and one to count names nobody and no choice (L3).
+/// Leave to do what `L` stands for, for the request it was made for. Only this room makes one: [`decide`](super::decide) for
+/// a visitor, [`mail::opening`](super::mail::opening) and [`call::stated`](super::call::stated) for those who are none. It
+/// cannot be cloned, serialised or kept. One lane's is of no use in another, and one to count names nobody and no choice (L3).
 pub struct Permit<L: Lane> {
     ground: L::Ground,
 }
 
-impl Permit<Analytics> {
+impl<L: Lane + sealed::Lane<Ground = Granted>> Permit<L> {
     pub(super) fn new(receipt: u64, policy_version: u16, purposes: PurposeSet, granted_at: u64) -> Self {
-        Permit { ground: Granted { receipt, policy_version, purposes, granted_at } }
+        Permit { ground: Granted { receipt, policy_version, purposes, at: granted_at } }
+    }
+
+    /// What the permit rests on.
+    pub fn granted(&self) -> &Granted {
+        &self.ground
     }
 
     /// The receipt of the choice that permits; stands on every stored row.
@@ -65,7 +91,7 @@ impl Permit<Analytics> {
 
     /// When the visitor granted it, in seconds since 1970. Nothing of a time before may be captured (C2).
     pub fn granted_at(&self) -> u64 {
-        self.ground.granted_at
+        self.ground.at
     }
 }
 

@@ -19,7 +19,7 @@
 //! | `name` `SamsungBrowser` | `browser` is `Samsung Internet` |
 //! | `name` `Webview` | `browser` is `WebView`, or the app's where its name is known |
 //! | `name` `Safari` on `os` `Android` | `browser` is `Android Browser` |
-//! | any other `name` | `browser` is that `name`; woothee's for consoles and crawlers too |
+//! | any other `name` | `browser` is that `name`, woothee's for consoles and crawlers too; or that of the browser which is built on it, as in `UC Browser` for `Chrome` (none such is in woothee's own set) |
 //! | `version` | `browser_version` is its first two numbers, a last `.0` left out: `36.0.1985.125` is `36`, `9.50` is `9.50` |
 //! | `version` of `Webview` on `os` `Android` | that of the Chrome inside; woothee gives `4.0` for all |
 //! | `version` of `HTTP Library`, `Mobile Transcoder` | `browser_version` is that word, as in `php` |
@@ -72,10 +72,10 @@ impl Device {
         let agent: &str = &opened;
         let parsed = Parser::new().parse(agent).unwrap_or_default();
         let (os, os_version) = system::of(agent, &parsed, hints);
-        let (browser, browser_version) = browser::of(agent, &parsed, &os, hints);
+        let (browser, browser_version) = browser::of(agent, &parsed, os, hints);
         Device {
             bot: bots::of_agent(agent, (parsed.category, parsed.name), browser),
-            class: class::of(agent, &os, parsed.category, hints),
+            class: class::of(agent, os, parsed.category, hints),
             browser: browser.to_owned(),
             browser_version,
             os: os.to_owned(),

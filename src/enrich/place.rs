@@ -4,6 +4,7 @@
 
 mod calling;
 mod database;
+mod dialled;
 mod files;
 mod record;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use calling::calling_code;
+pub use dialled::of_number;
 
 use crate::pseudonym::RawIp;
 use database::Database;

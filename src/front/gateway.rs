@@ -8,14 +8,16 @@ use http::request::Parts;
 use ipnet::IpNet;
 
 use super::client_addr::Client;
+use super::known_calls::KnownCalls;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
 use crate::cookies::Catalogue;
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, Token};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
+use crate::rights;
 use crate::spool::Spool;
 use crate::statistics::{Counting, Lane};
 use crate::upstream::Upstream;
@@ -48,10 +50,22 @@ pub struct Site {
     pub login_header: Option<HeaderName>,
     /// File endings that make a path a download, in small letters.
     pub download_endings: Vec<String>,
+    /// Who has withdrawn from the recording of e-mail openings; nothing where none are recorded.
+    pub mail_withdrawals: Option<rights::Watch>,
+    /// What is needed to take calls; nothing where no telephone system hands any over.
+    pub calls: Option<CallsImport>,
     /// Where events go.
     pub spool: Spool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+}
+
+/// What is needed to take calls from a telephone system.
+pub struct CallsImport {
+    /// What it must know.
+    pub token: Token,
+    /// Remembers calls that were taken.
+    pub known: KnownCalls,
 }
 
 impl Site {

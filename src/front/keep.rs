@@ -122,12 +122,41 @@ pub(super) fn unanswered(gateway: &Gateway, visit: &Visit<'_>, role: Role, began
     }
 }
 
-/// Puts an event into the spool, or counts that it is full.
-pub(super) fn without_waiting(site: &Site, event: &Event) {
-    match site.spool.append(partition(event), |out| event.encode(out)) {
-        Ok(()) => site.metrics.events_captured.count(),
-        Err(_) => site.metrics.events_refused.count(),
+/// Puts an event into the spool, or counts that it is full; whether it was taken.
+pub(super) fn without_waiting(site: &Site, event: &Event) -> bool {
+    let taken = site.spool.append(partition(event), |out| event.encode(out)).is_ok();
+    let metrics = &site.metrics;
+    if taken {
+        metrics.events_captured.count()
+    } else {
+        metrics.events_refused.count()
     }
+    taken
+}
+
+/// Not all events could be written.
+pub(super) struct NotWritten {
+    /// Which were all the same.
+    pub kept: Vec<bool>,
+    /// What went wrong; nothing where the spool is full.
+    pub error: Option<SpoolError>,
+}
+
+/// Keeps events of any times; when it returns they are on disk, as far as `write` goes.
+pub(super) async fn all(site: &Site, events: &[Event]) -> Result<(), NotWritten> {
+    let append = |event: &Event| site.spool.append_acknowledged(partition(event), |out| event.encode(out)).ok();
+    let waiting: Vec<_> = events.iter().map_while(append).collect();
+    site.metrics.events_refused.add((events.len() - waiting.len()) as u64);
+    let (mut kept, mut error) = (vec![false; events.len()], None);
+    for (kept, written) in kept.iter_mut().zip(waiting) {
+        match written.await {
+            Ok(()) => *kept = true,
+            Err(failed) => error = Some(failed),
+        }
+    }
+    let written = kept.iter().filter(|kept| **kept).count();
+    site.metrics.events_captured.add(written as u64);
+    if written == events.len() { Ok(()) } else { Err(NotWritten { kept, error }) }
 }
 
 /// The legal mode where the visitor is (C10). The address is looked up only where that can make a difference: for a page,
@@ -236,7 +265,7 @@ fn with_exchange<T>(
     })
 }
 
-fn milliseconds(since_1970: Duration) -> i64 {
+pub(super) fn milliseconds(since_1970: Duration) -> i64 {
     i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }
 

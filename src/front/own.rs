@@ -10,12 +10,20 @@ use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
 use super::role::cookie_lines;
+use super::{calls, mail};
 use crate::capture::beacon::{self, BeaconError};
 use crate::cookies;
 use crate::privacy::{MAX_BODY, PrivacyRequest, is_same_site_post};
 
 /// Answers a request below the visitors' folder; `path` is what follows the folder's name.
 pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, body: Incoming) -> Response<VisitorBody> {
+    match (path, &gateway.site.calls) {
+        ("/open.gif", _) if [Method::GET, Method::HEAD].contains(&visit.parts.method) => {
+            return mail::answer(gateway, visit);
+        }
+        ("/calls", Some(import)) => return calls::answer(gateway, visit, import, body).await,
+        _ => {}
+    }
     let bound = if path == "/events" { beacon::MAX_BYTES } else { MAX_BODY };
     let idle = gateway.site.limits.idle_timeout;
     let body = match tokio::time::timeout(idle, Limited::new(body, bound + 1).collect()).await {
@@ -121,7 +129,7 @@ pub(super) fn problem(status: StatusCode, text: &str) -> Response<VisitorBody> {
     response
 }
 
-fn json(status: StatusCode, value: &serde_json::Value) -> Response<VisitorBody> {
+pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Response<VisitorBody> {
     let mut response = Response::new(VisitorBody::own(Bytes::from(value.to_string())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -129,6 +137,6 @@ fn json(status: StatusCode, value: &serde_json::Value) -> Response<VisitorBody> 
     response
 }
 
-fn no_store(headers: &mut HeaderMap) {
+pub(super) fn no_store(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

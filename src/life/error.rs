@@ -8,8 +8,9 @@ use crate::dashboard::password::PasswordError;
 use crate::engine::child::StartError;
 use crate::engine::provision::ProvisionError;
 use crate::enrich::place::PlaceError;
-use crate::keys::KeyError;
 use crate::keys::private_folder::NotPrivate;
+use crate::keys::{KeyError, TokenError};
+use crate::rights::WithdrawnError;
 use crate::spool::SpoolError;
 use crate::store::client::ConnectError;
 use crate::store::migrate::MigrateError;
@@ -53,6 +54,12 @@ pub enum LifeError {
     /// The dashboard's password.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// The token of the telephone system.
+    #[error("{0}. It is calls_token_file in the configuration")]
+    CallsToken(#[from] TokenError),
+    /// The list of who has withdrawn.
+    #[error(transparent)]
+    Withdrawn(#[from] WithdrawnError),
     /// The spool.
     #[error(transparent)]
     Spool(#[from] SpoolError),

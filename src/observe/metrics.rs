@@ -56,6 +56,18 @@ pub struct Metrics {
     pub beacons_accepted: Counter,
     /// Beacons that were refused, for want of consent or of sense.
     pub beacons_refused: Counter,
+    /// Openings of e-mails that were kept.
+    pub mail_openings_kept: Counter,
+    /// Fetches of the picture of which nothing was kept, for want of a token that counts.
+    pub mail_openings_not_kept: Counter,
+    /// Imported calls that are safe in the spool.
+    pub calls_accepted: Counter,
+    /// Calls that were refused, for want of consent or of sense.
+    pub calls_refused: Counter,
+    /// Calls that had been imported before.
+    pub calls_repeated: Counter,
+    /// Imports that were turned away as a whole.
+    pub call_imports_refused: Counter,
     /// Cookies taken out of requests (K3), without our own, which never reach the site.
     pub cookies_removed_from_requests: Counter,
     /// Cookies taken out of answers (K2).
@@ -131,6 +143,14 @@ impl Metrics {
         counter("consentry_events_refused_total", "Events refused because the spool was full.", &self.events_refused);
         counter("consentry_beacons_accepted_total", "Beacons whose events were taken.", &self.beacons_accepted);
         counter("consentry_beacons_refused_total", "Beacons that were refused.", &self.beacons_refused);
+        counter("consentry_mail_openings_total", "Openings of e-mails that were kept.", &self.mail_openings_kept);
+        let not_kept = &self.mail_openings_not_kept;
+        counter("consentry_mail_openings_not_kept_total", "Pictures in mails fetched without leave.", not_kept);
+        counter("consentry_calls_accepted_total", "Imported calls that are safe in the spool.", &self.calls_accepted);
+        counter("consentry_calls_refused_total", "Calls refused, by consent or sense.", &self.calls_refused);
+        counter("consentry_calls_repeated_total", "Calls that had been imported before.", &self.calls_repeated);
+        let turned_away = &self.call_imports_refused;
+        counter("consentry_call_imports_refused_total", "Imports of calls turned away as a whole.", turned_away);
         let (from_requests, from_answers) = (&self.cookies_removed_from_requests, &self.cookies_removed_from_answers);
         counter("consentry_request_cookies_removed_total", "Cookies taken out of requests.", from_requests);
         counter("consentry_answer_cookies_removed_total", "Cookies taken out of answers.", from_answers);
@@ -202,7 +222,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 23);
+        assert_eq!(before, 29);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }

@@ -112,7 +112,9 @@ const ROWS: &[Given] = &[
     Given { at: "2026-03-29 14:29:59.999", visitor: 4, visit: 7, ..VIEW },
     // Later than this time two days later: not comparable yet.
     Given { at: "2026-03-29 14:30:00", visitor: 5, visit: 8, ..VIEW },
-    // None of these may count: expired (though still in the table), a bot, another site, outside on both sides.
+    // None of these may count: a call, nobody's visit; expired (though still in the table), a bot, another site, outside on
+    // both sides.
+    Given { name: "call", visitor: 0, visit: 0, seq: 0, path: "", country: "FR", ..VIEW },
     Given { visitor: 6, visit: 9, path: "/expired", expires: "today()", ..VIEW },
     Given { visitor: 7, visit: 10, path: "/bot", bot: 1, ..VIEW },
     Given { visitor: 8, visit: 11, path: "/other-site", site: 2, country: "FR", ..VIEW },

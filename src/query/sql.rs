@@ -168,6 +168,8 @@ fn where_period(question: &Question, first: &str) -> String {
     let base = [
         "where site_id = {site:UInt32}".to_owned(),
         format!("  and toDate(ts) between {{{first}:Date}} and {{to:Date}}"),
+        // Calls and openings of e-mails are no visitor's.
+        "  and visitor_id != 0".to_owned(),
         "  and is_bot = 0".to_owned(),
         "  and expires_at > today()".to_owned(),
     ];

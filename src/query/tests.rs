@@ -29,6 +29,7 @@ select
 from events
 where site_id = {site:UInt32}
   and toDate(ts) between {before:Date} and {to:Date}
+  and visitor_id != 0
   and is_bot = 0
   and expires_at > today()
   and (toDate(ts) >= {from:Date} or toUnixTimestamp64Milli(ts) < {comparable_until:Int64})
@@ -54,6 +55,7 @@ select
 from events
 where site_id = {site:UInt32}
   and toDate(ts) between {from:Date} and {to:Date}
+  and visitor_id != 0
   and is_bot = 0
   and expires_at > today()
   and seq = 1
@@ -83,6 +85,7 @@ fn a_page_narrows_to_the_visits_that_saw_it() {
     from events
     where site_id = {site:UInt32}
       and toDate(ts) between {from:Date} and {to:Date}
+      and visitor_id != 0
       and is_bot = 0
       and expires_at > today()
       and name = 'pageview'
@@ -100,7 +103,7 @@ fn every_statement_reads_only_people_of_one_site_whose_rows_have_not_expired() {
     let mut statements = vec![sql::totals(&asked), sql::series(&asked)];
     statements.extend(DIMENSIONS.map(|(dimension, _)| sql::breakdown(&asked, dimension, 10)));
     for statement in statements {
-        for condition in ["site_id = {site:UInt32}", "is_bot = 0", "expires_at > today()"] {
+        for condition in ["site_id = {site:UInt32}", "visitor_id != 0", "is_bot = 0", "expires_at > today()"] {
             assert!(statement.sql.contains(condition), "{condition} is missing in {}", statement.sql);
         }
     }

@@ -118,7 +118,8 @@ fn rule_l2_of_a_page_only_class_host_and_device_are_left() {
         ("https://Search.example/find?q=secret", "search.example"),
         ("https://site.example/blog/x", ""),
         ("https://203.0.113.9/x", "[address]"),
-        ("android-app://x", ""),
+        ("android-app://com.example.reader/x", "com.example.reader"),
+        ("data:text/plain,x", ""),
     ] {
         let found = counted(&[PHONE, ("referer", referer)], "/blog/jane@example.com?token=1", 200);
         assert_eq!(found, [cell("/blog/*", expected)], "{referer}");

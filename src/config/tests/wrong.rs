@@ -210,6 +210,22 @@ fn more_purposes_than_bits_are_refused() {
 }
 
 #[test]
+fn calls_are_kept_under_analytics_or_not_at_all() {
+    let capture = "[capture]\ncalls_token_file = \"token\"\n";
+    let purpose = |id: &str| format!("[[purpose]]\nid = \"{id}\"\ntitle = \"t\"\ndescription = \"d\"\n");
+    let found = problems(&format!("{MINIMAL}{capture}{}", purpose("marketing")));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].to_string().starts_with("consentry.toml:4:20: capture.calls_token_file: \"token\""),
+        "{}",
+        found[0]
+    );
+    assert!(found[0].to_string().contains("without the purpose `analytics`"), "{}", found[0]);
+    assert!(read(&format!("{MINIMAL}{capture}{}", purpose("analytics"))).is_ok());
+    assert!(read(&format!("{MINIMAL}{capture}")).is_ok());
+}
+
+#[test]
 fn a_wrong_variable_is_named_instead_of_a_line() {
     for (name, value, words) in [
         ("CONSENTRY__GATEWAY__SITE_ID", "0", "gateway.site_id: 0 is too small"),

@@ -13,8 +13,8 @@ use crate::pseudonym::RawUserAgent;
 const WAYS: usize = 4;
 
 /// A bounded cache of parsed devices. Keeps a hash of what it has read under keys drawn at its start (64 bits: among some
-/// thousand devices no two meet, and nobody who sees neither keys nor hashes can make them) and nothing of the text, so a memory dump
-/// holds no `User-Agent`.
+/// thousand devices no two meet, and nobody who sees neither keys nor hashes can make them meet) and nothing of the text, so a
+/// memory dump holds no `User-Agent`.
 pub struct DeviceCache {
     /// Sets of [`WAYS`] entries, the one last asked for first.
     entries: Vec<Option<(u64, Device)>>,

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use regex::bytes::Regex;
+
 use crate::enrich::hints::{ClientHints, unquoted};
 use crate::enrich::marks::Marks;
 
@@ -63,6 +65,14 @@ static SURE_TELEVISIONS: LazyLock<Marks> = LazyLock::new(|| {
     ])
 });
 
+/// Makers of televisions begin a model with its size in inches, as in `32LEX-7162`, or write `LED` before it; no telephone has
+/// such a name.
+static INCHES: LazyLock<Regex> = LazyLock::new(|| {
+    let before = "(?-u)Android[^;)]*; (?:[a-zA-Z]{2}-[a-zA-Z]{2}; )?(?:[A-Za-z]+[ _-])*";
+    let size = "(?:24|28|32|39|40|42|43|48|49|50|55|58|60|65|70|75|85)[A-Z]{1,4}[-_A-Z]*[0-9]";
+    Regex::new(&format!("{before}(?:{size}|[A-Z]{{0,4}}-?LED[0-9][0-9])")).expect("an expression of this source")
+});
+
 static TABLETS: LazyLock<Marks> =
     LazyLock::new(|| Marks::new(["Tablet", "PlayBook", "Kindle", "iPad", "TouchPad", "/apad"]));
 
@@ -92,7 +102,10 @@ pub(super) fn of(agent: &str, os: &str, category: &str, hints: &ClientHints) -> 
         return "console";
     }
     let says_mobile = agent.contains("Mobile") || agent.contains("Opera Mini") || agent.contains("Opera Mobi");
-    if SURE_TELEVISIONS.any(agent) || TELEVISIONS.any(agent) && !says_mobile {
+    if SURE_TELEVISIONS.any(agent)
+        || TELEVISIONS.any(agent) && !says_mobile
+        || os == "Android" && INCHES.is_match(agent.as_bytes())
+    {
         return "tv";
     }
     if let Some(class) = of_form_factors(hints).or_else(|| of_model(unquoted(hints.model))) {

@@ -81,6 +81,11 @@ fn todays_browsers_are_told_by_their_agent() {
             "Mozilla/5.0 (Nintendo Switch; WifiWebAuthApplet) AppleWebKit/606.4 (KHTML, like Gecko) NF/6.0.1.15.4 NintendoBrowser/5.1.0".into(),
             "Nintendo Browser 5.1 | Nintendo Switch  | console",
         ),
+        // A television's size in inches.
+        (
+            format!("Mozilla/5.0 (Linux; Android 9; 32LEX-7162/TS2C Build/PTT1) {blink} Chrome/69.0.3497.91 Mobile Safari/537.36"),
+            "Chrome 69 | Android 9 | tv",
+        ),
         // A maker of telephones, not a bot.
         (
             format!("Mozilla/5.0 (Linux; Android 9; CUBOT X19) {blink} Chrome/120.0.0.0 Mobile Safari/537.36"),

@@ -9,6 +9,13 @@ pub fn calling_code(country: &str) -> &'static str {
     }
 }
 
+/// Every country that has one, and its calling code.
+pub(super) fn all() -> impl Iterator<Item = (String, &'static str)> {
+    let letter = |number: usize| char::from(b'A' + number as u8);
+    let known = TABLE.iter().enumerate().filter(|(_, code)| !code.is_empty());
+    known.map(move |(place, code)| (String::from_iter([letter(place / LETTERS), letter(place % LETTERS)]), *code))
+}
+
 /// Every country and territory of ISO 3166-1, and Kosovo. Islands without lines of their own have the code they are served
 /// under: Antarctica, and Heard and McDonald Islands, Australia's; Bouvet Island Norway's; Pitcairn New Zealand's; the French
 /// Southern Territories Réunion's; the United States' Minor Outlying Islands the United States'.

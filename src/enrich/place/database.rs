@@ -56,9 +56,9 @@ impl Database {
     }
 }
 
-/// Addresses all over the public network: of each IPv4 /16, and of each /16 that IPv6 gives out.
+/// Addresses all over the public network: of each IPv4 /12, and of each /16 that IPv6 gives out.
 fn spread_addresses(ip_version: u16) -> impl Iterator<Item = IpAddr> {
-    let v4 = (0..1u32 << 16).map(|i| IpAddr::from((i << 16 | 0x1234).to_be_bytes()));
+    let v4 = (0..1u32 << 12).map(|i| IpAddr::from((i << 20 | 0x1234).to_be_bytes()));
     let v6 = (0x2000..0x3000u128).filter(move |_| ip_version == 6).map(|i| IpAddr::V6((i << 112 | 1 << 80).into()));
     v4.chain(v6)
 }

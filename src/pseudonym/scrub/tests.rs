@@ -319,14 +319,10 @@ const LONGEST_TEST_PATH: usize = 512;
 /// Time grows with the length and not with its square: eight times the text takes nowhere near 64 times as long.
 #[test]
 fn no_text_takes_long() {
-    let took = |pattern: &str, len: usize| {
-        let given = pattern.repeat(len / pattern.len());
-        let quickest = (0..5).map(|_| {
-            let start = std::time::Instant::now();
-            std::hint::black_box(scrub_text(&given, len));
-            start.elapsed()
-        });
-        quickest.min().unwrap_or_default()
+    let took = |given: &str| {
+        let start = std::time::Instant::now();
+        std::hint::black_box(scrub_text(given, given.len()));
+        start.elapsed()
     };
     for pattern in [
         "deadbeefdeadbeef-",
@@ -341,12 +337,31 @@ fn no_text_takes_long() {
         "07700900123SW1A1AA",
         "m1 1",
         "12/05/1980",
+        "12 may ",
+        "may 1 ",
+        "tel 1 ",
+        "x(at)",
+        "x(at)a(dot)",
+        "\\\"@a.bc",
+        "gb29 nwbk ",
+        "4111 ",
+        "Ab3/",
+        "ab 1",
         "%",
         "%25",
         "%4\u{200b}",
         "é",
     ] {
-        let (short, long) = (took(pattern, 1000), took(pattern, 8000));
-        assert!(long < short * 30 + std::time::Duration::from_millis(2), "{pattern:?}: {short:?} and {long:?}");
+        let [short, long] = [1000, 8000].map(|len| pattern.repeat(len / pattern.len()));
+        let (mut quickest, mut longest) = (took(&short), took(&long));
+        // A busy machine makes any one look long; the quickest of many is what the text costs.
+        for _ in 0..200 {
+            quickest = quickest.min(took(&short));
+            longest = longest.min(took(&long));
+            if longest < quickest * 30 {
+                break;
+            }
+        }
+        assert!(longest < quickest * 30, "{pattern:?}: {quickest:?} and {longest:?}");
     }
 }
