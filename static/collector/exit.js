@@ -10,7 +10,7 @@ import { bare } from './element.js';
 /** For so long after a click or a submit what follows is taken for its consequence. */
 const STEP_MS = 1000;
 /** A navigation that has not ended the page after so long was a download, or was given up. */
-const NAVIGATION_MS = 5000;
+const NAVIGATION_MS = 10_000;
 
 /** The browser's Navigation API. @type {any} */
 export const { navigation } = /** @type {any} */ (self);

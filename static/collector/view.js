@@ -117,6 +117,7 @@ export const viewing = () => {
   if (consented || loadsFrom) load();
   /** @type {const} */ (['pushState', 'replaceState']).map(watch);
   return {
+    popstate: moved,
     load,
     /** Hiding follows unloading and finds no page. @param {PageTransitionEvent} event */
     pagehide: (event) => {
@@ -128,6 +129,5 @@ export const viewing = () => {
       if (event.persisted && (await (await fetch(endpoint('consent'))).json()).granted.includes('analytics')) beginWithin('bfcache', document.referrer);
     },
     visibilitychange: () => (document.hidden ? end(recent()) : look()),
-    popstate: moved,
   };
 };
