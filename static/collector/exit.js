@@ -10,7 +10,7 @@ import { bare } from './element.js';
 /** For so long after a click or a submit what follows is taken for its consequence. */
 const STEP_MS = 1000;
 /** A navigation that has not ended the page after so long was a download, or was given up. */
-const NAVIGATION_MS = 5000;
+const NAVIGATION_MS = 10_000;
 
 /** The browser's Navigation API. @type {any} */
 export const { navigation } = /** @type {any} */ (self);
@@ -32,10 +32,11 @@ export const note = (x, xt) => {
 export const stay = () => (going = 0);
 
 /** That step, if it was just now. */
-export const recent = () => (since(stepAt) < STEP_MS ? step : undefined);
+export const recent = () => since(stepAt) < STEP_MS && step;
 
 /**
- * How the page is left. Going back to another site makes no event: a typed address is one where there is none to go back to.
+ * How the page is left. Going back to another site makes no event: an address was typed only where going back would have
+ * made one.
  * @param {boolean} [kept] of a page that is unloaded: whether it is kept for going back to, as when the visitor goes elsewhere
  */
 export const exit = (kept) =>

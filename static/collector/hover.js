@@ -6,7 +6,8 @@ import { now, since } from './contained.js';
 import { named, within } from './element.js';
 import { add } from './outbox.js';
 
-const SHORTEST_MS = 500;
+/** From half a second on. */
+const SHORTER_MS = 499;
 
 /** @type {Element | undefined} */
 let rested;
@@ -15,7 +16,7 @@ let restedAt = 0;
 /** The mouse has gone on, to another element of interest or to none. @param {Element} [next] */
 export const rest = (next) => {
   if (next != rested) {
-    if (rested && since(restedAt) >= SHORTEST_MS) add('hover', { ...named(rested), d: since(restedAt) });
+    if (rested && since(restedAt) > SHORTER_MS) add('hover', { ...named(rested), d: since(restedAt) });
     rested = next;
     restedAt = now();
   }

@@ -19,10 +19,10 @@ const start = contained(() => {
   listen({ navigate: go }, navigation);
   listen({
     ...viewing(),
-    scroll: on('engagement') && scrolled,
     click: clicked,
     auxclick: clicked,
     submit: submitted,
+    scroll: on('engagement') && scrolled,
     ...(on('hover') && hovers),
     ...(on('errors') && failures),
   });

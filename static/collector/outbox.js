@@ -12,6 +12,7 @@ import { close, endpoint, id, page } from './page.js';
 
 const IDLE_MS = 1000;
 const RETRY_MS = 5000;
+/** Before the fifteenth. */
 const MOST_WAITING = 13;
 const MOST_CHARACTERS = 8000;
 /** The gateway takes no more in one beacon. */

@@ -18,7 +18,7 @@ export const script = /** @type {HTMLScriptElement} */ (document.currentScript);
 /** Beside this script, wherever the gateway has its folder. @param {string} name */
 export const endpoint = (name) => absolute(name, script.src);
 
-/** Sixteen digits, which are hexadecimal ones too, out of 53 random bits: enough for one site's events of a day. */
+/** Sixteen digits, which are hexadecimal ones too, out of 53 random bits: what is told twice is looked for within one visitor's. */
 export const id = () => Math.random().toFixed(16).slice(2);
 
 /** @type {Page | 0} */

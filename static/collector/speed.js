@@ -14,7 +14,7 @@ const SHIFTS_MS = 5000;
 /** Vitals so far of the page view in progress. @type {{ lcp?: number, fcp?: number, inp?: number, cls?: number }} */
 export let vitals = {};
 /** Whether the page has been in sight without a break: what is painted later says nothing of its loading. */
-let inSight = !document.hidden;
+let inSight = false;
 let shiftsBegan = 0;
 let lastShift = 0;
 let shifts = 0;
@@ -29,7 +29,10 @@ export const outOfSight = () => (inSight = false);
 export let loadsFrom = 0;
 
 /** @param {number | undefined} start */
-export const loadFrom = (start) => (loadsFrom = start || 0);
+export const loadFrom = (start) => {
+  loadsFrom = start || 0;
+  inSight = !document.hidden;
+};
 
 /** @param {Entry} entry */
 const see = (entry) => {
@@ -49,6 +52,7 @@ const see = (entry) => {
   }
 };
 
+/** Begins to measure, and asks for what was measured before. */
 export const measureVitals = () =>
   PerformanceObserver.supportedEntryTypes.map((type) => {
     if (type == 'layout-shift') vitals.cls = 0;

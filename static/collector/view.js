@@ -47,7 +47,7 @@ const tellFirst = () => {
 
 /**
  * The page view ends, or pauses: what was not yet told goes with all that waits in one request.
- * @param {import('./exit.js').Exit} [how]
+ * @param {import('./exit.js').Exit | false} [how]
  */
 const end = (how) => {
   tellFirst();
@@ -115,9 +115,9 @@ export const viewing = () => {
   // The load is over only after its event.
   const load = () => later(tellFirst);
   if (consented || loadsFrom) load();
-  watch('pushState');
-  watch('replaceState');
+  /** @type {const} */ (['pushState', 'replaceState']).map(watch);
   return {
+    popstate: moved,
     load,
     /** Hiding follows unloading and finds no page. @param {PageTransitionEvent} event */
     pagehide: (event) => {
@@ -129,6 +129,5 @@ export const viewing = () => {
       if (event.persisted && (await (await fetch(endpoint('consent'))).json()).granted.includes('analytics')) beginWithin('bfcache', document.referrer);
     },
     visibilitychange: () => (document.hidden ? end(recent()) : look()),
-    popstate: moved,
   };
 };

@@ -92,6 +92,22 @@ test("a single-page site's pages are page views of their own, each after the tim
   assert.equal(collected.sent("/app/two", "pageview")[0].ti, "Two", "the title the page got after it was gone to");
 });
 
+test("in browsers without the Navigation API a single-page site's pages are page views too, and only what is known of leaving is told", async () => {
+  const { page } = await collected.visitor();
+  await page.addInitScript(() => void Object.defineProperty(window, "navigation", { value: undefined }));
+  const own = await collected.visit(page, "/app/old");
+  await page.evaluate(() => history.pushState({}, "", "/app/newer?a=1"));
+  await page.evaluate(() => history.replaceState({}, "", "/app/newest"));
+  await page.evaluate(() => history.back());
+  await viewed(own, 2);
+  await collected.left(page, own);
+  assert.deepEqual(collected.sent("/app").map(({ n, u }) => [n, u]), [
+    ["page_loaded", own], ["engagement", own], ["pageview", "/app/newer?a=1"], ["engagement", "/app/newer?a=1"],
+    ["pageview", "/app/newest"], ["engagement", "/app/newest"], ["pageview", own], ["engagement", own],
+  ]);
+  assert.ok(collected.sent("/app").every(({ x }) => !x));
+});
+
 test("with the option `hash` a route in the fragment is a page, and no other fragment is ever told", async () => {
   const { page } = await collected.visitor();
   const own = await collected.visit(page, "/app/hash");
