@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"v": 1, "events": [{"n": "engagement", "u": "/pricing", "i": "9f86d081884c7d65", "p": "a1b2c3d4e5f60718",
-//!                      "e": 12000, "sd": 80, "x": "link_inside"}]}
+//!                      "e": 12000, "sd": 80, "x": "link", "xt": "https://www.example.com/contact"}]}
 //! ```
 //! | field | of | is |
 //! |---|---|---|
@@ -16,7 +16,7 @@
 //! | `dns` `con` `ttfb` `dom` `load` | `page_loaded`, `pageview` | navigation timing, milliseconds |
 //! | `e` `sd` | `engagement` | milliseconds visible since the last one, per cent scrolled |
 //! | `lcp` `fcp` `inp` `cls` | `engagement` | web vitals so far |
-//! | `x` `xt` | `engagement` | how the page was left, and to what URL |
+//! | `x` `xt` | `engagement` | how the page was left (`link` `traverse` `reload` `typed` `closed` `tel` `mail` `form`), and to what URL |
 //! | `el` `l` `to` `k` `d` | what happens within a page | kind of element, label, target URL, kind of failure, dwell in milliseconds |
 //! | `props` `rev` | custom events | properties; `{"amount": 9.5, "currency": "GBP"}` |
 //!

@@ -18,14 +18,33 @@ const DAY_MS: u64 = 86_400_000;
 /// How a page came to be shown when the visitor's consent came on it.
 const CONSENT: &str = "consent";
 
-/// How a page was left, as the collector says it and as it is stored.
-const EXIT_METHODS: [&str; 9] =
-    ["link_inside", "link_outside", "back_forward", "reload", "typed", "closed", "tel", "mail", "form"];
+/// How a page was left, as the collector says it and as it is stored. Of a `link` its target tells whether it led outside.
+const EXITS: [(&str, &str); 9] = [
+    ("link", "link_outside"),
+    ("traverse", "back_forward"),
+    ("reload", "reload"),
+    ("typed", "typed"),
+    ("closed", "closed"),
+    ("tel", "tel"),
+    ("mail", "mail"),
+    ("form", "form"),
+    ("back_forward", "back_forward"),
+];
 
 /// Names of elements, resources and errors that are kept as they are; any other is `other`.
-const KINDS: [&str; 34] = [
+const KINDS: [&str; 44] = [
     "link",
     "button",
+    "a",
+    "div",
+    "span",
+    "li",
+    "label",
+    "svg",
+    "picture",
+    "section",
+    "article",
+    "details",
     "input",
     "select",
     "summary",
@@ -85,7 +104,7 @@ impl Capture {
                 Name::Custom(name) => Cow::Owned(name.clone()),
             };
             draft.page_view_id = item.page_view_id;
-            self.reported(&mut draft, item);
+            self.reported(&mut draft, item, exchange.host);
             draft.custom = custom;
             // The page's own referrer and campaign stand on its first row; a beacon's `Referer` is the page itself.
             let begins = draft.name == name::PAGE_VIEW || item.item.nt == CONSENT && draft.name == name::PAGE_LOADED;
@@ -134,7 +153,7 @@ impl Capture {
         self.collects(item)
     }
 
-    fn reported(&self, draft: &mut Draft, event: &BeaconEvent) {
+    fn reported(&self, draft: &mut Draft, event: &BeaconEvent, host: &str) {
         let item = &event.item;
         if let Some(route) = item.h.as_deref().filter(|route| self.collects(Collected::Hash) && route.starts_with('/'))
         {
@@ -157,7 +176,7 @@ impl Capture {
             draft.reading = Reading {
                 engagement_ms: bounded(item.e, DAY_MS),
                 scroll_pct: bounded(item.sd, 100) as u8,
-                exit_method: EXIT_METHODS.iter().find(|word| **word == item.x).copied().unwrap_or_default(),
+                exit_method: exit_method(event, host),
             };
         }
         let exit = event.exit_target.as_ref().filter(|_| !draft.reading.exit_method.is_empty());
@@ -242,6 +261,17 @@ impl Capture {
         }
         let (revenue_milli, currency) = item.rev.as_ref().and_then(money).unwrap_or_default();
         Ok(Custom { props, revenue_milli, currency })
+    }
+}
+
+/// How a page was left; empty where the collector does not say.
+fn exit_method(event: &BeaconEvent, host: &str) -> &'static str {
+    let stored = EXITS.iter().find(|(said, _)| *said == event.item.x).map_or("", |(_, stored)| stored);
+    let leads = event.exit_target.as_ref().and_then(|url| scrub::referrer(url, host));
+    match (stored, leads) {
+        ("link_outside", Some(page)) if page.is_own => "link_inside",
+        ("link_outside", None) => "",
+        _ => stored,
     }
 }
 

@@ -105,6 +105,17 @@ const ITEMS: [(&str, Item); 15] = [
 ];
 
 impl Item {
+    /// All of them; an item's place is its bit in what the collector is told.
+    pub const ALL: [Item; ITEMS.len()] = {
+        let mut all = [Item::Device; ITEMS.len()];
+        let mut place = 0;
+        while place < all.len() {
+            all[place] = ITEMS[place].1;
+            place += 1;
+        }
+        all
+    };
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         ITEMS[self as usize].0

@@ -118,7 +118,7 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             key(
                 "download_endings",
-                r#"["pdf", "csv", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "rtf", "txt", "zip", "rar", "7z", "gz", "tar", "dmg", "exe", "msi", "apk", "pkg", "mp3", "mp4", "mov", "avi", "wav", "wmv", "ics", "vcf", "epub"]"#,
+                r#"["pdf", "csv", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "rtf", "txt", "zip", "gz", "dmg", "exe", "mp3", "mp4", "ics", "epub"]"#,
                 "files with these endings are downloads",
             ),
             open("login_header", "of the site's answers: who is logged in; never reaches the visitor"),

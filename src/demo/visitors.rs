@@ -83,8 +83,13 @@ const ARRIVALS: [(&str, &str, u64); 8] = [
 ];
 
 /// How a page is left.
-const EXITS: [(&str, u64); 5] =
-    [("link_inside", 60), ("closed", 22), ("link_outside", 6), ("back_forward", 8), ("typed", 4)];
+const EXITS: [(&str, &str, u64); 5] = [
+    ("link", "http://localhost/about", 60),
+    ("closed", "", 22),
+    ("link", "https://www.nhs.uk/conditions/", 6),
+    ("traverse", "", 8),
+    ("typed", "", 4),
+];
 
 /// What became of the simulated visitors.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -209,7 +214,7 @@ impl Simulated {
     fn beacon(&self, target: &str, page: u64, read_ms: i64, dice: &mut Dice) -> serde_json::Value {
         let page = format!("{page:016x}");
         let ready = 180 + dice.below(900);
-        let (left, _) = dice.pick(&EXITS, |exit| exit.1);
+        let (left, to, _) = dice.pick(&EXITS, |exit| exit.2);
         serde_json::json!({"v": 1, "events": [
             {
                 "n": "page_loaded", "u": target, "p": page, "t": read_ms - 500, "nt": "navigate",
@@ -217,7 +222,7 @@ impl Simulated {
                 "ttfb": 20 + dice.below(120), "dom": ready, "load": ready + dice.below(1200),
             },
             {
-                "n": "engagement", "u": target, "p": page, "e": read_ms, "sd": 20 + dice.below(81), "x": left,
+                "n": "engagement", "u": target, "p": page, "e": read_ms, "sd": 20 + dice.below(81), "x": left, "xt": to,
                 "fcp": ready + 40, "lcp": ready + 90 + dice.below(1500), "inp": 16 + dice.below(180),
                 "cls": dice.below(120) as f64 / 1000.0,
             },

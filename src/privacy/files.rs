@@ -83,6 +83,7 @@ fn matches(tags: &[u8], etag: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Item;
 
     #[test]
     fn a_file_the_browser_has_is_not_sent_again() {
@@ -115,7 +116,7 @@ mod tests {
             assert_eq!(tag(name), tag(name));
         }
         assert_ne!(tag("banner.js"), tag("banner.css"));
-        let other = CollectorOptions { words: vec!["clicks"], downloads: vec![] };
+        let other = CollectorOptions { items: vec![Item::Clicks], downloads: vec![] };
         assert_ne!(with(&other, COLLECTOR), tag(COLLECTOR), "another configuration is another file");
         assert_eq!(with(&other, "banner.js"), tag("banner.js"));
     }

@@ -28,7 +28,7 @@ export const clicked = (event) => {
       (on('contacts') && contact?.[0]) ||
       // A link that the page has taken in hand leads nowhere that we know.
       (bare(url) && !event.defaultPrevented &&
-        ((on('downloads') && (link.matches('[download]') || isDownload(bare(url).split('?')[0].split('.').pop().toLowerCase())) && 'download') ||
+        ((on('downloads') && (link.matches('[download]') || isDownload(bare(url))) && 'download') ||
           (on('outbound') && url.host != location.host && 'outbound'))) ||
       (on('clicks') && 'click');
     if (element && name) add(name, { ...named(element), to: bare(url) });

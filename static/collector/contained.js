@@ -17,7 +17,7 @@ export const contained = (work) => async (/** @type {Given} */ ...given) => {
 
 /**
  * Hears events before the page's own listeners can stop them. None of those asked for can hold up scrolling.
- * @param {Record<string, false | ((event: any) => unknown)>} works by type of event; those that are not wanted are false
+ * @param {Record<string, 0 | ((event: any) => unknown)>} works by type of event; those that are not wanted are 0
  * @param {EventTarget} [target]
  */
 export const listen = (works, target = self) => {

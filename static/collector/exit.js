@@ -18,7 +18,7 @@ export const { navigation } = /** @type {any} */ (self);
 /** The visitor's last submit, call or mail. @type {Exit | undefined} */
 let step;
 let stepAt = 0;
-/** Where the page itself is going. @type {Exit | 0} */
+/** Where the page itself is going: `reload`, `traverse` (through the history) or a `link`. @type {Exit | 0 | false} */
 let going = 0;
 let goingAt = 0;
 
@@ -48,10 +48,8 @@ export const exit = (kept) =>
 export const go = (event) => {
   const url = bare(event.destination.url);
   goingAt = now();
+  // Another program's address ends no page, nor does another place on it. The query may be what was typed into a form.
   going =
-    event.navigationType == 'traverse' ? { x: 'back_forward' }
-    : event.navigationType == 'reload' ? { x: 'reload' }
-    // Another program's address ends no page, nor does another place on it. The query may be what was typed into a form.
-    : url && url != bare(location) ? recent() || { x: url.startsWith(origin) ? 'link_inside' : 'link_outside', xt: url.split('?')[0] }
-    : 0;
+    /^(rel|t)/.exec(event.navigationType) ? { x: event.navigationType }
+    : url && url != bare(location) && (recent() || { x: 'link', xt: url.split('?')[0] });
 };

@@ -20,8 +20,6 @@ const MOST_EVENTS = 20;
 
 /** @type {Waiting[]} */
 const queue = [];
-/** The latest page view, until it has a title: a single-page site names a page only after it went there. @type {Waiting | 0} */
-let untitled = 0;
 
 /** @param {Waiting[]} events @param {unknown} [again] whether this is the second try */
 const send = (events, again) => {
@@ -44,8 +42,8 @@ const send = (events, again) => {
 
 /** Sends what waits. */
 export const flush = () => {
-  if (untitled && on('titles')) untitled.ti = document.title;
-  untitled = 0;
+  // A single-page site names a page only after it went there.
+  if (on('titles')) queue.map((event) => event.nt && (event.ti = document.title));
   while (queue[0]) send(queue.splice(0, MOST_EVENTS));
 };
 
@@ -67,5 +65,4 @@ export const add = (n, fields) => {
   // A page that goes just now does not wait for this, and sends all in one. What cannot be sent fails here, alone.
   setTimeout(flush, queue.length > MOST_WAITING || JSON.stringify([...queue, event]).length > MOST_CHARACTERS ? 0 : IDLE_MS);
   queue.push(event);
-  if (fields.nt) untitled = event;
 };

@@ -54,15 +54,17 @@ const end = (how) => {
   rest();
   scrolled();
   outOfSight();
-  if (on('engagement')) {
+  if (on('engagement') || on('vitals')) {
     add('engagement', {
-      e: visibleSince && since(visibleSince),
-      // Of the page as it is now: it may have grown since.
-      sd: ((lowest / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
-      ...how,
+      ...(on('engagement') && {
+        e: visibleSince && since(visibleSince),
+        // Of the page as it is now: it may have grown since.
+        sd: ((lowest / document.documentElement.scrollHeight) * 100 + 0.5) | 0,
+        ...how,
+      }),
       ...vitals,
     });
-  } else if (on('vitals')) add('engagement', vitals);
+  }
   visibleSince = 0;
   flush();
 };

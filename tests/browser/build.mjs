@@ -6,22 +6,31 @@ import path from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import { minify } from "terser";
+import { WORDS } from "../../static/collector/words.js";
 
 const STATIC = fileURLToPath(new URL("../../static/", import.meta.url));
 export const BUILT = path.join(STATIC, "built/collector.js");
 
 /** In the order that compresses best; the first to act comes last. */
-const MODULES = ["clicks", "element", "contained", "forms", "hover", "device", "track", "exit", "page", "speed", "view", "outbox", "errors", "options", "main"];
+const MODULES = ["clicks", "element", "contained", "forms", "hover", "device", "track", "exit", "page", "speed", "view", "outbox", "errors", "words", "options", "main"];
 
 /** The modules one after the other. Their own names are distinct, or the whole would not parse; none may be left out. */
 async function joined() {
   const folder = path.join(STATIC, "collector");
-  const names = (await readdir(folder)).map((name) => name.replace(/\.js$/, ""));
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".js")).map((name) => name.replace(/\.js$/, ""));
   const missing = names.filter((name) => !MODULES.includes(name));
   if (missing.length) throw new Error(`static/collector/${missing[0]}.js has no place in MODULES of tests/browser/build.mjs`);
   const sources = await Promise.all(MODULES.map((name) => readFile(path.join(folder, `${name}.js`), "utf8")));
   // `let` throughout compresses better than two words; nothing is assigned that was constant, as the types are checked.
-  return sources.join("").replace(/^import .*$/gm, "").replace(/^export /gm, "").replace(/\bconst\b/g, "let");
+  const script = sources.join("").replace(/^import .*$/gm, "").replace(/^export /gm, "").replace(/\bconst\b/g, "let");
+  return script.replace(/\bon\('(\w+)'\)/g, (_, word) => `(options & ${bit(word)})`);
+}
+
+/** What a word's option adds to the sum. @param {string} word */
+function bit(word) {
+  const place = WORDS.indexOf(word);
+  if (place < 0) throw new Error(`there is no option '${word}' in static/collector/words.js`);
+  return 1 << place;
 }
 
 /** What the file must hold. */

@@ -40,11 +40,11 @@ async function on(path) {
 /** @type {[string, (page: import("./collected.mjs").Tab) => Promise<unknown>, string, string | undefined][]} */
 const WAYS = [
   // The query is left out: a script's navigation may carry what was typed into a form.
-  ["a link on the site", (page) => page.click("#inside"), "link_inside", "/next"],
-  ["a link to elsewhere", (page) => page.click("#outside"), "link_outside", "https://elsewhere.example/there"],
-  ["a script, as buttons do", (page) => page.click("#scripted"), "link_inside", "/next"],
+  ["a link on the site", (page) => page.click("#inside"), "link", "/next"],
+  ["a link to elsewhere", (page) => page.click("#outside"), "link", "https://elsewhere.example/there"],
+  ["a script, as buttons do", (page) => page.click("#scripted"), "link", "/next"],
   ["a form, without what was typed", (page) => page.click("#go"), "form", "/found?from=ways"],
-  ["going back", (page) => page.evaluate(() => void setTimeout(() => history.back())), "back_forward", undefined],
+  ["going back", (page) => page.evaluate(() => void setTimeout(() => history.back())), "traverse", undefined],
   ["a reload by the page", (page) => page.evaluate(() => void setTimeout(() => location.reload())), "reload", undefined],
   ["an address that was typed", (page) => page.goto("about:blank"), "typed", undefined],
   ["closing the tab", (page) => page.close({ runBeforeUnload: true }), "closed", undefined],

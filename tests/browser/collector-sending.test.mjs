@@ -6,6 +6,7 @@ import { brotliCompressSync, constants } from "node:zlib";
 import { BUILT, built } from "./build.mjs";
 import { startCollected } from "./collected.mjs";
 import { eventually } from "./support.mjs";
+import { WORDS } from "../../static/collector/words.js";
 
 /** @type {Awaited<ReturnType<typeof startCollected>>} */ let collected;
 /** What the gateway is made to answer to beacons, in turn; then it answers itself. @type {number[]} */
@@ -45,12 +46,12 @@ afterEach(() => {
 const beacons = (path) => collected.beacons().filter(({ body }) => body.includes(`"u":"${path}`));
 
 test("with everything on the collector is at most 2,560 bytes in brotli, and is what its sources give", async () => {
-  const file = await readFile(BUILT);
-  assert.equal(file.toString(), await built(), "run `make static`");
+  assert.equal((await readFile(BUILT)).toString(), await built(), "run `make static`");
+  const file = await (await fetch(`${collected.gateway.address}/_privacy/collector.js`)).text();
   const small = brotliCompressSync(file, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
   assert.ok(small.length <= 2560, `${small.length} bytes`);
-  for (const place of ['"CONSENTRY_OPTIONS"', '"CONSENTRY_DOWNLOADS"']) assert.equal(file.toString().split(place).length, 2, place);
-  assert.ok(!/\beval\b|Function\(|innerHTML|localStorage|sessionStorage|indexedDB|\.cookie/.test(file.toString()));
+  assert.ok(!file.includes("CONSENTRY_") && file.includes(`=${2 ** WORDS.length - 1},`), file);
+  assert.ok(!/\beval\b|Function\(|innerHTML|localStorage|sessionStorage|indexedDB|\.cookie/.test(file));
 });
 
 test("several events at once travel together, after a moment", async () => {

@@ -78,11 +78,11 @@ test("a single-page site's pages are page views of their own, each after the tim
   const told = collected.sent("/app").map(({ n, u, nt, r, x }) => [n, u, nt ?? x, n === "pageview" ? r?.replace(address, "") : undefined]);
   assert.deepEqual(told, [
     ["page_loaded", own, "navigate", undefined],
-    ["engagement", own, "link_inside", undefined],
+    ["engagement", own, "link", undefined],
     ["pageview", "/app/two?tab=1", "spa", own],
-    ["engagement", "/app/two?tab=1", "link_inside", undefined],
+    ["engagement", "/app/two?tab=1", "link", undefined],
     ["pageview", "/app/three", "spa", "/app/two?tab=1"],
-    ["engagement", "/app/three", "back_forward", undefined],
+    ["engagement", "/app/three", "traverse", undefined],
     ["pageview", own, "spa", "/app/three"],
     ["engagement", own, "", undefined],
   ]);
@@ -173,7 +173,7 @@ test("a prerendered page is told of when it is looked at and not before", async 
   assert.deepEqual([view.n, view.nt], ["pageview", "prerender"]);
   assert.ok(view.dom <= 0 && view.load <= 0, "it was there before it was looked at");
   assert.equal(new URL(view.r).pathname, "/speculating");
-  assert.deepEqual([end.n, end.p, end.x], ["engagement", view.p, "link_inside"]);
+  assert.deepEqual([end.n, end.p, end.x], ["engagement", view.p, "link"]);
   const requests = collected.wire.passed.map(({ path }) => path);
   assert.ok(requests.indexOf("/prerendered") < requests.indexOf("/looked-at"), "it was made ready before");
   assert.ok(collected.wire.passed.findIndex(({ body }) => body.includes("/prerendered")) > requests.indexOf("/looked-at"));

@@ -70,7 +70,7 @@ fn every_item_of_the_dictionary_stands_in_its_column() {
         json!([
             {"n": "engagement", "u": u, "p": id, "e": 4000, "sd": 60, "lcp": 900, "fcp": 300, "cls": 0.2},
             {"n": "engagement", "u": u, "p": id, "e": 1500, "sd": 80, "lcp": 1200, "fcp": 300, "inp": 48, "cls": 0.25,
-             "x": "link_outside", "xt": at},
+             "x": "link", "xt": at},
         ]),
     );
     visitor.get("/conditions/needle/children");

@@ -1,0 +1,2 @@
+/** Put in by the gateway: a number. */
+declare const CONSENTRY_OPTIONS: number;
