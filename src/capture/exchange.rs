@@ -126,6 +126,9 @@ impl Capture {
         let url = RawUrl::new(exchange.target);
         let mut draft = self.draft(exchange, &visitor, exchange.now_ms, &url);
         draft.name = name::REDIRECT.into();
+        // A campaign's parameters may go no further than here.
+        let referrer = exchange.text("referer").map(RawUrl::new);
+        self.arrive(&mut draft, &url, referrer.as_ref(), exchange.host);
         draft.subject.target = answer.location.map(|location| self.target(&RawUrl::new(location))).unwrap_or_default();
         let (step, visit) = self.shared.visits.extend(visitor.id, visitor.visit, exchange.now_ms);
         draft.step = step;
@@ -188,7 +191,11 @@ impl Capture {
         let campaign = scrub::utm(url);
         let [source, medium, name, term, content] = campaign.utm;
         draft.channel = Channel::classify(&referrer.host, referrer.is_own, &source, &medium, campaign.click_id);
-        draft.search_term = scrub::searched(url, &self.shared.search_keys);
+        // Of a page that is kept as a class, what was searched for and what the campaign calls it say what the path said.
+        let is_plain = draft.path_class.is_empty();
+        if is_plain {
+            draft.search_term = scrub::searched(url, &self.shared.search_keys);
+        }
         let is_campaign = !(source.is_empty() && medium.is_empty() && name.is_empty()) || campaign.click_id.is_some();
         let from_outside = !referrer.is_own && !referrer.host.is_empty();
         let network = campaign.click_id.map_or("", |_| draft.channel.source.as_str());
@@ -196,7 +203,10 @@ impl Capture {
             campaign: is_campaign.then(|| Arrival::checksum([&*source, &medium, &name, network])),
             referrer: from_outside.then(|| Arrival::checksum([referrer.host.as_str()])),
         };
-        draft.utm = Utm { source, medium, campaign: name, term, content };
+        draft.utm = match is_plain {
+            true => Utm { source, medium, campaign: name, term, content },
+            false => Utm { source, medium, ..Utm::default() },
+        };
         draft.referrer = if referrer.is_own { String::new() } else { referrer.host + &referrer.path };
         arrival
     }
@@ -236,13 +246,15 @@ impl Capture {
         }
     }
 
-    /// Host and scrubbed path of a whole URL, or the scrubbed path of one without a host; as a class where the path has one.
+    /// Host and scrubbed path of a web address, or the scrubbed path of one without a host; as a class where the path has
+    /// one. Of any other address (`tel:`, `data:`) nothing is kept.
     pub(super) fn target(&self, url: &RawUrl) -> String {
-        let (host, path) = scrub::target(url).unwrap_or_else(|| (String::new(), scrub::scrub_path(url, &[])));
+        let local = || url.is_path().then(|| (String::new(), scrub::scrub_path(url, &[])));
+        let Some((host, path)) = scrub::target(url).or_else(local) else { return String::new() };
         host + &self.shared.path_classes.classify(&path).map_or(path, |found| found.shown_path)
     }
 
-    /// Puts the class of a path in the place of what it says of a person (D3).
+    /// Puts the class of a path in the place of what it says of a person (D3). What else names the page goes with it.
     pub(super) fn classify_path(&self, draft: &mut Draft) {
         if let Some(found) = self.shared.path_classes.classify(&draft.path) {
             draft.path_class = found.class.to_owned();

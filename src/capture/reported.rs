@@ -157,11 +157,18 @@ impl Capture {
         let item = &event.item;
         if let Some(route) = item.h.as_deref().filter(|route| self.collects(Collected::Hash) && route.starts_with('/'))
         {
+            // A route is a path of its own, and may have a class of its own.
+            let route = scrub::scrub_path(&RawUrl::new(route), &[]);
+            let found = self.shared.path_classes.classify(&route);
             draft.path.push('#');
-            draft.path.push_str(&scrub::scrub_path(&RawUrl::new(route), &[]));
-            self.classify_path(draft);
+            draft.path.push_str(found.as_ref().map_or(&route, |found| &found.shown_path));
+            if let Some(found) = found {
+                draft.path_class = found.class.to_owned();
+            }
         }
-        let login = item.login.as_deref().filter(|_| self.collects(Collected::Login));
+        // Where the site itself says who is logged in, a page's script has no say.
+        let may_say = self.collects(Collected::Login) && !self.shared.login_from_site;
+        let login = item.login.as_deref().filter(|_| may_say);
         if let Some(login) = login.and_then(|login| RawLogin::new(login.as_bytes())) {
             draft.login = self.login(&login);
         }

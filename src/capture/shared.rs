@@ -36,6 +36,8 @@ pub struct Shared {
     pub search_keys: Vec<String>,
     /// What collectors may report.
     pub collect: Vec<Item>,
+    /// Whether the site's answers say who is logged in.
+    pub login_from_site: bool,
     /// Labels that are kept as they are.
     pub labels: Labels,
     /// Properties that may be free text.
@@ -73,6 +75,7 @@ impl Shared {
             query_keys: capture.query_keys.clone(),
             search_keys: capture.search_keys.clone(),
             collect: capture.collect.clone(),
+            login_from_site: capture.login_header.is_some(),
             labels: Labels::new(&capture.click_labels),
             free_text: capture.free_text.clone(),
             path_classes: PathClasses::new(capture.path_classes.clone()).expect("the configuration was checked"),

@@ -183,9 +183,33 @@ fn ending() -> kind::Kind<String> {
     kind::parsed("file endings such as \"pdf\"", parse, String::clone)
 }
 
+/// What browsers and caches need of an answer, none of which says who is logged in.
+const NEEDED: [&str; 16] = [
+    "set-cookie",
+    "location",
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "content-disposition",
+    "content-range",
+    "content-security-policy",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+    "cache-control",
+    "vary",
+    "etag",
+    "date",
+    "server",
+];
+
 fn header_name() -> kind::Kind<http::HeaderName> {
-    let parse = |text: &str| text.parse::<http::HeaderName>().map_err(|_| "is no header's name".to_owned());
-    kind::parsed("a header's name such as \"X-User-Id\"", parse, |name| name.as_str().to_owned())
+    let parse = |text: &str| match text.parse::<http::HeaderName>() {
+        Ok(name) if NEEDED.contains(&name.as_str()) => Err("is a header that visitors need".to_owned()),
+        Ok(name) => Ok(name),
+        Err(_) => Err("is no header's name".into()),
+    };
+    kind::parsed("a header of the site's own, such as \"X-User-Id\"", parse, |name| name.as_str().to_owned())
 }
 
 fn property_key() -> kind::Kind<String> {

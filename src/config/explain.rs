@@ -121,7 +121,8 @@ impl Explained {
             },
             match &config.capture.query_keys[..] {
                 [] => "Nothing of a page's query is kept.".into(),
-                keys => format!("Of a page's query only {} is kept.", and(keys)),
+                [key] => format!("Of a page's query only {key} is kept."),
+                keys => format!("Of a page's query only {} are kept.", and(keys)),
             },
             collected(config),
             mail_opens(config),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::gateway::Site;
-use super::keep;
 use crate::capture::event::Event;
 
 /// The site's fault.
@@ -49,7 +48,7 @@ impl Drop for Delivery {
         let total_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
         if let Some(mut event) = self.event.take() {
             event.delivered(total_ms, self.bytes, self.outcome);
-            keep::without_waiting(&self.site, &event);
+            self.site.keep(&event);
         }
     }
 }

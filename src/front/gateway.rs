@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::client_addr::Client;
 use super::known_calls::KnownCalls;
+use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
@@ -18,7 +19,7 @@ use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
 use crate::rights;
-use crate::spool::Spool;
+use crate::spool::{Partition, Spool};
 use crate::statistics::{Counting, Lane};
 use crate::upstream::Upstream;
 
@@ -69,6 +70,15 @@ pub struct CallsImport {
 }
 
 impl Site {
+    /// Puts an event into the spool without waiting for anything, or counts that it is full; says whether it was taken.
+    pub(super) fn keep(&self, event: &Event) -> bool {
+        let partition = Partition::of(event.ts(), event.retention_days());
+        let taken = self.spool.append(partition, |out| event.encode(out)).is_ok();
+        let counter = if taken { &self.metrics.events_captured } else { &self.metrics.events_refused };
+        counter.count();
+        taken
+    }
+
     /// Whether a path names a file to be saved.
     pub(super) fn is_download(&self, path: &str) -> bool {
         let file = path.rsplit('/').next().unwrap_or_default();

@@ -106,6 +106,11 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     // What the visitor permits is captured, whatever the answer is of: a page, a file, a way to another page.
     let kept = keep::exchange(gateway, &visit, role, &mut head, keep::Answered { began, response_ms, login });
     if !role.is_page() || !role::is_html(&head.headers) {
+        // A page that was not asked for as one goes out as it is; so that nobody gets it as one, no cache that is shared
+        // keeps it. The same for word that a page has not changed.
+        if role::is_html(&head.headers) || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
+            page::depends_on_choice(&mut head.headers);
+        }
         if removed > 0 || head.headers.contains_key(SET_COOKIE) {
             page::sets_cookies(&mut head.headers);
         }

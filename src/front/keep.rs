@@ -122,18 +122,6 @@ pub(super) fn unanswered(gateway: &Gateway, visit: &Visit<'_>, role: Role, began
     }
 }
 
-/// Puts an event into the spool, or counts that it is full; whether it was taken.
-pub(super) fn without_waiting(site: &Site, event: &Event) -> bool {
-    let taken = site.spool.append(partition(event), |out| event.encode(out)).is_ok();
-    let metrics = &site.metrics;
-    if taken {
-        metrics.events_captured.count()
-    } else {
-        metrics.events_refused.count()
-    }
-    taken
-}
-
 /// Not all events could be written.
 pub(super) struct NotWritten {
     /// Which were all the same.

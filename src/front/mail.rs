@@ -53,7 +53,7 @@ fn opened(gateway: &Gateway, visit: &Visit<'_>) -> Option<()> {
     gateway.capture.pace().take(visit.client.ip.bucket(), now_ms).ok()?;
     let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     let event = gateway.capture.mail_open(opening, &RawUserAgent::new(agent), now_ms)?;
-    keep::without_waiting(site, &event).then_some(())
+    site.keep(&event).then_some(())
 }
 
 #[cfg(test)]

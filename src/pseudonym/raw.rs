@@ -86,6 +86,11 @@ impl RawUrl {
         RawUrl(value[..end].to_owned())
     }
 
+    /// Whether it is a path of some site, without a host.
+    pub fn is_path(&self) -> bool {
+        self.0.starts_with('/') && !self.0.starts_with("//")
+    }
+
     pub(crate) fn open(&self) -> &str {
         &self.0
     }

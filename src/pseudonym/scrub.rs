@@ -59,18 +59,30 @@ pub fn scrub_text(text: &str, max_len: usize) -> String {
 /// Replaces until nothing is found any more, in at most `max_len` bytes. Again after a cut, since a cut can make a number of
 /// the right length out of a longer one.
 fn settle(decoded: Cow<'_, str>, setting: Setting, max_len: usize) -> String {
-    let mut text = match find::replace(&decoded, setting) {
+    let mut text = match replace(&decoded, setting) {
         Some(scrubbed) => scrubbed,
         None if decoded.len() <= max_len => return decoded.into_owned(),
         None => cut(&decoded, max_len).to_owned(),
     };
     loop {
         text.truncate(cut(&text, max_len).len());
-        match find::replace(&text, setting) {
+        match replace(&text, setting) {
             Some(scrubbed) => text = scrubbed,
             None => return text,
         }
     }
+}
+
+/// The text with every finding replaced; nothing where nothing is found. Where it has a plus it is looked at twice, since a
+/// plus may be one and may stand for a space, as in `/call/07700+900123`.
+fn replace(text: &str, setting: Setting) -> Option<String> {
+    if let Some(scrubbed) = find::replace(text, setting) {
+        return Some(scrubbed);
+    }
+    if !text.as_bytes().contains(&b'+') {
+        return None;
+    }
+    find::replace_seen(text, &text.replace('+', "_"), setting)
 }
 
 /// The longest beginning of `text` in at most `max_len` bytes.

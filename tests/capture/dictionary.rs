@@ -144,11 +144,37 @@ fn every_item_of_the_dictionary_stands_in_its_column() {
 }
 
 #[test]
+fn rule_d3_a_page_that_is_kept_as_a_class_keeps_nothing_else_that_names_it() {
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, EVERYTHING);
+    let mut visitor = Visitor::who_accepts(&gateway);
+    visitor.get("/conditions/asthma?q=needle&utm_source=news&utm_campaign=needle&utm_content=needle&page=needle");
+    sent(
+        &mut visitor,
+        json!([
+            {"n": "page_loaded", "u": "/conditions/asthma", "ti": "Living with a needle"},
+            {"n": "pageview", "u": "/app", "h": "/conditions/needle", "nt": "hash"},
+            {"n": "outbound", "u": "/app", "to": "mailto:needle@nhs?subject=needle"},
+            {"n": "click", "u": "/app", "to": "data:text/html,needle"},
+            {"n": "click", "u": "/app", "to": "//other.example/conditions/needle"},
+        ]),
+    );
+    let rows = gateway.rows(6, "select name, path, path_class, utm_source, target from consentry.events order by ts");
+    assert_eq!(rows.iter().filter(|row| row["path_class"] == "health").count(), 3, "{rows:?}");
+    assert!(rows.iter().any(|row| row["path"] == "/app#/conditions/[health]"), "{rows:?}");
+    assert!(rows.iter().any(|row| row["utm_source"] == "news"), "{rows:?}");
+    let everything = gateway.query("select * from consentry.events");
+    assert!(everything.iter().all(|row| !row.to_string().contains("needle")), "{everything:?}");
+}
+
+#[test]
 fn rule_d1_planted_personal_data_is_in_no_file() {
     let site = Site::start();
     site.answers("/error", page(&[], "<p>Jane Needle 943 476 5919</p>"));
     let gateway = Gateway::start(site.address, EVERYTHING);
-    let planted: [&str; 8] = [
+    let planted: [&str; 10] = [
+        "943+476+5919",
+        "07700+900123",
         "jane.needle@mail.example",
         "9434765919",
         "943 476 5919",

@@ -160,14 +160,19 @@ fn who_is_logged_in_is_a_pseudonym_and_the_header_never_reaches_the_visitor() {
     );
     site.answers("/login/one", page.clone());
     site.answers("/login/two", page);
-    let gateway = Gateway::start(site.address, "[capture]\nlogin_header = \"X-User-Id\"\n");
+    let more = "[capture]\nlogin_header = \"X-User-Id\"\ncollect = [\"login\"]\n";
+    let gateway = Gateway::start(site.address, more);
     let mut visitor = Visitor::who_accepts(&gateway);
     for path in ["/login/one", "/login/two", "/login/out"] {
         assert!(visitor.get(path).field("x-user-id").is_none());
     }
     assert!(Visitor::new(&gateway).get("/login/one").field("x-user-id").is_none());
+    // A script in the page cannot say so in the site's stead.
+    let forged = br#"{"v":1,"events":[{"n":"Forged","u":"/login/zzz","login":"jane-needle-77"}]}"#;
+    assert_eq!(visitor.post("/_privacy/events", "application/json", forged).status, 204);
     let sql = "select path, toString(login_id) as login, login_key from consentry.events order by path";
-    let rows = gateway.rows(3, sql);
+    let rows = gateway.rows(4, sql);
+    assert_eq!(rows[3]["login"], "0", "{rows:?}");
     assert_eq!((&rows[1]["login"], &rows[1]["login_key"]), (&json!("0"), &json!(0)), "{rows:?}");
     assert_eq!((&rows[0]["login"], rows[0]["login_key"] != 0), (&rows[2]["login"], true));
     assert_ne!(rows[0]["login"], "0");

@@ -104,3 +104,15 @@ fn rule_k7_no_shared_cache_keeps_a_page() {
     assert_eq!(answer.all("vary"), ["Accept-Language", "Cookie"]);
     assert_eq!(answer.field("content-length"), Some(answer.body.len().to_string().as_str()));
 }
+
+#[test]
+fn rule_k7_a_page_that_was_fetched_as_anything_else_stays_out_of_shared_caches_too() {
+    let (gateway, site) = shared();
+    let fields = [("Cache-Control", "public, max-age=600")];
+    site.answers("/fetched/page", page(&fields, PAGE));
+    site.answers("/fetched/same", "HTTP/1.1 304 Not Modified\r\nCache-Control: public, max-age=600\r\n\r\n");
+    let mut visitor = Visitor::new(gateway);
+    for answer in [visitor.fetch("GET", "/fetched/page"), visitor.get("/fetched/same")] {
+        assert_eq!(answer.field("cache-control"), Some("private, no-cache"), "{}", answer.head);
+    }
+}

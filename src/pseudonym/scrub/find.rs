@@ -54,8 +54,12 @@ impl Kind {
 
 /// The text with every finding replaced; nothing where nothing is found.
 pub fn replace(text: &str, setting: Setting) -> Option<String> {
-    let bytes = text.as_bytes();
-    let mut walk = Walk::new(bytes, setting)?;
+    replace_seen(text, text, setting)
+}
+
+/// As [`replace`], with what is found where `seen` stands in the place of `text`; both are of one length, and differ in ASCII alone.
+pub fn replace_seen(text: &str, seen: &str, setting: Setting) -> Option<String> {
+    let mut walk = Walk::new(seen.as_bytes(), setting)?;
     let mut out = String::new();
     let mut copied = 0;
     while let Some((kind, start, end)) = walk.next() {

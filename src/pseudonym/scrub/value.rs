@@ -1,7 +1,7 @@
 //! What a page's own scripts and its visitors give as text - search terms, titles, names of events, properties - held to bounds (D4).
 
-use super::find::{self, Setting};
-use super::{LONGEST_INPUT, cut, decode, scrub_text, spaced};
+use super::find::Setting;
+use super::{LONGEST_INPUT, cut, decode, replace, scrub_text, spaced};
 
 /// The longest search term, in bytes.
 pub const LONGEST_SEARCH_TERM: usize = 100;
@@ -104,7 +104,7 @@ pub fn event_name(text: &str) -> Option<String> {
 }
 
 fn names_someone(decoded: &str) -> bool {
-    find::replace(decoded, Setting::Text).is_some()
+    replace(decoded, Setting::Text).is_some()
 }
 
 #[cfg(test)]

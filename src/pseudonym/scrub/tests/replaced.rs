@@ -5,6 +5,10 @@ use crate::pseudonym::{RawUrl, scrub};
 
 /// Each as free text.
 const TEXTS: &[(&str, &str)] = &[
+    // A plus for a space, where nobody decoded it.
+    ("call 07700+900123 now", "call [phone] now"),
+    ("943+476+5919", "[nhs-number]"),
+    ("ring+07700+900123+or+020+7946+0018", "ring+[phone]+or+[phone]"),
     // E-mail addresses
     ("mail jane.doe@example.co.uk now", "mail [email] now"),
     ("j%40example.com", "[email]"),
