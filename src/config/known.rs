@@ -118,7 +118,7 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             key(
                 "download_endings",
-                r#"["pdf", "csv", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "rtf", "txt", "zip", "gz", "dmg", "exe", "mp3", "mp4", "ics", "epub"]"#,
+                r#"["pdf", "csv", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "zip", "mp3", "mp4", "ics", "epub"]"#,
                 "files with these endings are downloads",
             ),
             open("login_header", "of the site's answers: who is logged in; never reaches the visitor"),

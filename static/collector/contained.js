@@ -26,8 +26,17 @@ export const listen = (works, target = self) => {
   }
 };
 
+/** Work that waits. @type {(() => unknown)[]} */
+const waiting = [];
+
+/** Does what waits: the page is going, or has done its own. */
+export const hurry = () => waiting.splice(0).map((work) => contained(work)());
+
 /** `work`, once the page has done its own. @param {() => unknown} work */
-export const later = (work) => setTimeout(contained(work));
+export const later = (work) => {
+  waiting.push(work);
+  setTimeout(hurry);
+};
 
 /** When something happened, on the page's own clock, which nobody sets. */
 export const now = () => performance.now();

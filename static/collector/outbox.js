@@ -12,7 +12,7 @@ import { close, endpoint, id, page } from './page.js';
 
 const IDLE_MS = 1000;
 const RETRY_MS = 5000;
-/** Before the fifteenth. */
+/** The fifteenth does not wait, nor what makes more than 8 KB. */
 const MOST_WAITING = 13;
 const MOST_CHARACTERS = 8000;
 /** The gateway takes no more in one beacon. */
@@ -63,6 +63,6 @@ export const add = (n, fields) => {
     ...fields,
   };
   // A page that goes just now does not wait for this, and sends all in one. What cannot be sent fails here, alone.
-  setTimeout(flush, queue.length > MOST_WAITING || JSON.stringify([...queue, event]).length > MOST_CHARACTERS ? 0 : IDLE_MS);
+  setTimeout(flush, queue[MOST_WAITING] || JSON.stringify([...queue, event])[MOST_CHARACTERS] ? 0 : IDLE_MS);
   queue.push(event);
 };

@@ -3,7 +3,7 @@
  * a single-page site's, and one for each return out of the back/forward cache.
  */
 
-import { contained, later, now, since } from './contained.js';
+import { contained, hurry, later, now, since } from './contained.js';
 import { device } from './device.js';
 import { exit, recent, stay } from './exit.js';
 import { rest } from './hover.js';
@@ -50,6 +50,7 @@ const tellFirst = () => {
  * @param {import('./exit.js').Exit | false} [how]
  */
 const end = (how) => {
+  hurry();
   tellFirst();
   rest();
   scrolled();

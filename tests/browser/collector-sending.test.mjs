@@ -139,7 +139,8 @@ test("after a refusal the page is silent for good, and a beacon that was wrong i
   await page.waitForTimeout(2500);
   await page.goto("about:blank");
   await page.waitForTimeout(500);
-  assert.equal(collected.beacons().length, 2);
+  // Another test's page may still be on its way out.
+  assert.deepEqual([beacons(own).length, beacons("/page/other").length], [2, 0]);
 });
 
 test("in browsers so old that requests may end with their page, beacons are sent instead", async () => {
