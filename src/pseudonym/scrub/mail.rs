@@ -56,7 +56,9 @@ fn around(text: &[u8], from: usize, sign: usize, sign_end: usize) -> Option<(usi
     let before =
         before.strip_suffix(b"[").or(before.strip_suffix(b"(")).or(before.strip_suffix(b"{")).unwrap_or(before);
     let before = before.strip_suffix(b" ").unwrap_or(before);
-    let local = before.iter().rev().take_while(|&&b| is_local(b)).count();
+    // These two end a word everywhere but right before the sign: in a URL they are written "%3F@", which reads as a local part.
+    let local_ends = before.iter().rev().take_while(|b| matches!(b, b'?' | b'&')).count();
+    let local = local_ends + before[..before.len() - local_ends].iter().rev().take_while(|&&b| is_local(b)).count();
     if local > 0 {
         return Some((from + before.len() - local, end));
     }
@@ -132,6 +134,10 @@ mod tests {
             ("\"jane doe\"@example.com", Some("\"jane doe\"@example.com")),
             ("\"jane \\\"jd\\\" doe\"@example.com", Some("\"jane \\\"jd\\\" doe\"@example.com")),
             ("@user@social.example", Some("user@social.example")),
+            ("ask=jane?@example.com", Some("jane?@example.com")),
+            ("a&?@example.com", Some("a&?@example.com")),
+            ("why?jane@example.com", Some("jane@example.com")),
+            ("medium.example/@jane.doe", None),
             ("vue@3.4.1/jane@example.com", Some("jane@example.com")),
             ("jane @ example.com", Some("jane @ example.com")),
             ("jane@ example.com", Some("jane@ example.com")),

@@ -202,6 +202,8 @@ const TEXTS: &[(&str, &str)] = &[
 const PATHS: &[(&str, &str)] = &[
     ("/u/jane%40example.com/orders", "/u/[email]/orders"),
     ("/u/jane%252540example.com", "/u/[email]"),
+    // Encoded twice and ending in a mark: legal, and what would be kept of it reads as an address.
+    ("/find/jane%3F%2540example.com/x", "/find/[email]/x"),
     ("/patient/1980-05-12/943-476-5919", "/patient/[date]/[nhs-number]"),
     ("/patient/9434765919", "/patient/[nhs-number]"),
     ("/born/12/05/1980/", "/born/[date]/"),
