@@ -16,7 +16,8 @@ export function shield(element) {
   const sheet = [...document.styleSheets].find(({ href }) => href === `${folder}banner.css`)?.ownerNode;
   if (sheet) {
     const form = element.querySelector('form');
-    if (form) form.id = 'consentry-form';
+    // The form goes on being sent, but there is no place for it to be seen in.
+    if (form) [form.id, form.slot] = ['consentry-form', 'none'];
     // Only the host's own children are slotted. Buttons name the form they have left.
     for (const part of element.querySelectorAll('form > div > :not(input)')) {
       if (part.localName === 'button') part.setAttribute('form', 'consentry-form');
