@@ -79,7 +79,7 @@ for (const language of LANGUAGES) {
         await visit(() => page.goto(`${gateway.address}/${language}`));
         assert.equal(await page.evaluate(() => "consentry" in window), scripted);
         const spoken = (await page.locator("#consentry-banner").getAttribute("lang")) ?? "en-GB";
-        if (spoken !== language) {
+        if (spoken.split("-")[0] !== language.split("-")[0]) {
           await context.close();
           return t.skip(`the gateway's banner is in ${spoken}`);
         }
