@@ -6,7 +6,7 @@
  * with `!`, `none` after a refusal of everything. It proves nothing, and the gateway never believes it. Nothing is stored.
  */
 
-import { close, token } from './answer.js';
+import { asking, close, token } from './answer.js';
 import { ask } from './gateway.js';
 import { own, start } from './revive.js';
 
@@ -95,5 +95,5 @@ export function listen() {
   /** @type {any} */ (self).cookieStore?.addEventListener('change', () => look());
   document.addEventListener('visibilitychange', () => look());
   // A page taken out of the back/forward cache may show a banner that was answered elsewhere.
-  addEventListener('pageshow', ({ persisted }) => look(persisted && !twin()));
+  addEventListener('pageshow', ({ persisted }) => look(persisted && asking() && !twin()));
 }

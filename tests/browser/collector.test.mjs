@@ -169,10 +169,10 @@ test("a page out of the back/forward cache begins anew, unless the visitor has w
   const back = async () => {
     await page.evaluate(() => void setTimeout(() => history.back()));
     await eventually(async () => page.url().endsWith("/one"), "back again");
-    await eventually(async () => (await page.title()) === "kept", "from the cache");
   };
   await forth();
   await back();
+  await eventually(async () => (await page.title()) === "kept", "from the cache");
   await eventually(async () => begun() === 2, "the page has begun anew");
 
   await forth();
