@@ -25,6 +25,7 @@ mod names;
 mod period;
 mod problem;
 mod read;
+mod substance;
 #[cfg(test)]
 mod tests;
 mod together;

@@ -20,7 +20,7 @@ pub use choice::{Choice, ChoiceSource, NoChoice};
 pub use decide::{Decision, Reason, decide};
 pub use mode::{Mode, Modes};
 pub use permit::{Analytics, Granted, MailOpening, Permit, PhoneCall, Statistics};
-pub use purpose::{Policy, PolicyError, Purpose, PurposeSet};
+pub use purpose::{Fingerprint, Policy, PolicyError, Purpose, PurposeSet};
 pub use signals::Signals;
 
 #[cfg(test)]

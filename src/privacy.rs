@@ -26,6 +26,7 @@
 mod answer;
 mod collector;
 mod files;
+mod form;
 mod origin;
 mod preferences;
 mod snippet;

@@ -238,6 +238,16 @@ pub(super) fn word<T: Copy + PartialEq + 'static>(words: &'static [(&'static str
     parsed(list.join(", "), parse, show)
 }
 
+/// One of a few words, as a text.
+pub(super) fn words(words: &'static [&'static str]) -> Kind<String> {
+    let allowed = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    let parse = move |text: &str| match words.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err("is none of the words".into()),
+    };
+    parsed(allowed, parse, String::clone)
+}
+
 /// A country by its two capital letters.
 pub(super) fn country() -> Kind<String> {
     let parse = |text: &str| match text {

@@ -87,6 +87,8 @@ pub(super) const SECTIONS: &[Section] = &[
             open("id", "short name in cookie and forms"),
             open("title", "what visitors read as its name"),
             open("description", "what visitors read as its explanation"),
+            open("legal_basis", "on what ground of law; consent unless set, none needed for `necessary`"),
+            open("google_consent", "the storage types of Google Consent Mode it stands for"),
         ],
     ),
     list(

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, together, web, windows,
+    capture, substance, together, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -25,9 +25,10 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let top = reader.section("");
     let data_dir = reader.get(&top, "data_dir", kind::path());
     let gateway = gateway(reader);
-    let (policy, consent, (modes, honour_dnt)) = consent(reader);
+    let (mut policy, consent, (modes, honour_dnt)) = consent(reader);
     let cookies = cookies(reader, &policy);
     let tags = tags(reader, &policy);
+    substance::mark(&mut policy, &cookies, &tags);
 
     let capture = capture::capture(reader);
     let place = reader.section("retention");
@@ -165,9 +166,12 @@ fn purposes(reader: &mut Reader<'_>) -> Policy {
         let description = text("description", 1000, known.map(|purpose| &purpose.description));
         let Some(id) = id else { continue };
         let twice = purposes.iter().any(|purpose| purpose.id == id);
+        let legal_basis = reader.maybe(place, "legal_basis", kind::text(200));
+        let usual = builtin(&id).map(|purpose| purpose.google.clone()).unwrap_or_default();
+        let google = reader.or(place, "google_consent", kind::list(7, kind::words(&GOOGLE_CONSENT)), usual);
         // A missing text is reported above; the id is known all the same, for the cookies that name it.
-        let texts = (title.unwrap_or_default(), description.unwrap_or_default());
-        let purpose = Purpose { id, title: texts.0, description: texts.1 };
+        let (title, description) = (title.unwrap_or_default(), description.unwrap_or_default());
+        let purpose = Purpose { id, title, description, legal_basis, google, ..Purpose::default() };
         let shown = Some(quoted(&purpose.id));
         if Policy::new(vec![purpose.clone()], 1, 1).is_err() {
             reader.refuse(place, "id", shown, "is no purpose's id".into(), allowed.into());
@@ -190,6 +194,17 @@ fn purposes(reader: &mut Reader<'_>) -> Policy {
         }
     }
 }
+
+/// The storage types of Google Consent Mode v2.
+const GOOGLE_CONSENT: [&str; 7] = [
+    "ad_storage",
+    "ad_user_data",
+    "ad_personalization",
+    "analytics_storage",
+    "functionality_storage",
+    "personalization_storage",
+    "security_storage",
+];
 
 /// The index of the purpose an element names.
 fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {

@@ -50,7 +50,7 @@ fn rule_c7_a_new_purpose_asks_again_and_is_denied_meanwhile() {
     let (old, ring) = (Policy::default(), KeyRing::ephemeral());
     let cookie = Choice::new(&old, old.all(), ChoiceSource::Banner, NOW).encode(&old, &ring);
     let mut purposes = old.purposes().to_vec();
-    purposes.push(Purpose { id: "surveys".into(), title: String::new(), description: String::new() });
+    purposes.push(Purpose { id: "surveys".into(), ..Purpose::default() });
     let new = Policy::new(purposes, old.version, old.choice_life).unwrap();
     let decision = decide(&new, decode(&cookie, &new, &ring, NOW), Signals::default(), Mode::OptIn);
     assert!(decision.ask && decision.analytics.is_some() && !decision.permitted.contains(4));
@@ -81,11 +81,7 @@ fn of_several_choice_cookies_the_last_made_counts() {
 
 #[test]
 fn a_choice_of_eight_long_purposes_stays_under_400_bytes() {
-    let purposes = (0..7).map(|i| Purpose {
-        id: format!("{}{i}", "p".repeat(23)),
-        title: String::new(),
-        description: String::new(),
-    });
+    let purposes = (0..7).map(|i| Purpose { id: format!("{}{i}", "p".repeat(23)), ..Purpose::default() });
     let policy = Policy::new(purposes.collect(), u16::MAX, u64::MAX).unwrap();
     let cookie =
         Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW).encode(&policy, &KeyRing::ephemeral());
@@ -161,7 +157,7 @@ fn rule_l4_a_refusal_is_an_objection_on_the_request_that_carries_it() {
     assert!(!lanes(&policy, read, Signals::default(), Mode::UkStatistics).0);
 
     // Where analytics is not asked about, refusing everything objects and allowing something else does not.
-    let asks = |id: &str| Purpose { id: id.into(), title: String::new(), description: String::new() };
+    let asks = |id: &str| Purpose { id: id.into(), ..Purpose::default() };
     let other = Policy::new(vec![asks("marketing"), asks("surveys")], 1, policy.choice_life).unwrap();
     for (granted, gpc, counted) in [
         (&[][..], false, false),

@@ -179,7 +179,8 @@ fn nothing_is_written_inline() {
 #[test]
 fn configured_texts_are_text_and_never_markup() {
     let evil = "\"><script>alert('1')</script>&amp;";
-    let purpose = Purpose { id: "analytics".into(), title: evil.into(), description: evil.into() };
+    let purpose =
+        Purpose { id: "analytics".into(), title: evil.into(), description: evil.into(), ..Purpose::default() };
     let policy = Policy::new(vec![purpose], 1, 60).unwrap();
     let consent = Consent {
         path: "/_privacy".into(),
