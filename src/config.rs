@@ -169,6 +169,10 @@ pub struct Consent {
     pub link_text: String,
     /// The site's own privacy notice, linked from banner and preferences page.
     pub notice_url: Option<String>,
+    /// The domain whose hosts share one choice; each host has its own unless set.
+    pub cookie_domain: Option<String>,
+    /// Whether pages tell Google's tags what is granted (K8); default no.
+    pub google_consent_mode: bool,
 }
 
 /// `[[cookie]]`
@@ -259,4 +263,6 @@ pub struct Dashboard {
 pub struct Observe {
     /// `error`, `warn`, `info` or `debug`; default `info`.
     pub log: tracing::Level,
+    /// Whether answers say in `Consentry-Decision` what was decided and why; default no, except where `log` is `debug`.
+    pub decision_header: bool,
 }

@@ -9,6 +9,7 @@
 //! rewritten.
 
 mod catalogue;
+mod chosen;
 mod expire;
 mod own;
 mod pairs;
@@ -16,6 +17,7 @@ mod request;
 mod response;
 
 pub use catalogue::{Catalogue, VISIT, VISITOR};
+pub use chosen::{Asked, ChoiceCookie};
 pub use expire::expire;
 pub use own::set;
 pub use pairs::read;

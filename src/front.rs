@@ -4,6 +4,7 @@
 
 mod calls;
 pub mod check;
+mod choice;
 pub mod client_addr;
 mod delivery;
 pub mod gateway;

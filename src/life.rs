@@ -22,7 +22,7 @@ use crate::capture;
 use crate::capture::event::{COLUMNS, Event};
 use crate::config::{ClickHouse, Config, Geo};
 use crate::consent::Policy;
-use crate::cookies::Catalogue;
+use crate::cookies::{Catalogue, ChoiceCookie};
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
@@ -258,11 +258,13 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
     Site {
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
             .with_collector(&CollectorOptions::of(&config.capture)),
+        choice_cookie: ChoiceCookie::new(config.consent.cookie_domain.as_deref()),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),
         modes: config.modes.clone(),
         honour_dnt: config.honour_dnt,
+        decision_header: config.observe.decision_header,
         statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
         ring,
         privacy_path: config.consent.path.clone(),

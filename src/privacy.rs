@@ -24,6 +24,7 @@
 //! `static/banner.js` undoes this when the purpose is granted.
 
 mod answer;
+mod choose;
 mod collector;
 mod files;
 mod form;
@@ -35,15 +36,18 @@ mod submission;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, SET_COOKIE};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 
 use crate::config::{Consent, DeclaredCookie};
-use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
-use crate::cookies;
+use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, Signals};
+use crate::cookies::{self, ChoiceCookie};
 use crate::keys::KeyRing;
+pub use choose::Act;
+use choose::Circumstances;
 pub use collector::CollectorOptions;
+use form::FormError;
 pub use origin::is_same_site_post;
 pub use preferences::OwnCookieLives;
 pub use snippet::{PageInsert, VisitorState};
@@ -68,23 +72,47 @@ pub struct PrivacyRequest<'a> {
     pub https: bool,
     /// The choice that counts, if there is one.
     pub choice: Option<&'a Choice>,
-    /// Now, in seconds since 1970.
-    pub now: u64,
+    /// The signals that came along (C8).
+    pub signals: Signals,
+    /// Now, in milliseconds since 1970.
+    pub now_ms: u64,
 }
 
-/// An answer, and the choice it carries.
-pub struct Answer {
-    /// The whole answer.
-    pub response: Response<Bytes>,
-    /// The new choice, where this answer sets one. Before it is sent the caller appends a `Set-Cookie` for each cookie
-    /// that the choice no longer permits (C6); the gateway's own are already there.
-    pub chosen: Option<Choice>,
+/// What becomes of a request.
+pub enum Reply {
+    /// This answer.
+    Answer(Response<Bytes>),
+    /// A choice, which counts once it is in the ledger: then [`Pages::recorded`], else [`Pages::not_recorded`].
+    Record(Box<Pending>),
 }
 
-impl From<Response<Bytes>> for Answer {
+impl From<Response<Bytes>> for Reply {
     fn from(response: Response<Bytes>) -> Self {
-        Answer { response, chosen: None }
+        Reply::Answer(response)
     }
+}
+
+/// A choice that was understood and is nothing yet.
+pub struct Pending {
+    /// The choice, without its row in the ledger.
+    pub choice: Choice,
+    /// What it comes to.
+    pub act: Act,
+    /// The language it was asked in.
+    pub language: String,
+    /// The first 16 hexadecimal digits of the hash of what was shown; nothing where it was no form of ours.
+    pub shown: Option<String>,
+    to_script: bool,
+    location: String,
+}
+
+/// The answer to a choice that was made.
+pub struct Answer {
+    /// The whole answer. Before it is sent the caller appends a `Set-Cookie` for each cookie that the choice no longer
+    /// permits (C6); the gateway's own are already there.
+    pub response: Response<Bytes>,
+    /// The choice.
+    pub chosen: Choice,
 }
 
 /// The visitor's pages of one site; made once, shared by all threads.
@@ -92,6 +120,7 @@ pub struct Pages {
     policy: Policy,
     consent: Consent,
     cookies: Vec<DeclaredCookie>,
+    choice_cookie: ChoiceCookie,
     ring: Arc<KeyRing>,
     snippets: snippet::Snippets,
     files: files::Files,
@@ -111,6 +140,7 @@ impl Pages {
             files: files::Files::new(&CollectorOptions::default()),
             cookies: preferences::with_own_cookies(policy, cookies, lives),
             policy: policy.clone(),
+            choice_cookie: ChoiceCookie::new(consent.cookie_domain.as_deref()),
             consent: consent.clone(),
             ring,
         }
@@ -137,18 +167,20 @@ impl Pages {
     }
 
     /// Answers a request below the visitor's folder.
-    pub fn respond(&self, request: &PrivacyRequest<'_>) -> Answer {
+    pub fn respond(&self, request: &PrivacyRequest<'_>) -> Reply {
         let get = matches!(*request.method, Method::GET | Method::HEAD);
-        let mut answer = match request.path {
+        let reply = match request.path {
             "" if get => answer::see_other(&self.below("/")).into(),
             "/" if get => self.preferences_page(request).into(),
-            "/consent" if get => answer::json(StatusCode::OK, &self.state(request.choice)).into(),
+            "/consent" if get => answer::json(StatusCode::OK, &self.state(request.choice, request.signals)).into(),
             "/consent" if request.method == Method::POST => self.choose(request),
             "/consent" => answer::method_not_allowed(&self.consent.path, "GET, HEAD, POST").into(),
             path => self.other(path, get, request.headers).into(),
         };
-        answer.response = answer::finish(request.method, answer.response);
-        answer
+        match reply {
+            Reply::Answer(response) => Reply::Answer(answer::finish(request.method, response)),
+            record => record,
+        }
     }
 
     /// A file, or nothing.
@@ -174,7 +206,7 @@ impl Pages {
     }
 
     /// What scripts are told of a choice.
-    fn state(&self, choice: Option<&Choice>) -> serde_json::Value {
+    fn state(&self, choice: Option<&Choice>, signals: Signals) -> serde_json::Value {
         let ids = |set: PurposeSet| {
             let named = self.policy.purposes().iter().enumerate().filter(|(i, _)| set.contains(*i));
             named.map(|(_, purpose)| purpose.id.as_str()).collect::<Vec<_>>()
@@ -191,24 +223,26 @@ impl Pages {
             "chosen": choice.is_some(),
             "granted": ids(choice.map_or(self.policy.necessary(), |c| c.granted.union(self.policy.necessary()))),
             "denied": ids(choice.map(|c| c.denied).unwrap_or_default()),
-            "made_at": choice.map(|c| preferences::iso(c.made_at)),
+            "under_16": choice.is_some_and(|c| c.under_16),
+            "made_at": choice.map(|c| preferences::iso(c.made_at())),
+            "kept_until": choice.map(|c| preferences::iso(c.until)),
+            "source": choice.map(|c| c.source.word()),
+            "gpc": signals.gpc,
             "receipt": choice.map(|c| format!("{:016x}", c.receipt)),
             "policy_version": self.policy.version,
             "purposes": purposes.collect::<Vec<_>>(),
         })
     }
 
-    fn choose(&self, request: &PrivacyRequest<'_>) -> Answer {
+    /// Reads what was posted. Nothing is changed by it before [`Pages::recorded`].
+    fn choose(&self, request: &PrivacyRequest<'_>) -> Reply {
         let encoding = request.headers.get(CONTENT_TYPE).and_then(|value| Encoding::of(value.as_bytes()));
         let to_script = encoding == Some(Encoding::Json) || wants_json(request.headers);
-        let refuse = |status, title, reason: &str| match to_script {
-            true => answer::json(status, &json!({ "error": reason })).into(),
-            false => answer::message(&self.consent.path, status, title, reason).into(),
-        };
+        let refuse = |status, reason: &str| Reply::Answer(self.refused(to_script, status, reason));
         if !is_same_site_post(request.headers, request.host) {
             let reason =
                 "The request came from another website. Open the privacy choices of this one and choose there.";
-            return refuse(StatusCode::FORBIDDEN, "Your choice was not saved", reason);
+            return refuse(StatusCode::FORBIDDEN, reason);
         }
         let submission = match submission::read(encoding, request.body, &self.policy) {
             Ok(submission) => submission,
@@ -218,18 +252,75 @@ impl Pages {
                     SubmissionError::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
                     _ => StatusCode::BAD_REQUEST,
                 };
-                return refuse(status, "Your choice was not saved", &error.to_string());
+                return refuse(status, &error.to_string());
             }
         };
-        let choice = Choice::new(&self.policy, submission.granted, submission.source, request.now);
-        let mut response = match to_script {
-            true => answer::json(StatusCode::OK, &self.state(Some(&choice))),
-            false => answer::see_other(&self.after_choosing(&submission, request)),
+        let now = request.now_ms / 1000;
+        let shown = match &submission.form {
+            Some(form) => match form::read(form, &self.policy, &self.ring, request.host, now) {
+                Ok(shown) => Some(shown),
+                Err(error @ FormError::Forged) => return refuse(StatusCode::FORBIDDEN, &error.to_string()),
+                Err(error) => return refuse(StatusCode::CONFLICT, &error.to_string()),
+            },
+            None if !origin::is_vouched_for(request.headers) => {
+                return refuse(StatusCode::FORBIDDEN, &FormError::Forged.to_string());
+            }
+            None => None,
         };
-        for line in self.cookie_lines(&choice, request.https) {
+        let language = shown.as_ref().map_or("en-GB", |shown| &shown.language);
+        let circumstances = Circumstances {
+            before: request.choice,
+            signals: request.signals,
+            shown: shown.as_ref(),
+            language,
+            now_ms: request.now_ms,
+        };
+        let choice = choose::made(&self.policy, &submission, &circumstances);
+        Reply::Record(Box::new(Pending {
+            act: choose::act(&self.policy, request.choice, &choice),
+            location: self.after_choosing(&submission, request),
+            language: language.to_owned(),
+            shown: shown.map(|shown| shown.text),
+            to_script,
+            choice,
+        }))
+    }
+
+    /// The answer to a choice that is in the ledger: `row` is the hash of its row. What is no longer permitted and was not
+    /// set by the gateway itself is for the caller to end, in this very answer (C6).
+    pub fn recorded(&self, pending: Pending, row: &[u8; 32], request: &PrivacyRequest<'_>) -> Answer {
+        let Pending { mut choice, to_script, location, .. } = pending;
+        choice.row.copy_from_slice(&row[..16]);
+        let mut response = match to_script {
+            true => answer::json(StatusCode::OK, &self.state(Some(&choice), request.signals)),
+            false => answer::see_other(&location),
+        };
+        for line in self.cookie_lines(&choice, request) {
             response.headers_mut().append(SET_COOKIE, line);
         }
-        Answer { response, chosen: Some(choice) }
+        let analytics = |choice: &Choice| self.policy.analytics().is_some_and(|index| choice.granted.contains(index));
+        if !analytics(&choice) && request.choice.is_some_and(analytics) {
+            // What the browser was asked to tell of itself (Accept-CH) it need not tell any more.
+            response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"clientHints\""));
+        }
+        response = answer::finish(request.method, response);
+        Answer { response, chosen: choice }
+    }
+
+    /// The answer to a choice that could not be written into the ledger: nothing has changed.
+    pub fn not_recorded(&self, pending: &Pending, request: &PrivacyRequest<'_>) -> Response<Bytes> {
+        let reason = "Your choice could not be recorded, so nothing has changed. Please try again later.";
+        let mut response = self.refused(pending.to_script, StatusCode::SERVICE_UNAVAILABLE, reason);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        answer::finish(request.method, response)
+    }
+
+    /// A post that changes nothing, and why.
+    fn refused(&self, to_script: bool, status: StatusCode, reason: &str) -> Response<Bytes> {
+        match to_script {
+            true => answer::json(status, &json!({ "error": reason })),
+            false => answer::message(&self.consent.path, status, "Your choice was not saved", reason),
+        }
     }
 
     /// Where a form leads to: back to the page of the banner, or to the confirmation on the preferences page.
@@ -237,18 +328,21 @@ impl Pages {
         let back = origin::way_back(submission.way_back.as_deref(), request.headers, request.host);
         let from_here =
             back.strip_prefix(&self.consent.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        match submission.source == ChoiceSource::Preferences || from_here {
+        let on_page = matches!(submission.source, ChoiceSource::Preferences | ChoiceSource::Withdrawal);
+        match on_page || from_here {
             true => self.below("/?saved=1"),
             false => back,
         }
     }
 
-    /// The choice's own cookie (C9) and, where analytics is refused, the end of the cookies that came with it (C6).
-    fn cookie_lines(&self, choice: &Choice, https: bool) -> Vec<HeaderValue> {
-        let (value, life) = (choice.encode(&self.policy, &self.ring), self.policy.choice_life);
-        let mut lines = vec![cookies::set(choice::COOKIE, value, life, https)];
+    /// The choice's own cookies (C9) and, where analytics is refused, the end of the cookies that came with it (C6).
+    fn cookie_lines(&self, choice: &Choice, request: &PrivacyRequest<'_>) -> Vec<HeaderValue> {
+        let asked = cookies::Asked { host: request.host, https: request.https, now_ms: request.now_ms };
+        let sent = || request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        let mut lines = self.choice_cookie.set(choice, sent, asked, &self.policy, &self.ring);
         if self.policy.analytics().is_none_or(|index| !choice.granted.contains(index)) {
-            lines.extend(preferences::ANALYTICS_COOKIES.map(|name| cookies::set(name, String::new(), 0, https)));
+            let ended = preferences::ANALYTICS_COOKIES;
+            lines.extend(ended.map(|name| cookies::set(name, String::new(), 0, request.https)));
         }
         lines
     }

@@ -50,7 +50,7 @@ fn the_banners_form_sets_one_cookie_and_leads_back_to_the_page() {
     let answer = visitor.choose("accept");
     assert_eq!((answer.status, answer.field("location")), (303, Some("/form/page?a=1")));
     let cookie = answer.field("set-cookie").expect("the choice is remembered");
-    assert!(cookie.starts_with("consentry=v1~"), "{cookie}");
+    assert!(cookie.starts_with("consentry=v2~"), "{cookie}");
     for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=15724800"] {
         assert!(cookie.split("; ").any(|part| part == attribute), "{attribute} in {cookie}");
     }
@@ -105,7 +105,7 @@ fn after_a_refusal_nothing_is_captured_and_nothing_is_in_the_queue() {
     for (file, bytes) in files(&gateway.folder.data()) {
         assert!(!holds(&bytes, b"page-needle-4711"), "{}", file.display());
     }
-    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry"]);
+    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry", "consentry_choice"]);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn rule_c6_withdrawing_expires_every_cookie_in_the_same_answer() {
     for name in ["lang", "_ga_X1", "ad", "consentry_visitor", "consentry_visit"] {
         assert!(expired(name), "{name}: {}", answer.head);
     }
-    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry", "session"]);
+    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry", "consentry_choice", "session"]);
     assert_eq!(visitor.beacon("/withdrawn/page").status, 403);
 }
 
@@ -136,7 +136,7 @@ fn rule_c1_a_forged_altered_or_expired_choice_is_no_choice() {
     let policy = Policy::default();
     let ring = KeyRing::open_or_create(&gateway.folder.data().join("keys.json"), 1, now).expect("the gateway made it");
     let choice = |made_at: u64, ring: &KeyRing| {
-        Choice::new(&policy, policy.all(), ChoiceSource::Banner, made_at).encode(&policy, ring)
+        Choice::new(&policy, policy.all(), ChoiceSource::Banner, made_at * 1000).encode(&policy, ring)
     };
     let good = choice(now, &ring);
     let chosen = |cookie: &str| {
@@ -152,7 +152,7 @@ fn rule_c1_a_forged_altered_or_expired_choice_is_no_choice() {
     assert!(!chosen(&choice(now - 182 * 86_400, &ring)), "made 182 days ago");
     assert!(!chosen(&choice(now + 3600, &ring)), "made in an hour");
     assert!(!chosen(&good.replace("analytics", "marketing")), "altered");
-    for garbage in ["", "v1", "%00", "v1~1~1~1~analytics~~banner~AAAA"] {
+    for garbage in ["", "v1", "%00", "v2~1~1~1~1~analytics.AAAA~~banner~~en~0~~AAAA"] {
         assert!(!chosen(garbage), "{garbage}");
     }
 }

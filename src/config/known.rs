@@ -76,6 +76,8 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             key("link_text", r#""Your privacy choices""#, "the link that stands on every page"),
             open("notice_url", "the site's own privacy notice"),
+            open("cookie_domain", "the domain whose hosts share one choice; each host has its own unless set"),
+            key("google_consent_mode", "false", "whether pages tell Google's tags what is granted"),
             key("mode", r#""opt-in""#, "what may be done without a choice"),
             key("statistics_countries", r#"["GB"]"#, "where uk-statistics applies; opt-in everywhere else"),
             key("honour_dnt", "false", "whether DNT counts like Sec-GPC"),
@@ -191,7 +193,13 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     ),
     section("dashboard", &[key("listen", r#""127.0.0.1:8090""#, "marketing's pages, health and metrics")]),
-    section("observe", &[key("log", r#""info""#, "how much is logged")]),
+    section(
+        "observe",
+        &[
+            key("log", r#""info""#, "how much is logged"),
+            open("decision_header", "answers say what was decided and why; where log is debug unless set"),
+        ],
+    ),
 ];
 
 /// Before every variable that overrides a key.

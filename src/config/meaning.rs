@@ -52,7 +52,9 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let place = reader.section("dashboard");
     let dashboard = Dashboard { listen: reader.get(&place, "listen", kind::address()) };
     let place = reader.section("observe");
-    let observe = Observe { log: reader.get(&place, "log", kind::word(&LEVELS)) };
+    let log = reader.get(&place, "log", kind::word(&LEVELS));
+    let decision_header = reader.or(&place, "decision_header", kind::truth(), log == tracing::Level::DEBUG);
+    let observe = Observe { log, decision_header };
 
     let config = Config {
         data_dir,
@@ -119,6 +121,8 @@ fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {
         banner_text: reader.get(&place, "banner_text", kind::text(2000)),
         link_text: reader.get(&place, "link_text", kind::text(100)),
         notice_url: reader.maybe(&place, "notice_url", web::link()),
+        cookie_domain: reader.maybe(&place, "cookie_domain", web::domain()),
+        google_consent_mode: reader.get(&place, "google_consent_mode", kind::truth()),
     };
     let without_a_choice = without_a_choice(reader, &place);
     let mut policy = purposes(reader);

@@ -118,6 +118,21 @@ pub(super) fn plain_host() -> Kind<String> {
     parsed("hosts such as \"www.example.com\"", parse_host, String::clone)
 }
 
+/// A domain that cookies can be set for.
+pub(super) fn domain() -> Kind<String> {
+    let parse = |text: &str| {
+        let domain = parse_host(text.strip_prefix('.').unwrap_or(text))?;
+        match domain.parse::<IpAddr>() {
+            Ok(_) => Err("is an address, and a cookie of one cannot be shared".into()),
+            Err(_) if domain != "localhost" && !domain.contains('.') => {
+                Err("is a whole top-level domain, for which browsers set no cookie".into())
+            }
+            Err(_) => Ok(domain),
+        }
+    };
+    parsed("a domain such as \"example.com\", without scheme and port", parse, String::clone)
+}
+
 /// A cookie's name, and whether it is only the beginning of one.
 pub(super) fn cookie_name() -> Kind<(String, bool)> {
     let parse = |text: &str| {

@@ -46,6 +46,16 @@ impl PurposeSet {
         PurposeSet(self.0 | other.0)
     }
 
+    /// What is in this set and not in `other`.
+    pub fn without(self, other: PurposeSet) -> PurposeSet {
+        PurposeSet(self.0 & !other.0)
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether everything in this set is in `other` too.
     pub fn is_subset_of(self, other: PurposeSet) -> bool {
         self.0 & !other.0 == 0
@@ -133,6 +143,11 @@ impl Policy {
     /// Where `analytics` stands, if the site asks for it.
     pub fn analytics(&self) -> Option<usize> {
         self.analytics
+    }
+
+    /// `marketing`, if the site asks for it.
+    pub fn marketing(&self) -> PurposeSet {
+        PurposeSet::of(self.index("marketing"))
     }
 
     /// What needs no choice.

@@ -30,7 +30,7 @@ impl Catalogue {
             cookies.map(|cookie| (Box::<[u8]>::from(cookie.name.as_bytes()), cookie.purpose))
         };
         let mut exact: Vec<(Box<[u8]>, usize)> = named(false).filter(|(name, _)| !is_ours(name)).collect();
-        exact.push((choice::COOKIE.as_bytes().into(), 0));
+        exact.extend([choice::COOKIE, choice::HOST_COOKIE, choice::TWIN].map(|name| (name.as_bytes().into(), 0)));
         if let Some(analytics) = analytics {
             exact.extend([VISITOR, VISIT].map(|name| (name.as_bytes().into(), analytics)));
         }

@@ -13,7 +13,7 @@ use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
-use crate::cookies::Catalogue;
+use crate::cookies::{Catalogue, ChoiceCookie};
 use crate::keys::{KeyRing, Token};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
@@ -29,6 +29,8 @@ pub struct Site {
     pub policy: Policy,
     /// Signs choices.
     pub ring: Arc<KeyRing>,
+    /// Where a choice is read and how it is set.
+    pub choice_cookie: ChoiceCookie,
     /// The declared cookies.
     pub catalogue: Catalogue,
     /// The declared third-party tags.
@@ -45,6 +47,8 @@ pub struct Site {
     pub modes: Modes,
     /// Whether `DNT: 1` counts (C8).
     pub honour_dnt: bool,
+    /// Whether answers say what was decided and why.
+    pub decision_header: bool,
     /// Where views are counted, if anywhere.
     pub statistics: Option<Arc<Lane>>,
     /// The header of the site's answers that names who is logged in.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
 use super::check::{self, Bounds};
 use super::client_addr;
@@ -17,7 +18,7 @@ use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
-use crate::consent::{self, Choice, choice};
+use crate::consent;
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
@@ -51,17 +52,34 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
 
     // What is permitted?
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let choices = cookies::read(role::cookie_lines(&parts.headers), choice::COOKIE.as_bytes());
-    let choice = Choice::among(choices, &site.policy, &site.ring, now.as_secs());
+    let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
+    let choice = site.choice_cookie.read(|| role::cookie_lines(&parts.headers), asked, &site.policy, &site.ring);
     let signals = role::signals(&parts.headers, site.honour_dnt);
     let decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
     let visit = Visit { parts: &parts, host, client, now, choice, decision };
+    let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
     // Ours, or the site's?
-    if let Some(path) = role::own_path(parts.uri.path(), &site.privacy_path) {
-        return own::answer(gateway, &visit, path, body).await;
+    let mut response = match own::path(parts.uri.path(), &site.privacy_path) {
+        Some(path) => own::answer(gateway, &visit, path, body).await,
+        None => pass_on(gateway, caller, &visit, body, on_upgrade, began).await,
+    };
+    if let Some(said) = said {
+        own::say_decision(response.headers_mut(), &said);
     }
+    response
+}
 
+/// Fetches the site's answer, without what is not permitted in either direction.
+async fn pass_on(
+    gateway: &Gateway,
+    caller: &Caller,
+    visit: &Visit<'_>,
+    body: Incoming,
+    on_upgrade: OnUpgrade,
+    began: Instant,
+) -> Response<VisitorBody> {
+    let (site, parts) = (&*gateway.site, visit.parts);
     // The site sees the cookies that are permitted, and for a page is asked for something we can read.
     let role = Role::of(&parts.method, &parts.headers);
     let lines = role::cookie_lines(&parts.headers);
@@ -72,12 +90,12 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         client: &visit.client.ip,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
         scheme: if visit.client.https { Scheme::Https } else { Scheme::Http },
-        host: host.as_bytes(),
+        host: visit.host.as_bytes(),
         cookie: cookies.header.as_deref(),
         overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
         websocket: true,
     };
-    let answer = match gateway.upstream.send(&parts, forward, Some(body)).await {
+    let answer = match gateway.upstream.send(parts, forward, Some(body)).await {
         Ok(answer) => answer,
         Err(error) if error.status().is_client_error() => {
             tracing::debug!(%error, "a request could not be passed on");
@@ -86,7 +104,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         Err(error) => {
             site.metrics.upstream_errors.count();
             tracing::warn!(%error, "the site did not answer");
-            keep::unanswered(gateway, &visit, role, began, error.status());
+            keep::unanswered(gateway, visit, role, began, error.status());
             return own::problem(error.status(), "The website is not answering at the moment. Please try again later.");
         }
     };
@@ -104,7 +122,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     }
 
     // What the visitor permits is captured, whatever the answer is of: a page, a file, a way to another page.
-    let kept = keep::exchange(gateway, &visit, role, &mut head, keep::Answered { began, response_ms, login });
+    let kept = keep::exchange(gateway, visit, role, &mut head, keep::Answered { began, response_ms, login });
     if !role.is_page() || !role::is_html(&head.headers) {
         // A page that was not asked for as one goes out as it is; so that nobody gets it as one, no cache that is shared
         // keeps it. The same for word that a page has not changed.
@@ -117,9 +135,9 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         return Response::from_parts(head, VisitorBody::passed(body).told_to(kept.delivery));
     }
     if role == Role::Document && role::is_html(&head.headers) {
-        keep::statistics(gateway, &visit, head.status);
+        keep::statistics(gateway, visit, head.status);
     }
-    dress(site, &visit, role, head, body, kept)
+    dress(site, visit, role, head, body, kept)
 }
 
 /// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.

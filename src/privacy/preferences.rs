@@ -85,9 +85,9 @@ pub(super) fn page(
             _ => "What you have allowed starts with the next page you open. What you have refused has stopped.",
         }),
         now: choice.map(|choice| Standing {
-            made_at: iso(choice.made_at),
-            made_on: in_words(choice.made_at, "%-d %B %Y at %H:%M UTC"),
-            kept_until: in_words(choice.made_at.saturating_add(policy.choice_life), "%-d %B %Y"),
+            made_at: iso(choice.made_at()),
+            made_on: in_words(choice.made_at(), "%-d %B %Y at %H:%M UTC"),
+            kept_until: in_words(choice.until, "%-d %B %Y"),
             receipt: format!("{:016x}", choice.receipt),
         }),
         can_reject: choice.is_none_or(|choice| optional(choice) > 0),

@@ -18,7 +18,7 @@ pub struct VisitorState {
 
 impl From<&Decision> for VisitorState {
     fn from(decision: &Decision) -> Self {
-        VisitorState { ask: decision.ask, analytics: decision.analytics.is_some() }
+        VisitorState { ask: decision.asks(), analytics: decision.analytics.is_some() }
     }
 }
 

@@ -21,6 +21,8 @@ fn texts() -> Consent {
         banner_text: "We would like to count visits.".into(),
         link_text: "Privacy choices".into(),
         notice_url: Some("/privacy-notice".into()),
+        cookie_domain: None,
+        google_consent_mode: false,
     }
 }
 
@@ -52,13 +54,13 @@ impl Site {
         Site { pages: Pages::new(&policy, &consent, cookies, lives, ring.clone()), policy, ring }
     }
 
-    fn ask(&self, method: Method, path: &str, lines: &[(&str, &str)], body: &str, choice: Option<&Choice>) -> Answer {
+    fn ask(&self, method: Method, path: &str, lines: &[(&str, &str)], body: &str, choice: Option<&Choice>) -> Told {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        self.pages.respond(&PrivacyRequest {
+        let request = PrivacyRequest {
             method: &method,
             path,
             query,
@@ -67,22 +69,36 @@ impl Site {
             host: "shop.example",
             https: true,
             choice,
-            now: NOW,
-        })
+            signals: Signals::default(),
+            now_ms: NOW * 1000,
+        };
+        match self.pages.respond(&request) {
+            Reply::Answer(response) => Told { response, chosen: None },
+            Reply::Record(pending) => {
+                let Answer { response, chosen } = self.pages.recorded(*pending, &[7; 32], &request);
+                Told { response, chosen: Some(chosen) }
+            }
+        }
     }
 
     fn get(&self, path: &str, choice: Option<&Choice>) -> Response<Bytes> {
         self.ask(Method::GET, path, &[], "", choice).response
     }
 
-    fn post(&self, lines: &[(&str, &str)], body: &str) -> Answer {
+    fn post(&self, lines: &[(&str, &str)], body: &str) -> Told {
         self.ask(Method::POST, "/consent", lines, body, None)
     }
 
     fn choice(&self, ids: &[&str]) -> Choice {
         let granted = PurposeSet::of(ids.iter().map(|id| self.policy.index(id).unwrap()));
-        Choice::new(&self.policy, granted, ChoiceSource::Banner, NOW)
+        Choice::new(&self.policy, granted, ChoiceSource::Banner, NOW * 1000)
     }
+}
+
+/// What became of a request, the ledger having taken every choice.
+struct Told {
+    response: Response<Bytes>,
+    chosen: Option<Choice>,
 }
 
 fn text(response: &Response<Bytes>) -> &str {
@@ -188,6 +204,8 @@ fn configured_texts_are_text_and_never_markup() {
         banner_text: evil.into(),
         link_text: evil.into(),
         notice_url: Some(evil.into()),
+        cookie_domain: None,
+        google_consent_mode: false,
     };
     let cookie = DeclaredCookie {
         name: evil.into(),
@@ -227,7 +245,7 @@ fn without_a_script_the_answer_leads_back_to_the_page() {
     assert_eq!(answer.response.status(), StatusCode::SEE_OTHER);
     assert_eq!(answer.response.headers()[LOCATION], "/prices?a=b");
     let chosen = answer.chosen.unwrap();
-    assert_eq!((chosen.granted, chosen.source, chosen.made_at), (site.policy.all(), ChoiceSource::Banner, NOW));
+    assert_eq!((chosen.granted, chosen.source, chosen.made_at()), (site.policy.all(), ChoiceSource::Banner, NOW));
 
     let location = |lines: &[(&str, &str)], body: &str| {
         site.post(&[&[FORM], lines].concat(), body).response.headers()[LOCATION].to_str().unwrap().to_owned()
@@ -288,15 +306,17 @@ fn rule_c9_the_choice_is_kept_in_a_signed_cookie_of_the_server() {
     let site = Site::new();
     let accept = site.post(&[FORM], "choice=accept");
     let lines = set_cookies(&accept.response);
-    assert_eq!(lines.len(), 1);
+    assert_eq!(lines.len(), 2, "the choice and its twin");
+    assert!(lines[1].starts_with("consentry_choice=preferences!analytics!marketing; "), "{}", lines[1]);
+    assert!(!lines[1].contains("HttpOnly"), "{}", lines[1]);
     let (pair, attributes) = lines[0].split_once("; ").unwrap();
     let mut attributes: Vec<&str> = attributes.split("; ").collect();
     attributes.sort_unstable();
     assert_eq!(attributes, ["HttpOnly", "Max-Age=15724800", "Path=/", "SameSite=Lax", "Secure"]);
-    let stored = pair.strip_prefix("consentry=").unwrap();
-    let read = Choice::decode(stored.as_bytes(), &site.policy, &site.ring, NOW).unwrap();
+    let stored = pair.strip_prefix("__Host-consentry=").unwrap();
+    let read = Choice::decode(stored.as_bytes(), &site.policy, &site.ring, NOW * 1000).unwrap();
     let chosen = accept.chosen.unwrap();
-    assert_eq!((read.receipt, read.made_at, read.denied), (chosen.receipt, NOW, chosen.denied));
+    assert_eq!((read.receipt, read.made_at(), read.row), (chosen.receipt, NOW, [7; 16]));
     assert_eq!(read.granted.union(site.policy.necessary()), chosen.granted);
 }
 
@@ -306,13 +326,13 @@ fn rule_c6_refusing_ends_the_cookies_of_analytics() {
     for body in ["choice=reject", "choice=save&purpose=marketing"] {
         let answer = site.post(&[FORM], body);
         let lines = set_cookies(&answer.response);
-        assert_eq!(lines.len(), 3, "{body}");
+        assert_eq!(lines.len(), 4, "{body}");
         for name in ["consentry_visitor=;", "consentry_visit=;"] {
             let line = lines.iter().find(|line| line.starts_with(name)).unwrap();
             assert!(line.contains("Max-Age=0") && line.contains("Path=/"), "{line}");
         }
     }
-    assert_eq!(set_cookies(&site.post(&[FORM], "choice=save&purpose=analytics").response).len(), 1);
+    assert_eq!(set_cookies(&site.post(&[FORM], "choice=save&purpose=analytics").response).len(), 2);
 }
 
 #[test]
@@ -338,9 +358,12 @@ fn over_plain_http_the_cookie_can_still_be_kept() {
         host: "localhost:8080",
         https: false,
         choice: None,
-        now: NOW,
+        signals: Signals::default(),
+        now_ms: NOW * 1000,
     };
-    let answer = site.pages.respond(&request);
+    let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };
+    let answer = site.pages.recorded(*pending, &[0; 32], &request);
+    assert!(set_cookies(&answer.response)[0].starts_with("consentry=v2~"));
     assert!(set_cookies(&answer.response).iter().all(|line| !line.contains("Secure")));
 }
 
@@ -509,4 +532,66 @@ fn the_folder_can_be_called_otherwise() {
         site.post(&[FORM], "choice=save&source=preferences").response.headers()[LOCATION],
         "/meine-wahl/?saved=1"
     );
+}
+
+#[test]
+fn rule_c6_what_the_ledger_does_not_take_changes_nothing() {
+    let site = Site::new();
+    for (kind, accept) in [("application/json", "application/json"), ("application/x-www-form-urlencoded", "text/html")]
+    {
+        let headers = [(CONTENT_TYPE, kind), (ACCEPT, accept)].map(|(name, value)| (name, value.parse().unwrap()));
+        let json = kind == "application/json";
+        let request = PrivacyRequest {
+            method: &Method::POST,
+            path: "/consent",
+            query: None,
+            headers: &HeaderMap::from_iter(headers),
+            body: if json { br#"{"choice":"accept"}"# } else { b"choice=accept" },
+            host: "shop.example",
+            https: true,
+            choice: None,
+            signals: Signals::default(),
+            now_ms: NOW * 1000,
+        };
+        let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };
+        let response = site.pages.not_recorded(&pending, &request);
+        assert_eq!((response.status(), set_cookies(&response).len()), (StatusCode::SERVICE_UNAVAILABLE, 0));
+        assert!(text(&response).contains("nothing has changed"), "{}", text(&response));
+    }
+}
+
+#[test]
+fn rule_c11_a_declaration_of_being_under_16_stays_until_it_is_taken_back() {
+    let site = Site::new();
+    let declared = site.post(&[FORM], "under_16=yes&source=preferences").chosen.unwrap();
+    assert!(declared.under_16 && declared.granted == site.policy.necessary());
+    let ask = |body: &str| site.ask(Method::POST, "/consent", &[JSON], body, Some(&declared));
+    let accepted = ask(r#"{"choice":"accept","source":"banner"}"#);
+    assert_eq!(value(&accepted.response)["under_16"], true);
+    assert_eq!(value(&accepted.response)["granted"], json!(["necessary"]));
+    let older = ask(r#"{"granted":["analytics"],"under_16":false}"#).chosen.unwrap();
+    assert!(!older.under_16 && older.granted.contains(2));
+}
+
+#[test]
+fn an_old_browser_must_show_a_form_of_ours_and_a_wrong_form_counts_nowhere() {
+    let site = Site::new();
+    let form = |host: &str, policy: &Policy| {
+        let stem = form::stem("en-GB", PurposeSet::of([1, 2, 3]), &[9; 32], policy);
+        let tail = form::tail(&stem, &site.ring, host, NOW);
+        stem + std::str::from_utf8(&tail).unwrap()
+    };
+    let old = ("user-agent", "Mozilla/4.0 (compatible)");
+    assert_eq!(site.post(&[FORM, old], "choice=accept").response.status(), StatusCode::FORBIDDEN);
+    let body = |form: &str| format!("choice=accept&form={form}");
+    let good = form("shop.example", &site.policy);
+    assert!(site.post(&[FORM, old], &body(&good)).chosen.is_some());
+    for wrong in [form("evil.example", &site.policy), good.replace("en-GB", "de-DE"), "f1".into()] {
+        let told = site.post(&[FORM], &body(&wrong));
+        assert_eq!((told.response.status(), told.chosen.is_none()), (StatusCode::FORBIDDEN, true), "{wrong}");
+    }
+    let mut other = site.policy.clone();
+    other.version = 2;
+    let told = site.post(&[FORM], &body(&form("shop.example", &other)));
+    assert_eq!((told.response.status(), told.chosen.is_none()), (StatusCode::CONFLICT, true));
 }
