@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, together, web, windows,
+    capture, import, together, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -26,6 +26,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let data_dir = reader.get(&top, "data_dir", kind::path());
     let gateway = gateway(reader);
     let (policy, consent, (modes, honour_dnt)) = consent(reader);
+    let import = import::import(reader, &policy);
     let cookies = cookies(reader, &policy);
     let tags = tags(reader, &policy);
 
@@ -58,6 +59,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         gateway: gateway?,
         policy,
         consent,
+        import,
         modes,
         honour_dnt,
         cookies,
@@ -192,7 +194,7 @@ fn purposes(reader: &mut Reader<'_>) -> Policy {
 }
 
 /// The index of the purpose an element names.
-fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {
+pub(super) fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {
     let id = reader.required(place, "purpose", kind::text(100))?;
     let index = policy.index(&id);
     // Where the purposes themselves are wrong, the one that is missing here may be among them.
