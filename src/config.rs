@@ -17,6 +17,7 @@
 
 mod capture;
 mod explain;
+mod import;
 mod kind;
 mod known;
 mod load;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 pub use capture::{Capture, Item};
@@ -72,6 +74,8 @@ pub struct Config {
     pub policy: Policy,
     /// What visitors read and where they find it.
     pub consent: Consent,
+    /// The consent manager the site has already, believed in the banner's place (C12); default none.
+    pub import: Option<Import>,
     /// What may be done without a choice, and where (C10); default nothing, everywhere.
     pub modes: Modes,
     /// Whether `DNT: 1` counts like `Sec-GPC: 1` (C8); default no.

@@ -10,6 +10,7 @@
 pub mod call;
 pub mod choice;
 mod decide;
+pub mod import;
 pub mod mail;
 mod mode;
 mod permit;

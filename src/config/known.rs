@@ -83,6 +83,21 @@ pub(super) const SECTIONS: &[Section] = &[
             key("honour_dnt", "false", "whether DNT counts like Sec-GPC"),
         ],
     ),
+    section(
+        "consent.import",
+        &[
+            open("manager", "the consent manager the site has already; no banner of ours is shown then"),
+            open("cookie", "the name of its cookie, where it is not the manager's own"),
+            open("version", "the revision visitors must have agreed to, where the manager has one"),
+        ],
+    ),
+    list(
+        "import",
+        &[
+            open("category", "a category or service of the manager"),
+            open("purpose", "the purpose it stands for; all of a purpose's categories must be accepted"),
+        ],
+    ),
     list(
         "purpose",
         &[

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, substance, together, web, windows,
+    capture, import, substance, together, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -26,6 +26,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let data_dir = reader.get(&top, "data_dir", kind::path());
     let gateway = gateway(reader);
     let (mut policy, consent, (modes, honour_dnt)) = consent(reader);
+    let import = import::import(reader, &policy);
     let cookies = cookies(reader, &policy);
     let tags = tags(reader, &policy);
     substance::mark(&mut policy, &cookies, &tags);
@@ -61,6 +62,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         gateway: gateway?,
         policy,
         consent,
+        import,
         modes,
         honour_dnt,
         cookies,
@@ -211,7 +213,7 @@ const GOOGLE_CONSENT: [&str; 7] = [
 ];
 
 /// The index of the purpose an element names.
-fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {
+pub(super) fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {
     let id = reader.required(place, "purpose", kind::text(100))?;
     let index = policy.index(&id);
     // Where the purposes themselves are wrong, the one that is missing here may be among them.
