@@ -22,7 +22,7 @@ use crate::capture;
 use crate::capture::event::{COLUMNS, Event};
 use crate::config::{ClickHouse, Config, Geo};
 use crate::consent::Policy;
-use crate::cookies::Catalogue;
+use crate::cookies::{Catalogue, Seen};
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
@@ -259,6 +259,7 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
             .with_collector(&CollectorOptions::of(&config.capture)),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
+        seen: Seen::default(),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),
         modes: config.modes.clone(),

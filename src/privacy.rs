@@ -43,7 +43,7 @@ use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
 use crate::cookies;
 use crate::keys::KeyRing;
 pub use collector::CollectorOptions;
-pub use origin::is_same_site_post;
+pub use origin::{came_from, is_same_site_post};
 pub use preferences::OwnCookieLives;
 pub use snippet::{PageInsert, VisitorState};
 pub use submission::MAX_BODY;

@@ -13,7 +13,7 @@ use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
-use crate::cookies::Catalogue;
+use crate::cookies::{Catalogue, Seen};
 use crate::keys::{KeyRing, Token};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
@@ -31,6 +31,8 @@ pub struct Site {
     pub ring: Arc<KeyRing>,
     /// The declared cookies.
     pub catalogue: Catalogue,
+    /// What was seen of the site's optional cookies.
+    pub seen: Seen,
     /// The declared third-party tags.
     pub tags: Arc<Tags>,
     /// The visitors' pages and what is put into the site's.

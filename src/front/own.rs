@@ -1,7 +1,7 @@
 //! Our own endpoints below the visitors' folder, and our own error pages.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -9,11 +9,12 @@ use hyper::body::Incoming;
 use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
-use super::role::cookie_lines;
+use super::role::{self, cookie_lines};
 use super::{calls, mail};
 use crate::capture::beacon::{self, BeaconError};
-use crate::cookies;
-use crate::privacy::{MAX_BODY, PrivacyRequest, is_same_site_post};
+use crate::consent::{NoChoice, PurposeSet};
+use crate::cookies::{self, Withdrawal};
+use crate::privacy::{MAX_BODY, PrivacyRequest, came_from, is_same_site_post};
 
 /// Answers a request below the visitors' folder; `path` is what follows the folder's name.
 pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, body: Incoming) -> Response<VisitorBody> {
@@ -55,13 +56,34 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
     let mut response = answer.response;
     if let Some(chosen) = answer.chosen {
         // C6: what is no longer permitted goes in this very answer, whoever set it.
-        let permitted = chosen.granted.union(gateway.site.policy.necessary());
-        let lines = cookie_lines(&visit.parts.headers);
-        for line in cookies::expire(lines, &gateway.site.catalogue, permitted, visit.host) {
+        let pages: Vec<String> = pages_around(gateway, visit, &response);
+        let withdrawal = Withdrawal {
+            catalogue: &gateway.site.catalogue,
+            seen: &gateway.site.seen,
+            permitted: chosen.granted.union(gateway.site.policy.necessary()),
+            before: before(visit),
+            host: visit.host,
+            https: visit.client.https,
+            pages: &pages.iter().map(String::as_str).collect::<Vec<_>>(),
+        };
+        for line in cookies::expire(cookie_lines(&visit.parts.headers), &withdrawal) {
             response.headers_mut().append(SET_COOKIE, line);
         }
     }
     response.map(VisitorBody::own)
+}
+
+/// The site's pages a choice was made on and leads back to, as far as browser and answer tell.
+fn pages_around(gateway: &Gateway, visit: &Visit<'_>, response: &Response<Bytes>) -> Vec<String> {
+    let from = came_from(&visit.parts.headers, visit.host);
+    let to = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let pages = from.into_iter().chain(to);
+    pages.filter(|page| role::own_path(page, &gateway.site.privacy_path).is_none()).map(str::to_owned).collect()
+}
+
+/// What was permitted until now, where that is known: a choice that counts no more may have permitted anything.
+fn before(visit: &Visit<'_>) -> Option<PurposeSet> {
+    matches!(visit.choice, Ok(_) | Err(NoChoice::Missing)).then_some(visit.decision.permitted)
 }
 
 /// `POST /_privacy/events`: 204 when the events are on disk; otherwise why not, as JSON: a code in `reason`, and words.
