@@ -180,7 +180,7 @@ pub struct Consent {
 }
 
 /// `[[cookie]]`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeclaredCookie {
     /// The name, or the beginning of it where `prefix` is set.
     pub name: String,
@@ -194,6 +194,10 @@ pub struct DeclaredCookie {
     pub period: Option<String>,
     /// What it is for, for the preferences page.
     pub description: Option<String>,
+    /// The path it is set for, where that is not `/`: needed to make it expire (C6). A browser does not send it along.
+    pub path: Option<String>,
+    /// The domain it is set for, in lower case and without a dot before it, where it is not for one host alone.
+    pub domain: Option<String>,
 }
 
 /// `[[tag]]`

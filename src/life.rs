@@ -22,7 +22,7 @@ use crate::capture;
 use crate::capture::event::{COLUMNS, Event};
 use crate::config::{ClickHouse, Config, Geo};
 use crate::consent::Policy;
-use crate::cookies::{Catalogue, ChoiceCookie};
+use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
@@ -260,6 +260,7 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
             .with_collector(&CollectorOptions::of(&config.capture)),
         choice_cookie: ChoiceCookie::new(config.consent.cookie_domain.as_deref()),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
+        seen: Seen::default(),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),
         modes: config.modes.clone(),

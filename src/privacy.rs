@@ -48,7 +48,7 @@ pub use choose::Act;
 use choose::Circumstances;
 pub use collector::CollectorOptions;
 use form::FormError;
-pub use origin::is_same_site_post;
+pub use origin::{came_from, is_same_site_post};
 pub use preferences::OwnCookieLives;
 pub use snippet::{PageInsert, VisitorState};
 pub use submission::MAX_BODY;

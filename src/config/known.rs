@@ -116,6 +116,8 @@ pub(super) const SECTIONS: &[Section] = &[
             open("provider", "who sets it, for the preferences page"),
             open("period", "how long it lives, for the preferences page"),
             open("description", "what it is for, for the preferences page"),
+            open("path", "the path it is set for, so that it can be made to expire there"),
+            open("domain", "the domain it is set for, so that it can be made to expire there"),
         ],
     ),
     list(

@@ -232,10 +232,17 @@ fn cookies(reader: &mut Reader<'_>, policy: &Policy) -> Vec<DeclaredCookie> {
         let provider = reader.maybe(place, "provider", kind::text(200));
         let period = reader.maybe(place, "period", kind::text(100));
         let description = reader.maybe(place, "description", kind::text(1000));
+        let path = reader.maybe(place, "path", web::cookie_path());
+        let domain = reader.maybe(place, "domain", web::cookie_domain());
         let Some((name, prefix)) = name else { continue };
-        if cookies.iter().any(|other| other.name == name && other.prefix == prefix) {
-            let shown = quoted(&format!("{name}{}", if prefix { "*" } else { "" }));
-            reader.refuse(place, "name", Some(shown), "is declared twice".into(), "each cookie once".into());
+        let shown = || Some(quoted(&format!("{name}{}", if prefix { "*" } else { "" })));
+        let mut namesakes = cookies.iter().filter(|other| other.name == name && other.prefix == prefix);
+        if namesakes.clone().any(|other| other.path == path && other.domain == domain) {
+            reader.refuse(place, "name", shown(), "is declared twice".into(), "each cookie once".into());
+        } else if purpose.is_some_and(|purpose| namesakes.any(|other| other.purpose != purpose)) {
+            // A request says nothing of path and domain, so one name cannot be permitted here and not there.
+            let what = "is declared for another purpose, and a request does not say which of the two it carries";
+            reader.refuse(place, "name", shown(), what.into(), "one purpose for each name".into());
         }
         // A wrong purpose is reported; the name still counts for the search for duplicates.
         cookies.push(DeclaredCookie {
@@ -245,6 +252,8 @@ fn cookies(reader: &mut Reader<'_>, policy: &Policy) -> Vec<DeclaredCookie> {
             provider,
             period,
             description,
+            path,
+            domain,
         });
     }
     cookies

@@ -48,7 +48,8 @@ mod tests {
 
     fn cookie(name: &str, purpose: usize) -> DeclaredCookie {
         let (name, provider) = (name.to_owned(), Some("Example".to_owned()));
-        DeclaredCookie { name, prefix: false, purpose, provider, period: Some("1 year".into()), description: None }
+        let period = Some("1 year".into());
+        DeclaredCookie { name, prefix: false, purpose, provider, period, description: None, path: None, domain: None }
     }
 
     fn marks(cookies: &[DeclaredCookie], tags: &[DeclaredTag]) -> Vec<Fingerprint> {

@@ -135,9 +135,15 @@ fn a_full_configuration_means_what_it_says() {
         name = "_ga*"
         purpose = "analytics"
         provider = "Google"
+        path = "/shop/"
+        domain = ".Example.com"
         [[cookie]]
         name = "_ga"
         purpose = "necessary"
+        [[cookie]]
+        name = "_ga"
+        purpose = "necessary"
+        path = "/shop"
         [[tag]]
         host = "*.Example.com:8443"
         purpose = "health"
@@ -173,6 +179,8 @@ fn a_full_configuration_means_what_it_says() {
         ("_ga", true, 1)
     );
     assert_eq!((config.cookies[1].prefix, config.cookies[1].purpose), (false, 0));
+    let places: Vec<_> = config.cookies.iter().map(|c| (c.path.as_deref(), c.domain.as_deref())).collect();
+    assert_eq!(places, [(Some("/shop/"), Some("example.com")), (None, None), (Some("/shop"), None)]);
     assert_eq!(config.tags, [DeclaredTag { host: "*.example.com:8443".into(), purpose: 2 }]);
     assert_eq!(config.ip_prefixes, IpPrefixes { v4: 0, v6: 32 });
     assert_eq!(config.geo, Geo::File("/var/lib/city.mmdb".into()));

@@ -161,6 +161,29 @@ pub(super) fn cookie_name() -> Kind<(String, bool)> {
     )
 }
 
+/// The path a cookie is set for.
+pub(super) fn cookie_path() -> Kind<String> {
+    let parse = |text: &str| match text {
+        _ if !text.starts_with('/') => Err("does not begin with a slash".into()),
+        _ if text.len() > 256 => Err("is longer than 256 characters".into()),
+        _ if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') => {
+            Err("has characters that a cookie's path cannot have".into())
+        }
+        _ => Ok(text.to_owned()),
+    };
+    parsed(
+        "a path such as \"/shop\", written as the cookie has it: with or without a slash at its end",
+        parse,
+        String::clone,
+    )
+}
+
+/// The domain a cookie is set for. A dot before it means nothing (RFC 6265 §5.2.3).
+pub(super) fn cookie_domain() -> Kind<String> {
+    let parse = |text: &str| parse_host(text.strip_prefix('.').unwrap_or(text));
+    parsed("a domain such as \"example.com\"", parse, String::clone)
+}
+
 /// Whatever the letters' case, as browsers compare the prefixes and the filters our name.
 fn is_ours(name: &str) -> bool {
     let name = name.to_ascii_lowercase();

@@ -13,7 +13,7 @@ use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
-use crate::cookies::{Catalogue, ChoiceCookie};
+use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::keys::{KeyRing, Token};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
@@ -33,6 +33,8 @@ pub struct Site {
     pub choice_cookie: ChoiceCookie,
     /// The declared cookies.
     pub catalogue: Catalogue,
+    /// What was seen of the site's optional cookies.
+    pub seen: Seen,
     /// The declared third-party tags.
     pub tags: Arc<Tags>,
     /// The visitors' pages and what is put into the site's.

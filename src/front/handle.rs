@@ -113,6 +113,7 @@ async fn pass_on(
     let login = keep::login(site, &mut head.headers);
     let removed = cookies::filter_response(&mut head.headers, &site.catalogue, visit.decision.permitted);
     site.metrics.cookies_removed_from_answers.add(removed as u64);
+    site.seen.learn(cookies.header.as_deref(), &head, &site.catalogue, parts.uri.path());
 
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(tunnel) = body.into_tunnel() {
@@ -136,6 +137,13 @@ async fn pass_on(
     }
     if role == Role::Document && role::is_html(&head.headers) {
         keep::statistics(gateway, visit, head.status);
+        // C6: what escaped a withdrawal goes now that it is seen.
+        if cookies.removed > 0 && visit.choice.is_ok() {
+            let (lines, permitted) = (role::cookie_lines(&parts.headers), visit.decision.permitted);
+            for line in cookies::sweep(lines, &site.catalogue, permitted, visit.host, parts.uri.path()) {
+                head.headers.append(SET_COOKIE, line);
+            }
+        }
     }
     dress(site, visit, role, head, body, kept)
 }

@@ -49,9 +49,13 @@ fn is_of_host(url: &[u8], host: &str) -> bool {
 /// Where to go after the choice: the path the page's script asked for, else the page the visitor came from, else the
 /// site's front page. Always a path on this host, never another site.
 pub(super) fn way_back(asked: Option<&str>, headers: &HeaderMap, host: &str) -> String {
-    let came_from = || headers.get(REFERER)?.to_str().ok().and_then(|referer| below_host(referer, host));
-    let path = asked.filter(|path| is_local(path)).or_else(|| came_from().filter(|path| is_local(path)));
+    let path = asked.filter(|path| is_local(path)).or_else(|| came_from(headers, host).filter(|path| is_local(path)));
     path.unwrap_or("/").split('#').next().unwrap_or("/").to_owned()
+}
+
+/// Path and query of the page of this host that a request says it comes from.
+pub fn came_from<'h>(headers: &'h HeaderMap, host: &str) -> Option<&'h str> {
+    below_host(headers.get(REFERER)?.to_str().ok()?, host)
 }
 
 /// Path and query of an `http` or `https` address on `host`; nothing for any other.

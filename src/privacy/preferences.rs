@@ -126,6 +126,7 @@ pub(super) fn with_own_cookies(
             provider: Some("This website".into()),
             period: Some(life_in_words(life)),
             description: Some(description.into()),
+            ..DeclaredCookie::default()
         })
     });
     own.chain(declared.iter().cloned()).collect()

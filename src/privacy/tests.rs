@@ -34,6 +34,7 @@ fn declared() -> DeclaredCookie {
         provider: Some("Example Analytics".into()),
         period: Some("13 months".into()),
         description: Some("Counts visitors.".into()),
+        ..DeclaredCookie::default()
     }
 }
 
@@ -214,6 +215,7 @@ fn configured_texts_are_text_and_never_markup() {
         provider: Some(evil.into()),
         period: Some(evil.into()),
         description: Some(evil.into()),
+        ..DeclaredCookie::default()
     };
     let site = Site::with(policy, consent, &[cookie]);
     let mut all: Vec<String> = inserts(&site.pages).map(|(_, html)| html).collect();

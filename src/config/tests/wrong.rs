@@ -82,6 +82,21 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
             "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\n[[cookie]]\nname = \"a\"\npurpose = \"marketing\"",
             &[(7, "cookie[1].name", "\"a\" is declared twice")],
         ),
+        (
+            G,
+            "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\n[[cookie]]\nname = \"a\"\npurpose = \"marketing\"\npath = \"/a\"",
+            &[(7, "cookie[1].name", "\"a\" is declared for another purpose")],
+        ),
+        (
+            G,
+            "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\npath = \"shop\"\ndomain = \"https://a.org\"",
+            &[(6, "cookie[0].path", "does not begin with a slash"), (7, "cookie[0].domain", "no valid host name")],
+        ),
+        (
+            G,
+            "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\npath = \"/a;b\"",
+            &[(6, "cookie[0].path", "characters")],
+        ),
         (G, "[[cookie]]\nname = \"*\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "every cookie")]),
         (G, "[[cookie]]\nname = \"a*b\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "star")]),
         (G, "[[cookie]]\nname = \"a b\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "characters")]),
