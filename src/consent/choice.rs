@@ -15,11 +15,13 @@
 //! | `ROW` | the first 16 bytes of the hash of the ledger's row, base64url |
 //! | `TAG` | 128 bits of HMAC-SHA-256 over everything before it, base64url |
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
+use super::import::Manager;
 use super::{Fingerprint, Policy, PurposeSet, Signals};
 use crate::keys::{KeyPurpose, KeyRing};
 
@@ -45,6 +47,8 @@ pub enum ChoiceSource {
     Withdrawal,
     /// The page's own script, through `POST /_privacy/consent` as JSON.
     Api,
+    /// The consent manager the site has already (C12).
+    Import(Manager),
 }
 
 const SOURCES: [(ChoiceSource, &str); 4] = [
@@ -54,14 +58,22 @@ const SOURCES: [(ChoiceSource, &str); 4] = [
     (ChoiceSource::Api, "api"),
 ];
 
+const IMPORT: &str = "import:";
+
 impl ChoiceSource {
-    /// The word in cookie, forms, JSON and ledger.
-    pub fn word(self) -> &'static str {
-        SOURCES.iter().find(|(s, _)| *s == self).map(|(_, word)| *word).expect("every source has a word")
+    /// The word in cookie, forms, JSON and ledger; `import:klaro` and the like where it was imported.
+    pub fn word(self) -> Cow<'static, str> {
+        if let ChoiceSource::Import(manager) = self {
+            return format!("{IMPORT}{}", manager.word()).into();
+        }
+        SOURCES.iter().find(|(s, _)| *s == self).map(|(_, word)| Cow::from(*word)).expect("every source has a word")
     }
 
     /// The source a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
+        if let Some(manager) = word.strip_prefix(IMPORT) {
+            return Manager::from_word(manager).map(ChoiceSource::Import);
+        }
         SOURCES.iter().find(|(_, w)| *w == word).map(|(source, _)| *source)
     }
 }

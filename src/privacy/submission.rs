@@ -195,7 +195,9 @@ fn index(policy: &Policy, id: &str) -> Result<usize, SubmissionError> {
 
 fn read_source(word: Option<&str>) -> Result<ChoiceSource, SubmissionError> {
     let Some(word) = word else { return Ok(ChoiceSource::Api) };
-    ChoiceSource::from_word(word).ok_or_else(|| SubmissionError::Source(shortened(word)))
+    // What another manager says is read from its cookie, and believed from nobody else.
+    let source = ChoiceSource::from_word(word).filter(|source| !matches!(source, ChoiceSource::Import(_)));
+    source.ok_or_else(|| SubmissionError::Source(shortened(word)))
 }
 
 /// As much of a wrong value as helps to find it.
@@ -265,6 +267,7 @@ mod tests {
             "choice=save&purpose.analytics=on",
             "choice=save&purpose.analytics=yes&purpose.analytics=no",
             "choice=accept&source=pigeon",
+            "choice=accept&source=import:klaro",
             "choice=accept&under_16=maybe",
             "under_16=no",
             "under_16=yes&purpose=analytics",
