@@ -88,6 +88,8 @@ pub struct Config {
     pub capture: Capture,
     /// How long rows are kept (R1).
     pub retention: Period,
+    /// How long the ledger's rows are kept: the proof of what was chosen (P1); default 6 years.
+    pub consents_retention: Period,
     /// How much of an address is kept.
     pub ip_prefixes: IpPrefixes,
     /// The key ring's file.
@@ -110,6 +112,11 @@ impl Config {
     /// The folder of the queue on disk.
     pub fn spool_dir(&self) -> PathBuf {
         self.data_dir.join("spool")
+    }
+
+    /// The folder of the ledger.
+    pub fn ledger_dir(&self) -> PathBuf {
+        self.data_dir.join("ledger")
     }
 }
 

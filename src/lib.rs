@@ -9,7 +9,8 @@
 //! Where the decision holds a [`consent::Permit`], [`capture`] makes an event of the exchange; [`pseudonym`] has keyed or
 //! cut every identifier before the event exists, so [`spool`] never sees a raw one. [`store`] ships sealed batches to
 //! ClickHouse ([`engine`] where no server is configured), [`query`] asks it, [`dashboard`] shows it. Where the decision
-//! gives leave to count instead, [`statistics`] counts, and keeps nothing of the exchange itself.
+//! gives leave to count instead, [`statistics`] counts, and keeps nothing of the exchange itself. What a visitor chose is
+//! proven by [`ledger`], before the answer is sent.
 //!
 //! # The rooms, from the top floor down
 //! A room imports only from floors below its own.
@@ -23,7 +24,7 @@
 //! | 6 | [`privacy`], [`dashboard`] |
 //! | 5 | [`query`], [`rights`] |
 //! | 4 | [`store`] |
-//! | 3 | [`page`], [`cookies`], [`capture`], [`statistics`], [`config`] |
+//! | 3 | [`page`], [`cookies`], [`capture`], [`statistics`], [`config`], [`ledger`] |
 //! | 2 | [`consent`] |
 //! | 1 | [`pseudonym`], [`enrich`], [`spool`], [`upstream`], [`engine`], [`observe`] |
 //! | 0 | [`keys`] |
@@ -44,6 +45,7 @@ pub mod engine;
 pub mod enrich;
 pub mod front;
 pub mod keys;
+pub mod ledger;
 pub mod life;
 pub mod observe;
 pub mod page;

@@ -133,6 +133,7 @@ impl Explained {
                 many => format!("{many} kinds of paths are kept as classes."),
             },
             format!("Rows are kept {}, then deleted.", config.retention),
+            format!("Proof of each choice is kept {}, then deleted.", config.consents_retention),
             addresses(config),
             match &config.geo {
                 Geo::Off => "Countries are not looked up.".into(),

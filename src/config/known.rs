@@ -172,7 +172,13 @@ pub(super) const SECTIONS: &[Section] = &[
             open("keep_path", "whether the path is kept beside the class; false unless set"),
         ],
     ),
-    section("retention", &[key("period", r#""6 years""#, "then ClickHouse deletes the row")]),
+    section(
+        "retention",
+        &[
+            key("period", r#""6 years""#, "then ClickHouse deletes the row"),
+            key("consents", r#""6 years""#, "then a row of the ledger of choices is deleted, here and there"),
+        ],
+    ),
     section(
         "pseudonym",
         &[

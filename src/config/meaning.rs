@@ -34,6 +34,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let capture = capture::capture(reader);
     let place = reader.section("retention");
     let retention = reader.get(&place, "period", kind::period());
+    let consents_retention = reader.get(&place, "consents", kind::period());
     let place = reader.section("pseudonym");
     let ip_prefixes = IpPrefixes {
         v4: reader.get(&place, "ipv4_prefix", kind::prefix(24, 16)),
@@ -69,6 +70,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         tags,
         capture,
         retention,
+        consents_retention,
         ip_prefixes,
         key_ring,
         key_windows,

@@ -46,6 +46,7 @@ fn two_lines_are_a_whole_configuration() {
     assert_eq!(config.policy.purposes(), Policy::default().purposes());
     assert_eq!((config.policy.version, config.policy.choice_life), (1, 182 * 86_400));
     assert_eq!(config.retention.retention_days(), 2192);
+    assert_eq!(config.consents_retention.retention_days(), 2192);
     assert_eq!(config.ip_prefixes, IpPrefixes { v4: 24, v6: 48 });
     assert_eq!(config.data_dir, PathBuf::from(DEFAULT_DATA_DIR));
     assert_eq!(config.key_ring, PathBuf::from("./consentry-data/keys.json"));
@@ -151,6 +152,7 @@ fn a_full_configuration_means_what_it_says() {
         query_keys = ["page", "q"]
         [retention]
         period = "48 months"
+        consents = "7 years"
         [pseudonym]
         ipv4_prefix = "none"
         ipv6_prefix = 32

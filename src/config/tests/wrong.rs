@@ -120,6 +120,7 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
         ),
         (G, "[retention]\nperiod = \"six years\"", &[(4, "retention.period", "such as \"6 years\"")]),
         (G, "[retention]\nperiod = \"0 days\"", &[(4, "retention.period", "from 1 day")]),
+        (G, "[retention]\nconsents = \"for ever\"", &[(4, "retention.consents", "such as \"6 years\"")]),
         (G, "[pseudonym]\nipv4_prefix = 32", &[(4, "pseudonym.ipv4_prefix", "24, 16, 0 or \"none\"")]),
         (G, "[pseudonym]\nipv6_prefix = 64", &[(4, "pseudonym.ipv6_prefix", "48, 32, 0 or \"none\"")]),
         (
