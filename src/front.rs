@@ -13,6 +13,7 @@ mod keep;
 pub mod known_calls;
 pub mod listen;
 mod mail;
+mod manager;
 mod own;
 mod page_body;
 mod patience;

@@ -258,6 +258,7 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
     Site {
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
             .with_collector(&CollectorOptions::of(&config.capture)),
+        import: config.import.clone(),
         choice_cookie: ChoiceCookie::new(config.consent.cookie_domain.as_deref()),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
         seen: Seen::default(),

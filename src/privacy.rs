@@ -44,8 +44,8 @@ use crate::config::{Consent, DeclaredCookie};
 use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, Signals};
 use crate::cookies::{self, ChoiceCookie};
 use crate::keys::KeyRing;
-pub use choose::Act;
 use choose::Circumstances;
+pub use choose::{Act, act as choice_act};
 pub use collector::CollectorOptions;
 use form::FormError;
 pub use origin::{came_from, is_same_site_post};
@@ -74,6 +74,8 @@ pub struct PrivacyRequest<'a> {
     pub choice: Option<&'a Choice>,
     /// The signals that came along (C8).
     pub signals: Signals,
+    /// The stamp of what another consent manager says; all zero where none is asked, or it says nothing.
+    pub stamp: [u8; 6],
     /// Now, in milliseconds since 1970.
     pub now_ms: u64,
 }
@@ -271,6 +273,7 @@ impl Pages {
         let circumstances = Circumstances {
             before: request.choice,
             signals: request.signals,
+            stamp: request.stamp,
             shown: shown.as_ref(),
             language,
             now_ms: request.now_ms,
@@ -340,15 +343,35 @@ impl Pages {
         let asked = cookies::Asked { host: request.host, https: request.https, now_ms: request.now_ms };
         let sent = || request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut lines = self.choice_cookie.set(choice, sent, asked, &self.policy, &self.ring);
-        if self.policy.analytics().is_none_or(|index| !choice.granted.contains(index)) {
-            let ended = preferences::ANALYTICS_COOKIES;
-            lines.extend(ended.map(|name| cookies::set(name, String::new(), 0, request.https)));
-        }
+        lines.extend(ended_with_analytics(&self.policy, choice, request.https));
         lines
+    }
+
+    /// The language a visitor of the site's reads who says nothing of it but in the headers.
+    pub fn language_of(&self, _headers: &HeaderMap) -> &str {
+        "en-GB"
+    }
+
+    /// The hash of what is asked, in a language.
+    pub fn text_hash(&self, _language: &str) -> [u8; 32] {
+        [0; 32]
+    }
+
+    /// The banner's version.
+    pub fn banner_version(&self) -> &str {
+        "1"
     }
 
     fn below(&self, path: &str) -> String {
         format!("{}{path}", self.consent.path)
+    }
+}
+
+/// The end of the gateway's own cookies of analytics, where `choice` does not permit it (C6).
+pub fn ended_with_analytics(policy: &Policy, choice: &Choice, https: bool) -> Vec<HeaderValue> {
+    match policy.analytics().is_some_and(|index| choice.granted.contains(index)) {
+        true => Vec::new(),
+        false => preferences::ANALYTICS_COOKIES.map(|name| cookies::set(name, String::new(), 0, https)).into(),
     }
 }
 

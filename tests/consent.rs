@@ -1,5 +1,8 @@
 //! Nothing before a choice, nothing after a refusal; a choice that counts is one this gateway signed.
 
+mod proof;
+mod signals;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use consentry::consent::{Choice, ChoiceSource, Policy, choice};

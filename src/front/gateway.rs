@@ -12,6 +12,7 @@ use super::known_calls::KnownCalls;
 use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
+use crate::consent::import::Import;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
 use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::keys::{KeyRing, Token};
@@ -29,6 +30,8 @@ pub struct Site {
     pub policy: Policy,
     /// Signs choices.
     pub ring: Arc<KeyRing>,
+    /// The consent manager the site has already, if it is believed (C12).
+    pub import: Option<Import>,
     /// Where a choice is read and how it is set.
     pub choice_cookie: ChoiceCookie,
     /// The declared cookies.
@@ -109,6 +112,8 @@ pub(super) struct Visit<'a> {
     pub client: Client,
     pub now: Duration,
     pub choice: Result<Choice, NoChoice>,
+    /// The stamp of what the site's consent manager says; all zero where it says nothing.
+    pub stamp: [u8; 6],
     pub decision: Decision,
 }
 

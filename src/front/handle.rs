@@ -14,11 +14,12 @@ use super::check::{self, Bounds};
 use super::client_addr;
 use super::gateway::{Gateway, Site, Visit};
 use super::keep;
+use super::manager::{self, Heard};
 use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
-use crate::consent;
+use crate::consent::{self, PurposeSet};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
@@ -55,8 +56,17 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
     let choice = site.choice_cookie.read(|| role::cookie_lines(&parts.headers), asked, &site.policy, &site.ring);
     let signals = role::signals(&parts.headers, site.honour_dnt);
-    let decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
-    let visit = Visit { parts: &parts, host, client, now, choice, decision };
+    let heard = match &site.import {
+        Some(import) => manager::hear(site, import, &parts, asked, choice, signals).await,
+        None => Heard { choice, is_new: false, stamp: [0; 6] },
+    };
+    let Heard { choice, stamp, .. } = heard;
+    let mut decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
+    if site.import.is_some() {
+        // The site asks itself.
+        decision.ask = PurposeSet::default();
+    }
+    let visit = Visit { parts: &parts, host, client, now, choice, stamp, decision };
     let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
     // Ours, or the site's?
@@ -64,6 +74,11 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         Some(path) => own::answer(gateway, &visit, path, body).await,
         None => pass_on(gateway, caller, &visit, body, on_upgrade, began).await,
     };
+    if heard.is_new {
+        let lines = manager::lines(site, &visit, asked);
+        keep::set_cookies(response.headers_mut(), lines);
+        page::sets_cookies(response.headers_mut());
+    }
     if let Some(said) = said {
         own::say_decision(response.headers_mut(), &said);
     }

@@ -220,7 +220,7 @@ pub(super) async fn beacon(
 }
 
 /// Adds cookies to an answer.
-pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: [HeaderValue; 2]) {
+pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: impl IntoIterator<Item = HeaderValue>) {
     for cookie in cookies {
         headers.append(SET_COOKIE, cookie);
     }

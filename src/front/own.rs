@@ -68,6 +68,7 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
         https: visit.client.https,
         choice: visit.choice.as_ref().ok(),
         signals: visit.decision.signals,
+        stamp: visit.stamp,
         now_ms: keep::milliseconds(visit.now).unsigned_abs(),
     };
     let response = match gateway.site.pages.respond(&request) {

@@ -115,7 +115,11 @@ impl<'k> Checker<'k> {
             seq if seq == self.expected => {
                 let continues = self.last_hash.is_none_or(|hash| hash == row.prev_hash);
                 if !continues && is_sound && self.last_is_sound {
-                    self.find(Kind::Inserted, row, format!("it does not continue row {}: one of the two was put there", seq - 1));
+                    self.find(
+                        Kind::Inserted,
+                        row,
+                        format!("it does not continue row {}: one of the two was put there", seq - 1),
+                    );
                 }
                 self.go_on(row, is_sound);
             }

@@ -25,6 +25,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) before: Option<&'a Choice>,
     /// The signals that came along.
     pub(super) signals: Signals,
+    /// The stamp of what another consent manager says.
+    pub(super) stamp: [u8; 6],
     /// What the form showed; nothing where it was none of ours.
     pub(super) shown: Option<&'a Shown>,
     /// The language of what was shown.
@@ -45,6 +47,7 @@ pub(super) fn made(policy: &Policy, submission: &Submission, circumstances: &Cir
     let mut choice = Choice::new(policy, granted, submission.source, circumstances.now_ms);
     choice.under_16 = under_16;
     choice.signals = circumstances.signals;
+    choice.stamp = circumstances.stamp;
     choice.language = Language::new(circumstances.language);
     let optional = policy.all().without(policy.necessary());
     let about = circumstances.shown.map_or(optional, |shown| shown.about.intersect(optional));
@@ -65,7 +68,7 @@ pub(super) fn made(policy: &Policy, submission: &Submission, circumstances: &Cir
 }
 
 /// What that comes to, after what counted before.
-pub(super) fn act(policy: &Policy, before: Option<&Choice>, now: &Choice) -> Act {
+pub fn act(policy: &Policy, before: Option<&Choice>, now: &Choice) -> Act {
     let optional = |choice: &Choice| choice.granted.without(policy.necessary());
     let had = before.map(optional).filter(|had| !had.is_empty());
     match (before, had, optional(now).is_empty()) {
@@ -103,6 +106,7 @@ mod tests {
         let circumstances = Circumstances {
             before,
             signals: Signals::default(),
+            stamp: [0; 6],
             shown: shown.as_ref(),
             language: "en-GB",
             now_ms: NOW,

@@ -71,6 +71,7 @@ impl Site {
             https: true,
             choice,
             signals: Signals::default(),
+            stamp: [0; 6],
             now_ms: NOW * 1000,
         };
         match self.pages.respond(&request) {
@@ -361,6 +362,7 @@ fn over_plain_http_the_cookie_can_still_be_kept() {
         https: false,
         choice: None,
         signals: Signals::default(),
+        stamp: [0; 6],
         now_ms: NOW * 1000,
     };
     let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };
@@ -553,6 +555,7 @@ fn rule_c6_what_the_ledger_does_not_take_changes_nothing() {
             https: true,
             choice: None,
             signals: Signals::default(),
+            stamp: [0; 6],
             now_ms: NOW * 1000,
         };
         let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };

@@ -58,9 +58,7 @@ impl Purpose {
             (false, "withdrawal") => "withdrawn",
             (false, _) => "refused",
         };
-        let cookie = |cookie: &Cookie| {
-            json!({ "pii_type": "cookie", "name": cookie.name, "provider": cookie.provider, "period": cookie.period })
-        };
+        let cookie = |cookie: &Cookie| json!({ "pii_type": "cookie", "name": cookie.name, "provider": cookie.provider, "period": cookie.period });
         let third_party = |name: &String| json!({ "entity_id": name, "entity_type": "third_party" });
         json!({
             "purpose": self.id,

@@ -79,12 +79,20 @@ fn rule_p4_its_fields_are_those_of_the_standard() {
         assert!(record.get(name).is_some(), "{name}");
     }
     let purpose = &record["purposes"][1];
-    for name in
-        ["purpose", "lawful_basis", "pii_information", "retention_period", "storage_locations", "recipient_third_parties"]
-    {
+    for name in [
+        "purpose",
+        "lawful_basis",
+        "pii_information",
+        "retention_period",
+        "storage_locations",
+        "recipient_third_parties",
+    ] {
         assert!(purpose.get(name).is_some(), "{name}");
     }
-    assert_eq!((&purpose["events"][0]["event_state"], &record["event_time"]), (&json!("refused"), &json!("2026-11-20T08:03:20.123Z")));
+    assert_eq!(
+        (&purpose["events"][0]["event_state"], &record["event_time"]),
+        (&json!("refused"), &json!("2026-11-20T08:03:20.123Z"))
+    );
     assert_eq!(record["purposes"][0]["events"][0]["event_state"], "given");
     assert_eq!(record["pii_controllers"][0]["entity_id"], "Example Trust");
     let withdrawn = Receipt { source: "withdrawal".into(), ..receipt() }.record();
@@ -153,8 +161,7 @@ fn the_canonical_form_is_that_of_the_standard() {
     .unwrap();
     let mut out = Vec::new();
     canonical::write(&value, &mut out);
-    let expected =
-        r#"{"literals":[null,true,false],"numbers":[333333333,1,4],"string":"€$\u000f\nA'B\"\\\\\"/"}"#;
+    let expected = r#"{"literals":[null,true,false],"numbers":[333333333,1,4],"string":"€$\u000f\nA'B\"\\\\\"/"}"#;
     assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
 
