@@ -137,7 +137,9 @@ fn what_is_destroyed_is_gone_and_stays_recorded() {
 fn what_everybody_depends_on_is_not_destroyed_by_a_slip() {
     let folder = Folder::empty();
     assert_eq!(keys(&folder, &["init", "--data-dir", "consentry-data"]).code, Some(0));
-    for (purpose, consequence) in [("choice", "asked again"), ("suppression", "captured and contacted again"), ("receipt", "prove nothing")] {
+    for (purpose, consequence) in
+        [("choice", "asked again"), ("suppression", "captured and contacted again"), ("receipt", "prove nothing")]
+    {
         let key = active(&folder, purpose);
         let kept = keys(&folder, &["destroy", "--key", &key, "--yes"]);
         assert!(kept.code == Some(1) && kept.stderr.contains(consequence), "{}", kept.stderr);

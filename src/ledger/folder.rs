@@ -118,7 +118,11 @@ pub(super) struct Segment {
 impl Segment {
     /// Writes behind what is durable and syncs it. Where that fails the file is cut back, now or before the next write, so
     /// that nothing of it can be taken for a row.
-    pub(super) fn append(&mut self, bytes: &[u8], write: impl FnOnce(&File, &[u8], u64) -> io::Result<()>) -> io::Result<()> {
+    pub(super) fn append(
+        &mut self,
+        bytes: &[u8],
+        write: impl FnOnce(&File, &[u8], u64) -> io::Result<()>,
+    ) -> io::Result<()> {
         if self.to_be_cut {
             self.cut()?;
         }

@@ -90,7 +90,11 @@ impl Iterator for Rows {
                     Ok(lines) => self.open = Some(Open { name, lines, is_last: self.months.is_empty() }),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => {
-                        return Some(Found::Unreadable { file: name, line: 0, why: format!("it cannot be read: {error}") });
+                        return Some(Found::Unreadable {
+                            file: name,
+                            line: 0,
+                            why: format!("it cannot be read: {error}"),
+                        });
                     }
                 }
                 continue;
@@ -200,7 +204,8 @@ pub(super) fn after(
     limit: usize,
     place: &mut Place,
 ) -> io::Result<Vec<Row>> {
-    let months: Vec<Month> = folder::segments(folder.path())?.into_iter().filter(|month| *month <= tail.month).collect();
+    let months: Vec<Month> =
+        folder::segments(folder.path())?.into_iter().filter(|month| *month <= tail.month).collect();
     let (from, mut offset) = match place.at {
         Some((at, month, offset)) if at == seq => (month, offset),
         _ => (oldest_that_can_hold(folder, &months, chain, seq + 1), 0),

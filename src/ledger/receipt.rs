@@ -88,7 +88,9 @@ pub enum Why {
     #[error("the keys cannot be used: {0}")]
     Keys(#[from] NoKeys),
     /// It was signed under a key that is not among them.
-    #[error("it was signed under key {0}, which is not among the keys; take those of the site that gave it, of the time it gave it")]
+    #[error(
+        "it was signed under key {0}, which is not among the keys; take those of the site that gave it, of the time it gave it"
+    )]
     UnknownKey(KeyId),
     /// The key of that number is another.
     #[error("it was signed under another key {0} than the one that is given: the keys are of another site")]

@@ -95,10 +95,13 @@ pub fn find_text(ledger: &std::path::Path, digits: &str) -> Result<Option<Vec<u8
     let folder = ledger.join(FOLDER);
     let entries = match fs::read_dir(&folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(|source| LedgerError::Io { doing: "list the kept texts", path: folder.clone(), source })?,
+        entries => {
+            entries.map_err(|source| LedgerError::Io { doing: "list the kept texts", path: folder.clone(), source })?
+        }
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut found = names.filter(|name| digits.len() >= 8 && name.starts_with(digits)).filter_map(|name| unhex::<32>(&name));
+    let mut found =
+        names.filter(|name| digits.len() >= 8 && name.starts_with(digits)).filter_map(|name| unhex::<32>(&name));
     match (found.next(), found.next()) {
         (Some(hash), None) => read_text(&folder, &hash),
         _ => Ok(None),
