@@ -35,7 +35,7 @@ create table consents
     granted        Array(LowCardinality(String)),
     denied         Array(LowCardinality(String)),
 
-    -- How. Source: banner, preferences, withdrawal, gpc, api, import:NAME.
+    -- How. Source: banner, preferences, withdrawal, gpc, dnt, api, import:NAME.
     source         LowCardinality(String),
     language       LowCardinality(String),
     host           LowCardinality(String),

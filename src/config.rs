@@ -58,6 +58,9 @@ pub const DEFAULT_DATA_DIR: &str = "./consentry-data";
 /// The key ring's file within the data folder.
 pub const RING_FILE: &str = "keys.json";
 
+/// The ledger's folder within the data folder.
+pub const LEDGER_FOLDER: &str = "ledger";
+
 /// A whole configuration with every key, its default and its reason.
 pub fn example() -> &'static str {
     include_str!("config/example.toml")
@@ -116,7 +119,7 @@ impl Config {
 
     /// The folder of the ledger.
     pub fn ledger_dir(&self) -> PathBuf {
-        self.data_dir.join("ledger")
+        self.data_dir.join(LEDGER_FOLDER)
     }
 }
 

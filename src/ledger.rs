@@ -65,6 +65,7 @@
 
 mod entry;
 mod error;
+pub mod export;
 mod folder;
 pub mod hex;
 mod month;

@@ -63,7 +63,7 @@ pub struct Entry {
     pub granted: Vec<String>,
     /// The purposes that were refused, by id.
     pub denied: Vec<String>,
-    /// `banner`, `preferences`, `withdrawal`, `gpc`, `api`, or `import:` and the manager's name in `a-z 0-9 -`.
+    /// `banner`, `preferences`, `withdrawal`, `gpc`, `dnt`, `api`, or `import:` and the manager's name in `a-z 0-9 -`.
     pub source: String,
     /// The language of what was asked, as a tag such as `en-GB`; may be empty.
     pub language: String,
@@ -87,7 +87,7 @@ pub struct Unfit {
     pub allowed: &'static str,
 }
 
-const SOURCES: [&str; 5] = ["banner", "preferences", "withdrawal", "gpc", "api"];
+const SOURCES: [&str; 6] = ["banner", "preferences", "withdrawal", "gpc", "dnt", "api"];
 
 /// The most purposes in a list; a policy has 8.
 const MOST_PURPOSES: usize = 64;
@@ -114,7 +114,7 @@ impl Entry {
         let is_import = |name: &str| !name.is_empty() && is_of(name, 32, is_of_id);
         let is_source =
             SOURCES.contains(&self.source.as_str()) || self.source.strip_prefix("import:").is_some_and(is_import);
-        unless(is_source, "source", "banner, preferences, withdrawal, gpc, api or import:NAME")?;
+        unless(is_source, "source", "banner, preferences, withdrawal, gpc, dnt, api or import:NAME")?;
         let is_tag = is_of(&self.language, 35, |b| b.is_ascii_alphanumeric() || b == b'-');
         unless(is_tag, "language", "a tag such as en-GB")?;
         let is_host = is_of(&self.host, 259, |b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));

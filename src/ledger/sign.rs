@@ -114,6 +114,12 @@ impl PublicKeys {
         json!({ "keys": self.0.iter().map(jwk).collect::<Vec<_>>() })
     }
 
+    /// These and those of another site of the same ring, where the numbers are its own.
+    pub fn and(mut self, others: PublicKeys) -> PublicKeys {
+        self.0.extend(others.0);
+        self
+    }
+
     /// The key of a number.
     pub fn get(&self, key: KeyId) -> Option<&[u8; 32]> {
         self.0.get(&key.0)

@@ -13,7 +13,7 @@ pub struct Controller {
 
 impl Controller {
     pub(super) fn record(&self) -> Value {
-        json!({ "entity_id": self.name, "entity_type": "pii_controller", "contact": self.contact })
+        json!({ "party_name": self.name, "party_contact": self.contact, "party_type": "pii_controller" })
     }
 }
 
@@ -59,7 +59,7 @@ impl Purpose {
             (false, _) => "refused",
         };
         let cookie = |cookie: &Cookie| json!({ "pii_type": "cookie", "name": cookie.name, "provider": cookie.provider, "period": cookie.period });
-        let third_party = |name: &String| json!({ "entity_id": name, "entity_type": "third_party" });
+        let third_party = |name: &String| json!({ "party_name": name, "party_type": "third_party" });
         json!({
             "purpose": self.id,
             "purpose_title": self.title,
@@ -73,6 +73,7 @@ impl Purpose {
                 "event_time": given_at,
                 "event_type": if self.legal_basis == "consent" { "explicit" } else { "notice" },
                 "event_state": state,
+                "entity_id": "pii_principal",
                 "validity_duration": { "from": given_at, "until": ends_at },
             }],
         })

@@ -58,7 +58,7 @@ fn rule_p4_a_receipt_is_verified_offline_with_the_keys_as_they_were_downloaded()
     let verified = verify(&again, &serde_json::from_str(&keys.to_string()).unwrap()).unwrap();
     assert_eq!(verified.record_id, "00000000000000ab");
     assert_eq!(verified.key, Signer::current(&ring).key());
-    assert_eq!(verified.valid_until, "2027-05-21T08:03:20Z");
+    assert_eq!(verified.valid_until, "2027-05-21T10:03:20Z");
 }
 
 #[test]
@@ -91,10 +91,10 @@ fn rule_p4_its_fields_are_those_of_the_standard() {
     }
     assert_eq!(
         (&purpose["events"][0]["event_state"], &record["event_time"]),
-        (&json!("refused"), &json!("2026-11-20T08:03:20.123Z"))
+        (&json!("refused"), &json!("2026-11-20T10:03:20.123Z"))
     );
     assert_eq!(record["purposes"][0]["events"][0]["event_state"], "given");
-    assert_eq!(record["pii_controllers"][0]["entity_id"], "Example Trust");
+    assert_eq!(record["pii_controllers"][0]["party_name"], "Example Trust");
     let withdrawn = Receipt { source: "withdrawal".into(), ..receipt() }.record();
     assert_eq!(withdrawn["purposes"][1]["events"][0]["event_state"], "withdrawn");
 }
