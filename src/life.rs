@@ -32,7 +32,7 @@ use crate::front::listen;
 use crate::keys::{KeyRing, Token, private_folder};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
-use crate::privacy::{CollectorOptions, OwnCookieLives, Pages};
+use crate::privacy::{CollectorOptions, OwnCookieLives, Pages, Serves};
 use crate::rights;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
@@ -257,7 +257,8 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
-            .with_collector(&CollectorOptions::of(&config.capture)),
+            .with_collector(&CollectorOptions::of(&config.capture))
+            .with(Serves { statistics: config.modes.differ(), ..Serves::default() }),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
-use super::role::cookie_lines;
+use super::role::{self, cookie_lines};
 use super::{calls, mail};
 use crate::capture::beacon::{self, BeaconError};
 use crate::cookies;
@@ -50,6 +50,7 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
         host: visit.host,
         https: visit.client.https,
         choice: visit.choice.as_ref().ok(),
+        signals: role::signals(&visit.parts.headers, gateway.site.honour_dnt),
         now: visit.now.as_secs(),
     });
     let mut response = answer.response;

@@ -99,6 +99,7 @@ fn read_form(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError
             "source" => once(&mut source)?,
             "return" => once(&mut way_back)?,
             "purpose" => answers.push((index(policy, &value)?, true)),
+            "form" | "under_16" => {}
             _ => {
                 let unknown = || SubmissionError::Field(shortened(&name));
                 let id = name.strip_prefix("purpose.").ok_or_else(unknown)?;
