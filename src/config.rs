@@ -20,6 +20,7 @@ mod explain;
 mod import;
 mod kind;
 mod known;
+mod language;
 mod load;
 mod meaning;
 mod names;
@@ -46,6 +47,7 @@ use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
+pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
 pub use problem::{ConfigError, Origin, Problem};
 pub use windows::{KeyWindow, KeyWindows};
 
@@ -175,18 +177,54 @@ pub struct Limits {
 pub struct Consent {
     /// The folder of the visitor's endpoints, without a slash at its end; default `/_privacy`.
     pub path: String,
-    /// The banner's heading.
-    pub banner_title: String,
-    /// The banner's text.
-    pub banner_text: String,
-    /// The text of the link that stands on every page (C5).
-    pub link_text: String,
+    /// The banner's heading in the default language; nothing where it is the built-in one.
+    pub banner_title: Option<String>,
+    /// The banner's text, likewise; `{purposes}` in it stands for the names of the purposes.
+    pub banner_text: Option<String>,
+    /// The text of the link that stands on every page (C5), likewise.
+    pub link_text: Option<String>,
     /// The site's own privacy notice, linked from banner and preferences page.
     pub notice_url: Option<String>,
     /// The domain whose hosts share one choice; each host has its own unless set.
     pub cookie_domain: Option<String>,
     /// Whether pages tell Google's tags what is granted (K8); default no.
     pub google_consent_mode: bool,
+    /// The default language, a tag of BCP 47; `en-GB` by default. The texts above, and those of purposes and cookies, are in it.
+    pub language: String,
+    /// Languages beside the built-in ones, and own words in those.
+    pub languages: Vec<OwnWords>,
+    /// Own words of purposes in languages other than the default one.
+    pub purpose_texts: Vec<PurposeText>,
+    /// Where the link stands; default left.
+    pub link_position: LinkPosition,
+    /// Who answers for the data: name and postal address.
+    pub controller: Option<String>,
+    /// A mail address or a link.
+    pub contact: Option<String>,
+    /// What the operator calls this version of the banner; default `1`.
+    pub banner_version: String,
+}
+
+impl Default for Consent {
+    /// What an empty `[consent]` means.
+    fn default() -> Self {
+        Consent {
+            path: "/_privacy".into(),
+            banner_title: None,
+            banner_text: None,
+            link_text: None,
+            notice_url: None,
+            cookie_domain: None,
+            google_consent_mode: false,
+            language: BUILT_IN[0].into(),
+            languages: Vec::new(),
+            purpose_texts: Vec::new(),
+            link_position: LinkPosition::default(),
+            controller: None,
+            contact: None,
+            banner_version: "1".into(),
+        }
+    }
 }
 
 /// `[[cookie]]`

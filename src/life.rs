@@ -33,7 +33,7 @@ use crate::keys::{KeyRing, Token, private_folder};
 use crate::ledger::{Ledger, Recovery};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
-use crate::privacy::{CollectorOptions, OwnCookieLives, Pages};
+use crate::privacy::{CollectorOptions, OwnCookieLives, Pages, Serves};
 use crate::rights;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
@@ -127,6 +127,10 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         spool_max_bytes: config.spool.max_bytes,
     };
     let site = Arc::new(site(&config, ring.clone(), contacts, ledger.clone(), spool.clone(), metrics.clone()));
+    // What visitors are shown can be reproduced from the hash in their rows (P5).
+    for text in site.pages.shown_texts() {
+        site.ledger.keep_text(&text.bytes)?;
+    }
     let statistics = site.statistics.clone();
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
@@ -288,7 +292,8 @@ fn site(
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
-            .with_collector(&CollectorOptions::of(&config.capture)),
+            .with_collector(&CollectorOptions::of(&config.capture))
+            .with(Serves { statistics: config.modes.differ(), ..Serves::default() }),
         import: config.import.clone(),
         choice_cookie: ChoiceCookie::new(config.consent.cookie_domain.as_deref()),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),

@@ -32,7 +32,7 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    pub fn of(node: &Node, what: impl Into<String>) -> Vec<Wrong> {
+    pub(super) fn of(node: &Node, what: impl Into<String>) -> Vec<Wrong> {
         vec![Wrong { origin: node.origin.clone(), value: node.shown(), what: what.into() }]
     }
 }

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, import, substance, together, web, windows,
+    capture, import, language, substance, together, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -119,17 +119,26 @@ fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {
     let place = reader.section("consent");
     let version = reader.get(&place, "policy_version", kind::whole(1, i128::from(u16::MAX)));
     let choice_days: u64 = reader.get(&place, "choice_days", kind::whole(1, 400));
-    let consent = Consent {
+    let mut consent = Consent {
         path: reader.get(&place, "path", web::folder()),
-        banner_title: reader.get(&place, "banner_title", kind::text(200)),
-        banner_text: reader.get(&place, "banner_text", kind::text(2000)),
-        link_text: reader.get(&place, "link_text", kind::text(100)),
+        banner_title: language::own(reader, &place, "banner_title", 200),
+        banner_text: language::own(reader, &place, "banner_text", 2000),
+        link_text: language::own(reader, &place, "link_text", 100),
         notice_url: reader.maybe(&place, "notice_url", web::link()),
         cookie_domain: reader.maybe(&place, "cookie_domain", web::domain()),
         google_consent_mode: reader.get(&place, "google_consent_mode", kind::truth()),
+        language: reader.get(&place, "language", language::tag()),
+        languages: Vec::new(),
+        purpose_texts: Vec::new(),
+        link_position: reader.get(&place, "link_position", kind::word(&language::POSITIONS)),
+        controller: reader.maybe(&place, "controller", kind::text(500)),
+        contact: reader.maybe(&place, "contact", web::contact()),
+        banner_version: reader.get(&place, "banner_version", kind::text(40)),
     };
     let without_a_choice = without_a_choice(reader, &place);
     let mut policy = purposes(reader);
+    consent.languages = language::languages(reader, &place, &consent.language);
+    consent.purpose_texts = language::purpose_texts(reader, &policy, &consent);
     policy.version = version;
     policy.choice_life = choice_days * DAY;
     (policy, consent, without_a_choice)
@@ -172,11 +181,11 @@ fn purposes(reader: &mut Reader<'_>) -> Policy {
         };
         let title = text("title", 100, known.map(|purpose| &purpose.title));
         let description = text("description", 1000, known.map(|purpose| &purpose.description));
+        let legal_basis = reader.maybe(place, "legal_basis", kind::text(200));
+        let usual = known.map(|purpose| purpose.google.clone()).unwrap_or_default();
+        let google = reader.or(place, "google_consent", kind::list(7, kind::words(&GOOGLE_CONSENT)), usual);
         let Some(id) = id else { continue };
         let twice = purposes.iter().any(|purpose| purpose.id == id);
-        let legal_basis = reader.maybe(place, "legal_basis", kind::text(200));
-        let usual = builtin(&id).map(|purpose| purpose.google.clone()).unwrap_or_default();
-        let google = reader.or(place, "google_consent", kind::list(7, kind::words(&GOOGLE_CONSENT)), usual);
         // A missing text is reported above; the id is known all the same, for the cookies that name it.
         let (title, description) = (title.unwrap_or_default(), description.unwrap_or_default());
         let purpose = Purpose { id, title, description, legal_basis, google, ..Purpose::default() };

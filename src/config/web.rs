@@ -209,24 +209,45 @@ pub(super) fn folder() -> Kind<String> {
     parsed("a path such as \"/_privacy\": a leading slash, none at its end", parse, String::clone)
 }
 
-/// A link: a whole URL, or a path on the site.
-pub(super) fn link() -> Kind<String> {
+/// Where somebody can be reached: a mail address, or a link.
+pub(super) fn contact() -> Kind<String> {
     let parse = |text: &str| {
-        let lower = text.to_ascii_lowercase();
-        let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
-        let on_site = text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/\\");
-        let bad = |c: char| c.is_whitespace() || c.is_control() || "\"'<>\\`{}|^".contains(c);
-        if text.len() > 2048 {
-            Err("is longer than 2048 characters".into())
-        } else if text.contains(bad) {
-            Err("has characters that must be percent-encoded".into())
-        } else if on_site || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])) {
-            Ok(text.to_owned())
-        } else {
-            Err("is neither a whole URL nor a path on the site".into())
+        if !text.contains('@') || text.contains('/') {
+            return parse_link(text).map_err(|_| "is neither a mail address nor a link".into());
+        }
+        let bad = |c: char| c.is_whitespace() || c.is_control() || "\"'<>\\`{}|^?&#%:,;()[]".contains(c);
+        match text.split_once('@') {
+            _ if text.len() > 254 || text.contains(bad) => Err("is no mail address".into()),
+            Some((name, host)) if !name.is_empty() && host.contains('.') && parse_host(host).is_ok() => {
+                Ok(text.to_owned())
+            }
+            _ => Err("is no mail address".into()),
         }
     };
-    parsed("a URL with http:// or https://, or a path that begins with one slash", parse, String::clone)
+    let allowed =
+        "a mail address such as \"privacy@example.org\", a URL with http:// or https://, or a path on the site";
+    parsed(allowed, parse, String::clone)
+}
+
+/// A link: a whole URL, or a path on the site.
+pub(super) fn link() -> Kind<String> {
+    parsed("a URL with http:// or https://, or a path that begins with one slash", parse_link, String::clone)
+}
+
+fn parse_link(text: &str) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
+    let on_site = text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/\\");
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "\"'<>\\`{}|^".contains(c);
+    if text.len() > 2048 {
+        Err("is longer than 2048 characters".into())
+    } else if text.contains(bad) {
+        Err("has characters that must be percent-encoded".into())
+    } else if on_site || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])) {
+        Ok(text.to_owned())
+    } else {
+        Err("is neither a whole URL nor a path on the site".into())
+    }
 }
 
 /// One key of a URL's query.

@@ -20,6 +20,7 @@ pub(super) async fn record(
     request: &PrivacyRequest<'_>,
 ) -> Response<Bytes> {
     let site = &*gateway.site;
+    keep_new_texts(site).await;
     let made = Made {
         site,
         choice: &pending.choice,
@@ -49,6 +50,19 @@ pub(super) async fn record(
         response.headers_mut().append(SET_COOKIE, line);
     }
     response
+}
+
+/// Keeps the banners that were rendered since the start, for single purposes (P5). Off this thread: it waits for the disk.
+async fn keep_new_texts(site: &Site) {
+    let texts = site.pages.take_new_texts();
+    if texts.is_empty() {
+        return;
+    }
+    let ledger = site.ledger.clone();
+    let keep = move || texts.iter().try_for_each(|text| ledger.keep_text(&text.bytes).map(drop));
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(keep).await {
+        tracing::error!(%error, "the text of a banner could not be kept");
+    }
 }
 
 /// The lines that end what the browser may have kept and `granted` does not permit any more (C6). `before` is what was

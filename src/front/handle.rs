@@ -23,7 +23,7 @@ use crate::consent::{self, PurposeSet};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
-use crate::privacy::{PageInsert, VisitorState};
+use crate::privacy::{PageView, VisitorState};
 use crate::upstream::{Forward, Overrides, Scheme, UpstreamBody};
 
 /// Answers one request.
@@ -188,18 +188,22 @@ fn dress(
     let insert = match role {
         Role::Document => {
             let terms = csp::admit_all(&mut head.headers, visit.host, &site.privacy_path);
-            let state = VisitorState::from(&visit.decision);
-            let PageInsert { head, body_start } = match (terms.nonce.as_deref(), kept.page_view_id) {
-                (None, None) => site.pages.snippet(state).clone(),
-                (None, Some(page)) => site.pages.snippet_of_page(state, page),
-                (Some(nonce), page) => site.pages.snippet_with_nonce(state, page, nonce),
-            };
-            Insert { head, body_start }
+            site.pages.snippet(&PageView {
+                state: VisitorState::from(&visit.decision),
+                id: kept.page_view_id,
+                nonce: terms.nonce.as_deref(),
+                headers: &visit.parts.headers,
+                host: visit.host,
+                now: visit.now.as_secs(),
+            })
         }
         _ => Insert::default(),
     };
     site.metrics.pages_injected.count();
     page::prepare_head(&mut head, gating.is_none().then(|| insert.len()));
+    if !insert.body_start.is_empty() {
+        page::depends_on_language(&mut head.headers);
+    }
     if visit.parts.method == Method::HEAD {
         return Response::from_parts(head, VisitorBody::passed(body));
     }

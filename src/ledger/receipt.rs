@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::hex::{hex, hex_u64};
 use super::sign::{NoKeys, PublicKeys, Signer, thumbprint};
 use crate::keys::{KeyId, KeyRing};
-pub use parts::{Controller, Cookie, Purpose};
+pub use parts::{Controller, Cookie, Purpose, STRICTLY_NECESSARY};
 
 /// What stands before the canonical bytes where they are signed.
 const SIGNED: &[u8] = b"consentry-receipt-1\n";

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, REFERER, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN,
+    REFERER, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 
 use super::*;
-use crate::consent::{Mode, Purpose, Signals, decide};
+use crate::config::PurposeText;
+use crate::consent::{ChoiceSource, Mode, Purpose, Signals, decide};
 
 const NOW: u64 = 1_746_281_100;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -17,12 +19,10 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 fn texts() -> Consent {
     Consent {
         path: "/_privacy".into(),
-        banner_title: "Cookies on this site".into(),
-        banner_text: "We would like to count visits.".into(),
-        link_text: "Privacy choices".into(),
+        banner_text: Some("We would like to count visits.".into()),
+        link_text: Some("Privacy choices".into()),
         notice_url: Some("/privacy-notice".into()),
-        cookie_domain: None,
-        google_consent_mode: false,
+        ..Consent::default()
     }
 }
 
@@ -115,12 +115,27 @@ fn set_cookies(response: &Response<Bytes>) -> Vec<&str> {
     response.headers().get_all(SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect()
 }
 
+/// Everything is asked.
+fn all() -> PurposeSet {
+    PurposeSet::of(1..8)
+}
+
+/// What is put into a page in `language`, in its two parts.
+fn put_in(pages: &Pages, state: VisitorState, nonce: Option<&str>, language: Option<&str>) -> (String, String) {
+    let (headers, host) = (&HeaderMap::new(), "shop.example");
+    let insert = pages.snippet(&PageView { state, id: None, nonce, headers, host, now: NOW });
+    let body_start = insert.body_start.in_language(language);
+    assert_eq!(body_start.len(), insert.body_start.len());
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&insert.head), text(&body_start))
+}
+
 /// All states of a visitor with everything that is put into a page for them.
 fn inserts(pages: &Pages) -> impl Iterator<Item = (VisitorState, String)> {
     [(false, false), (false, true), (true, false), (true, true)].into_iter().map(|(ask, analytics)| {
-        let state = VisitorState { ask, analytics };
-        let insert = pages.snippet(state);
-        (state, String::from_utf8([&insert.head[..], &insert.body_start[..]].concat()).unwrap())
+        let state = VisitorState { ask: if ask { all() } else { PurposeSet::default() }, analytics };
+        let (head, body_start) = put_in(pages, state, None, None);
+        (state, head + &body_start)
     })
 }
 
@@ -134,12 +149,12 @@ fn tag<'a>(html: &'a str, start: &str) -> &'a str {
 fn rule_c2_only_who_permits_analytics_gets_the_collector() {
     for (state, html) in inserts(&Site::new().pages) {
         assert_eq!(html.contains("collector.js"), state.analytics, "{state:?}");
-        assert_eq!(html.contains("consentry-banner\""), state.ask, "{state:?}");
-        assert_eq!(html.contains("banner.js"), state.ask, "{state:?}");
+        assert_eq!(html.contains("consentry-banner\""), state.ask == all(), "{state:?}");
+        assert_eq!(html.contains("banner.js"), state.ask == all(), "{state:?}");
     }
     let policy = Policy::default();
     let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default(), Mode::OptIn);
-    assert_eq!(VisitorState::from(&undecided), VisitorState { ask: true, analytics: false });
+    assert_eq!(VisitorState::from(&undecided), VisitorState { ask: all(), analytics: false });
 }
 
 #[test]
@@ -152,7 +167,7 @@ fn rule_c4_both_answers_differ_in_nothing_but_the_answer() {
     let accept_tag = tag(&html[reject..], "<button");
     assert_eq!(reject_tag.replace("reject", "accept"), accept_tag);
     assert!(html.contains(">Reject all</button>") && html.contains(">Accept all</button>"));
-    assert!(html.contains("<a class=\"consentry-manage\" href=\"/_privacy/\">Manage choices</a>"));
+    assert!(html.contains("<a class=\"consentry-manage\" href=\"/_privacy/?lang=en-GB\">Manage choices</a>"));
     assert!(!html.contains("checked") && !html.contains("autofocus"));
     let css = include_str!("../../static/banner.css");
     for ours in css.split('}').filter(|rule| rule.contains("button")) {
@@ -165,9 +180,9 @@ fn rule_c4_both_answers_differ_in_nothing_but_the_answer() {
 #[test]
 fn rule_c5_every_page_leads_to_the_choices() {
     for (state, html) in inserts(&Site::new().pages) {
-        let corner = tag(&html, "<nav class=\"consentry consentry-corner\"");
-        assert_eq!(corner.contains(" hidden"), state.ask, "the banner leads there itself");
-        assert!(html.contains("href=\"/_privacy/\">Privacy choices</a>"), "{state:?}");
+        let corner = tag(&html, "<nav class=\"consentry consentry-corner consentry-corner-left\"");
+        assert_eq!(corner.contains(" hidden"), state.ask == all(), "the banner leads there itself");
+        assert!(html.contains("href=\"/_privacy/?lang=en-GB\">Privacy choices</a>"), "{state:?}");
     }
 }
 
@@ -201,13 +216,19 @@ fn configured_texts_are_text_and_never_markup() {
         Purpose { id: "analytics".into(), title: evil.into(), description: evil.into(), ..Purpose::default() };
     let policy = Policy::new(vec![purpose], 1, 60).unwrap();
     let consent = Consent {
-        path: "/_privacy".into(),
-        banner_title: evil.into(),
-        banner_text: evil.into(),
-        link_text: evil.into(),
+        banner_title: Some(evil.into()),
+        banner_text: Some(format!("{{purposes}}{evil}")),
+        link_text: Some(evil.into()),
         notice_url: Some(evil.into()),
-        cookie_domain: None,
-        google_consent_mode: false,
+        controller: Some(evil.into()),
+        contact: Some(evil.into()),
+        purpose_texts: vec![PurposeText {
+            purpose: 1,
+            language: "cy".into(),
+            title: evil.into(),
+            description: evil.into(),
+        }],
+        ..Consent::default()
     };
     let cookie = DeclaredCookie {
         name: evil.into(),
@@ -222,8 +243,14 @@ fn configured_texts_are_text_and_never_markup() {
     let mut all: Vec<String> = inserts(&site.pages).map(|(_, html)| html).collect();
     all.push(text(&site.get("/?saved=1", Some(&site.choice(&["analytics"])))).into());
     all.push(text(&site.post(&[FORM], &format!("choice=save&{}=1", "%22%3E%3Cscript%3E")).response).into());
-    let insert = site.pages.snippet_with_nonce(VisitorState { ask: true, analytics: true }, None, evil);
-    all.push(String::from_utf8(insert.head.to_vec()).unwrap());
+    let state = VisitorState { ask: self::all(), analytics: true };
+    for language in ["en", "cy"] {
+        let (head, body_start) = put_in(&site.pages, state, Some(evil), Some(language));
+        all.extend([head, body_start]);
+        let page = format!("/?lang={language}");
+        all.push(text(&site.get(&page, Some(&site.choice(&["analytics"])))).into());
+        all.push(text(&site.get(&page.replace("/", "/receipt"), Some(&site.choice(&["analytics"])))).into());
+    }
     for html in all {
         assert!(!html.contains("<script>") && !html.contains("alert('"), "{html}");
     }
@@ -232,13 +259,11 @@ fn configured_texts_are_text_and_never_markup() {
 #[test]
 fn a_nonce_stands_on_everything_a_policy_looks_at() {
     let site = Site::new();
-    let state = VisitorState { ask: true, analytics: true };
-    let insert = site.pages.snippet_with_nonce(state, None, "r4nd0m+/=");
-    let head = String::from_utf8(insert.head.to_vec()).unwrap();
+    let state = VisitorState { ask: all(), analytics: true };
+    let (head, body_start) = put_in(&site.pages, state, Some("r4nd0m+/="), None);
     assert_eq!(head.matches("nonce=\"r4nd0m+/=\"").count(), 3, "{head}");
-    let plain = site.pages.snippet(state);
-    assert_eq!(head.replace(" nonce=\"r4nd0m+/=\"", "").as_bytes(), plain.head, "nothing else differs");
-    assert_eq!(insert.body_start, plain.body_start);
+    let plain = put_in(&site.pages, state, None, None);
+    assert_eq!((head.replace(" nonce=\"r4nd0m+/=\"", ""), body_start), plain, "nothing else differs");
 }
 
 #[test]
@@ -412,7 +437,7 @@ fn the_preferences_page_ticks_nothing_that_was_not_chosen() {
     let html = text(&fresh);
     assert_eq!(html.matches("type=\"radio\"").count(), 6);
     assert!(!html.contains(" checked"));
-    assert!(html.contains("You have not chosen yet") && html.contains("Reject everything"));
+    assert!(html.contains("You have not chosen yet") && html.contains(">Reject all</button>"));
     assert!(html.contains("_ga") && html.contains("Example Analytics") && html.contains("13 months"));
     assert!(html.contains("<code>consentry</code>") && html.contains("182 days"));
     assert!(!html.contains("name=\"purpose.necessary\""), "what is necessary is no question");
@@ -436,14 +461,14 @@ fn rule_c5_everything_is_withdrawn_with_one_press() {
     let html = site.get("/", Some(&site.choice(&["analytics"]))).body().clone();
     let html = std::str::from_utf8(&html).unwrap();
     let form = &html[html.find("<form").unwrap()..html.find("</form>").unwrap()];
-    assert!(form.contains("name=\"choice\" value=\"reject\"") && form.contains("value=\"preferences\""), "{form}");
+    assert!(form.contains("name=\"choice\" value=\"reject\"") && form.contains("value=\"withdrawal\""), "{form}");
     let answer = site.post(&[FORM], "source=preferences&choice=reject");
     assert_eq!(answer.response.headers()[LOCATION], "/_privacy/?saved=1");
     let nothing = answer.chosen.unwrap();
     assert_eq!(nothing.granted, site.policy.necessary());
     let after = site.get("/?saved=1", Some(&nothing));
     assert!(text(&after).contains("Your choices are saved") && text(&after).contains("You have refused"));
-    assert!(!text(&after).contains("Reject everything"), "there is nothing left to reject");
+    assert!(!text(&after).contains("Withdraw all consent"), "there is nothing left to withdraw");
 }
 
 #[test]

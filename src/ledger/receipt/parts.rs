@@ -17,6 +17,9 @@ impl Controller {
     }
 }
 
+/// The legal basis of what needs no consent.
+pub const STRICTLY_NECESSARY: &str = "strictly-necessary";
+
 /// One purpose and what was chosen of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purpose {
@@ -71,7 +74,7 @@ impl Purpose {
             "recipient_third_parties": self.recipients.iter().map(third_party).collect::<Vec<_>>(),
             "events": [{
                 "event_time": given_at,
-                "event_type": if self.legal_basis == "consent" { "explicit" } else { "notice" },
+                "event_type": if self.legal_basis == STRICTLY_NECESSARY { "notice" } else { "explicit" },
                 "event_state": state,
                 "entity_id": "pii_principal",
                 "validity_duration": { "from": given_at, "until": ends_at },
