@@ -120,7 +120,7 @@ fn rule_p3_a_changed_removed_or_inserted_row_in_the_table_is_found_and_named() {
         [finding("table", "changed", 2, "0000000000000002"), finding("table", "removed", 4, "0000000000000004")]
     );
     gateway.query(
-        "insert into consentry.consents select * replace('00000000000000ff' as receipt, 9 as seq) from consentry.consents where seq = 5",
+        "insert into consentry.consents select * replace('00000000000000ff' as receipt, 9 as seq) from (select * from consentry.consents where seq = 5)",
     );
     let said = ledger(&gateway.folder, &["verify"]);
     assert_eq!(said.code, Some(1));
@@ -195,6 +195,13 @@ fn rule_p3_a_changed_removed_or_inserted_row_in_the_files_is_found_and_named() {
     edit(folder, |lines| lines[3] = "nothing".into());
     report(&[finding("files", "unreadable", 0, "-"), finding("files", "removed", 4, "0000000000000004")]);
     report(&[]);
+
+    // Who has the public keys needs no ring.
+    write(&folder.path().join("keys.json"), &public_keys(&ring(folder)));
+    std::fs::rename(folder.data().join("keys.json"), folder.path().join("ring")).expect("the folder is ours");
+    let said = ledger(folder, &["verify", "--keys", "keys.json"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    std::fs::rename(folder.path().join("ring"), folder.data().join("keys.json")).expect("the folder is ours");
 }
 
 #[test]

@@ -177,8 +177,24 @@ async fn months_whose_time_is_over_leave_the_disk() {
     }
     let days = Period { months: 0, days: 90 };
     Shipper::new(ledger.clone(), client.clone(), days).run(async {}).await;
+    assert_eq!(seqs(&client).await, [2], "what has expired is not sent");
     let left = ledger.rows_after(0, 10, &mut Place::default()).unwrap();
     assert_eq!(left.iter().map(|row| row.seq).collect::<Vec<_>>(), [2]);
+}
+
+#[tokio::test]
+async fn what_has_expired_in_the_month_that_is_written_is_not_sent_and_not_sent_again() {
+    let (client, dir, ring) =
+        (on("consents_short").await, tempfile::tempdir().unwrap(), Arc::new(KeyRing::ephemeral()));
+    let ledger = open(dir.path(), &ring);
+    let hour = 3_600_000;
+    ledger.append(entry(1, now_ms() - 60 * 24 * hour)).await.unwrap();
+    let days = |days| Period { months: 0, days };
+    Shipper::new(ledger.clone(), client.clone(), days(30)).run(async {}).await;
+    assert_eq!((seqs(&client).await, ledger.shipped()), (vec![], 1));
+    append(&ledger, 2..=3).await;
+    Shipper::new(ledger.clone(), client.clone(), days(30)).run(async {}).await;
+    assert_eq!((seqs(&client).await, ledger.shipped()), (vec![2, 3], 3));
 }
 
 /// How the way to the engine breaks while a block is sent.
