@@ -16,6 +16,7 @@ mod disk;
 mod durability;
 mod engine;
 mod keys;
+mod ledger;
 mod proxy;
 mod retention;
 mod statistics;

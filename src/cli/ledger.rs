@@ -44,7 +44,11 @@ pub struct Args {
 enum Action {
     /// Check every row in the files and in the database: hash, signature, order, and that both have the same
     #[command(after_help = "Example: consentry ledger verify --json")]
-    Verify,
+    Verify {
+        /// The public keys as downloaded from /_privacy/keys.json; the key ring's own unless given
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
+    },
     /// Print every row, with the field names of ISO/IEC TS 27560
     #[command(after_help = "Example: consentry ledger export --format json > consents.json")]
     Export {
@@ -88,7 +92,7 @@ fn hash(text: &str) -> Result<String, String> {
 /// Does it.
 pub fn run(args: &Args, place: &Ledger) -> anyhow::Result<ExitCode> {
     match &args.action {
-        Action::Verify => check::run(args.json, place),
+        Action::Verify { keys } => check::run(args.json, place, &public_keys(place, keys.as_deref())?),
         Action::Export { format, table } => {
             let mut out = BufWriter::new(io::stdout().lock());
             match exported(place, *format, *table, &mut out).and_then(|()| Ok(out.flush()?)) {
@@ -114,6 +118,14 @@ pub fn run(args: &Args, place: &Ledger) -> anyhow::Result<ExitCode> {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Those of a file, else of the ring.
+fn public_keys(place: &Ledger, file: Option<&Path>) -> anyhow::Result<PublicKeys> {
+    match file {
+        Some(file) => PublicKeys::from_json(&json_of(file)?).with_context(|| file.display().to_string()),
+        None => ring_keys(place).context("without --keys the keys are those of the key ring"),
+    }
 }
 
 /// The public keys of every site in the ring, which is not changed but for what a new version adds.
@@ -206,11 +218,7 @@ fn from_table(place: &Ledger, print: &mut dyn FnMut(&Row) -> anyhow::Result<()>)
 
 fn verify_receipt(as_json: bool, file: &Path, keys: Option<&Path>, place: &Ledger) -> anyhow::Result<ExitCode> {
     let receipt: Value = json_of(file)?;
-    let keys = match keys {
-        Some(file) => PublicKeys::from_json(&json_of(file)?).with_context(|| file.display().to_string())?,
-        None => ring_keys(place).context("without --keys the receipt is verified with the key ring of this site")?,
-    };
-    let verified = receipt::verify_with(&receipt, &keys);
+    let verified = receipt::verify_with(&receipt, &public_keys(place, keys)?);
     if as_json {
         let said = match &verified {
             Ok(found) => json!({

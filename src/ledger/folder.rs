@@ -54,12 +54,12 @@ impl Folder {
     /// bytes were cut and how long it is.
     pub(super) fn open_segment(&self, month: Month) -> io::Result<Segment> {
         let path = self.path.join(month.file());
-        let is_new = !path.exists();
         let file = options().create(true).truncate(false).open(&path)?;
-        if is_new {
+        let (whole, all) = (whole_lines(&file)?, file.metadata()?.len());
+        if all == 0 {
+            // New, or made by an attempt that came no further.
             self.sync()?;
         }
-        let (whole, all) = (whole_lines(&file)?, file.metadata()?.len());
         if whole < all {
             file.set_len(whole)?;
             file.sync_all()?;
@@ -202,12 +202,13 @@ pub struct Notes {
 impl Notes {
     /// Reads them.
     pub fn read(folder: &Path, keys: &PublicKeys) -> Notes {
-        let chain = note::read_chain(folder);
+        let head = note::read_head(folder);
+        let chain = note::read_chain(folder).or(head.as_ref().map(|head| head.chain));
         let expired = chain.and_then(|chain| note::read_expired(folder, chain, keys));
         let is_there = folder.join(note::EXPIRED).exists();
         Notes {
             chain,
-            head: note::read_head(folder),
+            head,
             shipped: chain.map_or(0, |chain| note::read_shipped(folder, chain)),
             beginning: expired,
             beginning_is_forged: is_there && expired.is_none(),

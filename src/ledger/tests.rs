@@ -72,6 +72,11 @@ impl Home {
         (rows, others)
     }
 
+    /// Lines that are no rows, but for one that is being written.
+    fn damaged(&self) -> usize {
+        Rows::of(&self.path()).unwrap().filter(|found| matches!(found, Found::Unreadable { .. })).count()
+    }
+
     fn findings(&self) -> Vec<Finding> {
         let notes = Notes::read(&self.path(), &self.keys());
         let last = notes.head.as_ref().map_or(0, |head| head.seq).max(notes.shipped);

@@ -160,10 +160,12 @@ enum Trouble {
 }
 
 /// What the table has of a chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
 struct Has {
     /// The last number; 0 where it has none.
     last: u64,
+    /// The hash of that row.
+    hash: String,
     /// The first that has not expired, and how many have not; 0 where none is left.
     first: u64,
     rows: u64,
@@ -175,14 +177,18 @@ pub struct Shipper {
     client: Client,
     retention: Period,
     place: Place,
-    /// Whether it was said already that the table has another number of rows than it should.
+    /// The last row that was found to be the same here and there.
+    same: u64,
+    /// Up to here every row has expired: none of them is sent.
+    expired: u64,
+    /// Whether it was said already that the table has not what it should.
     said: bool,
 }
 
 impl Shipper {
     /// For a ledger whose rows are kept for `retention`. The table is `consents` in the client's database.
     pub fn new(ledger: Ledger, client: Client, retention: Period) -> Shipper {
-        Shipper { ledger, client, retention, place: Place::default(), said: false }
+        Shipper { ledger, client, retention, place: Place::default(), same: 0, expired: 0, said: false }
     }
 
     /// Ships until `shutdown` resolves; then what is there by then, for at most 5 s. What ClickHouse does not take in that
@@ -247,42 +253,69 @@ impl Shipper {
     async fn send_next(&mut self) -> Result<bool, Trouble> {
         let head = *self.ledger.head().borrow();
         let has = self.table_has(head).await?;
-        self.look_at(has);
-        if has.last >= head {
-            if self.ledger.shipped() != head {
-                self.ledger.note_shipped(head)?;
+        self.compare(&has).await?;
+        let mut rows;
+        loop {
+            let behind = has.last.max(self.expired);
+            if behind >= head {
+                if self.ledger.shipped() != head {
+                    self.ledger.note_shipped(head)?;
+                }
+                return Ok(false);
             }
-            return Ok(false);
+            let place = std::mem::take(&mut self.place);
+            (rows, self.place) = self.read(behind, BLOCK, place).await?;
+            // Time does not go back within a chain: what has expired stands first.
+            let today = day(now_ms());
+            let over = rows.iter().take_while(|row| self.retention.after(day(row.entry.at_ms)) <= today).count();
+            if let Some(last) = rows.drain(..over).next_back() {
+                self.expired = last.seq;
+            }
+            if over == 0 || !rows.is_empty() {
+                break;
+            }
         }
-        let (ledger, mut place) = (self.ledger.clone(), std::mem::take(&mut self.place));
-        let read = tokio::task::spawn_blocking(move || {
-            let rows = ledger.rows_after(has.last, BLOCK, &mut place);
-            (rows, place)
-        });
-        let (rows, place) = read.await.map_err(|_| Trouble::Panicked)?;
-        self.place = place;
-        let mut rows = rows?;
-        let Some(month) = rows.first().map(|row| month(row.entry.at_ms)) else {
+        let Some((month, first)) = rows.first().map(|row| (month(row.entry.at_ms), row.seq)) else {
             // Lines that are no rows have numbers too.
             return Ok(false);
         };
+        if first <= self.ledger.shipped() {
+            self.say("it lacks rows that it had; they are sent again");
+        }
         let of_one_month = rows.iter().take_while(|row| self::month(row.entry.at_ms) == month).count();
         rows.truncate(of_one_month);
         self.insert(&rows).await?;
         Ok(true)
     }
 
-    /// Says once what somebody should look at.
-    fn look_at(&mut self, has: Has) {
-        let lost = self.ledger.shipped().saturating_sub(has.last);
+    async fn read(&self, behind: u64, limit: usize, mut place: Place) -> Result<(Vec<Row>, Place), Trouble> {
+        let ledger = self.ledger.clone();
+        let read = tokio::task::spawn_blocking(move || Ok((ledger.rows_after(behind, limit, &mut place)?, place)));
+        read.await.map_err(|_| Trouble::Panicked)?
+    }
+
+    /// Says once what somebody should look at: rows that are missing or too many, or another history.
+    async fn compare(&mut self, has: &Has) -> Result<(), Trouble> {
         let many = if has.rows == 0 { 0 } else { has.last.saturating_sub(has.first) + 1 };
-        let is_wrong = lost > 0 || has.rows != many;
-        if is_wrong && !std::mem::replace(&mut self.said, true) {
+        if has.rows != many {
+            self.say("rows in the middle of it are missing, or there are too many");
+        }
+        if has.last != self.same && has.last > 0 {
+            let (rows, _) = self.read(has.last - 1, 1, Place::default()).await?;
+            let ours = rows.first().filter(|row| row.seq == has.last);
+            if ours.is_some_and(|row| hex(&row.hash) != has.hash) {
+                self.say("its last row is not this ledger's: were the files restored from a backup, or copied?");
+            }
+            self.same = has.last;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, what: &str) {
+        if !std::mem::replace(&mut self.said, true) {
             tracing::error!(
-                rows = has.rows,
-                expected = many,
-                lost,
-                "the table `consents` has not the rows that were stored in it: see consentry ledger verify"
+                what,
+                "the table `consents` is not as the ledger left it; consentry ledger verify names the rows"
             );
         }
     }
@@ -296,7 +329,9 @@ impl Shipper {
             return Err(Trouble::StillRunning);
         }
         // A row of a number that was never given is somebody else's, and does not hold up ours.
-        let has = "select max(seq) as last, minIf(seq, expires_at > today()) as first, countIf(expires_at > today()) as rows \
+        let has = "with toDate(now('UTC')) as today \
+                   select max(seq) as last, argMax(hash, seq) as hash, \
+                   minIf(seq, expires_at > today) as first, countIf(expires_at > today) as rows \
                    from consents where chain = {chain:UInt64} and seq <= {head:UInt64}";
         Ok(ask::<Has>(self.client.query(has).param("chain", chain.0).param("head", head)).await?)
     }

@@ -55,14 +55,13 @@ impl Checked {
 }
 
 /// Does it: 0 all well, 1 something was found or nothing could be checked.
-pub(super) fn run(as_json: bool, place: &Ledger) -> anyhow::Result<ExitCode> {
-    let keys = super::ring_keys(place)?;
+pub(super) fn run(as_json: bool, place: &Ledger, keys: &PublicKeys) -> anyhow::Result<ExitCode> {
     // Before the table is read, and that before the files: what was shipped is in the table, what is in the table is in
     // the files, also while the gateway goes on.
-    let before = Notes::read(&place.folder, &keys);
+    let before = Notes::read(&place.folder, keys);
     let expired = expired_until(place);
-    let table = table(place, &keys, &before, expired);
-    let mut files = files(place, &keys, &before, table.as_ref().map_or(0, |table| table.last))?;
+    let table = table(place, keys, &before, expired);
+    let mut files = files(place, keys, &before, table.as_ref().map_or(0, |table| table.last))?;
     let has_files = files.rows > 0 || !files.findings.is_empty();
 
     let (mut table, why_not) = match table {

@@ -87,6 +87,23 @@ async fn a_disk_that_fails_leaves_nothing_behind_and_works_again_once_it_is_well
     assert!(home.rows().0.iter().all(|row| row.entry.receipt != 90));
 }
 
+#[test]
+fn who_verifies_while_rows_are_appended_finds_nothing_wrong() {
+    let home = Home::new();
+    let (ledger, _) = home.open();
+    let appending = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(append(&ledger, 1..=400));
+    });
+    let mut looks = 0;
+    while !appending.is_finished() || looks == 0 {
+        assert_eq!((home.findings(), home.damaged()), (vec![], 0));
+        looks += 1;
+    }
+    appending.join().unwrap();
+    assert_eq!((home.findings(), home.rows().0.len()), (vec![], 400));
+}
+
 #[tokio::test]
 async fn a_folder_that_cannot_be_used_is_said_with_what_to_do() {
     let home = Home::new();
