@@ -14,9 +14,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// Name, type and content of each, as they stand in `static/`; the collector as `make static` builds it.
-const FILES: [(&str, &str, &str); 4] = [
-    ("banner.css", STYLE, include_str!("../../static/banner.css")),
-    ("banner.js", SCRIPT, include_str!("../../static/banner.js")),
+const FILES: [(&str, &str, &str); 5] = [
+    ("banner.css", STYLE, include_str!("../../static/built/banner.css")),
+    ("banner.js", SCRIPT, include_str!("../../static/built/banner.js")),
+    ("consent-mode.js", SCRIPT, include_str!("../../static/built/consent-mode.js")),
     (COLLECTOR, SCRIPT, include_str!("../../static/built/collector.js")),
     ("privacy.css", STYLE, include_str!("../../static/privacy.css")),
 ];

@@ -169,12 +169,12 @@ fn rule_c4_both_answers_differ_in_nothing_but_the_answer() {
     assert!(html.contains(">Reject all</button>") && html.contains(">Accept all</button>"));
     assert!(html.contains("<a class=\"consentry-manage\" href=\"/_privacy/?lang=en-GB\">Manage choices</a>"));
     assert!(!html.contains("checked") && !html.contains("autofocus"));
-    let css = include_str!("../../static/banner.css");
+    let css = include_str!("../../static/built/banner.css");
     for ours in css.split('}').filter(|rule| rule.contains("button")) {
         assert!(!ours.contains("nth-") && !ours.contains("[value") && !ours.contains("first-"), "{ours}");
     }
-    let script = include_str!("../../static/banner.js");
-    assert!(!script.contains("keydown") && !script.contains("'scroll'"), "only the buttons choose");
+    let script = include_str!("../../static/built/banner.js");
+    assert!(!script.contains("keydown") && !script.contains("\"scroll\""), "only the buttons choose");
 }
 
 #[test]
@@ -554,7 +554,7 @@ fn the_folder_can_be_called_otherwise() {
     for html in all {
         assert!(html.contains("/meine-wahl/") && !html.contains("_privacy"), "{html}");
     }
-    for script in [include_str!("../../static/banner.js"), include_str!("../../static/built/collector.js")] {
+    for script in [include_str!("../../static/built/banner.js"), include_str!("../../static/built/collector.js")] {
         assert!(!script.contains("_privacy"), "scripts find their folder by their own address");
     }
     assert_eq!(

@@ -28,9 +28,10 @@ const BINARY = process.env.CONSENTRY_BINARY ?? path.join(ROOT, "target/debug/con
 /**
  * A site: a few pages that set a cookie of their own and carry a third party's tag.
  * @param {string} [tag] the third party's origin
- * @param {{ headers?: Record<string, string>, head?: string }} [more] of every page
+ * @param {{ headers?: Record<string, string>, head?: string | ((url: string) => string), body?: string, lang?: string }} [more]
+ *   of every page; `head` may depend on its address
  */
-export async function startSite(tag, { headers = {}, head = "" } = {}) {
+export async function startSite(tag, { headers = {}, head = "", body = "", lang = "en-GB" } = {}) {
   /** @type {{ method: string, url: string, headers: import("node:http").IncomingHttpHeaders }[]} */
   const requests = [];
   const server = createServer((request, response) => {
@@ -39,9 +40,9 @@ export async function startSite(tag, { headers = {}, head = "" } = {}) {
     response.setHeader("set-cookie", ["site_region=north; Path=/", "undeclared=1; Path=/; HttpOnly"]);
     response.setHeader("content-type", "text/html; charset=utf-8");
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    response.end(`<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><title>A page</title>
-${tag ? `<script src="${tag}/tag.js"></script>` : ""}${head}</head>
-<body><h1>${(request.url ?? "").split("?")[0]}</h1><pre>Long.${"\n".repeat(200)}</pre><a href="/second">second</a></body></html>`);
+    response.end(`<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><title>A page</title>
+${tag ? `<script src="${tag}/tag.js"></script>` : ""}${typeof head === "string" ? head : head(request.url ?? "")}</head>
+<body>${body}<h1>${(request.url ?? "").split("?")[0]}</h1><pre>Long.${"\n".repeat(200)}</pre><a href="/second">second</a></body></html>`);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

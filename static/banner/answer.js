@@ -1,0 +1,60 @@
+/**
+ * The banner: answers it without losing the page. Without this script it is a plain form and works the same.
+ *
+ * Only the two buttons choose: closing, Escape, scrolling or reading on never do.
+ */
+
+const banner = document.getElementById('consentry-banner');
+export const corner = document.getElementById('consentry-corner');
+const form = banner?.querySelector('form');
+
+/** Says which question this page asks; the gateway refuses an answer to another. */
+export const token = () => (form && new FormData(form).get('form')) ?? undefined;
+
+/** Whether the visitor is being asked. */
+export const asking = () => Boolean(banner?.isConnected);
+
+/**
+ * Sends the form the way a browser without scripts does, back to this page.
+ * @param {HTMLFormElement} form
+ * @param {string} choice
+ */
+function submitPlainly(form, choice) {
+  const fields = [['choice', choice], ['return', location.pathname + location.search]].map(([name, value]) =>
+    Object.assign(document.createElement('input'), { type: 'hidden', name, value }),
+  );
+  form.append(...fields);
+  form.submit();
+  // Whoever comes back to this page finds the form as it was.
+  for (const field of fields) field.remove();
+}
+
+/** Takes the banner away and leaves the link by which the choice can be changed. */
+export function close() {
+  if (!banner?.isConnected) return;
+  const hadFocus = banner.contains(document.activeElement);
+  banner.remove();
+  if (!corner) return;
+  corner.hidden = false;
+  if (hadFocus) corner.querySelector('a')?.focus({ preventScroll: true });
+  const status = /** @type {HTMLElement | null} */ (corner.querySelector('[data-consentry-saved]'));
+  // A screen reader announces only what changes in an element it already knows.
+  if (status) setTimeout(() => (status.textContent = status.dataset.consentrySaved ?? ''), 100);
+}
+
+/**
+ * Gives the buttons their work.
+ * @param {(choice: { choice: string, source: 'banner' }) => Promise<unknown>} choose
+ */
+export function answer(choose) {
+  let sending = false;
+  form?.addEventListener('submit', async (event) => {
+    const choice = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
+    if (!choice) return;
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    await choose({ choice, source: 'banner' }).catch(() => submitPlainly(form, choice));
+    sending = false;
+  });
+}

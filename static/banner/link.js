@@ -1,0 +1,21 @@
+/**
+ * Elements of the site's own that open the choices: whatever has the attribute `data-consentry-choices`.
+ */
+
+import { asking, corner } from './answer.js';
+import { folder } from './gateway.js';
+
+const CHOICES = '[data-consentry-choices]';
+
+/** Gives them their way, and takes our own link away where one of them is seen. */
+export function link() {
+  const theirs = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(CHOICES));
+  for (const element of theirs) if (element instanceof HTMLAnchorElement) element.href = folder;
+  if (corner && !asking() && [...theirs].some((element) => element.getClientRects().length)) corner.hidden = true;
+  document.addEventListener('click', (event) => {
+    const element = /** @type {HTMLElement} */ (event.target).closest(CHOICES);
+    if (!element || element instanceof HTMLAnchorElement) return;
+    event.preventDefault();
+    location.assign(folder);
+  });
+}

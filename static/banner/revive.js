@@ -1,0 +1,72 @@
+/**
+ * Brings to life what the gateway made inert, on this page and from the moment it is permitted.
+ */
+
+import { folder } from './gateway.js';
+
+/** The element that loads this script; the gateway puts it into every page. */
+export const own = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-banner]'));
+
+/**
+ * Gives an element that the gateway made inert its attributes back: each `data-consentry-NAME` becomes `NAME` again (a
+ * script without `data-consentry-type`, or with an empty one, had no type).
+ * @param {HTMLElement} element
+ */
+function restore(element) {
+  for (const { name, value } of [...element.attributes]) {
+    if (!name.startsWith('data-consentry-')) continue;
+    element.removeAttribute(name);
+    const original = name.slice('data-consentry-'.length);
+    if (original === 'purpose' || (original === 'type' && !value)) continue;
+    element.setAttribute(original, value);
+  }
+}
+
+/**
+ * Brings an inert element to life; settles when the next one may follow.
+ * @param {HTMLElement} inert
+ */
+async function revive(inert) {
+  if (inert.localName !== 'script') return restore(inert);
+  // A script that once was inert never runs; a copy of it does.
+  const live = document.createElement('script');
+  live.async = inert.hasAttribute('async');
+  for (const { name, value } of inert.attributes) live.setAttribute(name, value);
+  // `text/plain` is the gateway's; what the script's own type was stands beside it.
+  live.removeAttribute('type');
+  live.nonce = inert.nonce;
+  live.text = inert.textContent ?? '';
+  restore(live);
+  const runs = !live.type || /javascript|module/i.test(live.type);
+  const wait = live.src && runs && !live.async;
+  const settled = wait && new Promise((done) => (live.onload = live.onerror = done));
+  inert.replaceWith(live);
+  // The next script may rest on this one, as it would have on the way down the page.
+  await settled;
+}
+
+/** The last element that is on its way; two choices in a row keep the page's order. @type {Promise<unknown>} */
+let last = Promise.resolve();
+
+/**
+ * Starts what is now permitted.
+ * @param {string[]} granted
+ */
+export function start(granted) {
+  if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) {
+    const collector = document.createElement('script');
+    collector.src = `${folder}collector.js`;
+    collector.nonce = own?.nonce ?? '';
+    collector.dataset.consentryCollector = '';
+    // It tells nothing of the time before.
+    collector.dataset.consentryNow = '';
+    document.head.append(collector);
+  }
+  last = last.then(async () => {
+    const inertOnes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consentry-purpose]'));
+    for (const inert of inertOnes) {
+      const purposes = (inert.dataset.consentryPurpose ?? '').split(' ');
+      if (purposes.every((purpose) => granted.includes(purpose))) await revive(inert);
+    }
+  });
+}
