@@ -124,7 +124,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         spool_max_bytes: config.spool.max_bytes,
     };
     let site = Arc::new(site(&config, ring.clone(), contacts, spool.clone(), metrics.clone()));
-    let statistics = site.statistics.clone();
+    let (statistics, asked) = (site.statistics.clone(), site.asked.clone());
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -140,7 +140,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
         let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-        let started = Database::start(&config, library, spool.clone(), statistics, metrics).await;
+        let started = Database::start(&config, library, spool.clone(), statistics, asked, metrics).await;
         let (database, ended) = match started {
             // Asked to end meanwhile, and the engine with us.
             Err(_) if asked_to_end.is_finished() => (None, Ok(())),
@@ -265,6 +265,7 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
         modes: config.modes.clone(),
         honour_dnt: config.honour_dnt,
         statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
+        asked: Arc::default(),
         ring,
         privacy_path: config.consent.path.clone(),
         trusted_proxies: config.gateway.trusted_proxies.clone(),

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use super::check::{self, Bounds};
 use super::client_addr;
-use super::gateway::{Gateway, Site, Visit};
+use super::gateway::{Gateway, Visit};
 use super::keep;
 use super::own;
 use super::page_body::VisitorBody;
@@ -127,18 +127,19 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
             }
         }
     }
-    dress(site, &visit, role, head, body, kept)
+    dress(gateway, &visit, role, head, body, kept)
 }
 
 /// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.
 fn dress(
-    site: &Site,
+    gateway: &Gateway,
     visit: &Visit<'_>,
     role: Role,
     mut head: http::response::Parts,
     body: UpstreamBody,
     kept: keep::Kept,
 ) -> Response<VisitorBody> {
+    let site = &*gateway.site;
     let gating = site.tags.gating(visit.decision.permitted);
     if let Some(gating) = &gating {
         gate::filter_link(&mut head.headers, gating);
@@ -154,6 +155,7 @@ fn dress(
     };
     let insert = match role {
         Role::Document => {
+            keep::banner_shown(gateway, visit, head.status);
             let terms = csp::admit_all(&mut head.headers, visit.host, &site.privacy_path);
             let state = VisitorState::from(&visit.decision);
             let PageInsert { head, body_start } = match (terms.nonce.as_deref(), kept.page_view_id) {

@@ -18,11 +18,15 @@ use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange};
 use crate::consent::{Analytics, Mode, Permit};
 use crate::cookies;
+use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
-use crate::pseudonym::RawLogin;
+use crate::pseudonym::{RawLogin, RawUserAgent};
 use crate::spool::{Partition, Refused, SpoolError};
 use crate::statistics::View;
+
+/// The language of the banner.
+const BANNER_LANGUAGE: &str = "en-GB";
 
 /// What the front door learnt of an answer before its body.
 pub(super) struct Answered {
@@ -173,6 +177,19 @@ pub(super) fn statistics(gateway: &Gateway, visit: &Visit<'_>, status: StatusCod
     };
     if counting.view(permit, &gateway.shared.places, &gateway.shared.path_classes, &view) {
         gateway.site.metrics.statistics.counted.count();
+    }
+}
+
+/// Counts that a page goes out with the banner on it, unless a program asks for it or it is fetched before anyone looks.
+pub(super) fn banner_shown(gateway: &Gateway, visit: &Visit<'_>, status: StatusCode) {
+    let headers = &visit.parts.headers;
+    if !visit.decision.ask || !capture::is_page_view(&visit.parts.method, headers, status) {
+        return;
+    }
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let agent = RawUserAgent::new(headers.get("user-agent").map_or(&[][..], |value| value.as_bytes()));
+    if !gateway.agents.borrow_mut().get(&agent, &ClientHints::read(text)).is_bot() {
+        gateway.site.asked.shown(&gateway.site.policy.version.to_string(), BANNER_LANGUAGE);
     }
 }
 

@@ -9,12 +9,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::LifeError;
+use crate::asked::{self as asking, Asked};
 use crate::config::{ClickHouse, Config};
 use crate::engine::child::{Options, Supervisor};
 use crate::observe::Metrics;
 use crate::spool::Spool;
 use crate::statistics::Lane;
 use crate::statistics::folder::Folder;
+use crate::store::asked;
 use crate::store::backoff::{Backoff, LONGEST_PAUSE};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::statistics::Writer;
@@ -30,6 +32,7 @@ pub struct Database {
     engine: Option<Supervisor>,
     shipper: JoinHandle<()>,
     statistics: Option<JoinHandle<()>>,
+    asked: JoinHandle<()>,
     gauges: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -42,6 +45,7 @@ impl Database {
         library: Option<PathBuf>,
         spool: Spool,
         statistics: Option<Arc<Lane>>,
+        asked: Arc<Asked>,
         metrics: Arc<Metrics>,
     ) -> Result<Database, LifeError> {
         let client = client::connect(&config.clickhouse, &config.data_dir)?;
@@ -71,6 +75,15 @@ impl Database {
             let mut stopped = stopped.clone();
             tokio::spawn(writer.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
         });
+        let writer = asked::Writer {
+            asked,
+            folder: asking::folder::Folder::new(&config.data_dir),
+            client: client.clone(),
+            site_id: config.gateway.site_id,
+            retention: config.retention,
+        };
+        let mut ending = stopped.clone();
+        let asked = tokio::spawn(writer.run(async move { drop(ending.wait_for(|stop| *stop).await) }));
         let shipper = tokio::spawn(async move {
             let mut early = stopped.clone();
             tokio::select! {
@@ -80,7 +93,7 @@ impl Database {
             let mut late = stopped;
             ship::ship(spool, client, async move { drop(late.wait_for(|stop| *stop).await) }).await;
         });
-        Ok(Database { listen, engine, shipper, statistics, gauges, stop })
+        Ok(Database { listen, engine, shipper, statistics, asked, gauges, stop })
     }
 
     /// Ships what is left, for as long as the shipper takes its time, and ends the engine.
@@ -93,6 +106,9 @@ impl Database {
             && statistics.await.is_err()
         {
             tracing::error!("the writer of statistics panicked; the next start says which hour was lost");
+        }
+        if self.asked.await.is_err() {
+            tracing::error!("the writer of consent statistics panicked; what waits as files is sent by the next start");
         }
         self.gauges.abort();
         if let Some(engine) = self.engine {
