@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::gateway::{Folder, Gateway};
+use crate::support::http::exchange;
 use crate::support::site::Site;
 use crate::support::visitor::{AGENT, Visitor};
 use crate::support::{files, holds};
@@ -31,9 +32,10 @@ fn the_banner_is_counted_where_a_person_saw_it_and_nobody_is_in_the_counters() {
         // Nobody looks at these: a file, a page fetched ahead, one a program asks for, and one of a visitor who has chosen.
         visitor.fetch("GET", "/asked/data.json");
         Visitor::new(&gateway).saying("Sec-Purpose", "prefetch").get("/asked/ahead");
-        Visitor::new(&gateway)
-            .saying("User-Agent", "Googlebot/2.1 (+http://www.google.com/bot.html)")
-            .get("/asked/bot");
+        let bot = "Accept: text/html\r\nUser-Agent: Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)\r\n\
+                   Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate";
+        let asked = format!("GET /asked/bot HTTP/1.1\r\nHost: {}\r\n{bot}\r\n\r\n", gateway.address);
+        assert_eq!(exchange(gateway.address, asked).status, 200);
         visitor.choose("reject");
         visitor.get("/asked/after");
     }
