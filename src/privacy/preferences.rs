@@ -129,7 +129,10 @@ pub(super) fn with_own_cookies(
             ..DeclaredCookie::default()
         })
     });
-    own.chain(declared.iter().cloned()).collect()
+    // One that is declared for two places is one cookie to a visitor.
+    let namesake = |one: &DeclaredCookie, other: &DeclaredCookie| one.name == other.name && one.prefix == other.prefix;
+    let first = declared.iter().enumerate().filter(|(at, cookie)| !declared[..*at].iter().any(|c| namesake(c, cookie)));
+    own.chain(first.map(|(_, cookie)| cookie.clone())).collect()
 }
 
 /// In the largest unit that leaves no remainder.
@@ -185,6 +188,9 @@ mod tests {
             names(&with_own_cookies(&policy, &[declared], lives)),
             ["consentry", "consentry_visit", "consentry_visitor"]
         );
+        let at =
+            |path: &str| DeclaredCookie { name: "_ga".into(), path: Some(path.into()), ..DeclaredCookie::default() };
+        assert_eq!(names(&with_own_cookies(&policy, &[at("/a"), at("/b")], lives))[3..], ["_ga"]);
         let without = Policy::new(vec![], 1, 60).unwrap();
         assert_eq!(names(&with_own_cookies(&without, &[], lives)), ["consentry"]);
     }
