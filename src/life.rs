@@ -131,7 +131,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     for text in site.pages.shown_texts() {
         site.ledger.keep_text(&text.bytes)?;
     }
-    let statistics = site.statistics.clone();
+    let (statistics, asked) = (site.statistics.clone(), site.asked.clone());
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -147,7 +147,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
         let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-        let started = Database::start(&config, library, spool.clone(), ledger.clone(), statistics, metrics).await;
+        let started =
+            Database::start(&config, library, spool.clone(), ledger.clone(), (statistics, asked), metrics).await;
         let (database, ended) = match started {
             // Asked to end meanwhile, and the engine with us.
             Err(_) if asked_to_end.is_finished() => (None, Ok(())),
@@ -304,6 +305,7 @@ fn site(
         honour_dnt: config.honour_dnt,
         decision_header: config.observe.decision_header,
         statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
+        asked: Arc::default(),
         ring,
         privacy_path: config.consent.path.clone(),
         trusted_proxies: config.gateway.trusted_proxies.clone(),

@@ -9,7 +9,7 @@ use consentry::consent::{Choice, ChoiceSource, Policy, choice};
 use consentry::keys::KeyRing;
 
 use crate::support::gateway::{Folder, Gateway, Nobody, shared, without_database};
-use crate::support::site::Site;
+use crate::support::site::{Site, page};
 use crate::support::visitor::Visitor;
 use crate::support::{files, holds};
 
@@ -130,6 +130,22 @@ fn rule_c6_withdrawing_expires_every_cookie_in_the_same_answer() {
     }
     assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry", "consentry_choice", "session"]);
     assert_eq!(visitor.beacon("/withdrawn/page").status, 403);
+}
+
+#[test]
+fn rule_c6_a_cookie_on_a_path_is_expired_there_though_it_does_not_come_with_the_withdrawal() {
+    let (gateway, site) = shared();
+    let lines = [("Set-Cookie", "_ga_path=1; Path=/c6; HttpOnly"), ("Set-Cookie", "session=1; Path=/c6")];
+    site.answers("/c6/page", page(&lines, "<p>x</p>"));
+    let mut visitor = Visitor::who_accepts(gateway);
+    visitor.get("/c6/page");
+    visitor.cookies.remove("_ga_path");
+    let answer = visitor.choose("reject");
+    let ended: Vec<&str> = answer.all("set-cookie").into_iter().filter(|line| line.contains("Max-Age=0")).collect();
+    assert!(ended.contains(&"_ga_path=; Max-Age=0; Path=/c6"), "{ended:?}");
+    assert!(!ended.iter().any(|line| line.starts_with("session")), "{ended:?}");
+    let bytes: usize = answer.all("set-cookie").iter().map(|line| line.len() + 14).sum();
+    assert!(bytes < 7 * 1024, "an answer's head stays within what proxies take: {bytes}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn read<'l>(line: &'l [u8], path: &str) -> Option<(&'l [u8], Place)> 
         } else if key.eq_ignore_ascii_case(b"domain") {
             let given = std::str::from_utf8(value).ok()?;
             let given = given.strip_prefix('.').unwrap_or(given).to_ascii_lowercase();
-            place.domain = Some(given.into()).filter(|given: &Box<str>| !given.is_empty());
+            place.domain = (!given.is_empty()).then(|| given.into());
         } else if key.eq_ignore_ascii_case(b"partitioned") {
             place.partitioned = true;
         }

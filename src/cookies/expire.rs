@@ -15,6 +15,8 @@
 
 mod line;
 
+use std::collections::HashSet;
+
 use http::HeaderValue;
 
 use super::place::{self, folders, whole};
@@ -64,21 +66,12 @@ pub fn expire<'a>(lines: impl IntoIterator<Item = &'a [u8]>, of: &Withdrawal<'_>
     of.declared(&sent, &known, &domains, &mut expired);
     // What may lie in a folder, each once: what was let through, what is declared, what came.
     let declared = of.catalogue.exact().filter(|name| of.withdraws(name) && !of.catalogue.is_ours(name));
-    let mut names: Vec<&[u8]> = known.iter().map(|(name, _)| &**name).collect();
-    names.extend(declared.chain(sent.iter().copied().filter(|name| !of.catalogue.is_ours(name))));
-    let mut told = std::collections::HashSet::new();
-    names.retain(|name| told.insert(*name));
-    let mut in_folders: Vec<(&[u8], String)> = Vec::new();
-    let pages = of.pages.iter().flat_map(|page| folders(page).flat_map(both).chain(whole(page).map(str::to_owned)));
-    for path in pages {
-        in_folders.extend(names.iter().map(|name| (*name, path.clone())));
-    }
-    for (name, known) in &known {
-        let folders = known.folders(sent.contains(&&**name));
-        in_folders.extend(folders.flat_map(both).map(|path| (&**name, path)));
-    }
+    let came = sent.iter().copied().filter(|name| !of.catalogue.is_ours(name));
+    let mut names: Vec<&[u8]> = known.iter().map(|(name, _)| &**name).chain(declared).chain(came).collect();
+    let mut once = HashSet::new();
+    names.retain(|name| once.insert(*name));
     for domain in &domains {
-        in_folders.iter().for_each(|(name, path)| expired.add(name, path, *domain, false));
+        of.in_folders(&names, &sent, &known, *domain, &mut expired);
     }
     if of.https {
         sent.iter().for_each(|name| expired.add(name, "/", None, true));
@@ -99,6 +92,30 @@ impl Withdrawal<'_> {
     fn withdraws(&self, name: &[u8]) -> bool {
         let until_now = self.before.is_none_or(|before| self.catalogue.permits(name, before));
         until_now && !self.catalogue.permits(name, self.permitted)
+    }
+
+    /// The folders of the pages around, for every name, and those a name came from. Stops when there is no room left.
+    fn in_folders(
+        &self,
+        names: &[&[u8]],
+        sent: &[&[u8]],
+        known: &[(Box<[u8]>, Known)],
+        domain: Option<&str>,
+        expired: &mut Lines,
+    ) {
+        for page in self.pages {
+            for path in folders(page).flat_map(both).chain(whole(page).map(str::to_owned)) {
+                names.iter().for_each(|name| expired.add(name, &path, domain, false));
+            }
+        }
+        for (name, known) in known {
+            if expired.is_full() {
+                return;
+            }
+            for path in known.folders(sent.contains(&&**name)).flat_map(both) {
+                expired.add(name, &path, domain, false);
+            }
+        }
     }
 
     /// The very places the site's answers have set.

@@ -4,7 +4,8 @@
 //!
 //! It is about the site and never about a visitor: names that are declared for an optional purpose, with domains and paths; no
 //! value, nobody's address, nothing of who had what when. It is in memory only, shared by all workers, and bounded: 256
-//! names with 16 places and 16 folders each, about 2 MiB if all of them were as long as they may be.
+//! names with 16 places and 16 folders each, about 2 MiB if all of them were as long as they may be. A restart forgets it, and
+//! each gateway of a fleet has its own: `path` and `domain` in the configuration are for what must not wait to be seen.
 //!
 //! What one visitor's request taught is told to others, in the lines that make their cookies expire. So a folder is learnt only
 //! where each part of it is a plain word that scrubbing leaves alone, and one below the site's first folders only once it

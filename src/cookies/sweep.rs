@@ -18,6 +18,9 @@ const MOST_BYTES: usize = 2 * 1024;
 /// `path` although they are not permitted, declared or not. For visitors who have chosen; before that nothing on their
 /// device is touched. They go to the places that fit the request, for all names to one place and then to the next, so that
 /// a cookie which a script sets again with each page does not stand in the way of others.
+///
+/// What is not declared goes for the host alone: on a domain above it may be another service's, which is not ours to end
+/// with each page.
 pub fn sweep<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
     catalogue: &Catalogue,
@@ -35,8 +38,9 @@ pub fn sweep<'a>(
     let mut swept = Lines::new(MOST_LINES, MOST_BYTES);
     // At the top and in the folders for the host alone; then for its domains.
     for domain in &domains {
+        let here = |name: &&&[u8]| domain.is_none() || catalogue.purpose(name).is_some();
         for path in &paths {
-            names.iter().for_each(|name| swept.add(name, path, *domain, false));
+            names.iter().filter(here).for_each(|name| swept.add(name, path, *domain, false));
         }
     }
     // In a partition. A browser that came without TLS has none, and ignores the line.
@@ -60,12 +64,12 @@ mod tests {
     fn rule_c6_what_escaped_goes_where_the_request_shows_it() {
         assert!(swept("sid=1; consentry=x", "/shop/item").is_empty());
         let lines = swept("sid=1; ad=2; undeclared=3", "/shop/item");
-        for name in ["ad", "undeclared"] {
-            for path in ["/", "/shop", "/shop/", "/shop/item"] {
-                assert!(lines.contains(&format!("{name} {path}")), "{name} {path} in {lines:?}");
-                assert!(lines.contains(&format!("{name} {path}; Domain=shop.test")), "{name} {path} in {lines:?}");
+        for path in ["/", "/shop", "/shop/", "/shop/item"] {
+            for line in [format!("ad {path}"), format!("ad {path}; Domain=shop.test"), format!("undeclared {path}")] {
+                assert!(lines.contains(&line), "{line} in {lines:?}");
             }
         }
+        assert!(!lines.iter().any(|line| line.starts_with("undeclared") && line.contains("Domain")), "{lines:?}");
         assert!(!lines.iter().any(|line| line.starts_with("sid")));
         assert!(swept("ad=1", "/").contains(&"ad /; Secure; Partitioned".to_owned()));
     }

@@ -7,6 +7,7 @@ use http::{HeaderValue, Response};
 
 use super::gateway::{Gateway, Site, Visit};
 use super::role::{self, cookie_lines};
+use crate::asked::Answer;
 use crate::consent::{Choice, ChoiceSource, NoChoice, PurposeSet, Signals};
 use crate::cookies::{self, Withdrawal};
 use crate::ledger::{Action, Entry, LedgerError};
@@ -39,6 +40,9 @@ pub(super) async fn record(
         }
     };
     site.metrics.choices_recorded.count();
+    if visit.decision.asks() {
+        count_answer(site, &pending);
+    }
     let answer = site.pages.recorded(pending, &row, request);
     let mut response = answer.response;
     let to = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
@@ -50,6 +54,17 @@ pub(super) async fn record(
         response.headers_mut().append(SET_COOKIE, line);
     }
     response
+}
+
+/// Counts how somebody who is shown the banner answers it: on it, on the page it leads to, or by the page's own script.
+fn count_answer(site: &Site, pending: &Pending) {
+    let granted = pending.choice.granted.intersect(pending.about);
+    let answer = match () {
+        () if granted.is_empty() => Answer::Rejected,
+        () if granted == pending.about => Answer::Accepted,
+        () => Answer::Customised,
+    };
+    site.asked.answered(site.pages.banner_version(), &pending.language, answer);
 }
 
 /// Keeps the banners that were rendered since the start, for single purposes (P5). Off this thread: it waits for the disk.

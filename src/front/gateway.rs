@@ -1,5 +1,6 @@
 //! What a worker holds while it serves, and what it knows of the request in hand.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use ipnet::IpNet;
 
 use super::client_addr::Client;
 use super::known_calls::KnownCalls;
+use crate::asked::Asked;
 use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::import::Import;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
 use crate::cookies::{Catalogue, ChoiceCookie, Seen};
+use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Token};
 use crate::ledger::Ledger;
 use crate::observe::Metrics;
@@ -24,6 +27,9 @@ use crate::rights;
 use crate::spool::{Partition, Spool};
 use crate::statistics::{Counting, Lane};
 use crate::upstream::Upstream;
+
+/// Agents a worker remembers.
+const AGENTS: usize = 1024;
 
 /// What all workers know of the site they stand in front of.
 pub struct Site {
@@ -57,6 +63,8 @@ pub struct Site {
     pub decision_header: bool,
     /// Where views are counted, if anywhere.
     pub statistics: Option<Arc<Lane>>,
+    /// How visitors answer when they are asked.
+    pub asked: Arc<Asked>,
     /// The header of the site's answers that names who is logged in.
     pub login_header: Option<HeaderName>,
     /// File endings that make a path a download, in small letters.
@@ -104,6 +112,8 @@ pub struct Gateway {
     pub(super) site: Arc<Site>,
     pub(super) capture: Capture,
     pub(super) counting: Option<Counting>,
+    /// Agents it has seen, to tell programs from people where the banner is shown.
+    pub(super) agents: RefCell<DeviceCache>,
     pub(super) shared: Arc<capture::Shared>,
     pub(super) upstream: Upstream,
 }
@@ -124,7 +134,8 @@ impl Gateway {
     /// For one worker.
     pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
         let counting = site.statistics.clone().map(Counting::new);
-        Gateway { site, capture: Capture::new(capture.clone()), counting, shared: capture, upstream }
+        let agents = RefCell::new(DeviceCache::new(AGENTS));
+        Gateway { site, capture: Capture::new(capture.clone()), counting, agents, shared: capture, upstream }
     }
 
     /// Closes idle connections to the site that have grown old.

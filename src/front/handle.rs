@@ -12,7 +12,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::check::{self, Bounds};
 use super::client_addr;
-use super::gateway::{Gateway, Site, Visit};
+use super::gateway::{Gateway, Visit};
 use super::keep;
 use super::manager::{self, Heard};
 use super::own;
@@ -160,18 +160,19 @@ async fn pass_on(
             }
         }
     }
-    dress(site, visit, role, head, body, kept)
+    dress(gateway, visit, role, head, body, kept)
 }
 
 /// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.
 fn dress(
-    site: &Site,
+    gateway: &Gateway,
     visit: &Visit<'_>,
     role: Role,
     mut head: http::response::Parts,
     body: UpstreamBody,
     kept: keep::Kept,
 ) -> Response<VisitorBody> {
+    let site = &*gateway.site;
     let gating = site.tags.gating(visit.decision.permitted);
     if let Some(gating) = &gating {
         gate::filter_link(&mut head.headers, gating);
@@ -195,6 +196,7 @@ fn dress(
                 headers: &visit.parts.headers,
                 host: visit.host,
                 now: visit.now.as_secs(),
+                asked: keep::banner_shown(gateway, visit, head.status).filter(|_| visit.parts.method != Method::HEAD),
             })
         }
         _ => Insert::default(),

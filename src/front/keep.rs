@@ -13,14 +13,16 @@ use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
 use super::role::{self, Role, cookie_lines};
+use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange};
 use crate::consent::{Analytics, Mode, Permit};
 use crate::cookies;
+use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
-use crate::pseudonym::RawLogin;
+use crate::pseudonym::{RawLogin, RawUserAgent};
 use crate::spool::{Partition, Refused, SpoolError};
 use crate::statistics::View;
 
@@ -174,6 +176,19 @@ pub(super) fn statistics(gateway: &Gateway, visit: &Visit<'_>, status: StatusCod
     if counting.view(permit, &gateway.shared.places, &gateway.shared.path_classes, &view) {
         gateway.site.metrics.statistics.counted.count();
     }
+}
+
+/// Who counts that a page goes out with the banner on it: nobody where a program asks for it, or it is fetched before anyone
+/// looks.
+pub(super) fn banner_shown(gateway: &Gateway, visit: &Visit<'_>, status: StatusCode) -> Option<Arc<Asked>> {
+    let headers = &visit.parts.headers;
+    if !visit.decision.asks() || !capture::is_page_view(&visit.parts.method, headers, status) {
+        return None;
+    }
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let agent = RawUserAgent::new(headers.get("user-agent").map_or(&[][..], |value| value.as_bytes()));
+    let is_bot = gateway.agents.borrow_mut().get(&agent, &ClientHints::read(text)).is_bot();
+    (!is_bot).then(|| Arc::clone(&gateway.site.asked))
 }
 
 /// Why a beacon's events are not kept.

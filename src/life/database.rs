@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::LifeError;
+use crate::asked::{self as asking, Asked};
 use crate::config::{ClickHouse, Config};
 use crate::engine::child::{Options, Supervisor};
 use crate::ledger::Ledger;
@@ -16,6 +17,7 @@ use crate::observe::Metrics;
 use crate::spool::Spool;
 use crate::statistics::Lane;
 use crate::statistics::folder::Folder;
+use crate::store::asked;
 use crate::store::backoff::{Backoff, LONGEST_PAUSE};
 use crate::store::consents;
 use crate::store::migrate::{self, MigrateError};
@@ -33,6 +35,7 @@ pub struct Database {
     shipper: JoinHandle<()>,
     statistics: Option<JoinHandle<()>>,
     consents: JoinHandle<()>,
+    asked: JoinHandle<()>,
     gauges: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -45,7 +48,7 @@ impl Database {
         library: Option<PathBuf>,
         spool: Spool,
         ledger: Ledger,
-        statistics: Option<Arc<Lane>>,
+        (statistics, asked): (Option<Arc<Lane>>, Arc<Asked>),
         metrics: Arc<Metrics>,
     ) -> Result<Database, LifeError> {
         let client = client::connect(&config.clickhouse, &config.data_dir)?;
@@ -80,6 +83,15 @@ impl Database {
             let mut stopped = stopped.clone();
             tokio::spawn(shipper.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
         };
+        let writer = asked::Writer {
+            asked,
+            folder: asking::folder::Folder::new(&config.data_dir),
+            client: client.clone(),
+            site_id: config.gateway.site_id,
+            retention: config.retention,
+        };
+        let mut ending = stopped.clone();
+        let asked = tokio::spawn(writer.run(async move { drop(ending.wait_for(|stop| *stop).await) }));
         let shipper = tokio::spawn(async move {
             let mut early = stopped.clone();
             tokio::select! {
@@ -89,7 +101,7 @@ impl Database {
             let mut late = stopped;
             ship::ship(spool, client, async move { drop(late.wait_for(|stop| *stop).await) }).await;
         });
-        Ok(Database { listen, engine, shipper, statistics, consents, gauges, stop })
+        Ok(Database { listen, engine, shipper, statistics, consents, asked, gauges, stop })
     }
 
     /// Ships what is left, for as long as the shipper takes its time, and ends the engine.
@@ -107,6 +119,9 @@ impl Database {
             tracing::error!(
                 "the ledger's shipper panicked; what it had not shipped is in the ledger for the next start"
             );
+        }
+        if self.asked.await.is_err() {
+            tracing::error!("the writer of consent statistics panicked; what waits as files is sent by the next start");
         }
         self.gauges.abort();
         if let Some(engine) = self.engine {

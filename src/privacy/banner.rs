@@ -14,6 +14,7 @@ use super::form::{self, TAIL};
 use super::language::{self, Language, Languages, Said};
 use super::snippet::rendered;
 use super::words::Words;
+use crate::asked::Asked;
 use crate::config::{Consent, LinkPosition};
 use crate::consent::{Policy, PurposeSet};
 use crate::keys::KeyRing;
@@ -154,6 +155,8 @@ pub(super) struct Outgoing {
     pub host: String,
     /// Now, in seconds since 1970.
     pub now: u64,
+    /// Told that the banner was shown, and in which language; nothing where nobody is to be told.
+    pub asked: Option<Arc<Asked>>,
 }
 
 impl fmt::Debug for Outgoing {
@@ -170,6 +173,9 @@ impl BodyStart for Outgoing {
     fn in_language(&self, page: Option<&str>) -> Bytes {
         let languages = &self.site.languages;
         let index = page.and_then(|tag| languages.find(tag)).unwrap_or_else(|| languages.accepted(&self.accepted));
+        if let Some(asked) = &self.asked {
+            asked.shown(&self.site.consent.banner_version, &languages.get(index).code);
+        }
         let Some(variant) = self.banner.variants.get(index) else { return vec![b' '; self.banner.length].into() };
         let Some((stem, at)) = &variant.form else { return variant.bytes.clone() };
         let mut bytes = variant.bytes.to_vec();

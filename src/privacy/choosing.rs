@@ -8,7 +8,7 @@ use serde_json::json;
 use super::choose::{self, Act, Circumstances};
 use super::submission::{self, Encoding, Submission};
 use super::{Message, Pages, PrivacyRequest, answer, cookie_list, form, origin, wants_json};
-use crate::consent::{Choice, ChoiceSource, Policy};
+use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet};
 use crate::cookies;
 
 /// What becomes of a request.
@@ -31,6 +31,8 @@ pub struct Pending {
     pub choice: Choice,
     /// What it comes to.
     pub act: Act,
+    /// The purposes it was about.
+    pub about: PurposeSet,
     /// The language it was asked in.
     pub language: String,
     /// The first 16 hexadecimal digits of the hash of what was shown; nothing where it was no form of ours.
@@ -96,6 +98,7 @@ impl Pages {
         Reply::Record(Box::new(Pending {
             act: choose::act(policy, request.choice, &choice),
             location: self.after_choosing(&submission, request),
+            about: shown.as_ref().map_or(policy.all(), |shown| shown.about).without(policy.necessary()),
             language,
             shown: shown.map(|shown| shown.text),
             to_script,

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
 use super::banner::{Banner, Outgoing, ShownText, Site};
+use crate::asked::Asked;
 use crate::consent::{Decision, PurposeSet};
 use crate::page::Insert;
 
@@ -42,6 +43,8 @@ pub struct PageView<'a> {
     pub host: &'a str,
     /// Now, in seconds since 1970.
     pub now: u64,
+    /// Told when the banner is on the page, and in which language; nothing where nobody is to be told.
+    pub asked: Option<Arc<Asked>>,
 }
 
 #[derive(Template)]
@@ -138,6 +141,7 @@ impl Snippets {
             accepted: view.headers.get_all(ACCEPT_LANGUAGE).iter().cloned().collect(),
             host: if ask { view.host.to_owned() } else { String::new() },
             now: view.now,
+            asked: view.asked.clone().filter(|_| ask),
         };
         Insert { head, body_start: Box::new(body_start) }
     }

@@ -123,7 +123,7 @@ fn all() -> PurposeSet {
 /// What is put into a page in `language`, in its two parts.
 fn put_in(pages: &Pages, state: VisitorState, nonce: Option<&str>, language: Option<&str>) -> (String, String) {
     let (headers, host) = (&HeaderMap::new(), "shop.example");
-    let insert = pages.snippet(&PageView { state, id: None, nonce, headers, host, now: NOW });
+    let insert = pages.snippet(&PageView { state, id: None, nonce, headers, host, now: NOW, asked: None });
     let body_start = insert.body_start.in_language(language);
     assert_eq!(body_start.len(), insert.body_start.len());
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

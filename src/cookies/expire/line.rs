@@ -45,7 +45,7 @@ impl Lines {
 
     /// Expires the cookie called `name` at a place, if there is room.
     pub(crate) fn add(&mut self, name: &[u8], path: &str, domain: Option<&str>, partitioned: bool) {
-        if self.lines.len() >= self.most {
+        if self.is_full() {
             return;
         }
         let Some(line) = line(name, path, domain, partitioned) else { return };
@@ -58,6 +58,11 @@ impl Lines {
             // Full; what is tried from here on costs nothing.
             None => self.most = 0,
         }
+    }
+
+    /// Whether nothing more will be added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lines.len() >= self.most
     }
 
     /// All of them.
