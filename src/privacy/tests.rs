@@ -12,6 +12,8 @@ use super::*;
 use crate::config::PurposeText;
 use crate::consent::{ChoiceSource, Mode, Purpose, Signals, decide};
 
+mod languages;
+
 const NOW: u64 = 1_746_281_100;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const JSON: (&str, &str) = ("content-type", "application/json");
