@@ -123,9 +123,7 @@ impl Segment {
         bytes: &[u8],
         write: impl FnOnce(&File, &[u8], u64) -> io::Result<()>,
     ) -> io::Result<()> {
-        if self.to_be_cut {
-            self.cut()?;
-        }
+        self.leave()?;
         if let Err(error) = write(&self.file, bytes, self.len) {
             self.to_be_cut = true;
             // Tried again before the next write.
@@ -134,6 +132,11 @@ impl Segment {
         }
         self.len += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Before another month is written: nothing that could not be cut stays behind.
+    pub(super) fn leave(&mut self) -> io::Result<()> {
+        if self.to_be_cut { self.cut() } else { Ok(()) }
     }
 
     fn cut(&mut self) -> io::Result<()> {

@@ -121,11 +121,15 @@ impl Writer {
     }
 
     fn write(&mut self, group: &Group) -> std::io::Result<()> {
-        let segment = match self.segment.take_if(|segment| segment.month == group.month) {
-            Some(segment) => segment,
-            None => self.shared.folder.open_segment(group.month)?,
+        let segment = match &mut self.segment {
+            Some(segment) if segment.month == group.month => segment,
+            other => {
+                if let Some(before) = other {
+                    before.leave()?;
+                }
+                other.insert(self.shared.folder.open_segment(group.month)?)
+            }
         };
-        let segment = self.segment.insert(segment);
         #[cfg(test)]
         let faults = &self.shared.faults;
         segment.append(&group.bytes, |file, bytes, at| {

@@ -69,7 +69,7 @@ impl Purpose {
             "purpose_description": self.description,
             "lawful_basis": self.legal_basis,
             "pii_information": self.cookies.iter().map(cookie).collect::<Vec<_>>(),
-            "storage_locations": self.storage,
+            "storage_locations": if self.storage.is_empty() { vec![] } else { vec![&self.storage] },
             "retention_period": self.retention,
             "recipient_third_parties": self.recipients.iter().map(third_party).collect::<Vec<_>>(),
             "events": [{
