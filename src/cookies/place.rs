@@ -81,7 +81,17 @@ pub(super) fn is_tellable(path: &str) -> bool {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
             && part.bytes().filter(u8::is_ascii_digit).count() <= 4
     };
-    is_path(path) && path.split('/').all(is_plain) && scrub::scrub_path(&RawUrl::new(path), &[]) == path
+    is_path(path) && path.split('/').all(is_plain) && is_left_alone(path)
+}
+
+/// The same for a name of which the configuration declares the beginning only: it may end in a number of the site's account
+/// somewhere (`_ga_1A2B3C4D5E`), but in nothing that is known as a person's.
+pub(super) fn is_tellable_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/') && is_left_alone(&format!("/{name}"))
+}
+
+fn is_left_alone(path: &str) -> bool {
+    scrub::scrub_path(&RawUrl::new(path), &[]) == path
 }
 
 /// What a cookie on `host` can have as its domain: first none at all, then the host and every domain above it, likely ones
@@ -158,6 +168,16 @@ mod tests {
             "shop",
         ] {
             assert!(!is_tellable(hidden), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_end_in_a_number_of_the_sites_but_not_in_a_persons() {
+        for tellable in ["_ga_1A2B3C4D5E", "_hjSession_1234567", "_gat_UA-123456-1", "_pk_id.1.1fff"] {
+            assert!(is_tellable_name(tellable), "{tellable}");
+        }
+        for hidden in ["seen_jane@example.org", "u_07700900123", "s_0123456789abcdef0123", "a/b", "a b"] {
+            assert!(!is_tellable_name(hidden), "{hidden}");
         }
     }
 

@@ -188,7 +188,7 @@ fn is_learnable(name: &[u8], catalogue: &Catalogue) -> bool {
     optional
         && name.len() <= LONGEST_NAME
         && !catalogue.is_ours(name)
-        && (catalogue.is_exact(name) || std::str::from_utf8(name).is_ok_and(|name| is_tellable(&format!("/{name}"))))
+        && (catalogue.is_exact(name) || std::str::from_utf8(name).is_ok_and(place::is_tellable_name))
 }
 
 /// With or without a slash at its end.

@@ -179,3 +179,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_ordinary_withdrawal_is_short() {
+    let names = ["_ga", "_ga_AB12", "_fbp", "_gcl_au"];
+    let catalogue = catalogue(&[
+        declared("_ga*", 2, None, None),
+        declared("_fbp", 3, None, None),
+        declared("_gcl_*", 3, None, None),
+    ]);
+    let cookies = names.map(|name| format!("{name}=1")).join("; ");
+    let seen = seen(&catalogue, &cookies, &[], "/");
+    let size = |pages: &[&str]| {
+        let of = Withdrawal { pages, ..withdrawal(&catalogue, &seen, "www.example.com") };
+        expire([cookies.as_bytes()], &of).iter().map(|line| line.len() + 14).sum::<usize>()
+    };
+    let (from_preferences, from_a_page) = (size(&[]), size(&["/shop/item"]));
+    assert!(from_preferences < 1200 && from_a_page < 3 * 1024, "{from_preferences} {from_a_page}");
+}
