@@ -118,3 +118,17 @@ fn rule_c12_a_purpose_is_granted_when_all_of_its_categories_are() {
     assert_eq!(told("!gtag=true"), answers("preferences", ""), "no category, no answer");
     assert_eq!(mapping(Manager::Tarteaucitron).len(), 3);
 }
+
+#[test]
+fn rule_c12_the_evidence_is_of_the_managers_cookies_alone_as_they_were_sent() {
+    let evidence = |import: &Import, lines: &[&str]| import.evidence(lines.iter().map(|line| line.as_bytes()));
+    for Sample { manager, accepted, refused, .. } in all() {
+        let (import, word) = (import(manager), manager.word());
+        let of = |line: &str| evidence(&import, &[line]).unwrap();
+        assert_eq!(of(&accepted), of(&format!("a=1;{accepted} ; b=2")), "{word}");
+        assert_ne!(of(&accepted), of(&refused), "{word}");
+        assert_eq!(evidence(&import, &["a=1"]), None, "{word}");
+    }
+    let expected: [u8; 32] = Sha256::digest(b"klaro={\"matomo\":true}").into();
+    assert_eq!(evidence(&import(Manager::Klaro), &["x=1; klaro={\"matomo\":true}"]), Some(expected));
+}
