@@ -2,6 +2,7 @@
 
 use super::kind::{self, Kind, parsed, quoted};
 use super::read::{Place, Reader};
+use super::tree::Value;
 use super::{meaning, web};
 use crate::consent::Policy;
 use crate::consent::import::{Import, ImportError, Manager};
@@ -27,8 +28,9 @@ pub(super) fn import(reader: &mut Reader<'_>, policy: &Policy) -> Option<Import>
     if !items.is_empty() && reader.any_wrong(&["import"]) {
         return None;
     }
-    Import::new(manager, cookie, version, categories, policy)
-        .map_err(|error| refuse(reader, &place, &items, manager, &error))
+    let index = |category: &str| categories.iter().position(|(other, _)| other == category);
+    Import::new(manager, cookie, version, categories.clone(), policy)
+        .map_err(|error| refuse(reader, &place, manager, &error, |category| items.get(index(category)?)))
         .ok()
 }
 
@@ -63,7 +65,13 @@ fn categories(reader: &mut Reader<'_>, items: &[Place<'_>], policy: &Policy) -> 
 }
 
 /// Reports what only shows when all of it is put together, at the key that is to be changed.
-fn refuse(reader: &mut Reader<'_>, place: &Place<'_>, items: &[Place<'_>], manager: Manager, error: &ImportError) {
+fn refuse<'p>(
+    reader: &mut Reader<'_>,
+    place: &'p Place<'p>,
+    manager: Manager,
+    error: &ImportError,
+    item: impl Fn(&str) -> Option<&'p Place<'p>>,
+) {
     let word = Some(quoted(manager.word()));
     let mut at = |key: &str, value: Option<String>, what: &str, allowed: String| {
         reader.refuse(place, key, value, what.into(), allowed);
@@ -93,7 +101,7 @@ fn refuse(reader: &mut Reader<'_>, place: &Place<'_>, items: &[Place<'_>], manag
                 Manager::Tcf => "the number of a purpose of the framework, from 1 to 24",
                 _ => "a text of 1 to 128 characters",
             };
-            let place = items.last().unwrap_or(place);
+            let place = item(category).unwrap_or(place);
             let what = "is no category of this manager".into();
             reader.refuse(place, "category", Some(quoted(category)), what, allowed.into());
         }
@@ -129,9 +137,9 @@ fn version() -> Kind<String> {
     let text = kind::text(200);
     let number = kind::whole::<u64>(0, i128::from(u32::MAX));
     Kind {
-        read: Box::new(move |node| match (number.read)(node) {
-            Ok(number) => Ok(number.to_string()),
-            Err(_) => (text.read)(node),
+        read: Box::new(move |node| match node.value {
+            Value::Whole(_) => Ok((number.read)(node)?.to_string()),
+            _ => (text.read)(node),
         }),
         show: Box::new(|version| quoted(version)),
         allowed: "a whole number such as 2, or a text where the manager's versions are texts".into(),

@@ -1,6 +1,7 @@
 //! What is promised about configurations: the smallest one works, the example is true, and everything wrong is named with
 //! its place.
 
+mod import;
 mod language;
 mod wrong;
 

@@ -185,6 +185,14 @@ impl Import {
         Some(Imported { granted, denied, at, stamp: self.stamp(granted, denied, at) })
     }
 
+    /// The SHA-256 of the manager's cookies as the browser sent them, `name=value` joined by `; `: what the proof of an imported
+    /// choice rests on, without the ids that are in it. Nothing where [`read`](Import::read) would not look at them.
+    pub fn evidence<'a>(&self, cookie_lines: impl IntoIterator<Item = &'a [u8]>) -> Option<[u8; 32]> {
+        let cookies = Cookies::of(cookie_lines, |name| self.is_asked(name))?;
+        let sent: Vec<Vec<u8>> = cookies.pairs().map(|(name, value)| [name, b"=", value].concat()).collect();
+        (!sent.is_empty()).then(|| Sha256::digest(sent.join(&b"; "[..])).into())
+    }
+
     /// Whether a cookie is one that is read.
     fn is_asked(&self, name: &[u8]) -> bool {
         match self.manager.reader() {

@@ -86,8 +86,6 @@ pub struct Serves {
     pub data: bool,
     /// `notice`: the privacy notice; a `notice_url` of the site's goes before it.
     pub notice: bool,
-    /// `receipt?format=json` and `keys.json`: the signed receipt.
-    pub receipts: bool,
     /// Whether visits may be counted without a choice somewhere (L2).
     pub statistics: bool,
 }

@@ -46,8 +46,8 @@ struct Receipt<'a> {
     policy_version: u16,
     banner_version: Option<&'a str>,
     text_hashes: &'a [String],
-    /// Where the public keys are, if the receipt can be had signed.
-    signed: Option<String>,
+    /// Where the public keys are.
+    keys: String,
     check_before: &'a str,
     check_after: &'a str,
 }
@@ -88,7 +88,7 @@ pub(super) fn page(
         policy_version: facts.policy_version,
         banner_version: facts.banner_version.as_deref(),
         text_hashes: &facts.text_hashes,
-        signed: serves.receipts.then(|| format!("{}/keys.json", site.consent.path)),
+        keys: format!("{}/keys.json", site.consent.path),
         check_before,
         check_after,
     })

@@ -55,8 +55,15 @@ fn the_banner_is_in_the_language_of_the_page_and_as_long_in_every_other() {
 fn a_page_that_does_not_say_its_language_has_the_one_the_browser_asks_for() {
     let site = Site::new();
     let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("pl, en;q=0.5"))]);
-    let view =
-        PageView { state: state(all()), id: None, nonce: None, headers: &headers, host: "shop.example", now: NOW };
+    let view = PageView {
+        state: state(all()),
+        id: None,
+        nonce: None,
+        headers: &headers,
+        host: "shop.example",
+        now: NOW,
+        asked: None,
+    };
     let insert = site.pages.snippet(&view);
     let html = |page| String::from_utf8(insert.body_start.in_language(page).to_vec()).unwrap();
     assert!(html(None).contains(">Odrzuć wszystkie</button>"));
@@ -207,7 +214,7 @@ fn rule_c11_who_is_under_16_is_offered_no_yes() {
         let language = site.pages.site.languages.default();
         String::from_utf8(preferences::page(&site.pages.about(), language, false, &visitor).to_vec()).unwrap()
     };
-    let standing = Standing::of(&site.choice(&[]), &site.policy);
+    let standing = Standing::of(&site.choice(&[]));
     let grown_up = page(&standing);
     assert!(grown_up.contains("name=\"under_16\" value=\"yes\"") && grown_up.contains(">I am under 16</button>"));
     let child = page(&Standing { under_16: true, ..standing });
@@ -251,9 +258,11 @@ fn rule_c8_the_page_says_what_a_signal_does() {
             https: true,
             choice,
             signals,
-            now: NOW,
+            stamp: [0; 6],
+            now_ms: NOW * 1000,
         };
-        text(&site.pages.respond(&request).response).to_owned()
+        let Reply::Answer(response) = site.pages.respond(&request) else { panic!("it is a page") };
+        text(&response).to_owned()
     };
     let (gpc, none) = (Signals::read([&b"1"[..]]), Signals::default());
     assert!(!page(none, None).contains("Global Privacy Control"));
@@ -276,7 +285,7 @@ fn the_page_leads_to_what_is_served_and_to_nothing_else() {
         ..Consent::default()
     };
     let mut site = Site::with(Policy::default(), consent, &[]);
-    let served = Serves { data: true, notice: true, receipts: true, statistics: true };
+    let served = Serves { data: true, notice: true, statistics: true };
     site.pages = site.pages.with(served);
     let with = site.get("/", None);
     for words in [
@@ -295,36 +304,16 @@ fn the_page_leads_to_what_is_served_and_to_nothing_else() {
 }
 
 #[test]
-fn rule_p4_the_receipt_says_what_was_chosen_and_can_be_taken_along() {
-    let mut site = Site::new();
-    site.pages = site.pages.with(Serves { receipts: true, ..Serves::default() });
-    let choice = site.choice(&["analytics"]);
-    let ask = |path: &str, lines: &[(&str, &str)], choice, file: Option<&serde_json::Value>| {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
-        }
-        let request = PrivacyRequest {
-            method: &Method::GET,
-            path: "/receipt",
-            query: path.split_once('?').map(|(_, query)| query),
-            headers: &headers,
-            body: b"",
-            host: "shop.example",
-            https: true,
-            choice,
-            signals: Signals::default(),
-            now: NOW,
-        };
-        let facts = receipt::ReceiptFacts {
-            language: Some("cy".into()),
-            policy_version: 4,
-            banner_version: Some("summer".into()),
-            text_hashes: vec!["abcdef".into()],
-        };
-        site.pages.receipt(&request, Some(&facts), file)
-    };
-    let page = ask("/receipt", &[], Some(&choice), None);
+fn rule_p4_the_receipt_is_a_page_and_a_signed_file() {
+    let site =
+        Site::with(Policy::default(), Consent { controller: Some("Example Ltd".into()), ..texts() }, &[declared()]);
+    let granted = PurposeSet::of([2]);
+    let mut choice = Choice::new(&site.policy, granted, ChoiceSource::Banner, NOW * 1000);
+    choice.language = crate::consent::choice::Language::new("cy");
+    choice.row = [0xcd; 16];
+    choice.text.copy_from_slice(&site.pages.text_hash("cy")[..8]);
+    let ask = |path: &str, lines: &[(&str, &str)], choice| site.ask(Method::GET, path, lines, "", choice).response;
+    let page = ask("/receipt", &[], Some(&choice));
     let html = text(&page);
     let receipt = format!("{:016x}", choice.receipt);
     for words in [
@@ -335,25 +324,35 @@ fn rule_p4_the_receipt_says_what_was_chosen_and_can_be_taken_along() {
         "Analytics",
         "In the banner",
         "lang=\"cy\">Cymraeg",
-        "summer",
-        "abcdef",
         "/_privacy/receipt?format=json",
         "href=\"/_privacy/keys.json\"",
         "consentry ledger verify-receipt",
     ] {
         assert!(html.contains(words), "{words} in {html}");
     }
-    assert!(!text(&Site::new().get("/receipt", Some(&choice))).contains("format=json"), "only where there is one");
 
-    let file = json!({ "recordId": receipt });
-    for (path, lines) in [("?format=json", &[][..]), ("", &[("accept", "application/json")])] {
-        let response = ask(path, lines, Some(&choice), Some(&file));
+    let keys = value(&ask("/keys.json", &[], None));
+    for (path, lines) in [("/receipt?format=json", &[][..]), ("/receipt", &[("accept", "application/json")])] {
+        let response = ask(path, lines, Some(&choice));
         let name = format!("attachment; filename=\"consent-receipt-{receipt}.json\"");
         assert_eq!(response.headers()[http::header::CONTENT_DISPOSITION], name);
-        assert_eq!(value(&response), file);
-        assert_eq!(ask(path, lines, None, None).status(), StatusCode::NOT_FOUND);
+        let file = value(&response);
+        let verified = crate::ledger::receipt::verify(&file, &keys).unwrap();
+        assert_eq!(verified.record_id, receipt);
+        assert_eq!((&file["language"], &file["collection_method"]), (&json!("cy"), &json!("banner")));
+        assert_eq!(file["ledger_row_sha256"], "cd".repeat(16));
+        assert_eq!(file["notice_text_sha256"].as_str().map(str::len), Some(64), "it is still what is asked");
+        assert_eq!(file["pii_controllers"][0]["party_name"], "Example Ltd");
+        let states: Vec<_> =
+            file["purposes"].as_array().unwrap().iter().map(|p| &p["events"][0]["event_state"]).collect();
+        assert_eq!(states, ["given", "refused", "given", "refused"]);
+        assert_eq!(file["purposes"][2]["purpose_title"], "Dadansoddi", "in the words that were read");
+        let mut changed = file.clone();
+        changed["purposes"][1]["events"][0]["event_state"] = json!("given");
+        assert!(crate::ledger::receipt::verify(&changed, &keys).is_err());
+        assert_eq!(ask(path, lines, None).status(), StatusCode::NOT_FOUND);
     }
-    let none = ask("", &[], None, None);
+    let none = ask("/receipt", &[], None);
     assert_eq!(none.status(), StatusCode::NOT_FOUND);
     assert!(text(&none).contains("There is no receipt yet"));
 }
