@@ -1,5 +1,5 @@
-//! Cookies as Chromium sent them after the managers' own buttons were pressed (`tests/browser/import.test.mjs` presses them),
-//! and real ones of other sites.
+//! Cookies as Chromium sent them after the managers' own buttons were pressed (`tests/browser/import.test.mjs` presses those
+//! of CookieConsent and Klaro), and real TC strings of other sites.
 
 use super::*;
 
@@ -58,6 +58,27 @@ fn rule_c12_klaro_0_7_22_as_chromium_sent_it() {
     let rejected = "klaro=%7B%22matomo%22%3Afalse%2C%22youtube%22%3Afalse%7D";
     assert_eq!(told_then(&klaro, rejected), answers("", "analytics marketing"));
     assert_eq!(klaro.read([accepted.as_bytes()], THEN, LIFE).unwrap().at, None, "it writes no time");
+}
+
+#[test]
+fn rule_c12_tarteaucitron_1_34_0_as_chromium_sent_it() {
+    let tarteaucitron = import(Manager::Tarteaucitron);
+    let before = "tarteaucitron=!gtag=wait!hotjar=wait!youtube=wait";
+    assert_eq!(told_then(&tarteaucitron, before), None);
+    let accepted = "tarteaucitron=!gtag=true!hotjar=true!youtube=true";
+    assert_eq!(told_then(&tarteaucitron, accepted), answers("analytics marketing", ""));
+    let rejected = "tarteaucitron=!gtag=false!hotjar=false!youtube=false";
+    assert_eq!(told_then(&tarteaucitron, rejected), answers("", "analytics marketing"));
+}
+
+#[test]
+fn rule_c12_c15t_2_2_1_as_chromium_sent_it() {
+    let c15t = import(Manager::C15t);
+    let accepted = "c15t=c.necessary:1,c.measurement:1,c.marketing:1,i.t:1795713033309,i.sid:sub_111D9V9DKzLdNd1RFN2QNJXX52,i.mpf:530a2fff503ff19aa2e968a39e567ff6f28417d940c760554afd26865862a956";
+    assert_eq!(told_then(&c15t, accepted), answers("analytics marketing", ""));
+    assert_eq!(c15t.read([accepted.as_bytes()], THEN, LIFE).unwrap().at, Some(1_795_713_033));
+    let rejected = "c15t=c.necessary:1,i.t:1795713036503,i.sid:sub_111D9V9Hv4gzuo6zwq2N935q5G,i.mpf:530a2fff503ff19aa2e968a39e567ff6f28417d940c760554afd26865862a956";
+    assert_eq!(told_then(&c15t, rejected), answers("", "analytics marketing"));
 }
 
 #[test]
