@@ -1,11 +1,27 @@
 //! `[consent.import]` and `[[import]]`: the consent manager a site has already, and what its categories mean.
 
+use super::DeclaredCookie;
 use super::kind::{self, Kind, parsed, quoted};
 use super::read::{Place, Reader};
 use super::tree::Value;
 use super::{meaning, web};
 use crate::consent::Policy;
 use crate::consent::import::{Import, ImportError, Manager};
+
+/// Declares the manager's cookies as necessary where the site has not declared them itself: without them it would ask again
+/// on every page.
+pub(super) fn declare_cookies(import: &Import, cookies: &mut Vec<DeclaredCookie>) {
+    let prefix = import.manager() == Manager::Complianz;
+    for name in import.cookies() {
+        let is_declared = |cookie: &DeclaredCookie| match cookie.prefix {
+            true => name.starts_with(&cookie.name),
+            false => cookie.name == name,
+        };
+        if !cookies.iter().any(is_declared) {
+            cookies.push(DeclaredCookie { name: name.to_owned(), prefix, ..DeclaredCookie::default() });
+        }
+    }
+}
 
 /// Reads both; nothing where no manager is named. Whether the result counts is for the caller to see in the reader's problems.
 pub(super) fn import(reader: &mut Reader<'_>, policy: &Policy) -> Option<Import> {

@@ -27,7 +27,10 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let gateway = gateway(reader);
     let (mut policy, consent, (modes, honour_dnt)) = consent(reader);
     let import = import::import(reader, &policy);
-    let cookies = cookies(reader, &policy);
+    let mut cookies = cookies(reader, &policy);
+    if let Some(import) = &import {
+        import::declare_cookies(import, &mut cookies);
+    }
     let tags = tags(reader, &policy);
     substance::mark(&mut policy, &cookies, &tags);
 

@@ -52,7 +52,7 @@ impl Home {
         self.dir.path().join("data/ledger")
     }
 
-    fn open(&self) -> (Ledger, Recovery) {
+    fn opened(&self) -> (Ledger, Recovery) {
         Ledger::open(&self.path(), self.ring.clone(), 7, NOW).unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -107,7 +107,7 @@ fn modes(folder: &Path) -> Vec<u32> {
 #[tokio::test]
 async fn rule_p1_a_row_says_what_was_chosen_and_continues_the_one_before_it() {
     let home = Home::new();
-    let (ledger, recovery) = home.open();
+    let (ledger, recovery) = home.opened();
     assert_eq!(recovery, Recovery::default());
     let done = append(&ledger, 1..=3).await;
     assert_eq!(done.iter().map(|done| done.seq).collect::<Vec<_>>(), [1, 2, 3]);
@@ -162,7 +162,7 @@ fn rule_p2_nothing_that_names_a_device_or_a_page_fits_into_an_entry() {
 async fn rule_p3_a_stranger_can_recompute_the_hash_from_the_line() {
     use sha2::Digest as _;
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     append(&ledger, 1..=2).await;
     let text = fs::read_to_string(home.segment("2026-11")).unwrap();
     for line in text.lines() {
@@ -212,12 +212,12 @@ async fn rule_p3_a_stranger_can_recompute_the_hash_from_the_line() {
 #[tokio::test]
 async fn time_never_goes_back_within_a_chain() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     for (at_ms, stands) in [(NOW, NOW), (NOW - DAY, NOW), (NOW + 5, NOW + 5), (0, NOW + 5)] {
         assert_eq!(ledger.append(entry(1, at_ms)).await.unwrap().at_ms, stands);
     }
     drop(ledger);
-    let (ledger, recovery) = home.open();
+    let (ledger, recovery) = home.opened();
     assert_eq!((recovery.seq, recovery.torn_bytes, recovery.damaged), (4, 0, 0));
     assert_eq!(ledger.append(entry(2, NOW)).await.unwrap().at_ms, NOW + 5);
     assert_eq!(home.findings(), []);
@@ -226,7 +226,7 @@ async fn time_never_goes_back_within_a_chain() {
 #[test]
 fn many_workers_append_at_once_and_each_has_its_own_row() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     let workers: Vec<_> = (0..4u64)
         .map(|worker| {
             let ledger = ledger.clone();
@@ -250,7 +250,7 @@ fn many_workers_append_at_once_and_each_has_its_own_row() {
 #[tokio::test]
 async fn months_have_files_of_their_own_and_go_when_they_are_over() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     for days in [0, 20, 45, 80] {
         ledger.append(entry(days as u64 + 1, NOW + days * DAY)).await.unwrap();
     }
@@ -267,7 +267,7 @@ async fn months_have_files_of_their_own_and_go_when_they_are_over() {
     assert_eq!(ledger.remove_expired(over(u16::MAX)).unwrap(), 1);
     assert_eq!(home.findings(), []);
     drop(ledger);
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     assert_eq!(append(&ledger, 9..=9).await[0].seq, 5);
     assert_eq!(home.findings(), []);
 
@@ -282,7 +282,7 @@ async fn months_have_files_of_their_own_and_go_when_they_are_over() {
 #[tokio::test]
 async fn the_shipper_reads_on_where_it_stopped_and_only_what_is_durable() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     append(&ledger, 1..=5).await;
     ledger.append(entry(6, NOW + 20 * DAY)).await.unwrap();
     let seqs = |rows: Vec<Row>| rows.iter().map(|row| row.seq).collect::<Vec<_>>();
@@ -311,12 +311,12 @@ async fn the_shipper_reads_on_where_it_stopped_and_only_what_is_durable() {
 #[tokio::test]
 async fn one_process_has_the_ledger() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     let again = Ledger::open(&home.path(), home.ring.clone(), 7, NOW);
     let error = again.map(|_| ()).unwrap_err();
     assert!(matches!(error, LedgerError::Locked { .. }) && error.to_string().contains("data_dir"), "{error}");
     drop(ledger);
-    home.open();
+    home.opened();
 }
 
 #[tokio::test]
@@ -326,7 +326,7 @@ async fn what_was_signed_before_a_rotation_stays_verifiable_and_what_was_destroy
     let path = dir.path().join("keys.json");
     let ring = Arc::new(KeyRing::open_or_create(&path, 1, 0).unwrap());
     let home = Home { dir, ring };
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     append(&ledger, 1..=2).await;
     let first = Signer::current(&home.ring).key();
     let windows = crate::config::Config::from_toml("[gateway]\nupstream = \"http://a\"", "x", std::iter::empty());

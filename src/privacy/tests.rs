@@ -156,7 +156,7 @@ fn rule_c2_only_who_permits_analytics_gets_the_collector() {
     }
     let policy = Policy::default();
     let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default(), Mode::OptIn);
-    assert_eq!(VisitorState::from(&undecided), VisitorState { ask: all(), analytics: false });
+    assert_eq!(VisitorState::from(&undecided), VisitorState { ask: PurposeSet::of([1, 2, 3]), analytics: false });
 }
 
 #[test]

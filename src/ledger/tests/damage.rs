@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn rule_p3_a_kill_at_any_byte_keeps_what_is_whole() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     append(&ledger, 1..=3).await;
     drop(ledger);
     let whole = fs::read(home.segment("2026-11")).unwrap();
@@ -17,7 +17,7 @@ async fn rule_p3_a_kill_at_any_byte_keeps_what_is_whole() {
         }
         fs::write(home.segment("2026-11"), &whole[..cut]).unwrap();
         let kept = ends.iter().filter(|end| **end <= cut).count() as u64;
-        let (ledger, recovery) = home.open();
+        let (ledger, recovery) = home.opened();
         let torn = (cut - ends.iter().filter(|end| **end <= cut).max().unwrap_or(&0)) as u64;
         assert_eq!((recovery.seq, recovery.torn_bytes, recovery.damaged, recovery.missing), (kept, torn, 0, 0));
         assert_eq!(append(&ledger, 50..=50).await[0].seq, kept + 1);
@@ -28,7 +28,7 @@ async fn rule_p3_a_kill_at_any_byte_keeps_what_is_whole() {
 #[tokio::test]
 async fn a_damaged_line_stays_and_is_named_and_the_chain_goes_on_behind_it() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     append(&ledger, 1..=4).await;
     drop(ledger);
     let text = fs::read_to_string(home.segment("2026-11")).unwrap();
@@ -37,7 +37,7 @@ async fn a_damaged_line_stays_and_is_named_and_the_chain_goes_on_behind_it() {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines[damaged - 1] = "\0\0\0 not a row".into();
         fs::write(home.segment("2026-11"), lines.join("\n") + "\n").unwrap();
-        let (ledger, recovery) = home.open();
+        let (ledger, recovery) = home.opened();
         assert_eq!((recovery.seq, recovery.damaged, recovery.missing), (4, 1, 0));
         assert_eq!(append(&ledger, 5..=5).await[0].seq, 5);
         let (rows, others) = home.rows();
@@ -53,14 +53,14 @@ async fn a_damaged_line_stays_and_is_named_and_the_chain_goes_on_behind_it() {
 #[tokio::test]
 async fn a_cut_off_end_is_missed_and_its_numbers_are_not_given_again() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     append(&ledger, 1..=4).await;
     drop(ledger);
     let text = fs::read_to_string(home.segment("2026-11")).unwrap();
     let kept: String = text.lines().take(2).map(|line| format!("{line}\n")).collect();
     fs::write(home.segment("2026-11"), kept).unwrap();
     assert_eq!(home.findings().len(), 1);
-    let (ledger, recovery) = home.open();
+    let (ledger, recovery) = home.opened();
     assert_eq!((recovery.seq, recovery.missing), (4, 2));
     assert_eq!(append(&ledger, 5..=5).await[0].seq, 5);
     let findings = home.findings();
@@ -71,7 +71,7 @@ async fn a_cut_off_end_is_missed_and_its_numbers_are_not_given_again() {
 #[tokio::test]
 async fn a_disk_that_fails_leaves_nothing_behind_and_works_again_once_it_is_well() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     append(&ledger, 1..=2).await;
     for written in [0, 1, 500, 100_000] {
         let before = fs::read(home.segment("2026-11")).unwrap();
@@ -82,7 +82,7 @@ async fn a_disk_that_fails_leaves_nothing_behind_and_works_again_once_it_is_well
         append(&ledger, 3..=3).await;
     }
     drop(ledger);
-    assert_eq!(home.open().1, Recovery { seq: 6, ..Recovery::default() });
+    assert_eq!(home.opened().1, Recovery { seq: 6, ..Recovery::default() });
     assert_eq!(home.findings(), []);
     assert!(home.rows().0.iter().all(|row| row.entry.receipt != 90));
 }
@@ -90,7 +90,7 @@ async fn a_disk_that_fails_leaves_nothing_behind_and_works_again_once_it_is_well
 #[test]
 fn who_verifies_while_rows_are_appended_finds_nothing_wrong() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     let appending = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(append(&ledger, 1..=400));
@@ -116,7 +116,7 @@ async fn a_folder_that_cannot_be_used_is_said_with_what_to_do() {
 #[tokio::test]
 async fn without_the_note_of_it_the_chain_is_the_one_its_rows_say() {
     let home = Home::new();
-    let (ledger, _) = home.open();
+    let (ledger, _) = home.opened();
     let chain = ledger.chain();
     append(&ledger, 1..=2).await;
     drop(ledger);
@@ -125,7 +125,7 @@ async fn without_the_note_of_it_the_chain_is_the_one_its_rows_say() {
             None => fs::remove_file(home.path().join("chain")).unwrap(),
             Some(text) => fs::write(home.path().join("chain"), text).unwrap(),
         }
-        let (ledger, recovery) = home.open();
+        let (ledger, recovery) = home.opened();
         assert_eq!((ledger.chain(), recovery.seq), (chain, 2));
     }
     assert_eq!(home.findings(), []);
