@@ -39,10 +39,15 @@ export function createConsent(place, act) {
         "div",
         { class: "panel-head" },
         html("h2", { id: "card-consent" }, "Answers to the banner"),
-        html("p", { class: "muted" }, "Of everybody, without filters. ", html("button", { class: "link", click: act.why }, "How is this counted?")),
+        html(
+          "p",
+          { class: "muted" },
+          "Of everybody, without filters. ",
+          html("button", { class: "link", click: act.why }, "How is this counted?"),
+        ),
       ),
       summary,
-      html("div", { class: "row-head", "aria-hidden": "true" }, html("span", {}, ""), html("span", {}, "Times")),
+      html("div", { class: "row-head", "aria-hidden": "true" }, html("span", {}, ""), html("span", {}, "Of times shown")),
       list,
       html("button", { class: "link more", click: act.table }, "By day, version and language"),
     ),
@@ -55,8 +60,8 @@ export function createConsent(place, act) {
       place.hidden = total.shown + answers === 0;
       summary.replaceChildren(
         html("span", {}, "Banner shown ", html("strong", {}, whole(total.shown)), " times"),
-        html("span", {}, "Acceptance rate ", html("strong", {}, rate(total.acceptance_rate))),
-        html("span", {}, "Refusal rate ", html("strong", {}, rate(total.refusal_rate))),
+        html("span", {}, "Acceptance rate ", html("strong", {}, rate(total.acceptance_rate)), " of answers"),
+        html("span", {}, "Refusal rate ", html("strong", {}, rate(total.refusal_rate)), " of answers"),
       );
       list.replaceChildren(...ANSWERS.map((answer) => row(answer.title, total[answer.name], answers + total.ignored)));
     },
@@ -104,7 +109,9 @@ export async function showConsentTable(parameters) {
       html("th", { scope: "row" }, dateRange(one.day, one.day)),
       html("td", {}, one.banner_version),
       html("td", {}, one.language),
-      ...[one.shown, ...ANSWERS.map(({ name }) => one[name])].map((count) => html("td", { class: "number" }, whole(count))),
+      ...[one.shown, ...ANSWERS.map(({ name }) => one[name])].map((count) =>
+        html("td", { class: "number" }, whole(count)),
+      ),
       ...[one.acceptance_rate, one.refusal_rate].map((share) => html("td", { class: "number" }, rate(share))),
     ),
   );
@@ -116,8 +123,11 @@ export async function showConsentTable(parameters) {
   );
   openDialog(
     "Answers to the banner",
-    html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "By day, version and language" },
-      html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows))),
+    html(
+      "div",
+      { class: "scroll wide", tabindex: "0", role: "region", "aria-label": "By day, version and language" },
+      html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows)),
+    ),
     found.more ? html("p", { class: "muted" }, `These are the latest ${whole(found.rows.length)} lines.`) : null,
   );
 }

@@ -184,7 +184,7 @@ test("how the banner is answered is shown of everybody, explained, and not narro
       found.map((row) => [".row-name", ".row-value"].map((part) => row.querySelector(part)?.textContent).join(" ")),
     );
     assert.deepEqual(rows, ["Accepted all 4", "Rejected all 3", "Chose some 1", "No answer 2"]);
-    assert.match(await card.locator(".consent-summary").innerText(), /Banner shown 10 times\s+Acceptance rate 50%\s+Refusal rate 38%/);
+    assert.match(await card.locator(".consent-summary").innerText(), /Banner shown 10 times\s+Acceptance rate 50% of answers\s+Refusal rate 38% of answers/);
     await card.getByRole("button", { name: "How is this counted?" }).click();
     await page.getByRole("dialog").getByText("Page views on which the banner was shown, not people").waitFor();
     await page.keyboard.press("Escape");
