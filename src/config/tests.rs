@@ -94,7 +94,7 @@ fn what_the_example_offers_may_be_set() {
     });
     let text = offered.collect::<Vec<_>>().join("\n");
     let config = read(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((config.cookies.len(), config.tags.len(), config.policy.purposes().len()), (2, 2, 3));
+    assert_eq!((config.cookies.len(), config.tags.len(), config.policy.purposes().len()), (3, 2, 3));
     assert_eq!(config.gateway.workers, 4);
     assert!(matches!(config.clickhouse, ClickHouse::Server { .. }));
 }

@@ -48,7 +48,12 @@ pub(super) fn of_purpose<'a>(
     });
     let theirs = |text: &String| Said::by_operator(text, language, &site.languages);
     let not_stated = || Said::here(&words.not_stated);
-    let declared = declared.iter().filter(|cookie| cookie.purpose == index).map(|cookie| CookieSaid {
+    // One name may be declared at several places.
+    let is_first = |(at, cookie): &(usize, &DeclaredCookie)| {
+        declared[..*at].iter().all(|other| (&other.name, other.prefix) != (&cookie.name, cookie.prefix))
+    };
+    let first = declared.iter().enumerate().filter(is_first).map(|(_, cookie)| cookie);
+    let declared = first.filter(|cookie| cookie.purpose == index).map(|cookie| CookieSaid {
         name: &cookie.name,
         prefix: cookie.prefix,
         provider: cookie.provider.as_ref().map_or_else(not_stated, theirs),
