@@ -226,6 +226,28 @@ fn what_was_appended_after_a_restart_follows_and_comes_into_the_table_once() {
 }
 
 #[test]
+fn files_that_were_set_back_are_another_history_and_every_row_of_it_is_named() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=3);
+    let backup: Vec<_> = crate::support::files(&folder.data().join("ledger"));
+    append(&folder, 4..=5);
+    let gateway = folder.serve();
+    all_shipped(&gateway, 5);
+    let (_, folder) = gateway.end("TERM");
+    for (path, bytes) in backup {
+        std::fs::write(path, bytes).expect("the folder is ours");
+    }
+    std::fs::remove_file(folder.data().join("ledger/shipped")).expect("it was noted");
+    append(&folder, 14..=14);
+    let gateway = folder.serve();
+    let expected =
+        [finding("files", "removed", 5, "0000000000000005"), finding("table", "changed", 4, "0000000000000004")];
+    assert_eq!(found(&verified(&gateway.folder)), expected);
+    eventually("the log says so", || gateway.folder.log().contains("not this ledger's").then_some(()));
+}
+
+#[test]
 fn a_ledger_that_cannot_be_opened_is_said_at_the_start_with_what_to_do() {
     let site = Site::start();
     let folder = folder(&site);
