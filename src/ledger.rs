@@ -184,7 +184,7 @@ impl Ledger {
     }
 
     /// Appends a row and says when it is durable, some milliseconds later. Where the caller stops waiting, the row may be
-    /// written all the same.
+    /// written all the same. A disk that hangs is waited for: who has a deadline keeps it himself.
     pub async fn append(&self, entry: Entry) -> Result<Appended, LedgerError> {
         entry.check()?;
         let (waiter, appended) = oneshot::channel();

@@ -147,6 +147,58 @@ fn rule_p3_a_changed_removed_or_inserted_row_in_the_table_is_found_and_named() {
     assert!(said.code == Some(0) && said.out.contains("not running"), "{}", said.out);
 }
 
+/// The rows of a ledger elsewhere, as another gateway would ship them.
+fn ship(gateway: &Gateway, ledger: &Path) {
+    let text = std::fs::read_to_string(ledger.join("2026-07.jsonl")).expect("there are rows");
+    gateway.query(&format!(
+        "insert into consentry.consents select site as site_id, reinterpretAsUInt64(reverse(unhex(chain))) as chain, \
+         seq, receipt, ifNull(previous, ''), fromUnixTimestamp64Milli(at_ms, 'UTC'), action, policy_version, \
+         text_hash, banner_version, banner_hash, granted, denied, source, language, host, gpc, dnt, under_16, \
+         prev_hash, hash, key, signature, toDate('2032-07-01') from format(JSONEachRow, 'chain String, seq UInt64, \
+         site UInt32, receipt String, previous Nullable(String), at_ms Int64, action String, policy_version UInt16, \
+         text_hash String, banner_version String, banner_hash String, granted Array(String), denied Array(String), \
+         source String, language String, host String, gpc Bool, dnt Bool, under_16 Bool, prev_hash String, key UInt32, \
+         hash String, signature String', $$ {text} $$)"
+    ));
+}
+
+#[test]
+fn rule_p3_the_rows_of_every_gateway_are_verified_in_the_table() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=3);
+    let gateway = folder.serve();
+    all_shipped(&gateway, 3);
+    let other = gateway.folder.path().join("other");
+    let chain = {
+        let (ledger, _) = Ledger::open(&other, ring(&gateway.folder), 1, AT).expect("nobody has it");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for receipt in 21..=24 {
+            runtime.block_on(ledger.append(entry(receipt))).expect("the disk is well");
+        }
+        ledger.chain().to_string()
+    };
+    ship(&gateway, &other);
+    let report = verified(&gateway.folder);
+    assert_eq!((found(&report), report["table"]["chains"].as_array().map(Vec::len)), (vec![], Some(2)), "{report}");
+    let number = u64::from_str_radix(&chain, 16).expect("a number");
+    gateway.query(&format!(
+        "alter table consentry.consents update host = 'evil.example' where chain = {number} and seq = 1 settings mutations_sync = 1"
+    ));
+    gateway.query(&format!(
+        "alter table consentry.consents delete where chain = {number} and seq = 3 settings mutations_sync = 1"
+    ));
+    let report = verified(&gateway.folder);
+    assert_eq!(
+        found(&report),
+        [finding("table", "changed", 1, "0000000000000015"), finding("table", "removed", 3, "-")],
+        "{report}"
+    );
+    assert!(report["findings"].as_array().is_some_and(|all| all.iter().all(|one| one["chain"] == chain.as_str())));
+    let said = ledger(&gateway.folder, &["export", "--format", "csv", "--table"]);
+    assert_eq!(said.out.lines().count(), 1 + 3 + 3, "{}", said.out);
+}
+
 fn edit(folder: &Folder, change: impl FnOnce(&mut Vec<String>)) {
     let path = folder.data().join("ledger/2026-07.jsonl");
     let text = std::fs::read_to_string(&path).expect("there are rows");
@@ -223,6 +275,28 @@ fn what_was_appended_after_a_restart_follows_and_comes_into_the_table_once() {
     all_shipped(&gateway, 5);
     let log = gateway.folder.log();
     assert!(log.contains("the ledger ended in half a row") && log.contains("torn_bytes=12"), "{log}");
+}
+
+#[test]
+fn files_that_were_set_back_are_another_history_and_every_row_of_it_is_named() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=3);
+    let backup: Vec<_> = crate::support::files(&folder.data().join("ledger"));
+    append(&folder, 4..=5);
+    let gateway = folder.serve();
+    all_shipped(&gateway, 5);
+    let (_, folder) = gateway.end("TERM");
+    for (path, bytes) in backup {
+        std::fs::write(path, bytes).expect("the folder is ours");
+    }
+    std::fs::remove_file(folder.data().join("ledger/shipped")).expect("it was noted");
+    append(&folder, 14..=14);
+    let gateway = folder.serve();
+    let expected =
+        [finding("files", "removed", 5, "0000000000000005"), finding("table", "changed", 4, "0000000000000004")];
+    assert_eq!(found(&verified(&gateway.folder)), expected);
+    eventually("the log says so", || gateway.folder.log().contains("not this ledger's").then_some(()));
 }
 
 #[test]

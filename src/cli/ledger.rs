@@ -251,5 +251,5 @@ fn json_of(file: &Path) -> anyhow::Result<Value> {
         std::fs::read_to_string(file)
     };
     let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
+    receipt::read(&text).with_context(|| format!("{} is no JSON that can be relied on", file.display()))
 }

@@ -11,6 +11,7 @@
 
 mod canonical;
 mod parts;
+mod strict;
 #[cfg(test)]
 mod tests;
 
@@ -142,6 +143,11 @@ impl Receipt {
             "purposes": purposes,
         })
     }
+}
+
+/// Reads a receipt. An object that has a name twice is refused: what is shown and what is verified could differ.
+pub fn read(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str::<strict::Strict>(text).map(|strict| strict.0)
 }
 
 /// Verifies a receipt, as it was downloaded, with the keys, as they were downloaded from `/_privacy/keys.json`.

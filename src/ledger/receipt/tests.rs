@@ -152,6 +152,17 @@ fn rule_p4_whatever_is_changed_is_noticed() {
     assert_eq!(verify(&less, &keys), Err(Why::Changed));
 }
 
+#[test]
+fn rule_p4_a_receipt_that_reads_in_two_ways_is_none() {
+    let ring = KeyRing::ephemeral();
+    let text = receipt().sign(&ring).to_string();
+    assert_eq!(read(&text).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+    assert!(verify(&read(&text).unwrap(), &public_keys(&ring)).is_ok());
+    let twice = text.replacen('{', "{\"record_id\":\"00000000000000ff\",", 1);
+    assert!(verify(&serde_json::from_str(&twice).unwrap(), &public_keys(&ring)).is_ok(), "the last one counts");
+    assert!(read(&twice).unwrap_err().to_string().contains("twice"));
+}
+
 /// From RFC 8785 section 3.2.2, without its fractions.
 #[test]
 fn the_canonical_form_is_that_of_the_standard() {

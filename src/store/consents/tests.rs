@@ -12,7 +12,7 @@ use crate::config::ClickHouse;
 use crate::engine::{socket, testing};
 use crate::keys::KeyRing;
 use crate::ledger::verify::verify;
-use crate::ledger::{Beginning, PublicKeys};
+use crate::ledger::{Action, Beginning, Entry, PublicKeys};
 use crate::store::{client, migrate};
 
 const SIX_YEARS: Period = Period { months: 72, days: 0 };
@@ -75,7 +75,7 @@ async fn rule_p3_the_tables_rows_are_the_ledgers_and_prove_themselves() {
     run(&ledger, &client).await;
     assert_eq!(ledger.shipped(), 7);
     let stored = rows_behind(&client, ChainId(0), 0, 3).await.unwrap();
-    assert_eq!(stored.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(stored.iter().map(|row| row.name().1).collect::<Vec<_>>(), [1, 2, 3]);
     let rest = rows_behind(&client, ledger.chain(), 3, 100).await.unwrap();
     let rows: Vec<Row> = stored.iter().chain(&rest).map(|stored| stored.row().unwrap()).collect();
     assert_eq!(rows, ledger.rows_after(0, 100, &mut Place::default()).unwrap());
