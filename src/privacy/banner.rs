@@ -31,6 +31,7 @@ struct Markup<'a> {
     /// The text up to the purposes' names, and what follows them.
     before: &'a str,
     purposes: Vec<&'a Said>,
+    comma: &'static str,
     after: &'a str,
     reject: &'a str,
     accept: &'a str,
@@ -131,6 +132,7 @@ fn markup(site: &Site, language: &Language, asked: PurposeSet, form: &str) -> By
         title,
         before,
         purposes: named.map(|(_, purpose)| &purpose.title).collect(),
+        comma: language.comma(),
         after,
         reject: if everything { &words.reject } else { &words.reject_these },
         accept: if everything { &words.accept } else { &words.accept_these },

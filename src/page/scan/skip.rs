@@ -66,7 +66,7 @@ const OWNED: [&[u8]; 10] =
 fn links(body: &[u8], place: &mut usize) -> Result<(), CutOff> {
     let mut at = nothing(body)?;
     let Some(first) = start(&body[at..])? else { return Ok(()) };
-    let wrapper = WRAPPERS.iter().any(|name| *name == first.name).then_some(first);
+    let wrapper = WRAPPERS.contains(&first.name).then_some(first);
     if let Some(wrapper) = &wrapper {
         at += wrapper.length;
     }
@@ -151,7 +151,7 @@ fn link(body: &[u8]) -> Result<Option<usize>, CutOff> {
             }
         } else {
             match start(&body[at..])? {
-                Some(tag) if WORDS.iter().any(|name| *name == tag.name) => at += tag.length,
+                Some(tag) if WORDS.contains(&tag.name) => at += tag.length,
                 _ => return Ok(None),
             }
         }
