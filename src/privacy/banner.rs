@@ -140,7 +140,8 @@ fn markup(site: &Site, language: &Language, asked: PurposeSet, form: &str) -> By
         position: match consent.link_position {
             LinkPosition::Left => Some("left"),
             LinkPosition::Right => Some("right"),
-            LinkPosition::None => None,
+            // The site has a link of its own; ours only says that a choice was saved, where there is one to make.
+            LinkPosition::None => (asked.bits() != 0).then_some("none"),
         },
         form,
     })
