@@ -189,7 +189,7 @@ impl Pages {
     pub fn respond(&self, request: &PrivacyRequest<'_>) -> Answer {
         let get = matches!(*request.method, Method::GET | Method::HEAD);
         let mut answer = match request.path {
-            "" if get => answer::see_other(&self.below("/")).into(),
+            "" if get => answer::see_other(&self.in_language("/", request)).into(),
             "/" if get => self.preferences_page(request).into(),
             "/receipt" if get => self.receipt(request, None, None).into(),
             "/consent" if get => answer::json(StatusCode::OK, &self.state(request.choice)).into(),
@@ -330,10 +330,7 @@ impl Pages {
         let from_here =
             back.strip_prefix(&self.site.consent.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         match submission.source == ChoiceSource::Preferences || from_here {
-            true => match self.language(request.query, request.headers) {
-                (language, true) => self.below(&format!("/?saved=1&lang={}", language.code)),
-                _ => self.below("/?saved=1"),
-            },
+            true => self.in_language("/?saved=1", request),
             false => back,
         }
     }
@@ -348,8 +345,14 @@ impl Pages {
         lines
     }
 
-    fn below(&self, path: &str) -> String {
-        format!("{}{path}", self.site.consent.path)
+    /// An address of ours, which keeps the language that was asked for.
+    fn in_language(&self, path: &str, request: &PrivacyRequest<'_>) -> String {
+        let folder = &self.site.consent.path;
+        match self.language(request.query, request.headers) {
+            (language, true) if path.contains('?') => format!("{folder}{path}&lang={}", language.code),
+            (language, true) => format!("{folder}{path}?lang={}", language.code),
+            _ => format!("{folder}{path}"),
+        }
     }
 }
 
