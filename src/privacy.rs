@@ -189,7 +189,7 @@ impl Pages {
     pub fn respond(&self, request: &PrivacyRequest<'_>) -> Reply {
         let get = matches!(*request.method, Method::GET | Method::HEAD);
         let reply = match request.path {
-            "" if get => answer::see_other(&self.below("/")).into(),
+            "" if get => answer::see_other(&self.in_language("/", request)).into(),
             "/" if get => self.preferences_page(request).into(),
             "/receipt" if get => self.receipt(request).into(),
             "/keys.json" if get => self.keys().into(),
@@ -275,8 +275,14 @@ impl Pages {
         })
     }
 
-    fn below(&self, path: &str) -> String {
-        format!("{}{path}", self.site.consent.path)
+    /// An address of ours, which keeps the language that was asked for.
+    fn in_language(&self, path: &str, request: &PrivacyRequest<'_>) -> String {
+        let folder = &self.site.consent.path;
+        match self.language(request.query, request.headers) {
+            (language, true) if path.contains('?') => format!("{folder}{path}&lang={}", language.code),
+            (language, true) => format!("{folder}{path}?lang={}", language.code),
+            _ => format!("{folder}{path}"),
+        }
     }
 }
 

@@ -227,7 +227,7 @@ fn rule_c3_other_purposes_do_not_grant_analytics() {
 fn rule_c5_withdrawing_is_one_page_and_one_button_without_javascript() {
     let (gateway, _) = shared();
     let mut visitor = Visitor::who_accepts(gateway);
-    assert!(visitor.get("/c5/page").text().contains("href=\"/_privacy/\""), "from every page");
+    assert!(visitor.get("/c5/page").text().contains("href=\"/_privacy/?lang=en-GB\""), "from every page");
     let preferences = visitor.get("/_privacy/");
     let text = preferences.text();
     assert!(text.contains("method=\"post\"") && text.contains("action=\"/_privacy/consent\""), "{text}");

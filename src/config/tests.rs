@@ -180,7 +180,6 @@ fn a_full_configuration_means_what_it_says() {
     assert_eq!(gateway.limits.head_timeout, Duration::from_secs(90));
     assert_eq!(config.consent.banner_title.as_deref(), Some("Hello there"));
     assert_eq!((config.retention.months, config.consents_retention.months), (48, 84));
-    assert_eq!(config.consent.banner_title, "Hello there");
     let ids: Vec<&str> = config.policy.purposes().iter().map(|purpose| purpose.id.as_str()).collect();
     assert_eq!(ids, ["necessary", "analytics", "health"]);
     assert_eq!((config.policy.version, config.policy.choice_life), (4, 90 * 86_400));

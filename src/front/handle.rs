@@ -23,7 +23,7 @@ use crate::consent::{self, PurposeSet};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
-use crate::privacy::{PageView, VisitorState};
+use crate::privacy::{Message, PageView, VisitorState};
 use crate::upstream::{Forward, Overrides, Scheme, UpstreamBody};
 
 /// Answers one request.
@@ -120,7 +120,9 @@ async fn pass_on(
             site.metrics.upstream_errors.count();
             tracing::warn!(%error, "the site did not answer");
             keep::unanswered(gateway, visit, role, began, error.status());
-            return own::problem(error.status(), "The website is not answering at the moment. Please try again later.");
+            let mut response = own::message(gateway, visit.parts, Message::NoAnswer);
+            *response.status_mut() = error.status();
+            return response;
         }
     };
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -11,7 +12,7 @@ use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
 use super::{calls, choice, mail, role};
 use crate::capture::beacon::{self, BeaconError};
-use crate::privacy::{MAX_BODY, PrivacyRequest, Reply, is_same_site_post};
+use crate::privacy::{MAX_BODY, Message, PrivacyRequest, Reply, is_same_site_post};
 
 /// Where support of Global Privacy Control is stated (GPC specification §4).
 const GPC: &str = "/.well-known/gpc.json";
@@ -50,10 +51,10 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
             return refused(gateway, StatusCode::PAYLOAD_TOO_LARGE, "too-large", words);
         }
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than this page takes.");
+            return message(gateway, visit.parts, Message::TooLarge);
         }
-        Ok(Err(_)) => return problem(StatusCode::BAD_REQUEST, "The request broke off."),
-        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "The request took too long."),
+        Ok(Err(_)) => return message(gateway, visit.parts, Message::BrokeOff),
+        Err(_) => return message(gateway, visit.parts, Message::TooSlow),
     };
     if path == "/events" {
         return events(gateway, visit, &body).await;
@@ -146,7 +147,12 @@ fn refused(gateway: &Gateway, status: StatusCode, code: &str, words: &str) -> Re
     json(status, &serde_json::json!({ "error": words, "reason": code }))
 }
 
-/// An error page: what happened, in plain words, and nothing of how.
+/// What happened, in the visitor's language.
+pub(super) fn message(gateway: &Gateway, parts: &Parts, message: Message) -> Response<VisitorBody> {
+    gateway.site.pages.message(message, &parts.headers).map(VisitorBody::own)
+}
+
+/// An error page for whoever sent what no browser sends: what happened, in plain words, and nothing of how.
 pub(super) fn problem(status: StatusCode, text: &str) -> Response<VisitorBody> {
     let title = status.canonical_reason().unwrap_or("Error");
     let html = format!(

@@ -110,8 +110,15 @@ pub fn depends_on_choice(headers: &mut HeaderMap) {
 /// Makes the head of a page say that it also depends on the languages the browser asks for: so it is where there are words of
 /// ours in it.
 pub fn depends_on_language(headers: &mut HeaderMap) {
-    if !has_token(headers, header::VARY, "accept-language") && !has_token(headers, header::VARY, "*") {
-        headers.append(header::VARY, HeaderValue::from_static("Accept-Language"));
+    if has_token(headers, header::VARY, "accept-language") || has_token(headers, header::VARY, "*") {
+        return;
+    }
+    // Mostly the line there is, is ours.
+    match headers.get_mut(header::VARY).filter(|line| *line == "Cookie") {
+        Some(line) => *line = HeaderValue::from_static("Cookie, Accept-Language"),
+        None => {
+            headers.append(header::VARY, HeaderValue::from_static("Accept-Language"));
+        }
     }
 }
 
@@ -266,7 +273,8 @@ mod tests {
     fn rule_k7_a_page_with_words_of_ours_depends_on_the_language_asked_for() {
         for (given, want) in [
             (&[][..], &["Accept-Language"][..]),
-            (&["Cookie"], &["Cookie", "Accept-Language"]),
+            (&["Cookie"], &["Cookie, Accept-Language"]),
+            (&["Accept"], &["Accept", "Accept-Language"]),
             (&["accept-language, cookie"], &["accept-language, cookie"]),
             (&["*"], &["*"]),
         ] {

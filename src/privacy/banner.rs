@@ -32,6 +32,7 @@ struct Markup<'a> {
     /// The text up to the purposes' names, and what follows them.
     before: &'a str,
     purposes: Vec<&'a Said>,
+    comma: &'static str,
     after: &'a str,
     reject: &'a str,
     accept: &'a str,
@@ -132,6 +133,7 @@ fn markup(site: &Site, language: &Language, asked: PurposeSet, form: &str) -> By
         title,
         before,
         purposes: named.map(|(_, purpose)| &purpose.title).collect(),
+        comma: language.comma(),
         after,
         reject: if everything { &words.reject } else { &words.reject_these },
         accept: if everything { &words.accept } else { &words.accept_these },
@@ -139,7 +141,8 @@ fn markup(site: &Site, language: &Language, asked: PurposeSet, form: &str) -> By
         position: match consent.link_position {
             LinkPosition::Left => Some("left"),
             LinkPosition::Right => Some("right"),
-            LinkPosition::None => None,
+            // The site has a link of its own; ours only says that a choice was saved, where there is one to make.
+            LinkPosition::None => (asked.bits() != 0).then_some("none"),
         },
         form,
     })

@@ -144,10 +144,7 @@ impl Pages {
             back.strip_prefix(&self.site.consent.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let on_page = matches!(submission.source, ChoiceSource::Preferences | ChoiceSource::Withdrawal);
         match on_page || from_here {
-            true => match self.language(request.query, request.headers) {
-                (language, true) => self.below(&format!("/?saved=1&lang={}", language.code)),
-                _ => self.below("/?saved=1"),
-            },
+            true => self.in_language("/?saved=1", request),
             false => back,
         }
     }

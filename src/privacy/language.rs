@@ -32,6 +32,15 @@ impl Language {
     pub(super) fn dir(&self) -> &'static str {
         dir(&self.code)
     }
+
+    /// What stands between the parts of a list.
+    pub(super) fn comma(&self) -> &'static str {
+        match self.code.split('-').next().unwrap_or_default() {
+            "ar" | "fa" | "ur" | "ps" | "sd" | "ug" => "، ",
+            "zh" | "ja" => "、",
+            _ => ", ",
+        }
+    }
 }
 
 /// Which way a language is written.

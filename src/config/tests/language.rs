@@ -79,3 +79,31 @@ fn the_first_built_in_language_is_the_default() {
     assert_eq!(consent("").language, BUILT_IN[0]);
     assert_eq!(format!("{:?}", consent("")), format!("{:?}", Consent::default()));
 }
+
+#[test]
+fn any_word_may_be_given_by_its_name_and_in_its_shape() {
+    let words = "[[language]]\ncode = \"ar\"\n[language.words]\ntitle = \"خيارات\"\nsignal_open = \"({signal})\"\n\
+                 day = { one = \"يوم\", two = \"يومان\", few = \"{n} أيام\" }\npurposes.analytics.title = \"التحليلات\"\n";
+    let text = format!("{MINIMAL}{words}[consent]\nlanguage = \"ar\"\nlink_position = \"none\"\n");
+    let explained = Config::explain_toml(&text, "consentry.toml", std::iter::empty()).unwrap_or_else(|e| panic!("{e}"));
+    let own = &explained.config.consent.languages[0].words;
+    assert_eq!(own["day"]["two"].as_str(), Some("يومان"));
+    assert_eq!(own["purposes"]["analytics"]["title"].as_str(), Some("التحليلات"));
+    assert_prints_itself(&explained);
+    let said = explained.consequences().join("\n");
+    assert!(said.contains("pt, sv and ar, by the page's language; the texts written here are in ar."), "{said}");
+    assert!(said.contains("the site must have its own on every page"), "{said}");
+    for (wrong, says) in [
+        ("titel = \"x\"", "is for `titel`, which is no word's name"),
+        ("title = \"{name}\"", "has a place {name} that is not filled"),
+        ("title = 1", "is a whole number, not as the English one (string)"),
+        ("title = \" \"", "is empty"),
+        ("months = [\"a\"]", "is a list, not as the English one (array)"),
+        ("day = \"x\"", "is a text, not as the English one (table)"),
+        ("day.several = \"x\"", "is for `several`"),
+        ("purposes.health.title = \"x\"", "is for `health`"),
+    ] {
+        let found = problems(&format!("{MINIMAL}[[language]]\ncode = \"ar\"\n[language.words]\n{wrong}\n"));
+        assert!(found.len() == 1 && found[0].key == "language[0].words" && found[0].what.contains(says), "{found:?}");
+    }
+}

@@ -42,7 +42,7 @@ proptest! {
     fn what_was_acknowledged_stands_there_in_order_whatever_happens(steps in proptest::collection::vec(step(), 1..14)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let home = Home::new();
-        let mut ledger = Some(home.open().0);
+        let mut ledger = Some(home.opened().0);
         let (mut acknowledged, mut receipt, mut at_ms) = (Vec::new(), 0, NOW);
         for step in steps {
             match step {
@@ -61,7 +61,7 @@ proptest! {
                 }
                 Step::Restart => {
                     drop(ledger.take());
-                    ledger = Some(home.open().0);
+                    ledger = Some(home.opened().0);
                 }
                 Step::Torn(bytes) => {
                     drop(ledger.take());
@@ -70,7 +70,7 @@ proptest! {
                         text.extend_from_slice(&bytes);
                         fs::write(&path, text).unwrap();
                     }
-                    let (again, recovery) = home.open();
+                    let (again, recovery) = home.opened();
                     prop_assert!(recovery.damaged == 0 && recovery.missing == 0, "{:?}", recovery);
                     ledger = Some(again);
                 }

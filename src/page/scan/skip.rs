@@ -6,8 +6,8 @@
 //!
 //! - One or more `<a href="#…">` with nothing but words in them, white space and comments between them.
 //! - They may stand in one wrapper. Where it holds nothing else, the place is after the wrapper; in a `div` that goes on, it
-//!   is after the links, unless the `div` is one that a framework takes for its own: what it did not put there would make it
-//!   build the page anew.
+//!   is after the links, unless the `div` may be out of sight, or one that a framework takes for its own: what it did not put
+//!   there would make it build the page anew.
 
 use memchr::memmem;
 
@@ -59,14 +59,17 @@ const WRAPPERS: [&[u8]; 6] = [b"div", b"nav", b"p", b"span", b"section", b"heade
 /// Elements a link's words may be in.
 const WORDS: [&[u8]; 8] = [b"span", b"b", b"strong", b"em", b"i", b"small", b"abbr", b"br"];
 /// What frameworks call the element they own.
-const OWNED: [&[u8]; 10] =
-    [b"root", b"app", b"next", b"nuxt", b"gatsby", b"svelte", b"reactroot", b"rendered", b"astro", b"q"];
+const OWNED: [&[u8]; 9] =
+    [b"root", b"app", b"next", b"nuxt", b"gatsby", b"svelte", b"reactroot", b"rendered", b"astro"];
+/// What sites call elements that are out of sight; `style` may say anything.
+const UNSEEN: [&[u8]; 9] =
+    [b"hidden", b"hide", b"none", b"sr", b"screen", b"offscreen", b"invisible", b"inert", b"style"];
 
 /// Writes into `place` how far the skip links go that are certain so far.
 fn links(body: &[u8], place: &mut usize) -> Result<(), CutOff> {
     let mut at = nothing(body)?;
     let Some(first) = start(&body[at..])? else { return Ok(()) };
-    let wrapper = WRAPPERS.iter().any(|name| *name == first.name).then_some(first);
+    let wrapper = WRAPPERS.contains(&first.name).then_some(first);
     if let Some(wrapper) = &wrapper {
         at += wrapper.length;
     }
@@ -90,7 +93,7 @@ fn links(body: &[u8], place: &mut usize) -> Result<(), CutOff> {
         }
     };
     let (Some(wrapper), Some(links_end)) = (wrapper, links_end) else { return ended };
-    let inside = if wrapper.name == b"div" && !is_owned(wrapper.attributes) { links_end } else { 0 };
+    let inside = if wrapper.name == b"div" && is_open_to_us(wrapper.attributes) { links_end } else { 0 };
     *place = inside;
     ended?;
     match end(&body[at..], wrapper.name) {
@@ -101,10 +104,11 @@ fn links(body: &[u8], place: &mut usize) -> Result<(), CutOff> {
     Ok(())
 }
 
-/// Whether a framework takes the element for its own, as far as its attributes say.
-fn is_owned(attributes: &[u8]) -> bool {
+/// Whether what is ours can stand in an element, as far as its attributes say.
+fn is_open_to_us(attributes: &[u8]) -> bool {
     let mut words = attributes.split(|byte| !byte.is_ascii_alphanumeric());
-    words.any(|word| OWNED.iter().any(|owned| word.eq_ignore_ascii_case(owned)))
+    let unwanted = |word: &[u8]| OWNED.iter().chain(&UNSEEN).any(|other| word.eq_ignore_ascii_case(other));
+    !words.any(unwanted)
 }
 
 /// The length of white space and comments.
@@ -151,7 +155,7 @@ fn link(body: &[u8]) -> Result<Option<usize>, CutOff> {
             }
         } else {
             match start(&body[at..])? {
-                Some(tag) if WORDS.iter().any(|name| *name == tag.name) => at += tag.length,
+                Some(tag) if WORDS.contains(&tag.name) => at += tag.length,
                 _ => return Ok(None),
             }
         }
@@ -191,12 +195,13 @@ fn start(body: &[u8]) -> Result<Option<Start<'_>>, CutOff> {
 
 /// The length of the end tag of `name`, if that stands there.
 fn end(body: &[u8], name: &[u8]) -> Result<Option<usize>, CutOff> {
-    let tag = [b"</", name].concat();
-    let seen = &body[..tag.len().min(body.len())];
-    if !tag[..seen.len()].eq_ignore_ascii_case(seen) {
+    let Some(rest) = body.strip_prefix(b"</") else {
+        return if b"</".starts_with(body) { Err(CutOff) } else { Ok(None) };
+    };
+    let (seen, rest) = rest.split_at(name.len().min(rest.len()));
+    if !name[..seen.len()].eq_ignore_ascii_case(seen) {
         return Ok(None);
     }
-    let Some(rest) = body.get(tag.len()..).filter(|_| seen.len() == tag.len()) else { return Err(CutOff) };
     let space = rest.iter().position(|&byte| !is_space(byte)).ok_or(CutOff)?;
-    Ok((rest[space] == b'>').then_some(tag.len() + space + 1))
+    Ok((rest[space] == b'>').then_some(2 + name.len() + space + 1))
 }

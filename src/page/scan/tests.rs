@@ -226,6 +226,8 @@ fn what_is_not_plainly_a_skip_link_is_none() {
         "<span><a href=#a>A</a><b>text</b></span>",
         "<div id=__next><a href=#a>A</a><main>",
         "<div data-reactroot=''><a href=#a>A</a><main>",
+        "<div class=visually-hidden><a href=#a>A</a><main>",
+        "<div style='display: none'><a href=#a>A</a><main>",
         "<div><div><a href=#a>A</a></div></div>",
         "<!--> <a href=#a>A</a> -->",
         "<!-- <a href=#a>A</a>",
