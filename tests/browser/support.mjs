@@ -25,24 +25,28 @@ const BINARY = process.env.CONSENTRY_BINARY ?? path.join(ROOT, "target/debug/con
  * @property {() => Promise<void>} stop ends the process and removes all it wrote
  */
 
+/** The same on every page, or by its address. @typedef {string | ((url: string) => string)} Varying */
+
 /**
  * A site: a few pages that set a cookie of their own and carry a third party's tag.
  * @param {string} [tag] the third party's origin
- * @param {{ headers?: Record<string, string>, head?: string | ((url: string) => string), body?: string, lang?: string }} [more]
- *   of every page; `head` may depend on its address
+ * @param {{ headers?: Record<string, string>, head?: Varying, body?: Varying, lang?: Varying }} [more] of every page
  */
 export async function startSite(tag, { headers = {}, head = "", body = "", lang = "en-GB" } = {}) {
   /** @type {{ method: string, url: string, headers: import("node:http").IncomingHttpHeaders }[]} */
   const requests = [];
   const server = createServer((request, response) => {
-    requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
-    if (request.url === "/favicon.ico") return void response.writeHead(204).end();
+    const url = request.url ?? "";
+    requests.push({ method: request.method ?? "", url, headers: request.headers });
+    /** @param {Varying} part */
+    const of = (part) => (typeof part === "string" ? part : part(url));
+    if (url === "/favicon.ico") return void response.writeHead(204).end();
     response.setHeader("set-cookie", ["site_region=north; Path=/", "undeclared=1; Path=/; HttpOnly"]);
     response.setHeader("content-type", "text/html; charset=utf-8");
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    response.end(`<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><title>A page</title>
-${tag ? `<script src="${tag}/tag.js"></script>` : ""}${typeof head === "string" ? head : head(request.url ?? "")}</head>
-<body>${body}<h1>${(request.url ?? "").split("?")[0]}</h1><pre>Long.${"\n".repeat(200)}</pre><a href="/second">second</a></body></html>`);
+    response.end(`<!doctype html><html lang="${of(lang)}"><head><meta charset="utf-8"><title>A page</title>
+${tag ? `<script src="${tag}/tag.js"></script>` : ""}${of(head)}</head>
+<body>${of(body)}<h1>${url.split("?")[0]}</h1><pre>Long.${"\n".repeat(200)}</pre><a href="/second">second</a></body></html>`);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
