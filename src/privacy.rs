@@ -34,6 +34,7 @@ mod cookie_list;
 mod files;
 mod form;
 mod frame;
+mod google;
 mod language;
 mod message;
 mod origin;
@@ -260,6 +261,7 @@ impl Pages {
                 "necessary": self.site.policy.necessary().contains(i),
             })
         });
+        let permitted = choice.filter(|choice| !choice.under_16).map(|choice| choice.granted).unwrap_or_default();
         json!({
             "chosen": choice.is_some(),
             "granted": ids(choice.map_or(self.site.policy.necessary(), |c| c.granted.union(self.site.policy.necessary()))),
@@ -271,6 +273,7 @@ impl Pages {
             "gpc": signals.gpc,
             "receipt": choice.map(|c| format!("{:016x}", c.receipt)),
             "policy_version": self.site.policy.version,
+            "google": self.site.consent.google_consent_mode.then(|| google::state(&self.site.policy, permitted)),
             "purposes": purposes.collect::<Vec<_>>(),
         })
     }

@@ -1,6 +1,8 @@
 //! A choice becomes a fact: first the ledger's row, durable, then the answer that carries the cookie and ends whatever is no
 //! longer permitted (C6). Where the ledger cannot be written nothing changes, and the visitor is told so.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderValue, Response};
@@ -107,6 +109,20 @@ pub(super) fn ended(
     cookies::expire(cookie_lines(&visit.parts.headers), &withdrawal)
 }
 
+/// How long a visitor waits for the disk. A row that comes later than that was not answered, and nothing rests on it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a choice does not count.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotRecorded {
+    /// The ledger says so.
+    #[error(transparent)]
+    Ledger(LedgerError),
+    /// The ledger says nothing.
+    #[error("the ledger's disk does not answer")]
+    Slow,
+}
+
 /// A choice on its way into the ledger.
 pub(super) struct Made<'a> {
     pub(super) site: &'a Site,
@@ -124,7 +140,14 @@ pub(super) struct Made<'a> {
 impl Made<'_> {
     /// Appends its row, and before it the objection that a signal was, where there was no choice yet (C8): both facts are
     /// told. The answer is the hash of the row, which is durable then.
-    pub(super) async fn append(&self) -> Result<[u8; 32], LedgerError> {
+    pub(super) async fn append(&self) -> Result<[u8; 32], NotRecorded> {
+        tokio::time::timeout(PATIENCE, self.append_all())
+            .await
+            .map_err(|_| NotRecorded::Slow)?
+            .map_err(NotRecorded::Ledger)
+    }
+
+    async fn append_all(&self) -> Result<[u8; 32], LedgerError> {
         let ledger = &self.site.ledger;
         let mut previous = self.before.map(|choice| choice.receipt);
         if self.before.is_none() && self.choice.signals.object() {

@@ -19,6 +19,8 @@ use super::scan::{Markup, Scan};
 /// XML where the page is [`Markup::Xhtml`].
 #[derive(Debug)]
 pub struct Insert {
+    /// Goes right after `<head>`, before any tag of the site's; mostly nothing.
+    pub first: Bytes,
     /// Goes before `</head>`, or where the head ends without one.
     pub head: Bytes,
     /// Goes right after `<body …>` and the skip links there, or where the body begins without one.
@@ -54,14 +56,14 @@ impl BodyStart for Bytes {
 impl Default for Insert {
     /// Nothing.
     fn default() -> Self {
-        Insert { head: Bytes::new(), body_start: Box::new(Bytes::new()) }
+        Insert { first: Bytes::new(), head: Bytes::new(), body_start: Box::new(Bytes::new()) }
     }
 }
 
 impl Insert {
     /// How much longer a page becomes.
     pub fn len(&self) -> u64 {
-        (self.head.len() + self.body_start.len()) as u64
+        (self.first.len() + self.head.len() + self.body_start.len()) as u64
     }
 
     /// Whether there is nothing to put anywhere.
@@ -77,6 +79,7 @@ pub struct Inject<B> {
     markup: Markup,
     scan: Scan,
     /// The snippets that are still to be emitted, in their order.
+    first: Option<Bytes>,
     head: Option<Bytes>,
     body_start: Option<Box<dyn BodyStart>>,
     /// The end of earlier chunks that is undecided; never longer than [`MOST_HELD`](super::scan::MOST_HELD).
@@ -96,6 +99,7 @@ impl<B> Inject<B> {
             inner,
             markup,
             scan: Scan::new(markup),
+            first: Some(insert.first).filter(|first| !first.is_empty()),
             head: Some(insert.head).filter(|head| !head.is_empty()),
             body_start: Some(insert.body_start).filter(|body_start| !body_start.is_empty()),
             held: Vec::new(),
@@ -107,29 +111,36 @@ impl<B> Inject<B> {
     }
 
     fn missing(&self) -> u64 {
-        (self.head.as_ref().map_or(0, Bytes::len) + self.body_start.as_ref().map_or(0, |snippet| snippet.len())) as u64
+        let length = |snippet: &Option<Bytes>| snippet.as_ref().map_or(0, Bytes::len);
+        (length(&self.first) + length(&self.head) + self.body_start.as_ref().map_or(0, |snippet| snippet.len())) as u64
     }
 
     /// Whether the page only passes through from here on.
     fn idle(&self) -> bool {
-        self.head.is_none() && self.body_start.is_none() && self.held.is_empty() && self.chunk.is_empty()
+        self.first.is_none()
+            && self.head.is_none()
+            && self.body_start.is_none()
+            && self.held.is_empty()
+            && self.chunk.is_empty()
     }
 
     /// What is to be emitted next of what is there.
     fn next_slice(&mut self) -> Option<Bytes> {
-        let (head, body) = match (&self.head, &self.body_start) {
-            (None, None) => (None, None),
-            (head, body) => (self.scan.head().filter(|_| head.is_some()), self.scan.body().filter(|_| body.is_some())),
-        };
+        let first = self.scan.first().filter(|_| self.first.is_some());
+        let head = self.scan.head().filter(|_| self.head.is_some());
+        let body = self.scan.body().filter(|_| self.body_start.is_some());
+        if first == Some(self.emitted) {
+            return self.first.take();
+        }
         if head == Some(self.emitted) {
             return self.head.take();
         }
         if body == Some(self.emitted) {
             return self.take_body_start();
         }
-        let waiting = self.head.is_some() || self.body_start.is_some();
+        let waiting = self.first.is_some() || self.head.is_some() || self.body_start.is_some();
         // With nothing left to insert it does not matter what is undecided.
-        let end = if waiting { head.or(body).unwrap_or_else(|| self.scan.decided()) } else { u64::MAX };
+        let end = if waiting { first.or(head).or(body).unwrap_or_else(|| self.scan.decided()) } else { u64::MAX };
         let may = usize::try_from(end.saturating_sub(self.emitted)).unwrap_or(usize::MAX);
         let slice = if !self.held.is_empty() {
             let rest = self.held.split_off(may.min(self.held.len()));
@@ -160,7 +171,7 @@ impl<B> Inject<B> {
         if !self.held.is_empty() {
             return Some(std::mem::take(&mut self.held).into());
         }
-        let snippet = self.head.take().or_else(|| self.take_body_start())?;
+        let snippet = self.first.take().or_else(|| self.head.take()).or_else(|| self.take_body_start())?;
         match self.markup {
             // Our bytes would be rubbish there; an HTML parser ignores U+0000 in a body.
             _ if self.scan.utf16() => Some(vec![0; snippet.len()].into()),

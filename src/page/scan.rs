@@ -1,4 +1,5 @@
-//! Finds, in an HTML document that arrives in pieces, the two places where something of ours goes: the end of the head, or
+//! Finds, in an HTML document that arrives in pieces, the places where something of ours goes: the beginning of the head (what
+//! must come before any tag of the site's), the end of the head, or
 //! its `<base>` (script and style sheet), and the beginning of the body (the banner). Called by [`Inject`](super::Inject), which emits the
 //! bytes; nothing is changed, copied or kept here.
 //!
@@ -147,6 +148,7 @@ pub struct Scan {
     tag_start: u64,
     /// Bytes that were fed before the current ones.
     fed: u64,
+    first: Option<u64>,
     head: Option<u64>,
     body: Option<u64>,
     done: bool,
@@ -174,6 +176,7 @@ impl Scan {
             templates: 0,
             tag_start: 0,
             fed: 0,
+            first: None,
             head: None,
             body: None,
             done: false,
@@ -182,6 +185,12 @@ impl Scan {
             language: None,
             kept: Vec::new(),
         }
+    }
+
+    /// Where the head's content begins: the offset before which goes what has to come before any tag of the site's, once
+    /// known. Never behind [`head`](Self::head).
+    pub fn first(&self) -> Option<u64> {
+        self.first.or(self.head)
     }
 
     /// Where the head ends, or its `<base>` begins: the offset in the document before which script and style sheet go, once
@@ -435,6 +444,10 @@ impl Scan {
                 self.head.get_or_insert(self.tag_start);
                 self.finish();
             }
+            (_, false, LINK | META | TITLE | STYLE | SCRIPT | NOSCRIPT | TEMPLATE) if self.first.is_none() => {
+                // A head that nobody opened.
+                self.first = Some(self.tag_start);
+            }
             (Markup::Xhtml, ..) => {}
             _ if self.templates > 0 => {}
             (_, false, HTML | HEAD | BASEFONT | BGSOUND | LINK | META | TITLE | STYLE) => {}
@@ -449,6 +462,7 @@ impl Scan {
     fn tag_ended(&mut self, offset: u64) {
         self.state = State::Data;
         match (self.markup, self.closing, self.name) {
+            (_, false, HEAD) if self.first.is_none() && self.head.is_none() => self.first = Some(offset),
             (_, false, BODY) if self.templates == 0 => {
                 (self.tag_start, self.state) = (offset, State::BodyStart);
                 self.kept.clear();

@@ -25,6 +25,8 @@ use crate::page::BodyStart;
 struct Markup<'a> {
     path: &'a str,
     lang: &'a str,
+    /// What the links to our pages carry: the language, unless it is the site's usual one.
+    query: &'a str,
     dir: &'a str,
     w: &'a Words,
     ask: bool,
@@ -124,9 +126,14 @@ fn markup(site: &Site, language: &Language, asked: PurposeSet, form: &str) -> By
     let (before, after) = text.split_once("{purposes}").unwrap_or((text, ""));
     let purposes = language::purposes(policy, consent, language, languages);
     let named = purposes.iter().enumerate().filter(|(index, _)| asked.contains(*index) && text.contains("{purposes}"));
+    let query = match language.code == languages.default().code {
+        true => String::new(),
+        false => format!("?lang={}", language.code),
+    };
     rendered(&Markup {
         path: &consent.path,
         lang: &language.code,
+        query: &query,
         dir: language.dir(),
         w: words,
         ask: asked.bits() != 0,

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
 use super::banner::{Banner, Outgoing, ShownText, Site};
+use super::google::GoogleConsent;
 use crate::asked::Asked;
 use crate::consent::{Decision, PurposeSet};
 use crate::page::Insert;
@@ -21,11 +22,13 @@ pub struct VisitorState {
     pub ask: PurposeSet,
     /// Analytics is permitted.
     pub analytics: bool,
+    /// The purposes that are permitted.
+    pub permitted: PurposeSet,
 }
 
 impl From<&Decision> for VisitorState {
     fn from(decision: &Decision) -> Self {
-        VisitorState { ask: decision.ask, analytics: decision.analytics.is_some() }
+        VisitorState { ask: decision.ask, analytics: decision.analytics.is_some(), permitted: decision.permitted }
     }
 }
 
@@ -51,7 +54,6 @@ pub struct PageView<'a> {
 #[template(path = "head.html", config = "static/privacy/askama.toml")]
 struct Head<'a> {
     path: &'a str,
-    ask: bool,
     analytics: bool,
     page: Option<&'a str>,
     nonce: Option<&'a str>,
@@ -60,9 +62,12 @@ struct Head<'a> {
 /// The snippets of all states.
 pub(super) struct Snippets {
     site: Arc<Site>,
-    heads: [Bytes; 4],
-    /// Heads of pages whose view was captured, without and with the banner.
-    captured: [CapturedHead; 2],
+    /// Heads without and with the collector.
+    heads: [Bytes; 2],
+    /// The head of pages whose view was captured.
+    captured: CapturedHead,
+    /// What tells Google's tags what is granted; nothing where nobody wants it.
+    google: Option<GoogleConsent>,
     /// The link alone, and the question about everything.
     link: Arc<Banner>,
     whole: Arc<Banner>,
@@ -83,8 +88,8 @@ struct CapturedHead {
 const NO_PAGE: &str = "________________";
 
 impl CapturedHead {
-    fn new(path: &str, ask: bool) -> CapturedHead {
-        let head = head(path, ask, true, Some(NO_PAGE), None);
+    fn new(path: &str) -> CapturedHead {
+        let head = head(path, true, Some(NO_PAGE), None);
         let at = memchr::memmem::find(&head, NO_PAGE.as_bytes()).expect("the template has a place for the id");
         CapturedHead { head, at }
     }
@@ -105,13 +110,14 @@ fn hex(id: u64) -> [u8; 16] {
 impl Snippets {
     pub(super) fn new(site: Arc<Site>) -> (Snippets, Vec<ShownText>) {
         let path = &site.consent.path;
-        let heads = [0, 1, 2, 3].map(|index| head(path, index & 2 != 0, index & 1 != 0, None, None));
-        let captured = [false, true].map(|ask| CapturedHead::new(path, ask));
+        let heads = [false, true].map(|analytics| head(path, analytics, None, None));
+        let captured = CapturedHead::new(path);
+        let google = site.consent.google_consent_mode.then(GoogleConsent::new);
         let (link, _) = Banner::new(&site, PurposeSet::default());
         let (whole, shown) = Banner::new(&site, optional(&site));
         let (link, whole) = (Arc::new(link), Arc::new(whole));
-        let snippets =
-            Snippets { site, heads, captured, link, whole, parts: RwLock::default(), new_texts: Mutex::default() };
+        let (parts, new_texts) = (RwLock::default(), Mutex::default());
+        let snippets = Snippets { site, heads, captured, google, link, whole, parts, new_texts };
         (snippets, shown)
     }
 
@@ -126,13 +132,13 @@ impl Snippets {
             () => self.part(asked),
         };
         let head = match (view.nonce, view.id) {
-            (None, None) => self.heads[usize::from(ask) << 1 | usize::from(analytics)].clone(),
+            (None, None) => self.heads[usize::from(analytics)].clone(),
             // Only visitors who permit analytics have captured views.
-            (None, Some(id)) => self.captured[usize::from(ask)].of(id),
+            (None, Some(id)) => self.captured.of(id),
             (Some(nonce), id) => {
                 let id = id.map(hex);
                 let id = id.as_ref().map(|id| std::str::from_utf8(id).expect("digits are ASCII"));
-                head(&self.site.consent.path, ask, analytics, id, Some(nonce))
+                head(&self.site.consent.path, analytics, id, Some(nonce))
             }
         };
         let body_start = Outgoing {
@@ -143,7 +149,9 @@ impl Snippets {
             now: view.now,
             asked: view.asked.clone().filter(|_| ask),
         };
-        Insert { head, body_start: Box::new(body_start) }
+        let (path, policy, permitted) = (&self.site.consent.path, &self.site.policy, view.state.permitted);
+        let first = self.google.as_ref().map(|google| google.first(path, policy, permitted, ask, view.nonce));
+        Insert { first: first.unwrap_or_default(), head, body_start: Box::new(body_start) }
     }
 
     /// What was shown for the first time since this was last asked.
@@ -170,8 +178,8 @@ fn optional(site: &Site) -> PurposeSet {
     PurposeSet::of(site.policy.optional().map(|(index, _)| index))
 }
 
-fn head(path: &str, ask: bool, analytics: bool, page: Option<&str>, nonce: Option<&str>) -> Bytes {
-    rendered(&Head { path, ask, analytics, page, nonce })
+fn head(path: &str, analytics: bool, page: Option<&str>, nonce: Option<&str>) -> Bytes {
+    rendered(&Head { path, analytics, page, nonce })
 }
 
 pub(super) fn rendered(template: &impl Template) -> Bytes {

@@ -48,7 +48,7 @@ fn frames(chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Frames {
 }
 
 fn insert(head: &'static str, body_start: &'static str) -> Insert {
-    Insert { head: head.into(), body_start: Box::new(Bytes::from(body_start)) }
+    Insert { first: Bytes::new(), head: head.into(), body_start: Box::new(Bytes::from(body_start)) }
 }
 
 /// Everything a body emits, with the promise of its size hint checked at each step.
@@ -122,7 +122,7 @@ impl BodyStart for Spoken {
 
 #[test]
 fn the_banner_is_in_the_language_of_the_page_and_after_its_skip_link() {
-    let spoken = || Insert { head: Bytes::new(), body_start: Box::new(Spoken) };
+    let spoken = || Insert { first: Bytes::new(), head: Bytes::new(), body_start: Box::new(Spoken) };
     let page = ["<html lang", "=cy><head></head><bod", "y><a href='#m", "ain'>Skip</", "a><p>text"];
     let out = text(&page, spoken(), Markup::Html);
     assert_eq!(out, "<html lang=cy><head></head><body><a href='#main'>Skip</a>[cy]<p>text");

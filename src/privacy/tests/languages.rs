@@ -8,7 +8,7 @@ fn asked(ids: &[&str]) -> PurposeSet {
 }
 
 fn state(ask: PurposeSet) -> VisitorState {
-    VisitorState { ask, analytics: false }
+    VisitorState { ask, analytics: false, permitted: PurposeSet::of([0]) }
 }
 
 fn banner(site: &Site, ask: PurposeSet, language: &str) -> String {
