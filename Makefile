@@ -20,7 +20,7 @@ test-rust: engine
 test-browser: engine chromium tests/browser/node_modules/.installed
 	cd tests/browser && node --test --test-concurrency=1 --test-reporter=spec *.test.mjs
 
-# The collector as visitors get it, out of its readable sources; committed, so that `build` needs no Node.
+# Collector and banner as visitors get them, out of their readable sources; committed, so that `build` needs no Node.
 static: tests/browser/node_modules/.installed
 	cd tests/browser && npm run --silent build
 

@@ -4,6 +4,8 @@
  * Only the two buttons choose: closing, Escape, scrolling or reading on never do.
  */
 
+import { folder } from './gateway.js';
+
 const banner = document.getElementById('consentry-banner');
 export const corner = document.getElementById('consentry-corner');
 const form = banner?.querySelector('form');
@@ -24,6 +26,8 @@ function submitPlainly(form, choice) {
     Object.assign(document.createElement('input'), { type: 'hidden', name, value }),
   );
   form.append(...fields);
+  // Whatever the page calls its base.
+  form.action = `${folder}consent`;
   form.submit();
   // Whoever comes back to this page finds the form as it was.
   for (const field of fields) field.remove();

@@ -13,7 +13,7 @@ export function link() {
   for (const element of theirs) if (element instanceof HTMLAnchorElement) element.href = folder;
   if (corner && !asking() && [...theirs].some((element) => element.getClientRects().length)) corner.hidden = true;
   document.addEventListener('click', (event) => {
-    const element = /** @type {HTMLElement} */ (event.target).closest(CHOICES);
+    const element = event.target instanceof Element && event.target.closest(CHOICES);
     if (!element || element instanceof HTMLAnchorElement) return;
     event.preventDefault();
     location.assign(folder);

@@ -18,8 +18,9 @@ export function shield(element) {
     const form = element.querySelector('form');
     // The form goes on being sent, but there is no place for it to be seen in.
     if (form) [form.id, form.slot] = ['consentry-form', 'none'];
-    // Only the host's own children are slotted. Buttons name the form they have left.
-    for (const part of element.querySelectorAll('form > div > :not(input)')) {
+    // Only the host's own children are slotted, so all there is to see comes out of its boxes. Buttons name the form they
+    // have left.
+    for (const part of element.querySelectorAll(':is(form, div) > :not(div, input)')) {
       if (part.localName === 'button') part.setAttribute('form', 'consentry-form');
       element.append(part);
     }

@@ -1,6 +1,7 @@
 // Whatever style a site has, the banner looks the same to the pixel: visible, in its place, both answers alike.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { open } from "./page-choice.mjs";
 import { startBrowser, startGateway, startSite } from "./support.mjs";
 
 /** Sites' rules at their worst; the sheet alone holds against them, without a script. @type {Record<string, string>} */
@@ -30,7 +31,7 @@ const SCRIPTED = {
   "a body that is turned to negative": `body { filter: invert(1) blur(3px); }`,
   "a body that cannot be seen": `body { opacity: 0; height: 0; overflow: hidden; contain: paint; }`,
   "a whole document that is turned over": `html { transform: rotate(180deg); perspective: 1px; }`,
-  "something else over all": `body::after { content: ""; position: fixed; inset: 0; z-index: 2147483647; background: red; }`,
+  "something else over all": `body::after { content: ""; position: fixed; inset: 0; z-index: 2147483647; background: white; }`,
 };
 
 const ALL = { ...RULES, ...SCRIPTED };
@@ -117,6 +118,31 @@ for (const javaScriptEnabled of [true, false]) {
       if (!/vertical/.test(ALL[what])) assert.ok(pixels.equals(expected.pixels), "the same to the pixel");
     });
   }
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`rule_c5_the_link_to_the_choices_is_the_same_whatever_style_a_site_has (${javaScriptEnabled ? "with a script" : "without a script"})`, async () => {
+    const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1100, height: 700 }, javaScriptEnabled });
+    const page = await context.newPage();
+    await page.goto(`${gateway.address}/plain`);
+    await page.getByRole("button", { name: "Reject all" }).click();
+    await page.locator("#consentry-banner").waitFor({ state: "detached" });
+    const names = ["", ...Object.keys(javaScriptEnabled ? ALL : RULES)];
+    /** @type {Buffer | undefined} */ let expected;
+    for (const what of names) {
+      const address = `${gateway.address}/${what && Object.keys(ALL).indexOf(what)}`;
+      await (javaScriptEnabled ? open(page, address) : page.goto(address));
+      const hit = await page.locator(".consentry-link").evaluate((link) => {
+        const { x, y, width, height } = link.getBoundingClientRect();
+        return height >= 44 && document.elementFromPoint(x + width / 2, y + height / 2) === link;
+      });
+      assert.ok(hit, `${what}: it can be pressed`);
+      const pixels = await page.locator("#consentry-corner").screenshot({ animations: "disabled" });
+      expected ??= pixels;
+      if (!/vertical/.test(ALL[what])) assert.ok(pixels.equals(expected), `${what}: the same to the pixel`);
+    }
+    await context.close();
+  });
 }
 
 test("not even attributes of style on our elements hide them, once the script has run", async () => {
