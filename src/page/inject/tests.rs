@@ -261,3 +261,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rule_k8_what_comes_first_stands_before_every_tag_of_the_sites() {
+    let all = || Insert { first: "[F]".into(), ..insert("[H]", "[B]") };
+    for (page, expected) in [
+        ("<html><head><script></script></head><body>x", "<html><head>[F]<script></script>[H]</head><body>[B]x"),
+        ("<head></head><body>", "<head>[F][H]</head><body>[B]"),
+        ("<script></script><p>x", "[F]<script></script>[H][B]<p>x"),
+        ("text", "[F][H][B]text"),
+        ("<!-- never ended", "<!-- never ended[F][H][B]"),
+        ("", "[F][H][B]"),
+    ] {
+        for size in 1..=page.len().max(1) {
+            let pieces = page.as_bytes().chunks(size).map(Bytes::copy_from_slice);
+            let (out, _) = drain(Inject::new(frames(pieces), all(), Markup::Html));
+            assert_eq!(String::from_utf8(out.unwrap()).unwrap(), expected, "{page} in pieces of {size}");
+        }
+    }
+}

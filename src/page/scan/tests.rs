@@ -57,6 +57,29 @@ fn the_places_are_before_the_heads_end_and_after_the_bodys_start() {
 }
 
 #[test]
+fn the_first_place_is_before_any_tag_of_the_sites() {
+    for page in [
+        "<!doctype html><html><head a='>'>[F]<meta charset=utf-8><script></script></head><body>",
+        "<!doctype html><!-- <head> --><html>[F]<script src=a></script><head></head>",
+        "<HEAD>[F]</HEAD><body>",
+        "<html><head\n>[F]<base href=//elsewhere.example/>",
+        "[F]<meta charset=utf-8><title><head></title><p>",
+        "[F]<link rel=preload><body>",
+        "<html>[F]<body><script></script>",
+        "[F]Hello <head>",
+        "[F]<p><head><script></script>",
+    ] {
+        let plain = page.replace("[F]", "");
+        for pieces in 1..plain.len() {
+            let mut scan = Scan::new(Markup::Html);
+            plain.as_bytes().chunks(pieces).for_each(|piece| scan.feed(piece));
+            scan.end();
+            assert_eq!(scan.first(), page.find("[F]").map(|at| at as u64), "{page} in pieces of {pieces}");
+        }
+    }
+}
+
+#[test]
 fn a_head_or_body_that_nobody_wrote_is_found_all_the_same() {
     for page in [
         "[H][B]Hello",
