@@ -38,9 +38,7 @@ fn catalogue() -> Catalogue {
         name: name.trim_end_matches('*').into(),
         prefix: name.ends_with('*'),
         purpose,
-        provider: None,
-        period: None,
-        description: None,
+        ..DeclaredCookie::default()
     });
     Catalogue::new(&declared, Some(2))
 }

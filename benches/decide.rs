@@ -6,7 +6,7 @@ use consentry::consent::{Choice, ChoiceSource, Mode, Policy, Signals, decide};
 use consentry::keys::KeyRing;
 use criterion::{Criterion, criterion_group, criterion_main};
 
-const NOW: u64 = 1_790_000_000;
+const NOW: u64 = 1_790_000_000_000;
 
 fn decision(c: &mut Criterion) {
     let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
@@ -20,7 +20,7 @@ fn decision(c: &mut Criterion) {
     });
     c.bench_function("decide/with a signed choice", |b| {
         b.iter(|| {
-            let choice = Choice::among(black_box([cookie.as_bytes()]), &policy, &ring, NOW + 60);
+            let choice = Choice::among(black_box([cookie.as_bytes()]), &policy, &ring, NOW + 60_000);
             let decision = decide(&policy, choice, Signals::default(), Mode::OptIn);
             assert!(decision.analytics.is_some());
             decision
@@ -28,7 +28,7 @@ fn decision(c: &mut Criterion) {
     });
     c.bench_function("decide/with a forged choice", |b| {
         let forged = cookie.replace("analytics", "marketing");
-        b.iter(|| Choice::among(black_box([forged.as_bytes()]), &policy, &ring, NOW + 60).unwrap_err());
+        b.iter(|| Choice::among(black_box([forged.as_bytes()]), &policy, &ring, NOW + 60_000).unwrap_err());
     });
 }
 

@@ -27,7 +27,7 @@ fn places() -> Places {
 
 fn encode(c: &mut Criterion) {
     let policy = Policy::default();
-    let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
+    let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW * 1000);
     let permit = decide(&policy, Ok(choice), Signals::default(), Mode::OptIn).analytics.expect("everything is granted");
     let text = "[gateway]\nupstream = \"http://127.0.0.1:3000\"\n[[path_class]]\npattern = \"/conditions/*\"\nclass = \"health\"";
     let config = Config::from_toml(text, "bench.toml", std::iter::empty()).expect("is a configuration");
@@ -50,7 +50,6 @@ fn encode(c: &mut Criterion) {
         http_1_0: false,
         visitor_cookie: Some(b"AAAAAAAAAAAAAAAAAAAAAA"),
         visit_cookie: None,
-        choice_life: policy.choice_life,
     };
     c.bench_function("encode/capture a page view", |b| {
         b.iter(|| capture.page_view(&permit, black_box(&exchange), answer()).expect("is after the grant"));

@@ -122,7 +122,7 @@ impl Capture {
         visit: Visit,
     ) -> [HeaderValue; 2] {
         // A visitor is known no longer than the choice that permits it.
-        let choice_left = (permit.granted_at() + exchange.choice_life).saturating_sub(exchange.now_ms as u64 / 1000);
+        let choice_left = permit.until().saturating_sub(exchange.now_ms as u64 / 1000);
         let visit_left = self.shared.visits.timeout().as_secs().min(choice_left);
         let visit = self.shared.signed.encode(visitor.id, &visit);
         [

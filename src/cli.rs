@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod engine;
 mod keys;
+mod ledger;
 mod mail;
 mod query;
 mod schema;
@@ -44,6 +45,8 @@ enum Command {
     Query(query::Args),
     /// Make, list, rotate and destroy the keys that sign choices and make pseudonyms
     Keys(keys::Args),
+    /// Prove that no choice was changed or dropped, export them, verify a visitor's receipt
+    Ledger(ledger::Args),
     /// Tokens for recipients of e-mails who agreed to the recording of openings, and their withdrawal
     Mail(mail::Args),
 }
@@ -62,6 +65,10 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => Ok(check::run(&args)),
         Command::Engine(args) => engine::run(args),
+        Command::Ledger(args) => match settings::ledger(args.config.as_deref(), args.data_dir.as_deref()) {
+            Ok(place) => ledger::run(&args, &place),
+            Err(code) => Ok(code),
+        },
         Command::Mail(args) => mail::run(args),
         Command::Schema(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
             Ok(target) => schema::run(args, &target.clickhouse, &target.data_dir),

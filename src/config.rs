@@ -17,14 +17,17 @@
 
 mod capture;
 mod explain;
+mod import;
 mod kind;
 mod known;
+mod language;
 mod load;
 mod meaning;
 mod names;
 mod period;
 mod problem;
 mod read;
+mod substance;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -39,10 +42,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
+pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
 pub use problem::{ConfigError, Origin, Problem};
 pub use windows::{KeyWindow, KeyWindows};
 
@@ -54,6 +59,9 @@ pub const DEFAULT_DATA_DIR: &str = "./consentry-data";
 
 /// The key ring's file within the data folder.
 pub const RING_FILE: &str = "keys.json";
+
+/// The ledger's folder within the data folder.
+pub const LEDGER_FOLDER: &str = "ledger";
 
 /// A whole configuration with every key, its default and its reason.
 pub fn example() -> &'static str {
@@ -71,6 +79,8 @@ pub struct Config {
     pub policy: Policy,
     /// What visitors read and where they find it.
     pub consent: Consent,
+    /// The consent manager the site has already, believed in the banner's place (C12); default none.
+    pub import: Option<Import>,
     /// What may be done without a choice, and where (C10); default nothing, everywhere.
     pub modes: Modes,
     /// Whether `DNT: 1` counts like `Sec-GPC: 1` (C8); default no.
@@ -83,6 +93,8 @@ pub struct Config {
     pub capture: Capture,
     /// How long rows are kept (R1).
     pub retention: Period,
+    /// How long the ledger's rows are kept: the proof of what was chosen (P1); default 6 years.
+    pub consents_retention: Period,
     /// How much of an address is kept.
     pub ip_prefixes: IpPrefixes,
     /// The key ring's file.
@@ -105,6 +117,11 @@ impl Config {
     /// The folder of the queue on disk.
     pub fn spool_dir(&self) -> PathBuf {
         self.data_dir.join("spool")
+    }
+
+    /// The folder of the ledger.
+    pub fn ledger_dir(&self) -> PathBuf {
+        self.data_dir.join(LEDGER_FOLDER)
     }
 }
 
@@ -160,18 +177,58 @@ pub struct Limits {
 pub struct Consent {
     /// The folder of the visitor's endpoints, without a slash at its end; default `/_privacy`.
     pub path: String,
-    /// The banner's heading.
-    pub banner_title: String,
-    /// The banner's text.
-    pub banner_text: String,
-    /// The text of the link that stands on every page (C5).
-    pub link_text: String,
+    /// The banner's heading in the default language; nothing where it is the built-in one.
+    pub banner_title: Option<String>,
+    /// The banner's text, likewise; `{purposes}` in it stands for the names of the purposes.
+    pub banner_text: Option<String>,
+    /// The text of the link that stands on every page (C5), likewise.
+    pub link_text: Option<String>,
     /// The site's own privacy notice, linked from banner and preferences page.
     pub notice_url: Option<String>,
+    /// The domain whose hosts share one choice; each host has its own unless set.
+    pub cookie_domain: Option<String>,
+    /// Whether pages tell Google's tags what is granted (K8); default no.
+    pub google_consent_mode: bool,
+    /// The default language, a tag of BCP 47; `en-GB` by default. The texts above, and those of purposes and cookies, are in it.
+    pub language: String,
+    /// Languages beside the built-in ones, and own words in those.
+    pub languages: Vec<OwnWords>,
+    /// Own words of purposes in languages other than the default one.
+    pub purpose_texts: Vec<PurposeText>,
+    /// Where the link stands; default left.
+    pub link_position: LinkPosition,
+    /// Who answers for the data: name and postal address.
+    pub controller: Option<String>,
+    /// A mail address or a link.
+    pub contact: Option<String>,
+    /// What the operator calls this version of the banner; default `1`.
+    pub banner_version: String,
+}
+
+impl Default for Consent {
+    /// What an empty `[consent]` means.
+    fn default() -> Self {
+        Consent {
+            path: "/_privacy".into(),
+            banner_title: None,
+            banner_text: None,
+            link_text: None,
+            notice_url: None,
+            cookie_domain: None,
+            google_consent_mode: false,
+            language: BUILT_IN[0].into(),
+            languages: Vec::new(),
+            purpose_texts: Vec::new(),
+            link_position: LinkPosition::default(),
+            controller: None,
+            contact: None,
+            banner_version: "1".into(),
+        }
+    }
 }
 
 /// `[[cookie]]`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeclaredCookie {
     /// The name, or the beginning of it where `prefix` is set.
     pub name: String,
@@ -185,6 +242,10 @@ pub struct DeclaredCookie {
     pub period: Option<String>,
     /// What it is for, for the preferences page.
     pub description: Option<String>,
+    /// The path it is set for, where that is not `/`: needed to make it expire (C6). A browser does not send it along.
+    pub path: Option<String>,
+    /// The domain it is set for, in lower case and without a dot before it, where it is not for one host alone.
+    pub domain: Option<String>,
 }
 
 /// `[[tag]]`
@@ -258,4 +319,6 @@ pub struct Dashboard {
 pub struct Observe {
     /// `error`, `warn`, `info` or `debug`; default `info`.
     pub log: tracing::Level,
+    /// Whether answers say in `Consentry-Decision` what was decided and why; default no, except where `log` is `debug`.
+    pub decision_header: bool,
 }

@@ -4,6 +4,7 @@
 
 mod calls;
 pub mod check;
+mod choice;
 pub mod client_addr;
 mod delivery;
 pub mod gateway;
@@ -12,6 +13,7 @@ mod keep;
 pub mod known_calls;
 pub mod listen;
 mod mail;
+mod manager;
 mod own;
 mod page_body;
 mod patience;

@@ -70,11 +70,13 @@ pub enum KeyPurpose {
     /// Signs consent to the recording of e-mail openings.
     #[serde(rename = "mail-consent")]
     MailConsent,
+    /// Signs receipts and the rows of the ledger: the seed of an Ed25519 key pair is made under it.
+    Receipt,
 }
 
 impl KeyPurpose {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [KeyPurpose; 10] = [
+    pub const ALL: [KeyPurpose; 11] = [
         KeyPurpose::Choice,
         KeyPurpose::Visit,
         KeyPurpose::Visitor,
@@ -85,6 +87,7 @@ impl KeyPurpose {
         KeyPurpose::Suppression,
         KeyPurpose::Label,
         KeyPurpose::MailConsent,
+        KeyPurpose::Receipt,
     ];
 
     /// The word in the file, on the command line and in the configuration.
@@ -100,6 +103,7 @@ impl KeyPurpose {
             KeyPurpose::Suppression => "suppression",
             KeyPurpose::Label => "label",
             KeyPurpose::MailConsent => "mail-consent",
+            KeyPurpose::Receipt => "receipt",
         }
     }
 

@@ -9,7 +9,8 @@
 //! Where the decision holds a [`consent::Permit`], [`capture`] makes an event of the exchange; [`pseudonym`] has keyed or
 //! cut every identifier before the event exists, so [`spool`] never sees a raw one. [`store`] ships sealed batches to
 //! ClickHouse ([`engine`] where no server is configured), [`query`] asks it, [`dashboard`] shows it. Where the decision
-//! gives leave to count instead, [`statistics`] counts, and keeps nothing of the exchange itself.
+//! gives leave to count instead, [`statistics`] counts, and keeps nothing of the exchange itself. What a visitor chose is
+//! proven by [`ledger`], before the answer is sent; how often the banner was shown and what was answered, [`asked`] counts.
 //!
 //! # The rooms, from the top floor down
 //! A room imports only from floors below its own.
@@ -23,7 +24,7 @@
 //! | 6 | [`privacy`], [`dashboard`] |
 //! | 5 | [`query`], [`rights`] |
 //! | 4 | [`store`] |
-//! | 3 | [`page`], [`cookies`], [`capture`], [`statistics`], [`config`] |
+//! | 3 | [`page`], [`cookies`], [`capture`], [`statistics`], [`asked`], [`config`], [`ledger`] |
 //! | 2 | [`consent`] |
 //! | 1 | [`pseudonym`], [`enrich`], [`spool`], [`upstream`], [`engine`], [`observe`] |
 //! | 0 | [`keys`] |
@@ -33,6 +34,7 @@
 #![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro, clippy::todo)]
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod asked;
 pub mod capture;
 pub mod cli;
 pub mod config;
@@ -44,6 +46,7 @@ pub mod engine;
 pub mod enrich;
 pub mod front;
 pub mod keys;
+pub mod ledger;
 pub mod life;
 pub mod observe;
 pub mod page;

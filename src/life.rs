@@ -1,4 +1,4 @@
-//! The life of the process, read top to bottom: take charge of the data folder, open keys, spool and sockets, start the
+//! The life of the process, read top to bottom: take charge of the data folder, open keys, ledger, spool and sockets, start the
 //! database and the workers, serve until asked to end, drain, and leave nothing behind. Called by `serve` and `demo`.
 //!
 //! The site comes first: once the sockets are bound pages are served, whether the database answers or not, and what is
@@ -22,7 +22,7 @@ use crate::capture;
 use crate::capture::event::{COLUMNS, Event};
 use crate::config::{ClickHouse, Config, Geo};
 use crate::consent::Policy;
-use crate::cookies::Catalogue;
+use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
@@ -30,9 +30,10 @@ use crate::front::gateway::{CallsImport, Site};
 use crate::front::known_calls::{self, KnownCalls};
 use crate::front::listen;
 use crate::keys::{KeyRing, Token, private_folder};
+use crate::ledger::{Ledger, Recovery};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
-use crate::privacy::{CollectorOptions, OwnCookieLives, Pages};
+use crate::privacy::{CollectorOptions, OwnCookieLives, Pages, Serves};
 use crate::rights;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
@@ -96,6 +97,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let trouble = keys::look(&ring, &config.key_windows, None);
     let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
     let spool = open_spool(&config)?;
+    // Without it no choice could be proven, so nobody is asked.
+    let ledger = open_ledger(&config, &ring)?;
     let taken = |address, key| move |source| LifeError::Address { address, key, source };
     let gateway_at = config.gateway.listen;
     let listeners = listen::bind(gateway_at, config.gateway.workers).map_err(taken(gateway_at, "[gateway] listen"))?;
@@ -123,8 +126,12 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site = Arc::new(site(&config, ring.clone(), contacts, spool.clone(), metrics.clone()));
-    let statistics = site.statistics.clone();
+    let site = Arc::new(site(&config, ring.clone(), contacts, ledger.clone(), spool.clone(), metrics.clone()));
+    // What visitors are shown can be reproduced from the hash in their rows (P5).
+    for text in site.pages.shown_texts() {
+        site.ledger.keep_text(&text.bytes)?;
+    }
+    let (statistics, asked) = (site.statistics.clone(), site.asked.clone());
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -140,7 +147,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
         let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-        let started = Database::start(&config, library, spool.clone(), statistics, metrics).await;
+        let started =
+            Database::start(&config, library, spool.clone(), ledger.clone(), (statistics, asked), metrics).await;
         let (database, ended) = match started {
             // Asked to end meanwhile, and the engine with us.
             Err(_) if asked_to_end.is_finished() => (None, Ok(())),
@@ -173,7 +181,11 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         workers.join().await;
         tending.abort();
         refreshing.abort();
-        let sealed = tokio::task::spawn_blocking(move || spool.close()).await;
+        let sealed = tokio::task::spawn_blocking(move || {
+            ledger.close();
+            spool.close()
+        });
+        let sealed = sealed.await;
         if let Some(database) = database {
             database.stop().await;
         }
@@ -216,6 +228,23 @@ fn open_spool(config: &Config) -> Result<Spool, LifeError> {
     Ok(spool)
 }
 
+fn open_ledger(config: &Config, ring: &Arc<KeyRing>) -> Result<Ledger, LifeError> {
+    let (ledger, recovery) = Ledger::open(&config.ledger_dir(), ring.clone(), config.gateway.site_id, now_ms())?;
+    let Recovery { torn_bytes, damaged, missing, .. } = recovery;
+    if torn_bytes > 0 {
+        tracing::warn!(torn_bytes, "the ledger ended in half a row, which nobody was told of; it is cut off");
+    }
+    if damaged > 0 || missing > 0 {
+        tracing::error!(
+            damaged,
+            missing,
+            "the ledger holds lines that are no rows, or lost rows that it had; it goes on behind them. \
+             consentry ledger verify says which"
+        );
+    }
+    Ok(ledger)
+}
+
 /// Without places the site is served all the same, and country stays empty.
 fn open_places(geo: &Geo) -> Result<Places, LifeError> {
     match geo {
@@ -252,18 +281,31 @@ impl Contacts {
     }
 }
 
-fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, metrics: Arc<Metrics>) -> Site {
+fn site(
+    config: &Config,
+    ring: Arc<KeyRing>,
+    contacts: Contacts,
+    ledger: Ledger,
+    spool: Spool,
+    metrics: Arc<Metrics>,
+) -> Site {
     let lives =
         OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
     Site {
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
-            .with_collector(&CollectorOptions::of(&config.capture)),
+            .with_collector(&CollectorOptions::of(&config.capture))
+            .with(Serves { statistics: config.modes.differ(), ..Serves::default() }),
+        import: config.import.clone(),
+        choice_cookie: ChoiceCookie::new(config.consent.cookie_domain.as_deref()),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
+        seen: Seen::default(),
         tags: Tags::new(&config.tags, &config.policy),
         policy: config.policy.clone(),
         modes: config.modes.clone(),
         honour_dnt: config.honour_dnt,
+        decision_header: config.observe.decision_header,
         statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
+        asked: Arc::default(),
         ring,
         privacy_path: config.consent.path.clone(),
         trusted_proxies: config.gateway.trusted_proxies.clone(),
@@ -272,6 +314,7 @@ fn site(config: &Config, ring: Arc<KeyRing>, contacts: Contacts, spool: Spool, m
         download_endings: config.capture.download_endings.clone(),
         mail_withdrawals: contacts.mail_withdrawals,
         calls: contacts.calls,
+        ledger,
         spool,
         metrics,
     }

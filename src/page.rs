@@ -8,7 +8,8 @@
 //! - script and style sheet before `</head>`, so that the site's own come first; a page without `</head>` gets them where
 //!   its head ends by itself (`<body>`, or the first content), and one with a `<base>` before that, since what stands after
 //!   it would be fetched from wherever it says;
-//! - the banner right after `<body …>`, so that it works without JavaScript and comes first for keyboard and screen reader;
+//! - the banner right after `<body …>`, so that it works without JavaScript and comes first for keyboard and screen reader, or
+//!   right after the skip links where the body begins with some; in the language the page says it is in;
 //! - a page in which a place does not turn up (cut off, or a frameset) gets that part at its end.
 
 pub mod csp;
@@ -17,6 +18,6 @@ mod head;
 mod inject;
 pub mod scan;
 
-pub use head::{depends_on_choice, eligible, is_download, prepare_head, sets_cookies};
-pub use inject::{Inject, Insert};
+pub use head::{depends_on_choice, depends_on_language, eligible, is_download, prepare_head, sets_cookies};
+pub use inject::{BodyStart, Inject, Insert};
 pub use scan::Markup;

@@ -9,7 +9,9 @@
 //! # Endpoints, below `/_privacy` by default
 //! | request | answer |
 //! |---|---|
-//! | `GET /` | the preferences page; `?saved=1` confirms |
+//! | `GET /` | the preferences page; `?saved=1` confirms, `?lang=cy` chooses the language |
+//! | `GET /receipt` | the receipt of the choice, `?format=json` as a signed file |
+//! | `GET /keys.json` | the public keys that receipts are verified with |
 //! | `GET /consent` | the choice as JSON: `chosen`, `granted`, `denied`, `made_at`, `receipt`, … |
 //! | `POST /consent` | makes a choice; what it may say stands at the top of `privacy/submission.rs` |
 //! | `GET /banner.css`, `/banner.js`, `/collector.js`, `/privacy.css` | the files |
@@ -24,30 +26,49 @@
 //! `static/banner.js` undoes this when the purpose is granted.
 
 mod answer;
+mod banner;
+mod choose;
+mod choosing;
 mod collector;
+mod cookie_list;
 mod files;
+mod form;
+mod frame;
+mod google;
+mod language;
+mod message;
 mod origin;
 mod preferences;
+mod proof;
+mod receipt;
 mod snippet;
 mod submission;
+mod words;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE};
+use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
 
 use crate::config::{Consent, DeclaredCookie};
-use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet, choice};
-use crate::cookies;
+use crate::consent::{Choice, Policy, PurposeSet, Signals};
+use crate::cookies::ChoiceCookie;
 use crate::keys::KeyRing;
+use crate::page::Insert;
+pub use banner::ShownText;
+use banner::Site;
+pub use choose::{Act, act as choice_act};
+pub use choosing::{Answer, Pending, Reply, ended_with_analytics};
 pub use collector::CollectorOptions;
-pub use origin::is_same_site_post;
-pub use preferences::OwnCookieLives;
-pub use snippet::{PageInsert, VisitorState};
+pub use frame::{OwnCookieLives, Serves};
+use language::{Language, Languages};
+pub use message::Message;
+pub use origin::{came_from, is_same_site_post};
+use preferences::{About, Standing, Visitor};
+pub use snippet::{PageView, VisitorState};
 pub use submission::MAX_BODY;
-use submission::{Encoding, Submission, SubmissionError};
 
 /// A request to one of the endpoints, its body read.
 pub struct PrivacyRequest<'a> {
@@ -67,33 +88,25 @@ pub struct PrivacyRequest<'a> {
     pub https: bool,
     /// The choice that counts, if there is one.
     pub choice: Option<&'a Choice>,
-    /// Now, in seconds since 1970.
-    pub now: u64,
-}
-
-/// An answer, and the choice it carries.
-pub struct Answer {
-    /// The whole answer.
-    pub response: Response<Bytes>,
-    /// The new choice, where this answer sets one. Before it is sent the caller appends a `Set-Cookie` for each cookie
-    /// that the choice no longer permits (C6); the gateway's own are already there.
-    pub chosen: Option<Choice>,
-}
-
-impl From<Response<Bytes>> for Answer {
-    fn from(response: Response<Bytes>) -> Self {
-        Answer { response, chosen: None }
-    }
+    /// What the headers say on the visitor's behalf, as far as the site honours it.
+    pub signals: Signals,
+    /// The stamp of what another consent manager says; all zero where none is asked, or it says nothing.
+    pub stamp: [u8; 6],
+    /// Now, in milliseconds since 1970.
+    pub now_ms: u64,
 }
 
 /// The visitor's pages of one site; made once, shared by all threads.
 pub struct Pages {
-    policy: Policy,
-    consent: Consent,
+    site: Arc<Site>,
     cookies: Vec<DeclaredCookie>,
-    ring: Arc<KeyRing>,
+    choice_cookie: ChoiceCookie,
+    lives: OwnCookieLives,
+    serves: Serves,
     snippets: snippet::Snippets,
     files: files::Files,
+    /// The question about everything, then the preferences page, in every language they are in.
+    shown: Vec<ShownText>,
 }
 
 impl Pages {
@@ -105,14 +118,14 @@ impl Pages {
         lives: OwnCookieLives,
         ring: Arc<KeyRing>,
     ) -> Pages {
-        Pages {
-            snippets: snippet::Snippets::new(consent),
-            files: files::Files::new(&CollectorOptions::default()),
-            cookies: preferences::with_own_cookies(policy, cookies, lives),
-            policy: policy.clone(),
-            consent: consent.clone(),
-            ring,
-        }
+        let languages = Languages::new(consent);
+        let site = Arc::new(Site { policy: policy.clone(), consent: consent.clone(), languages, ring });
+        let (snippets, shown) = snippet::Snippets::new(site.clone());
+        let files = files::Files::new(&CollectorOptions::default());
+        let choice_cookie = ChoiceCookie::new(consent.cookie_domain.as_deref());
+        let (cookies, serves) = (cookies.to_vec(), Serves::default());
+        let pages = Pages { site, cookies, choice_cookie, lives, serves, snippets, files, shown };
+        pages.with(Serves::default())
     }
 
     /// The same with a collector that collects what `options` list.
@@ -120,142 +133,164 @@ impl Pages {
         Pages { files: files::Files::new(options), ..self }
     }
 
-    /// What goes into a page for a visitor in this state. Copies nothing.
-    pub fn snippet(&self, state: VisitorState) -> &PageInsert {
-        self.snippets.for_state(state)
+    /// The same beside what else the gateway serves.
+    pub fn with(mut self, serves: Serves) -> Pages {
+        self.serves = serves;
+        self.shown.retain(|text| text.kind != PREFERENCES);
+        let languages = self.site.languages.of_pages();
+        let page = |language: &Language| preferences::page(&self.about(), language, false, &Visitor::nobody());
+        let texts = languages.map(|language| ShownText::new(PREFERENCES, &language.code, page(language)));
+        let texts: Vec<ShownText> = texts.collect();
+        self.shown.extend(texts);
+        self
     }
 
-    /// The same for a page whose view was captured, with the id that what the collector reports of it will carry.
-    pub fn snippet_of_page(&self, state: VisitorState, page_view_id: u64) -> PageInsert {
-        self.snippets.for_page(state, page_view_id)
+    /// What goes into a page of the site. Renders nothing of what a visitor reads, unless it is the first to be asked about
+    /// just these purposes.
+    pub fn snippet(&self, view: &PageView<'_>) -> Insert {
+        self.snippets.insert(view)
     }
 
-    /// The same with the nonce of the page's Content-Security-Policy; renders the head anew.
-    pub fn snippet_with_nonce(&self, state: VisitorState, page_view_id: Option<u64>, nonce: &str) -> PageInsert {
-        self.snippets.with_nonce(state, page_view_id, nonce)
+    /// The texts visitors are shown from the start: the question about everything and the preferences page, in every language
+    /// (P5).
+    pub fn shown_texts(&self) -> &[ShownText] {
+        &self.shown
+    }
+
+    /// The texts that have been rendered since this was last called: questions about a part of the purposes. To be kept before a
+    /// choice that was made on one of them is written down (P5).
+    pub fn take_new_texts(&self) -> Vec<ShownText> {
+        self.snippets.take_new_texts()
+    }
+
+    /// The hash of the preferences page in a language, as somebody without a choice sees it.
+    pub fn text_hash(&self, language: &str) -> [u8; 32] {
+        let mut pages = self.shown.iter().filter(|text| text.kind == PREFERENCES);
+        let first = pages.clone().next().map(|text| text.hash).unwrap_or_default();
+        pages.find(|text| text.language == language).map_or(first, |text| text.hash)
+    }
+
+    /// The language our pages would be in for a visitor who says nothing of it but in the headers.
+    pub fn language_of(&self, headers: &HeaderMap) -> &str {
+        &self.language(None, headers).0.code
+    }
+
+    /// What the operator calls this version of the banner.
+    pub fn banner_version(&self) -> &str {
+        &self.site.consent.banner_version
+    }
+
+    /// A page with one message, in the language the browser asks for.
+    pub fn message(&self, message: Message, headers: &HeaderMap) -> Response<Bytes> {
+        let response = message::page(message, &self.site.consent, self.language(None, headers), None);
+        answer::finish(&Method::GET, response)
     }
 
     /// Answers a request below the visitor's folder.
-    pub fn respond(&self, request: &PrivacyRequest<'_>) -> Answer {
+    pub fn respond(&self, request: &PrivacyRequest<'_>) -> Reply {
         let get = matches!(*request.method, Method::GET | Method::HEAD);
-        let mut answer = match request.path {
-            "" if get => answer::see_other(&self.below("/")).into(),
+        let reply = match request.path {
+            "" if get => answer::see_other(&self.in_language("/", request)).into(),
             "/" if get => self.preferences_page(request).into(),
-            "/consent" if get => answer::json(StatusCode::OK, &self.state(request.choice)).into(),
+            "/receipt" if get => self.receipt(request).into(),
+            "/keys.json" if get => self.keys().into(),
+            "/consent" if get => answer::json(StatusCode::OK, &self.state(request.choice, request.signals)).into(),
             "/consent" if request.method == Method::POST => self.choose(request),
-            "/consent" => answer::method_not_allowed(&self.consent.path, "GET, HEAD, POST").into(),
-            path => self.other(path, get, request.headers).into(),
+            "/consent" => self.not_possible(request, "GET, HEAD, POST").into(),
+            path => self.other(path, get, request).into(),
         };
-        answer.response = answer::finish(request.method, answer.response);
-        answer
+        match reply {
+            Reply::Answer(response) => Reply::Answer(answer::finish(request.method, response)),
+            record => record,
+        }
+    }
+
+    /// The language of one of our pages, and whether the address says which it is.
+    fn language(&self, query: Option<&str>, headers: &HeaderMap) -> (&Language, bool) {
+        self.site.languages.of_page(query, headers.get_all(ACCEPT_LANGUAGE))
+    }
+
+    fn about(&self) -> About<'_> {
+        About { site: &self.site, cookies: &self.cookies, lives: self.lives, serves: self.serves }
+    }
+
+    fn say(&self, message: Message, request: &PrivacyRequest<'_>, detail: Option<&str>) -> Response<Bytes> {
+        message::page(message, &self.site.consent, self.language(request.query, request.headers), detail)
+    }
+
+    fn not_possible(&self, request: &PrivacyRequest<'_>, allow: &'static str) -> Response<Bytes> {
+        let detail = format!("This address can only be asked with {allow}.");
+        answer::method_not_allowed(self.say(Message::NotPossible, request, Some(&detail)), allow)
     }
 
     /// A file, or nothing.
-    fn other(&self, path: &str, get: bool, headers: &HeaderMap) -> Response<Bytes> {
+    fn other(&self, path: &str, get: bool, request: &PrivacyRequest<'_>) -> Response<Bytes> {
         let name = path.strip_prefix('/').unwrap_or_default();
-        let file = self.files.get(name, headers).filter(|_| get);
+        let file = self.files.get(name, request.headers).filter(|_| get);
         file.unwrap_or_else(|| match path {
-            "" | "/" => answer::method_not_allowed(&self.consent.path, "GET, HEAD"),
-            _ if self.files.contains(name) => answer::method_not_allowed(&self.consent.path, "GET, HEAD"),
-            _ => answer::message(
-                &self.consent.path,
-                StatusCode::NOT_FOUND,
-                "Page not found",
-                "If you typed the web address, check it is correct.",
-            ),
+            "" | "/" | "/receipt" | "/keys.json" => self.not_possible(request, "GET, HEAD"),
+            _ if self.files.contains(name) => self.not_possible(request, "GET, HEAD"),
+            _ => self.say(Message::NotFound, request, None),
         })
     }
 
     fn preferences_page(&self, request: &PrivacyRequest<'_>) -> Response<Bytes> {
-        let saved = request.query.is_some_and(|query| query.split('&').any(|field| field == "saved=1"));
-        let page = preferences::page(&self.policy, &self.consent, &self.cookies, request.choice, saved);
-        answer::html(StatusCode::OK, page)
+        let just_saved = request.query.is_some_and(|query| query.split('&').any(|field| field == "saved=1"));
+        let (language, asked) = self.language(request.query, request.headers);
+        let policy = &self.site.policy;
+        let about = PurposeSet::of(policy.optional().map(|(index, _)| index));
+        let stem = form::stem(&language.code, about, &self.text_hash(&language.code), policy);
+        let tail = form::tail(&stem, &self.site.ring, request.host, request.now_ms / 1000);
+        let form = stem + std::str::from_utf8(&tail).expect("digits and base64 are ASCII");
+        let standing = request.choice.map(|choice| Standing::of(choice));
+        let visitor = Visitor { standing: standing.as_ref(), just_saved, signals: request.signals, form: &form };
+        answer::html(StatusCode::OK, preferences::page(&self.about(), language, asked, &visitor))
     }
 
     /// What scripts are told of a choice.
-    fn state(&self, choice: Option<&Choice>) -> serde_json::Value {
+    fn state(&self, choice: Option<&Choice>, signals: Signals) -> serde_json::Value {
         let ids = |set: PurposeSet| {
-            let named = self.policy.purposes().iter().enumerate().filter(|(i, _)| set.contains(*i));
+            let named = self.site.policy.purposes().iter().enumerate().filter(|(i, _)| set.contains(*i));
             named.map(|(_, purpose)| purpose.id.as_str()).collect::<Vec<_>>()
         };
-        let purposes = self.policy.purposes().iter().enumerate().map(|(i, purpose)| {
+        let purposes = self.site.policy.purposes().iter().enumerate().map(|(i, purpose)| {
             json!({
                 "id": purpose.id,
                 "title": purpose.title,
                 "description": purpose.description,
-                "necessary": self.policy.necessary().contains(i),
+                "necessary": self.site.policy.necessary().contains(i),
             })
         });
+        let permitted = choice.filter(|choice| !choice.under_16).map(|choice| choice.granted).unwrap_or_default();
         json!({
             "chosen": choice.is_some(),
-            "granted": ids(choice.map_or(self.policy.necessary(), |c| c.granted.union(self.policy.necessary()))),
+            "granted": ids(choice.map_or(self.site.policy.necessary(), |c| c.granted.union(self.site.policy.necessary()))),
             "denied": ids(choice.map(|c| c.denied).unwrap_or_default()),
-            "made_at": choice.map(|c| preferences::iso(c.made_at)),
+            "under_16": choice.is_some_and(|c| c.under_16),
+            "made_at": choice.map(|c| words::iso(c.made_at())),
+            "kept_until": choice.map(|c| words::iso(c.until)),
+            "source": choice.map(|c| c.source.word()),
+            "gpc": signals.gpc,
             "receipt": choice.map(|c| format!("{:016x}", c.receipt)),
-            "policy_version": self.policy.version,
+            "policy_version": self.site.policy.version,
+            "google": self.site.consent.google_consent_mode.then(|| google::state(&self.site.policy, permitted)),
             "purposes": purposes.collect::<Vec<_>>(),
         })
     }
 
-    fn choose(&self, request: &PrivacyRequest<'_>) -> Answer {
-        let encoding = request.headers.get(CONTENT_TYPE).and_then(|value| Encoding::of(value.as_bytes()));
-        let to_script = encoding == Some(Encoding::Json) || wants_json(request.headers);
-        let refuse = |status, title, reason: &str| match to_script {
-            true => answer::json(status, &json!({ "error": reason })).into(),
-            false => answer::message(&self.consent.path, status, title, reason).into(),
-        };
-        if !is_same_site_post(request.headers, request.host) {
-            let reason =
-                "The request came from another website. Open the privacy choices of this one and choose there.";
-            return refuse(StatusCode::FORBIDDEN, "Your choice was not saved", reason);
+    /// An address of ours, which keeps the language that was asked for.
+    fn in_language(&self, path: &str, request: &PrivacyRequest<'_>) -> String {
+        let folder = &self.site.consent.path;
+        match self.language(request.query, request.headers) {
+            (language, true) if path.contains('?') => format!("{folder}{path}&lang={}", language.code),
+            (language, true) => format!("{folder}{path}?lang={}", language.code),
+            _ => format!("{folder}{path}"),
         }
-        let submission = match submission::read(encoding, request.body, &self.policy) {
-            Ok(submission) => submission,
-            Err(error) => {
-                let status = match error {
-                    SubmissionError::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
-                    SubmissionError::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    _ => StatusCode::BAD_REQUEST,
-                };
-                return refuse(status, "Your choice was not saved", &error.to_string());
-            }
-        };
-        let choice = Choice::new(&self.policy, submission.granted, submission.source, request.now);
-        let mut response = match to_script {
-            true => answer::json(StatusCode::OK, &self.state(Some(&choice))),
-            false => answer::see_other(&self.after_choosing(&submission, request)),
-        };
-        for line in self.cookie_lines(&choice, request.https) {
-            response.headers_mut().append(SET_COOKIE, line);
-        }
-        Answer { response, chosen: Some(choice) }
-    }
-
-    /// Where a form leads to: back to the page of the banner, or to the confirmation on the preferences page.
-    fn after_choosing(&self, submission: &Submission, request: &PrivacyRequest<'_>) -> String {
-        let back = origin::way_back(submission.way_back.as_deref(), request.headers, request.host);
-        let from_here =
-            back.strip_prefix(&self.consent.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        match submission.source == ChoiceSource::Preferences || from_here {
-            true => self.below("/?saved=1"),
-            false => back,
-        }
-    }
-
-    /// The choice's own cookie (C9) and, where analytics is refused, the end of the cookies that came with it (C6).
-    fn cookie_lines(&self, choice: &Choice, https: bool) -> Vec<HeaderValue> {
-        let (value, life) = (choice.encode(&self.policy, &self.ring), self.policy.choice_life);
-        let mut lines = vec![cookies::set(choice::COOKIE, value, life, https)];
-        if self.policy.analytics().is_none_or(|index| !choice.granted.contains(index)) {
-            lines.extend(preferences::ANALYTICS_COOKIES.map(|name| cookies::set(name, String::new(), 0, https)));
-        }
-        lines
-    }
-
-    fn below(&self, path: &str) -> String {
-        format!("{}{path}", self.consent.path)
     }
 }
+
+/// The kind of the preferences page among the texts that are shown.
+const PREFERENCES: &str = "preferences";
 
 /// Whether a client asks for JSON and not for a page.
 fn wants_json(headers: &HeaderMap) -> bool {

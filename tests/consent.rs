@@ -1,12 +1,16 @@
 //! Nothing before a choice, nothing after a refusal; a choice that counts is one this gateway signed.
 
+mod proof;
+mod signals;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use consentry::consent::{Choice, ChoiceSource, Policy, choice};
+use consentry::config::Config;
+use consentry::consent::{Choice, ChoiceSource, choice};
 use consentry::keys::KeyRing;
 
 use crate::support::gateway::{Folder, Gateway, Nobody, shared, without_database};
-use crate::support::site::Site;
+use crate::support::site::{Site, page};
 use crate::support::visitor::Visitor;
 use crate::support::{files, holds};
 
@@ -49,8 +53,8 @@ fn the_banners_form_sets_one_cookie_and_leads_back_to_the_page() {
     let mut visitor = Visitor::new(gateway).saying("Referer", &format!("http://{}/form/page?a=1", gateway.address));
     let answer = visitor.choose("accept");
     assert_eq!((answer.status, answer.field("location")), (303, Some("/form/page?a=1")));
-    let cookie = answer.field("set-cookie").expect("the choice is remembered");
-    assert!(cookie.starts_with("consentry=v1~"), "{cookie}");
+    let cookie = *answer.all("set-cookie").first().expect("the choice is remembered");
+    assert!(cookie.starts_with("consentry=v2~"), "{cookie}");
     for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=15724800"] {
         assert!(cookie.split("; ").any(|part| part == attribute), "{attribute} in {cookie}");
     }
@@ -105,7 +109,7 @@ fn after_a_refusal_nothing_is_captured_and_nothing_is_in_the_queue() {
     for (file, bytes) in files(&gateway.folder.data()) {
         assert!(!holds(&bytes, b"page-needle-4711"), "{}", file.display());
     }
-    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry"]);
+    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry", "consentry_choice"]);
 }
 
 #[test]
@@ -125,18 +129,36 @@ fn rule_c6_withdrawing_expires_every_cookie_in_the_same_answer() {
     for name in ["lang", "_ga_X1", "ad", "consentry_visitor", "consentry_visit"] {
         assert!(expired(name), "{name}: {}", answer.head);
     }
-    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry", "session"]);
+    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["consentry", "consentry_choice", "session"]);
     assert_eq!(visitor.beacon("/withdrawn/page").status, 403);
+}
+
+#[test]
+fn rule_c6_a_cookie_on_a_path_is_expired_there_though_it_does_not_come_with_the_withdrawal() {
+    let (gateway, site) = shared();
+    let lines = [("Set-Cookie", "_ga_path=1; Path=/c6; HttpOnly"), ("Set-Cookie", "session=1; Path=/c6")];
+    site.answers("/c6/page", page(&lines, "<p>x</p>"));
+    let mut visitor = Visitor::who_accepts(gateway);
+    visitor.get("/c6/page");
+    visitor.cookies.remove("_ga_path");
+    let answer = visitor.choose("reject");
+    let ended: Vec<&str> = answer.all("set-cookie").into_iter().filter(|line| line.contains("Max-Age=0")).collect();
+    assert!(ended.contains(&"_ga_path=; Max-Age=0; Path=/c6"), "{ended:?}");
+    assert!(!ended.iter().any(|line| line.starts_with("session")), "{ended:?}");
+    let bytes: usize = answer.all("set-cookie").iter().map(|line| line.len() + 14).sum();
+    assert!(bytes < 7 * 1024, "an answer's head stays within what proxies take: {bytes}");
 }
 
 #[test]
 fn rule_c1_a_forged_altered_or_expired_choice_is_no_choice() {
     let (gateway, _) = shared();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
-    let policy = Policy::default();
+    // Its purposes come to what the gateway's do.
+    let configuration = Config::load(&gateway.folder.path().join("consentry.toml")).expect("the gateway read it");
+    let policy = configuration.policy;
     let ring = KeyRing::open_or_create(&gateway.folder.data().join("keys.json"), 1, now).expect("the gateway made it");
     let choice = |made_at: u64, ring: &KeyRing| {
-        Choice::new(&policy, policy.all(), ChoiceSource::Banner, made_at).encode(&policy, ring)
+        Choice::new(&policy, policy.all(), ChoiceSource::Banner, made_at * 1000).encode(&policy, ring)
     };
     let good = choice(now, &ring);
     let chosen = |cookie: &str| {
@@ -152,7 +174,7 @@ fn rule_c1_a_forged_altered_or_expired_choice_is_no_choice() {
     assert!(!chosen(&choice(now - 182 * 86_400, &ring)), "made 182 days ago");
     assert!(!chosen(&choice(now + 3600, &ring)), "made in an hour");
     assert!(!chosen(&good.replace("analytics", "marketing")), "altered");
-    for garbage in ["", "v1", "%00", "v1~1~1~1~analytics~~banner~AAAA"] {
+    for garbage in ["", "v1", "%00", "v2~1~1~1~1~analytics.AAAA~~banner~~en~0~~AAAA"] {
         assert!(!chosen(garbage), "{garbage}");
     }
 }

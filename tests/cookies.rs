@@ -13,8 +13,12 @@ fn rule_k1_an_undeclared_cookie_reaches_neither_side() {
     visitor.cookies.insert("undeclared".into(), "1".into());
     visitor.cookies.insert("session".into(), "a".into());
     let answer = visitor.get("/k1/page");
-    let set: Vec<&str> = answer.all("set-cookie").into_iter().filter(|line| !line.starts_with("consentry")).collect();
+    let lines = answer.all("set-cookie").into_iter().filter(|line| !line.starts_with("consentry"));
+    let (ended, set): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.contains("Max-Age=0"));
     assert_eq!(set, ["session=a"]);
+    // C6: what the browser has all the same it is to forget, and no shared cache keeps the answer that says so (K7).
+    assert!(ended.contains(&"undeclared=; Max-Age=0; Path=/"), "{ended:?}");
+    assert!(answer.field("cache-control").is_some_and(|control| control.contains("private")), "{}", answer.head);
     assert_eq!(site.request("/k1/page").all("cookie"), ["session=a"]);
 }
 

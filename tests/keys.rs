@@ -73,14 +73,14 @@ fn a_ring_is_made_once_for_its_owner_alone_and_shows_no_secret() {
     assert_eq!(ring(&folder), before);
 
     let list = keys(&folder, &["list"]);
-    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 11), "{}", list.stdout);
+    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 12), "{}", list.stdout);
     assert!(list.stdout.contains("suppression") && list.stdout.contains("active"), "{}", list.stdout);
     assert!(listed(&folder).iter().all(|key| key["site"] == 7 && key["state"] == "active"));
 
     // Any folder may be named instead.
     let elsewhere = keys(&folder, &["init", "--data-dir", "other", "--json"]);
     let made: Value = serde_json::from_str(&elsewhere.stdout).expect("JSON");
-    assert_eq!((made["path"].as_str(), made["keys"].as_array().map(Vec::len)), (Some("other/keys.json"), Some(10)));
+    assert_eq!((made["path"].as_str(), made["keys"].as_array().map(Vec::len)), (Some("other/keys.json"), Some(11)));
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn rotating_replaces_a_key_at_the_site_that_is_named() {
     let made: Value = serde_json::from_str(&told.stdout).expect("JSON");
     assert_eq!(id(&made[0]), active(&folder, "visitor"));
     let list = listed(&folder);
-    assert_eq!(list.len(), 11);
+    assert_eq!(list.len(), 12);
     assert!(list.iter().any(|key| id(key) == before && key["state"] == "retired"));
     assert_eq!(keys(&folder, &["rotate", "--purpose", "ip"]).code, Some(0), "every site unless one is named");
-    assert_eq!(listed(&folder).len(), 12);
+    assert_eq!(listed(&folder).len(), 13);
 
     let unknown = keys(&folder, &["rotate", "--purpose", "ip", "--site", "9"]);
     assert!(unknown.code == Some(1) && unknown.stderr.contains("the sites are: 1"), "{}", unknown.stderr);
@@ -137,7 +137,9 @@ fn what_is_destroyed_is_gone_and_stays_recorded() {
 fn what_everybody_depends_on_is_not_destroyed_by_a_slip() {
     let folder = Folder::empty();
     assert_eq!(keys(&folder, &["init", "--data-dir", "consentry-data"]).code, Some(0));
-    for (purpose, consequence) in [("choice", "asked again"), ("suppression", "captured and contacted again")] {
+    for (purpose, consequence) in
+        [("choice", "asked again"), ("suppression", "captured and contacted again"), ("receipt", "prove nothing")]
+    {
         let key = active(&folder, purpose);
         let kept = keys(&folder, &["destroy", "--key", &key, "--yes"]);
         assert!(kept.code == Some(1) && kept.stderr.contains(consequence), "{}", kept.stderr);

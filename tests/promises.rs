@@ -6,6 +6,7 @@
 //! own. Nothing sleeps for a fixed time, no port is fixed, and what is started ends with the tests, whatever ends them.
 
 mod architecture;
+mod asked;
 mod capture;
 mod cli;
 mod consent;
@@ -16,6 +17,7 @@ mod disk;
 mod durability;
 mod engine;
 mod keys;
+mod ledger;
 mod proxy;
 mod retention;
 mod statistics;

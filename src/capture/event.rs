@@ -293,7 +293,7 @@ impl Event {
 
     /// Under what somebody granted: which lane may store what is for the public constructors to say.
     fn under(granted: &Granted, draft: Draft) -> Option<Event> {
-        let granted_ms = i64::try_from(granted.at).ok()?.checked_mul(1000)?;
+        let granted_ms = i64::try_from(granted.at_ms).ok()?;
         (draft.ts >= granted_ms).then(|| Event {
             draft,
             consent_version: granted.policy_version,

@@ -36,8 +36,6 @@ pub struct Exchange<'a> {
     pub visitor_cookie: Option<&'a [u8]>,
     /// The cookie `consentry_visit`.
     pub visit_cookie: Option<&'a [u8]>,
-    /// How long a choice is kept, in seconds; no cookie outlives the choice that permits it.
-    pub choice_life: u64,
 }
 
 /// The head of the site's answer.

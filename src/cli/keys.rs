@@ -46,7 +46,7 @@ enum Action {
     /// Let a new key take over; what was made under the old one can still be found and verified
     #[command(after_help = "Example: consentry keys rotate --purpose visitor --site 1")]
     Rotate {
-        /// choice, visit, visitor, ip, login, call, mail or suppression
+        /// choice, visit, visitor, ip, login, call, mail, suppression, label, mail-consent or receipt
         #[arg(long, value_parser = purpose)]
         purpose: KeyPurpose,
         /// The site; every site in the ring unless it is named
@@ -62,7 +62,7 @@ enum Action {
         /// Do not ask
         #[arg(long)]
         yes: bool,
-        /// Destroy it even where everybody is asked again, or who objected is forgotten
+        /// Destroy it even where everybody is asked again, who objected is forgotten, or proof is lost
         #[arg(long)]
         force: bool,
     },
@@ -152,7 +152,7 @@ fn destroy(args: &Args, file: &RingFile, id: KeyId, yes: bool, force: bool, now:
     let means = after_destruction(&key);
     let is_grave = match key.purpose {
         KeyPurpose::Choice => key.state() == State::Active,
-        KeyPurpose::Suppression => key.state() != State::Destroyed,
+        KeyPurpose::Suppression | KeyPurpose::Receipt => key.state() != State::Destroyed,
         _ => false,
     };
     if is_grave && !force {
@@ -195,6 +195,9 @@ fn after_rotation(purpose: KeyPurpose) -> &'static str {
         KeyPurpose::Suppression => "who is on the list stays on it",
         KeyPurpose::Label => "from now on labels that are not kept as text have other hashes",
         KeyPurpose::MailConsent => "consents that were given stay valid; from now on they are signed under the new key",
+        KeyPurpose::Receipt => {
+            "receipts and rows of the ledger stay verifiable; from now on they are signed under the new key"
+        }
     }
 }
 
@@ -209,6 +212,9 @@ fn after_destruction(key: &KeyFacts) -> &'static str {
         }
         (KeyPurpose::Label, _) => "Labels that were hashed under it can be compared with none any more",
         (KeyPurpose::MailConsent, _) => "Openings of e-mails whose consent was signed under it are kept no more",
+        (KeyPurpose::Receipt, _) => {
+            "Receipts and rows of the ledger that were signed under it can be verified no more: they prove nothing"
+        }
         (KeyPurpose::Ip, _) => "Addresses that were tagged under it can be compared with none any more",
         _ => "Rows that were keyed under it can be found for nobody any more, neither to show nor to erase",
     }

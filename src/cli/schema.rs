@@ -67,7 +67,11 @@ async fn act(action: Action, client: &clickhouse::Client, out: &mut dyn std::io:
                 writeln!(out, "applied {}", migration.file())?;
             }
             if applied.is_empty() {
-                writeln!(out, "nothing to apply: the schema is at version {}", MIGRATIONS.len())?;
+                writeln!(
+                    out,
+                    "nothing to apply: the schema is at version {}",
+                    MIGRATIONS.last().map_or(0, |last| last.version)
+                )?;
             }
         }
         Action::Status { json } => {

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::config::{ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, RING_FILE};
+use crate::config::{ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, LEDGER_FOLDER, Period, RING_FILE};
 use crate::engine;
 
 /// Where the demo keeps its data unless told otherwise; never the folder of real data.
@@ -80,6 +80,28 @@ pub fn ring(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Ring, Exit
             Ok(within(found.unwrap_or(folders[0])))
         }
     }
+}
+
+/// The ledger a command works on.
+pub struct Ledger {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The database that has its rows too.
+    pub target: Target,
+    /// The keys it is signed under.
+    pub ring: Ring,
+    /// How long its rows are kept.
+    pub retention: Period,
+}
+
+/// The ledger that is meant: found as [`ring`] finds the key ring.
+pub fn ledger(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Ledger, ExitCode> {
+    let ring = ring(config, data_dir)?;
+    let (target, retention) = match named(config, data_dir) {
+        Some(file) => (target(config, data_dir)?, load(file)?.consents_retention),
+        None => (target(None, Some(&ring.data_dir))?, Period { months: 72, days: 0 }),
+    };
+    Ok(Ledger { folder: target.data_dir.join(LEDGER_FOLDER), target, ring, retention })
 }
 
 /// The configuration that is named, or the one that lies here where nothing else is named.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::problem::Origin;
-use super::{ClickHouse, Config, Geo, windows};
+use super::{BUILT_IN, ClickHouse, Config, Geo, LinkPosition, windows};
 use crate::consent::Mode;
 
 /// One value in effect.
@@ -105,6 +105,7 @@ impl Explained {
                 proxies => format!("X-Forwarded-For is believed from {} only.", and(proxies)),
             },
             asked(config),
+            languages(config),
             counted(config),
             signals(config),
             match config.cookies.len() {
@@ -133,6 +134,7 @@ impl Explained {
                 many => format!("{many} kinds of paths are kept as classes."),
             },
             format!("Rows are kept {}, then deleted.", config.retention),
+            format!("Proof of each choice is kept {}, then deleted.", config.consents_retention),
             addresses(config),
             match &config.geo {
                 Geo::Off => "Countries are not looked up.".into(),
@@ -164,6 +166,24 @@ fn asked(config: &Config) -> String {
         ),
         _ => format!("Visitors are asked about {}; a choice is kept {days} days.", and(&titles)),
     }
+}
+
+/// In which languages they are asked, and how they come to the choices.
+fn languages(config: &Config) -> String {
+    let consent = &config.consent;
+    let own = consent.languages.iter().map(|own| &*own.code).filter(|code| !BUILT_IN.contains(code));
+    let codes: Vec<&str> = BUILT_IN.into_iter().chain(own).collect();
+    let link = match consent.link_position {
+        LinkPosition::Left | LinkPosition::Right => "",
+        LinkPosition::None => {
+            " No link to the choices is put into pages: the site must have its own on every page (data-consentry-choices)."
+        }
+    };
+    format!(
+        "They read {}, by the page's language; the texts written here are in {}.{link}",
+        and(&codes),
+        consent.language
+    )
 }
 
 /// What is captured of a page beside its being viewed.

@@ -32,7 +32,7 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    fn of(node: &Node, what: impl Into<String>) -> Vec<Wrong> {
+    pub(super) fn of(node: &Node, what: impl Into<String>) -> Vec<Wrong> {
         vec![Wrong { origin: node.origin.clone(), value: node.shown(), what: what.into() }]
     }
 }
@@ -236,6 +236,16 @@ pub(super) fn word<T: Copy + PartialEq + 'static>(words: &'static [(&'static str
         found.map(|(word, _)| (*word).to_owned()).unwrap_or_default()
     };
     parsed(list.join(", "), parse, show)
+}
+
+/// One of a few words, as a text.
+pub(super) fn words(words: &'static [&'static str]) -> Kind<String> {
+    let allowed = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    let parse = move |text: &str| match words.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err("is none of the words".into()),
+    };
+    parsed(allowed, parse, String::clone)
 }
 
 /// A country by its two capital letters.

@@ -71,20 +71,69 @@ pub(super) const SECTIONS: &[Section] = &[
             key("banner_title", r#""Cookies on this site""#, "the banner's heading"),
             key(
                 "banner_text",
-                r#""Some cookies are needed to make this site work. We would like to use others too, for the purposes named here. You decide, and you can change your mind at any time.""#,
-                "the banner's text",
+                r#""Some cookies are needed to make this site work. We would like to use others too, for these purposes: {purposes}. You decide, and you can change your mind at any time.""#,
+                "the banner's text; {purposes} stands for the purposes' names",
             ),
             key("link_text", r#""Your privacy choices""#, "the link that stands on every page"),
             open("notice_url", "the site's own privacy notice"),
+            open("cookie_domain", "the domain whose hosts share one choice; each host has its own unless set"),
+            key("google_consent_mode", "false", "whether pages tell Google's tags what is granted"),
+            key("language", r#""en-GB""#, "the language of these texts, and of visitors whose own is not there"),
+            key("link_position", r#""left""#, "where the link stands; none where the site places its own"),
+            open("controller", "who answers for the data: name and postal address"),
+            open("contact", "where visitors turn with questions: a mail address or a link"),
+            key("banner_version", r#""1""#, "stands in every receipt; yours to count up when the banner changes"),
             key("mode", r#""opt-in""#, "what may be done without a choice"),
             key("statistics_countries", r#"["GB"]"#, "where uk-statistics applies; opt-in everywhere else"),
             key("honour_dnt", "false", "whether DNT counts like Sec-GPC"),
+        ],
+    ),
+    section(
+        "consent.import",
+        &[
+            open("manager", "the consent manager the site has already; no banner of ours is shown then"),
+            open("cookie", "the name of its cookie, where it is not the manager's own"),
+            open("version", "the revision visitors must have agreed to, where the manager has one"),
+        ],
+    ),
+    list(
+        "import",
+        &[
+            open("category", "a category or service of the manager"),
+            open("purpose", "the purpose it stands for; all of a purpose's categories must be accepted"),
         ],
     ),
     list(
         "purpose",
         &[
             open("id", "short name in cookie and forms"),
+            open("title", "what visitors read as its name"),
+            open("description", "what visitors read as its explanation"),
+            open("legal_basis", "on what ground of law; consent unless set, none needed for `necessary`"),
+            open("google_consent", "the storage types of Google Consent Mode it stands for"),
+        ],
+    ),
+    list(
+        "language",
+        &[
+            open("code", "the language's tag, such as ar or pt-BR"),
+            open("name", "what its speakers call it"),
+            open("banner_title", "the banner's heading in it"),
+            open("banner_text", "the banner's text in it"),
+            open("link_text", "the link that stands on every page"),
+            open("accept", "the button that allows everything"),
+            open("reject", "the button that refuses everything"),
+            open("manage", "the link to the single choices"),
+            open("notice", "the link to the privacy notice"),
+            open("saved", "what the page says once a choice is kept"),
+            open("words", "any other words, by the names they have in static/privacy/words"),
+        ],
+    ),
+    list(
+        "purpose_text",
+        &[
+            open("purpose", "the purpose whose words these are"),
+            open("language", "the language they are in"),
             open("title", "what visitors read as its name"),
             open("description", "what visitors read as its explanation"),
         ],
@@ -97,6 +146,8 @@ pub(super) const SECTIONS: &[Section] = &[
             open("provider", "who sets it, for the preferences page"),
             open("period", "how long it lives, for the preferences page"),
             open("description", "what it is for, for the preferences page"),
+            open("path", "the path it is set for, so that it can be made to expire there"),
+            open("domain", "the domain it is set for, so that it can be made to expire there"),
         ],
     ),
     list(
@@ -151,7 +202,13 @@ pub(super) const SECTIONS: &[Section] = &[
             open("keep_path", "whether the path is kept beside the class; false unless set"),
         ],
     ),
-    section("retention", &[key("period", r#""6 years""#, "then ClickHouse deletes the row")]),
+    section(
+        "retention",
+        &[
+            key("period", r#""6 years""#, "then ClickHouse deletes the row"),
+            key("consents", r#""6 years""#, "then a row of the ledger of choices is deleted, here and there"),
+        ],
+    ),
     section(
         "pseudonym",
         &[
@@ -189,7 +246,13 @@ pub(super) const SECTIONS: &[Section] = &[
         ],
     ),
     section("dashboard", &[key("listen", r#""127.0.0.1:8090""#, "marketing's pages, health and metrics")]),
-    section("observe", &[key("log", r#""info""#, "how much is logged")]),
+    section(
+        "observe",
+        &[
+            key("log", r#""info""#, "how much is logged"),
+            open("decision_header", "answers say what was decided and why; where log is debug unless set"),
+        ],
+    ),
 ];
 
 /// Before every variable that overrides a key.

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, together, web, windows,
+    capture, import, language, substance, together, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -25,13 +25,19 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let top = reader.section("");
     let data_dir = reader.get(&top, "data_dir", kind::path());
     let gateway = gateway(reader);
-    let (policy, consent, (modes, honour_dnt)) = consent(reader);
-    let cookies = cookies(reader, &policy);
+    let (mut policy, consent, (modes, honour_dnt)) = consent(reader);
+    let import = import::import(reader, &policy);
+    let mut cookies = cookies(reader, &policy);
+    if let Some(import) = &import {
+        import::declare_cookies(import, &mut cookies);
+    }
     let tags = tags(reader, &policy);
+    substance::mark(&mut policy, &cookies, &tags);
 
     let capture = capture::capture(reader);
     let place = reader.section("retention");
     let retention = reader.get(&place, "period", kind::period());
+    let consents_retention = reader.get(&place, "consents", kind::period());
     let place = reader.section("pseudonym");
     let ip_prefixes = IpPrefixes {
         v4: reader.get(&place, "ipv4_prefix", kind::prefix(24, 16)),
@@ -51,19 +57,23 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let place = reader.section("dashboard");
     let dashboard = Dashboard { listen: reader.get(&place, "listen", kind::address()) };
     let place = reader.section("observe");
-    let observe = Observe { log: reader.get(&place, "log", kind::word(&LEVELS)) };
+    let log = reader.get(&place, "log", kind::word(&LEVELS));
+    let decision_header = reader.or(&place, "decision_header", kind::truth(), log == tracing::Level::DEBUG);
+    let observe = Observe { log, decision_header };
 
     let config = Config {
         data_dir,
         gateway: gateway?,
         policy,
         consent,
+        import,
         modes,
         honour_dnt,
         cookies,
         tags,
         capture,
         retention,
+        consents_retention,
         ip_prefixes,
         key_ring,
         key_windows,
@@ -112,15 +122,26 @@ fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {
     let place = reader.section("consent");
     let version = reader.get(&place, "policy_version", kind::whole(1, i128::from(u16::MAX)));
     let choice_days: u64 = reader.get(&place, "choice_days", kind::whole(1, 400));
-    let consent = Consent {
+    let mut consent = Consent {
         path: reader.get(&place, "path", web::folder()),
-        banner_title: reader.get(&place, "banner_title", kind::text(200)),
-        banner_text: reader.get(&place, "banner_text", kind::text(2000)),
-        link_text: reader.get(&place, "link_text", kind::text(100)),
+        banner_title: language::own(reader, &place, "banner_title", 200),
+        banner_text: language::own(reader, &place, "banner_text", 2000),
+        link_text: language::own(reader, &place, "link_text", 100),
         notice_url: reader.maybe(&place, "notice_url", web::link()),
+        cookie_domain: reader.maybe(&place, "cookie_domain", web::domain()),
+        google_consent_mode: reader.get(&place, "google_consent_mode", kind::truth()),
+        language: reader.get(&place, "language", language::tag()),
+        languages: Vec::new(),
+        purpose_texts: Vec::new(),
+        link_position: reader.get(&place, "link_position", kind::word(&language::POSITIONS)),
+        controller: reader.maybe(&place, "controller", kind::text(500)),
+        contact: reader.maybe(&place, "contact", web::contact()),
+        banner_version: reader.get(&place, "banner_version", kind::text(40)),
     };
     let without_a_choice = without_a_choice(reader, &place);
     let mut policy = purposes(reader);
+    consent.languages = language::languages(reader, &place, &consent.language);
+    consent.purpose_texts = language::purpose_texts(reader, &policy, &consent);
     policy.version = version;
     policy.choice_life = choice_days * DAY;
     (policy, consent, without_a_choice)
@@ -163,11 +184,14 @@ fn purposes(reader: &mut Reader<'_>) -> Policy {
         };
         let title = text("title", 100, known.map(|purpose| &purpose.title));
         let description = text("description", 1000, known.map(|purpose| &purpose.description));
+        let legal_basis = reader.maybe(place, "legal_basis", kind::text(200));
+        let usual = known.map(|purpose| purpose.google.clone()).unwrap_or_default();
+        let google = reader.or(place, "google_consent", kind::list(7, kind::words(&GOOGLE_CONSENT)), usual);
         let Some(id) = id else { continue };
         let twice = purposes.iter().any(|purpose| purpose.id == id);
         // A missing text is reported above; the id is known all the same, for the cookies that name it.
-        let texts = (title.unwrap_or_default(), description.unwrap_or_default());
-        let purpose = Purpose { id, title: texts.0, description: texts.1 };
+        let (title, description) = (title.unwrap_or_default(), description.unwrap_or_default());
+        let purpose = Purpose { id, title, description, legal_basis, google, ..Purpose::default() };
         let shown = Some(quoted(&purpose.id));
         if Policy::new(vec![purpose.clone()], 1, 1).is_err() {
             reader.refuse(place, "id", shown, "is no purpose's id".into(), allowed.into());
@@ -191,8 +215,19 @@ fn purposes(reader: &mut Reader<'_>) -> Policy {
     }
 }
 
+/// The storage types of Google Consent Mode v2.
+const GOOGLE_CONSENT: [&str; 7] = [
+    "ad_storage",
+    "ad_user_data",
+    "ad_personalization",
+    "analytics_storage",
+    "functionality_storage",
+    "personalization_storage",
+    "security_storage",
+];
+
 /// The index of the purpose an element names.
-fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {
+pub(super) fn purpose_of(reader: &mut Reader<'_>, place: &Place<'_>, policy: &Policy) -> Option<usize> {
     let id = reader.required(place, "purpose", kind::text(100))?;
     let index = policy.index(&id);
     // Where the purposes themselves are wrong, the one that is missing here may be among them.
@@ -211,10 +246,17 @@ fn cookies(reader: &mut Reader<'_>, policy: &Policy) -> Vec<DeclaredCookie> {
         let provider = reader.maybe(place, "provider", kind::text(200));
         let period = reader.maybe(place, "period", kind::text(100));
         let description = reader.maybe(place, "description", kind::text(1000));
+        let path = reader.maybe(place, "path", web::cookie_path());
+        let domain = reader.maybe(place, "domain", web::cookie_domain());
         let Some((name, prefix)) = name else { continue };
-        if cookies.iter().any(|other| other.name == name && other.prefix == prefix) {
-            let shown = quoted(&format!("{name}{}", if prefix { "*" } else { "" }));
-            reader.refuse(place, "name", Some(shown), "is declared twice".into(), "each cookie once".into());
+        let shown = || Some(quoted(&format!("{name}{}", if prefix { "*" } else { "" })));
+        let mut namesakes = cookies.iter().filter(|other| other.name == name && other.prefix == prefix);
+        if namesakes.clone().any(|other| other.path == path && other.domain == domain) {
+            reader.refuse(place, "name", shown(), "is declared twice".into(), "each cookie once".into());
+        } else if purpose.is_some_and(|purpose| namesakes.any(|other| other.purpose != purpose)) {
+            // A request says nothing of path and domain, so one name cannot be permitted here and not there.
+            let what = "is declared for another purpose, and a request does not say which of the two it carries";
+            reader.refuse(place, "name", shown(), what.into(), "one purpose for each name".into());
         }
         // A wrong purpose is reported; the name still counts for the search for duplicates.
         cookies.push(DeclaredCookie {
@@ -224,6 +266,8 @@ fn cookies(reader: &mut Reader<'_>, policy: &Policy) -> Vec<DeclaredCookie> {
             provider,
             period,
             description,
+            path,
+            domain,
         });
     }
     cookies

@@ -1,6 +1,8 @@
 //! What is promised about configurations: the smallest one works, the example is true, and everything wrong is named with
 //! its place.
 
+mod import;
+mod language;
 mod wrong;
 
 use std::time::Duration;
@@ -43,9 +45,16 @@ fn two_lines_are_a_whole_configuration() {
     assert_eq!(config.gateway.limits.answer_timeout, Duration::from_secs(60));
     assert_eq!(config.consent.path, "/_privacy");
     assert_eq!((config.modes.mode, config.modes.at("GB"), config.honour_dnt), (Mode::OptIn, Mode::OptIn, false));
-    assert_eq!(config.policy.purposes(), Policy::default().purposes());
+    let said = |policy: &Policy| {
+        let purposes = policy.purposes().iter();
+        purposes
+            .map(|purpose| (purpose.title.clone(), purpose.description.clone(), purpose.google.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(said(&config.policy), said(&Policy::default()));
     assert_eq!((config.policy.version, config.policy.choice_life), (1, 182 * 86_400));
     assert_eq!(config.retention.retention_days(), 2192);
+    assert_eq!(config.consents_retention.retention_days(), 2192);
     assert_eq!(config.ip_prefixes, IpPrefixes { v4: 24, v6: 48 });
     assert_eq!(config.data_dir, PathBuf::from(DEFAULT_DATA_DIR));
     assert_eq!(config.key_ring, PathBuf::from("./consentry-data/keys.json"));
@@ -85,7 +94,7 @@ fn what_the_example_offers_may_be_set() {
     });
     let text = offered.collect::<Vec<_>>().join("\n");
     let config = read(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((config.cookies.len(), config.tags.len(), config.policy.purposes().len()), (2, 2, 3));
+    assert_eq!((config.cookies.len(), config.tags.len(), config.policy.purposes().len()), (3, 2, 3));
     assert_eq!(config.gateway.workers, 4);
     assert!(matches!(config.clickhouse, ClickHouse::Server { .. }));
 }
@@ -135,9 +144,15 @@ fn a_full_configuration_means_what_it_says() {
         name = "_ga*"
         purpose = "analytics"
         provider = "Google"
+        path = "/shop/"
+        domain = ".Example.com"
         [[cookie]]
         name = "_ga"
         purpose = "necessary"
+        [[cookie]]
+        name = "_ga"
+        purpose = "necessary"
+        path = "/shop"
         [[tag]]
         host = "*.Example.com:8443"
         purpose = "health"
@@ -145,6 +160,7 @@ fn a_full_configuration_means_what_it_says() {
         query_keys = ["page", "q"]
         [retention]
         period = "48 months"
+        consents = "7 years"
         [pseudonym]
         ipv4_prefix = "none"
         ipv6_prefix = 32
@@ -162,7 +178,8 @@ fn a_full_configuration_means_what_it_says() {
     assert_eq!(gateway.upstream, UpstreamUrl { tls: true, host: "site.internal".into(), port: 443 });
     assert_eq!(gateway.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "2001:db8::1/128".parse().unwrap()]);
     assert_eq!(gateway.limits.head_timeout, Duration::from_secs(90));
-    assert_eq!(config.consent.banner_title, "Hello there");
+    assert_eq!(config.consent.banner_title.as_deref(), Some("Hello there"));
+    assert_eq!((config.retention.months, config.consents_retention.months), (48, 84));
     let ids: Vec<&str> = config.policy.purposes().iter().map(|purpose| purpose.id.as_str()).collect();
     assert_eq!(ids, ["necessary", "analytics", "health"]);
     assert_eq!((config.policy.version, config.policy.choice_life), (4, 90 * 86_400));
@@ -173,6 +190,8 @@ fn a_full_configuration_means_what_it_says() {
         ("_ga", true, 1)
     );
     assert_eq!((config.cookies[1].prefix, config.cookies[1].purpose), (false, 0));
+    let places: Vec<_> = config.cookies.iter().map(|c| (c.path.as_deref(), c.domain.as_deref())).collect();
+    assert_eq!(places, [(Some("/shop/"), Some("example.com")), (None, None), (Some("/shop"), None)]);
     assert_eq!(config.tags, [DeclaredTag { host: "*.example.com:8443".into(), purpose: 2 }]);
     assert_eq!(config.ip_prefixes, IpPrefixes { v4: 0, v6: 32 });
     assert_eq!(config.geo, Geo::File("/var/lib/city.mmdb".into()));
@@ -218,7 +237,7 @@ fn the_environment_overrides_the_file() {
     assert_eq!(config.gateway.listen.port(), 9);
     assert_eq!(config.gateway.trusted_proxies.len(), 1);
     assert_eq!(config.gateway.limits.max_head_bytes, 64 << 10);
-    assert_eq!(config.consent.banner_title, "1984", "a number may be meant as text");
+    assert_eq!(config.consent.banner_title.as_deref(), Some("1984"), "a number may be meant as text");
     assert_eq!(config.ip_prefixes.v4, 0);
     assert_eq!(config.cookies[0].name, "sid");
     assert!(read_with("", &[("CONSENTRY__GATEWAY__UPSTREAM", "http://a")]).is_ok(), "the file may be empty");

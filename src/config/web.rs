@@ -118,6 +118,21 @@ pub(super) fn plain_host() -> Kind<String> {
     parsed("hosts such as \"www.example.com\"", parse_host, String::clone)
 }
 
+/// A domain that cookies can be set for.
+pub(super) fn domain() -> Kind<String> {
+    let parse = |text: &str| {
+        let domain = parse_host(text.strip_prefix('.').unwrap_or(text))?;
+        match domain.parse::<IpAddr>() {
+            Ok(_) => Err("is an address, and a cookie of one cannot be shared".into()),
+            Err(_) if domain != "localhost" && !domain.contains('.') => {
+                Err("is a whole top-level domain, for which browsers set no cookie".into())
+            }
+            Err(_) => Ok(domain),
+        }
+    };
+    parsed("a domain such as \"example.com\", without scheme and port", parse, String::clone)
+}
+
 /// A cookie's name, and whether it is only the beginning of one.
 pub(super) fn cookie_name() -> Kind<(String, bool)> {
     let parse = |text: &str| {
@@ -146,6 +161,29 @@ pub(super) fn cookie_name() -> Kind<(String, bool)> {
     )
 }
 
+/// The path a cookie is set for.
+pub(super) fn cookie_path() -> Kind<String> {
+    let parse = |text: &str| match text {
+        _ if !text.starts_with('/') => Err("does not begin with a slash".into()),
+        _ if text.len() > 256 => Err("is longer than 256 characters".into()),
+        _ if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') => {
+            Err("has characters that a cookie's path cannot have".into())
+        }
+        _ => Ok(text.to_owned()),
+    };
+    parsed(
+        "a path such as \"/shop\", written as the cookie has it: with or without a slash at its end",
+        parse,
+        String::clone,
+    )
+}
+
+/// The domain a cookie is set for. A dot before it means nothing (RFC 6265 §5.2.3).
+pub(super) fn cookie_domain() -> Kind<String> {
+    let parse = |text: &str| parse_host(text.strip_prefix('.').unwrap_or(text));
+    parsed("a domain such as \"example.com\"", parse, String::clone)
+}
+
 /// Whatever the letters' case, as browsers compare the prefixes and the filters our name.
 fn is_ours(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -171,24 +209,45 @@ pub(super) fn folder() -> Kind<String> {
     parsed("a path such as \"/_privacy\": a leading slash, none at its end", parse, String::clone)
 }
 
-/// A link: a whole URL, or a path on the site.
-pub(super) fn link() -> Kind<String> {
+/// Where somebody can be reached: a mail address, or a link.
+pub(super) fn contact() -> Kind<String> {
     let parse = |text: &str| {
-        let lower = text.to_ascii_lowercase();
-        let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
-        let on_site = text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/\\");
-        let bad = |c: char| c.is_whitespace() || c.is_control() || "\"'<>\\`{}|^".contains(c);
-        if text.len() > 2048 {
-            Err("is longer than 2048 characters".into())
-        } else if text.contains(bad) {
-            Err("has characters that must be percent-encoded".into())
-        } else if on_site || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])) {
-            Ok(text.to_owned())
-        } else {
-            Err("is neither a whole URL nor a path on the site".into())
+        if !text.contains('@') || text.contains('/') {
+            return parse_link(text).map_err(|_| "is neither a mail address nor a link".into());
+        }
+        let bad = |c: char| c.is_whitespace() || c.is_control() || "\"'<>\\`{}|^?&#%:,;()[]".contains(c);
+        match text.split_once('@') {
+            _ if text.len() > 254 || text.contains(bad) => Err("is no mail address".into()),
+            Some((name, host)) if !name.is_empty() && host.contains('.') && parse_host(host).is_ok() => {
+                Ok(text.to_owned())
+            }
+            _ => Err("is no mail address".into()),
         }
     };
-    parsed("a URL with http:// or https://, or a path that begins with one slash", parse, String::clone)
+    let allowed =
+        "a mail address such as \"privacy@example.org\", a URL with http:// or https://, or a path on the site";
+    parsed(allowed, parse, String::clone)
+}
+
+/// A link: a whole URL, or a path on the site.
+pub(super) fn link() -> Kind<String> {
+    parsed("a URL with http:// or https://, or a path that begins with one slash", parse_link, String::clone)
+}
+
+fn parse_link(text: &str) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
+    let on_site = text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/\\");
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "\"'<>\\`{}|^".contains(c);
+    if text.len() > 2048 {
+        Err("is longer than 2048 characters".into())
+    } else if text.contains(bad) {
+        Err("has characters that must be percent-encoded".into())
+    } else if on_site || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])) {
+        Ok(text.to_owned())
+    } else {
+        Err("is neither a whole URL nor a path on the site".into())
+    }
 }
 
 /// One key of a URL's query.

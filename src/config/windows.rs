@@ -43,7 +43,8 @@ impl KeyWindows {
             | KeyPurpose::Visit
             | KeyPurpose::Suppression
             | KeyPurpose::Label
-            | KeyPurpose::MailConsent => None,
+            | KeyPurpose::MailConsent
+            | KeyPurpose::Receipt => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A caller's consent, as the telephone system states it with each call it hands over. The gateway cannot ask a caller: the
 //! telephone system must, and says so in the record, with `true` or the receipt of a choice.
 
-use super::{Permit, PhoneCall, Policy, PurposeSet};
+use super::{Granted, Permit, PhoneCall, Policy, PurposeSet};
 
 /// Leave to keep a call of the time `at`, in seconds since 1970, for which `consent` is stated: `true`, or a receipt's 16
 /// hexadecimal digits. Nothing where anything else is, or where the site's policy has no analytics.
@@ -14,7 +14,8 @@ pub fn stated(consent: &str, policy: &Policy, at: u64) -> Option<Permit<PhoneCal
         _ => return None,
     };
     let purposes = PurposeSet::of([policy.analytics()?]).union(policy.necessary());
-    Some(Permit::new(receipt, policy.version, purposes, at))
+    let (policy_version, at_ms) = (policy.version, at.saturating_mul(1000));
+    Some(Permit::new(Granted { receipt, policy_version, purposes, at_ms, until: at }))
 }
 
 #[cfg(test)]

@@ -1,19 +1,40 @@
 //! The stored choice: the signed value of the cookie `consentry`, its making and its reading (C1, C9).
 //!
-//! `v1~VERSION~UNIX_SECONDS~RECEIPT~GRANTED~DENIED~SOURCE~TAG`: purposes by id, joined with `!`; the receipt in 16 hex digits;
-//! the tag 128 bits of HMAC-SHA-256 over everything before it, base64url. All of it are cookie octets, under 400 bytes.
+//! `v2~VERSION~MADE~UNTIL~RECEIPT~GRANTED~DENIED~SOURCE~MARKS~LANGUAGE~TEXT~ROW~TAG`, all of it cookie octets and under 400 bytes
+//! for eight purposes:
+//!
+//! | field | |
+//! |---|---|
+//! | `VERSION` | of the policy that was asked |
+//! | `MADE`, `UNTIL` | when, in milliseconds since 1970, and until when it counts, in seconds |
+//! | `RECEIPT` | 16 hexadecimal digits; stands on every row that is stored under the choice |
+//! | `GRANTED`, `DENIED` | purposes as `ID.WHAT`, joined with `!`; `WHAT` is the purpose's [`Fingerprint`] in base64url |
+//! | `SOURCE` | a [`ChoiceSource`] |
+//! | `MARKS` | `u` where the visitor said to be under 16, `g` and `d` where `Sec-GPC` or `DNT` came along, then `.` and the stamp of another manager's choice |
+//! | `LANGUAGE`, `TEXT` | what was read: its language and the beginning of its hash |
+//! | `ROW` | the first 16 bytes of the hash of the ledger's row, base64url |
+//! | `TAG` | 128 bits of HMAC-SHA-256 over everything before it, base64url |
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
-use super::{Policy, PurposeSet};
+use super::import::Manager;
+use super::{Fingerprint, Policy, PurposeSet, Signals};
 use crate::keys::{KeyPurpose, KeyRing};
 
 /// The cookie's name.
 pub const COOKIE: &str = "consentry";
-
+/// Its name where it belongs to one host alone and came over a safe connection: no other host can set it (RFC 6265bis §4.1.3.2).
+pub const HOST_COOKIE: &str = "__Host-consentry";
+/// The twin that scripts can read: what is granted and nothing else. It proves nothing and is never read here.
+pub const TWIN: &str = "consentry_choice";
 /// How far ahead of ours the clock of another gateway may run, in seconds.
 pub(super) const SKEW: u64 = 300;
+/// The longest value that is looked at, in bytes.
+const MAX_VALUE: usize = 400;
 
 /// Where a choice was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,22 +43,64 @@ pub enum ChoiceSource {
     Banner,
     /// The preferences page.
     Preferences,
+    /// The button that withdraws everything.
+    Withdrawal,
     /// The page's own script, through `POST /_privacy/consent` as JSON.
     Api,
+    /// The consent manager the site has already (C12).
+    Import(Manager),
 }
 
-const SOURCES: [(ChoiceSource, &str); 3] =
-    [(ChoiceSource::Banner, "banner"), (ChoiceSource::Preferences, "preferences"), (ChoiceSource::Api, "api")];
+const SOURCES: [(ChoiceSource, &str); 4] = [
+    (ChoiceSource::Banner, "banner"),
+    (ChoiceSource::Preferences, "preferences"),
+    (ChoiceSource::Withdrawal, "withdrawal"),
+    (ChoiceSource::Api, "api"),
+];
+
+const IMPORT: &str = "import:";
 
 impl ChoiceSource {
-    /// The word in cookie, forms and JSON.
-    pub fn word(self) -> &'static str {
-        SOURCES.iter().find(|(s, _)| *s == self).map(|(_, word)| *word).expect("every source has a word")
+    /// The word in cookie, forms, JSON and ledger; `import:klaro` and the like where it was imported.
+    pub fn word(self) -> Cow<'static, str> {
+        if let ChoiceSource::Import(manager) = self {
+            return format!("{IMPORT}{}", manager.word()).into();
+        }
+        SOURCES.iter().find(|(s, _)| *s == self).map(|(_, word)| Cow::from(*word)).expect("every source has a word")
     }
 
     /// The source a word stands for.
     pub fn from_word(word: &str) -> Option<Self> {
+        if let Some(manager) = word.strip_prefix(IMPORT) {
+            return Manager::from_word(manager).map(ChoiceSource::Import);
+        }
         SOURCES.iter().find(|(_, w)| *w == word).map(|(source, _)| *source)
+    }
+}
+
+/// A language tag of at most 11 bytes, as in `en-GB`; a longer one is cut.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Language([u8; 11]);
+
+impl Language {
+    /// Of letters, digits and `-`; anything else is left out.
+    pub fn new(tag: &str) -> Language {
+        let mut bytes = [0; 11];
+        let plain = tag.bytes().filter(|b| b.is_ascii_alphanumeric() || *b == b'-');
+        bytes.iter_mut().zip(plain).for_each(|(place, byte)| *place = byte);
+        Language(bytes)
+    }
+
+    /// As text; empty where it is not known.
+    pub fn as_str(&self) -> &str {
+        let length = self.0.iter().position(|b| *b == 0).unwrap_or(self.0.len());
+        std::str::from_utf8(&self.0[..length]).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_str().fmt(f)
     }
 }
 
@@ -46,16 +109,32 @@ impl ChoiceSource {
 pub struct Choice {
     /// The policy that was asked.
     pub policy_version: u16,
-    /// When, in seconds since 1970.
-    pub made_at: u64,
+    /// When, in milliseconds since 1970.
+    pub made_at_ms: u64,
+    /// Until when it counts, in seconds since 1970.
+    pub until: u64,
     /// The receipt's id.
     pub receipt: u64,
-    /// What was granted.
+    /// What was granted, as far as the purposes are still what they were.
     pub granted: PurposeSet,
-    /// What was refused.
+    /// What was refused, as far as the purposes are still what they were.
     pub denied: PurposeSet,
+    /// What was refused, whether or not the purposes have changed since: a refusal may have been an objection (L4).
+    pub refused: PurposeSet,
     /// Where it was made.
     pub source: ChoiceSource,
+    /// Whether the visitor said to be under 16 (C11).
+    pub under_16: bool,
+    /// The signals that came along (C8).
+    pub signals: Signals,
+    /// What another consent manager said at that time ([`super::import`]); all zero where none was asked.
+    pub stamp: [u8; 6],
+    /// In which language it was asked.
+    pub language: Language,
+    /// The first bytes of the hash of what was asked; all zero where it is not known.
+    pub text: [u8; 8],
+    /// The first bytes of the hash of the ledger's row.
+    pub row: [u8; 16],
 }
 
 /// Why a request carries no choice that counts (C1).
@@ -87,85 +166,104 @@ impl NoChoice {
 }
 
 impl Choice {
-    /// A new choice of `granted` out of everything that is asked; the rest is refused.
-    pub fn new(policy: &Policy, granted: PurposeSet, source: ChoiceSource, now: u64) -> Choice {
+    /// A new choice of `granted` out of everything that is asked; the rest is refused. `now_ms` is in milliseconds since 1970.
+    pub fn new(policy: &Policy, granted: PurposeSet, source: ChoiceSource, now_ms: u64) -> Choice {
         let granted = granted.intersect(policy.all()).union(policy.necessary());
-        let denied = PurposeSet::of((0..policy.purposes().len()).filter(|&i| !granted.contains(i)));
+        let denied = policy.all().without(granted);
         let mut receipt = [0u8; 8];
         getrandom::fill(&mut receipt).expect("the system has a random number generator");
-        let receipt = u64::from_le_bytes(receipt);
-        Choice { policy_version: policy.version, made_at: now, receipt, granted, denied, source }
+        Choice {
+            policy_version: policy.version,
+            made_at_ms: now_ms,
+            until: (now_ms / 1000).saturating_add(policy.choice_life),
+            receipt: u64::from_le_bytes(receipt),
+            granted,
+            denied,
+            refused: denied,
+            source,
+            under_16: false,
+            signals: Signals::default(),
+            stamp: [0; 6],
+            language: Language::default(),
+            text: [0; 8],
+            row: [0; 16],
+        }
+    }
+
+    /// When it was made, in seconds since 1970.
+    pub fn made_at(&self) -> u64 {
+        self.made_at_ms / 1000
     }
 
     /// The cookie's value.
     pub fn encode(&self, policy: &Policy, ring: &KeyRing) -> String {
-        let ids = |set: PurposeSet| {
-            let ids: Vec<&str> =
-                policy.optional().filter(|(i, _)| set.contains(*i)).map(|(_, p)| p.id.as_str()).collect();
-            ids.join("!")
-        };
-        let body = format!(
-            "v1~{}~{}~{:016x}~{}~{}~{}",
-            self.policy_version,
-            self.made_at,
-            self.receipt,
-            ids(self.granted),
-            ids(self.denied),
-            self.source.word()
-        );
-        let tag = ring.mac(KeyPurpose::Choice, &[body.as_bytes()]);
-        format!("{body}~{}", BASE64URL.encode(&tag.value[..16]))
+        let mut value = String::with_capacity(MAX_VALUE);
+        let put = &mut value;
+        write!(put, "v2~{}~{}~{}~{:016x}~", self.policy_version, self.made_at_ms, self.until, self.receipt).ok();
+        purposes(put, policy, self.granted);
+        put.push('~');
+        purposes(put, policy, self.denied);
+        write!(put, "~{}~", self.source.word()).ok();
+        let marks = [(self.under_16, 'u'), (self.signals.gpc, 'g'), (self.signals.dnt, 'd')];
+        put.extend(marks.into_iter().filter_map(|(is_set, mark)| is_set.then_some(mark)));
+        if self.stamp != [0; 6] {
+            put.push('.');
+            BASE64URL.encode_string(self.stamp, put);
+        }
+        write!(put, "~{}~{:016x}~", self.language.as_str(), u64::from_be_bytes(self.text)).ok();
+        BASE64URL.encode_string(self.row, put);
+        let tag = ring.mac(KeyPurpose::Choice, &[value.as_bytes()]);
+        value.push('~');
+        BASE64URL.encode_string(&tag.value[..16], &mut value);
+        value
+    }
+
+    /// The value of the twin: the purposes that are granted, or `none`.
+    pub fn twin(&self, policy: &Policy) -> String {
+        let granted = policy.optional().filter(|(i, _)| self.granted.contains(*i)).map(|(_, purpose)| &*purpose.id);
+        let granted: Vec<&str> = granted.collect();
+        if granted.is_empty() { "none".to_owned() } else { granted.join("!") }
     }
 
     /// Reads one cookie value.
-    pub fn decode(value: &[u8], policy: &Policy, ring: &KeyRing, now: u64) -> Result<Choice, NoChoice> {
-        let value = std::str::from_utf8(value).ok().filter(|v| v.len() <= 400).ok_or(NoChoice::Invalid)?;
+    pub fn decode(value: &[u8], policy: &Policy, ring: &KeyRing, now_ms: u64) -> Result<Choice, NoChoice> {
+        let value = std::str::from_utf8(value).ok().filter(|v| v.len() <= MAX_VALUE).ok_or(NoChoice::Invalid)?;
         let (body, tag) = value.rsplit_once('~').ok_or(NoChoice::Invalid)?;
-        let tag = BASE64URL.decode(tag).map_err(|_| NoChoice::Invalid)?;
-        if tag.len() != 16 || !ring.verify(KeyPurpose::Choice, &[body.as_bytes()], &tag) {
+        let tag: [u8; 16] = bytes(tag).ok_or(NoChoice::Invalid)?;
+        if !ring.verify(KeyPurpose::Choice, &[body.as_bytes()], &tag) {
             return Err(NoChoice::Invalid);
         }
         // From here on the value is ours; what does not parse was written by another version.
-        let mut fields = body.split('~');
-        let mut next = || fields.next().ok_or(NoChoice::Invalid);
-        if next()? != "v1" {
-            return Err(NoChoice::Invalid);
-        }
-        let policy_version = next()?.parse().map_err(|_| NoChoice::Invalid)?;
-        let made_at: u64 = next()?.parse().map_err(|_| NoChoice::Invalid)?;
-        let receipt = u64::from_str_radix(next()?, 16).map_err(|_| NoChoice::Invalid)?;
-        let mut set = || Ok(PurposeSet::of(next()?.split('!').filter_map(|id| policy.index(id))));
-        // What is necessary needs no words in the cookie.
-        let (granted, denied) = (set()?.union(policy.necessary()), set()?);
-        let source = ChoiceSource::from_word(next()?).ok_or(NoChoice::Invalid)?;
-        if policy_version != policy.version {
+        let choice = signed(body, policy).ok_or(NoChoice::Invalid)?;
+        if choice.policy_version != policy.version {
             return Err(NoChoice::OldPolicy);
         }
-        if made_at > now + SKEW {
+        if choice.made_at_ms > now_ms.saturating_add(SKEW * 1000) {
             return Err(NoChoice::ClockSkew);
         }
-        if now.saturating_sub(made_at) >= policy.choice_life {
+        let now = now_ms / 1000;
+        if now >= choice.until || now.saturating_sub(choice.made_at()) >= policy.choice_life {
             return Err(NoChoice::Expired);
         }
-        Ok(Choice { policy_version, made_at, receipt, granted, denied, source })
+        Ok(choice)
     }
 
-    /// The choice among all cookies called [`COOKIE`] in a request: a browser may send several, from parent domains or
-    /// paths. The one made last counts, of two made in one second the
-    /// one that grants less, so that a leftover can never undo a withdrawal.
+    /// The choice among all cookies of one name in a request: a browser may send several, from parent domains or paths. The
+    /// one made last counts, of two made at one time the one that grants less, so that a leftover can never undo a
+    /// withdrawal.
     pub fn among<'a>(
         values: impl IntoIterator<Item = &'a [u8]>,
         policy: &Policy,
         ring: &KeyRing,
-        now: u64,
+        now_ms: u64,
     ) -> Result<Choice, NoChoice> {
         let mut best: Result<Choice, NoChoice> = Err(NoChoice::Missing);
         for value in values {
-            let found = Choice::decode(value, policy, ring, now);
+            let found = Choice::decode(value, policy, ring, now_ms);
             let better = match (&best, &found) {
                 (Err(NoChoice::Missing), _) | (Err(_), Ok(_)) => true,
-                (Ok(old), Ok(new)) if new.made_at == old.made_at => new.granted.is_subset_of(old.granted),
-                (Ok(old), Ok(new)) => new.made_at > old.made_at,
+                (Ok(old), Ok(new)) if new.made_at_ms == old.made_at_ms => new.granted.is_subset_of(old.granted),
+                (Ok(old), Ok(new)) => new.made_at_ms > old.made_at_ms,
                 _ => false,
             };
             if better {
@@ -174,4 +272,104 @@ impl Choice {
         }
         best
     }
+
+    /// The choice of a request that may carry both names, where only [`HOST_COOKIE`] is trusted to grant: `hosted` is what that
+    /// one says, `plain` what [`COOKIE`] says. Another host under the same domain can set the latter, so it may take away,
+    /// never add; alone, it leaves open what it grants.
+    pub fn of_host_only(hosted: Result<Choice, NoChoice>, plain: Result<Choice, NoChoice>) -> Result<Choice, NoChoice> {
+        match (hosted, plain) {
+            (Ok(hosted), Ok(plain)) if plain.made_at_ms > hosted.made_at_ms => {
+                let granted = hosted.granted.intersect(plain.granted);
+                let denied = hosted.denied.union(hosted.granted.without(granted).intersect(plain.denied));
+                let refused = hosted.refused.union(plain.refused);
+                Ok(Choice { granted, denied, refused, under_16: hosted.under_16 || plain.under_16, ..hosted })
+            }
+            (Ok(hosted), _) => Ok(hosted),
+            (Err(NoChoice::Missing), Ok(plain)) => Ok(Choice { granted: PurposeSet::default(), ..plain }),
+            (Err(NoChoice::Missing), Err(why)) | (Err(why), _) => Err(why),
+        }
+    }
+}
+
+/// What a body says that carries our tag.
+fn signed(body: &str, policy: &Policy) -> Option<Choice> {
+    let mut fields = body.split('~');
+    let mut next = || fields.next();
+    if next()? != "v2" {
+        return None;
+    }
+    let policy_version = next()?.parse().ok()?;
+    let made_at_ms = next()?.parse().ok()?;
+    let until = next()?.parse().ok()?;
+    let receipt = u64::from_str_radix(next()?, 16).ok()?;
+    let granted = Named::of(next()?, policy).unchanged;
+    let denied = Named::of(next()?, policy);
+    let source = ChoiceSource::from_word(next()?)?;
+    let marks = next()?;
+    let (marks, stamp) = match marks.split_once('.') {
+        Some((marks, stamp)) => (marks, bytes(stamp)?),
+        None => (marks, [0; 6]),
+    };
+    Some(Choice {
+        policy_version,
+        made_at_ms,
+        until,
+        receipt,
+        // What is necessary needs no words in the cookie.
+        granted: granted.union(policy.necessary()),
+        denied: denied.unchanged,
+        refused: denied.all,
+        source,
+        under_16: marks.contains('u'),
+        signals: Signals { gpc: marks.contains('g'), dnt: marks.contains('d') },
+        stamp,
+        language: Language::new(next()?),
+        text: u64::from_str_radix(next()?, 16).ok()?.to_be_bytes(),
+        row: bytes(next()?)?,
+    })
+}
+
+/// Purposes by name.
+#[derive(Clone, Copy, Default)]
+struct Named {
+    /// All that are still declared.
+    all: PurposeSet,
+    /// Those that still come to what they came to (C7).
+    unchanged: PurposeSet,
+}
+
+impl Named {
+    fn of(list: &str, policy: &Policy) -> Named {
+        let mut named = Named::default();
+        for entry in list.split('!') {
+            let Some((id, what)) = entry.rsplit_once('.') else { continue };
+            let Some(index) = policy.index(id) else { continue };
+            let set = PurposeSet::of([index]);
+            named.all = named.all.union(set);
+            let fingerprint: Option<Fingerprint> = bytes(what);
+            if fingerprint == policy.purposes().get(index).map(|purpose| purpose.fingerprint) {
+                named.unchanged = named.unchanged.union(set);
+            }
+        }
+        named
+    }
+}
+
+fn purposes(out: &mut String, policy: &Policy, set: PurposeSet) {
+    for (n, (_, purpose)) in policy.optional().filter(|(i, _)| set.contains(*i)).enumerate() {
+        if n > 0 {
+            out.push('!');
+        }
+        out.push_str(&purpose.id);
+        out.push('.');
+        BASE64URL.encode_string(purpose.fingerprint, out);
+    }
+}
+
+/// Exactly `N` bytes in base64url.
+fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // The decoder asks for room in whole groups of three.
+    let mut room = [0; 24];
+    let length = BASE64URL.decode_slice(text, &mut room).ok()?;
+    (length == N).then(|| room.get(..N)?.try_into().ok()).flatten()
 }

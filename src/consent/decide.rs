@@ -1,12 +1,16 @@
 //! The decision.
 
-use super::{Analytics, Choice, Mode, NoChoice, Permit, Policy, PurposeSet, Signals, Statistics};
+use std::fmt::Write as _;
+
+use super::{Analytics, Choice, Granted, Mode, NoChoice, Permit, Policy, PurposeSet, Signals, Statistics};
 
 /// Why the decision is what it is; the words are what machines read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The visitor has chosen.
     Choice,
+    /// The visitor has said to be under 16 (C11).
+    Under16,
     /// There is no choice, and this is why.
     NoChoice(NoChoice),
 }
@@ -16,6 +20,7 @@ impl Reason {
     pub fn word(self) -> &'static str {
         match self {
             Reason::Choice => "choice",
+            Reason::Under16 => "under-16",
             Reason::NoChoice(why) => why.word(),
         }
     }
@@ -25,10 +30,14 @@ impl Reason {
 pub struct Decision {
     /// The purposes that are permitted; `necessary` always is.
     pub permitted: PurposeSet,
+    /// What the visitor has refused, by a choice or by a signal.
+    pub refused: PurposeSet,
     /// Why.
     pub reason: Reason,
-    /// Whether the visitor is still to be asked.
-    pub ask: bool,
+    /// The purposes the visitor is still to be asked about (C7); none where everything was answered.
+    pub ask: PurposeSet,
+    /// The signals that were considered.
+    pub signals: Signals,
     /// Leave to capture, where analytics is permitted.
     pub analytics: Option<Permit<Analytics>>,
     /// Leave to count, where the legal mode gives it and the visitor does not object. Never beside the other: a view that
@@ -45,27 +54,43 @@ pub struct Decision {
 pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signals, mode: Mode) -> Decision {
     let counted = mode == Mode::UkStatistics && !objects(policy, &choice, signals);
     let statistics = || counted.then(Permit::to_count);
+    let optional = policy.all().without(policy.necessary());
     let choice = match choice {
         Ok(choice) => choice,
         Err(why) => {
             return Decision {
                 permitted: policy.necessary(),
+                // C8: a signal refuses marketing as long as nobody has chosen otherwise.
+                refused: if signals.object() { policy.marketing() } else { PurposeSet::default() },
                 reason: Reason::NoChoice(why),
-                ask: true,
+                ask: optional,
+                signals,
                 analytics: None,
                 statistics: statistics(),
             };
         }
     };
-    let permitted = choice.granted.intersect(policy.all()).union(policy.necessary());
-    let analytics = policy
-        .analytics()
-        .filter(|&index| permitted.contains(index))
-        .map(|_| Permit::new(choice.receipt, choice.policy_version, permitted, choice.made_at));
+    // C11: no choice beside it grants anything, and there is nothing to ask.
+    let (granted, reason) = match choice.under_16 {
+        true => (PurposeSet::default(), Reason::Under16),
+        false => (choice.granted, Reason::Choice),
+    };
+    let permitted = granted.intersect(policy.all()).union(policy.necessary());
+    let analytics = policy.analytics().filter(|&index| permitted.contains(index)).map(|_| {
+        Permit::new(Granted {
+            receipt: choice.receipt,
+            policy_version: choice.policy_version,
+            purposes: permitted,
+            at_ms: choice.made_at_ms,
+            until: choice.until,
+        })
+    });
     // A purpose that was neither granted nor denied was not asked about (C7).
-    let ask = !policy.all().is_subset_of(choice.granted.union(choice.denied).union(policy.necessary()));
+    let ask =
+        if choice.under_16 { PurposeSet::default() } else { optional.without(choice.granted.union(choice.denied)) };
+    let refused = if choice.under_16 { optional } else { choice.denied };
     let statistics = if analytics.is_some() { None } else { statistics() };
-    Decision { permitted, reason: Reason::Choice, ask, analytics, statistics }
+    Decision { permitted, refused, reason, ask, signals, analytics, statistics }
 }
 
 /// Whether the request carries an objection to being counted (C8, L4): a signal; a choice that denies analytics or grants
@@ -73,12 +98,48 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signal
 fn objects(policy: &Policy, choice: &Result<Choice, NoChoice>, signals: Signals) -> bool {
     match choice {
         Ok(choice) => {
-            let refused = policy.analytics().is_some_and(|index| choice.denied.contains(index))
+            let refused = policy.analytics().is_some_and(|index| choice.refused.contains(index))
                 || choice.granted.intersect(policy.all()).is_subset_of(policy.necessary());
             // A choice that was not about analytics does not answer the signal.
-            refused || signals.object()
+            refused || signals.object() || choice.under_16
         }
         Err(NoChoice::Missing) => signals.object(),
         Err(NoChoice::Invalid | NoChoice::Expired | NoChoice::OldPolicy | NoChoice::ClockSkew) => true,
+    }
+}
+
+impl Decision {
+    /// Whether the visitor is still to be asked, at least about something.
+    pub fn asks(&self) -> bool {
+        !self.ask.is_empty()
+    }
+
+    /// The decision for machines: each optional purpose with what became of it and why, `analytics` first, as in
+    /// `analytics=denied;reason=no-choice, marketing=denied;reason=gpc`.
+    pub fn explain(&self, policy: &Policy) -> String {
+        let mut said = String::new();
+        let analytics = policy.analytics();
+        let mut purposes: Vec<_> = policy.optional().collect();
+        purposes.sort_by_key(|(index, _)| Some(*index) != analytics);
+        for (index, purpose) in purposes {
+            let outcome = if self.permitted.contains(index) { "granted" } else { "denied" };
+            let comma = if said.is_empty() { "" } else { ", " };
+            write!(said, "{comma}{}={outcome};reason={}", purpose.id, self.reason_for(index)).ok();
+        }
+        said
+    }
+
+    fn reason_for(&self, index: usize) -> &'static str {
+        match self.reason {
+            Reason::NoChoice(_) if self.refused.contains(index) => {
+                if self.signals.gpc {
+                    "gpc"
+                } else {
+                    "dnt"
+                }
+            }
+            Reason::Choice if self.ask.contains(index) => "not-asked",
+            reason => reason.word(),
+        }
     }
 }

@@ -21,7 +21,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use super::choice::SKEW;
-use super::{MailOpening, Permit, Policy, PurposeSet};
+use super::{Granted, MailOpening, Permit, Policy, PurposeSet};
 use crate::keys::{KeyId, KeyPurpose, KeyRing, Keyed};
 use crate::pseudonym::{RawUrl, SubjectId, scrub};
 
@@ -183,7 +183,13 @@ pub fn opening(
         return Err(NoOpening::Withdrawn);
     }
     // No purpose of the policy's: visitors are not asked about this, recipients are.
-    let permit = Permit::new(consent.receipt, consent.policy_version, PurposeSet::default(), consent.granted_at);
+    let permit = Permit::new(Granted {
+        receipt: consent.receipt,
+        policy_version: consent.policy_version,
+        purposes: PurposeSet::default(),
+        at_ms: consent.granted_at.saturating_mul(1000),
+        until: consent.ends_at,
+    });
     Ok(Opening { permit, recipient: consent.recipient, campaign: consent.campaign })
 }
 

@@ -53,8 +53,10 @@ pub struct Granted {
     pub policy_version: u16,
     /// Everything that is permitted.
     pub purposes: PurposeSet,
-    /// When, in seconds since 1970. Nothing of a time before may be captured (C2).
-    pub at: u64,
+    /// When, in milliseconds since 1970. Nothing of a time before may be captured (C2).
+    pub at_ms: u64,
+    /// Until when, in seconds since 1970.
+    pub until: u64,
 }
 
 /// Leave to do what `L` stands for, for the request it was made for. Only this room makes one: [`decide`](super::decide) for
@@ -65,8 +67,8 @@ pub struct Permit<L: Lane> {
 }
 
 impl<L: Lane + sealed::Lane<Ground = Granted>> Permit<L> {
-    pub(super) fn new(receipt: u64, policy_version: u16, purposes: PurposeSet, granted_at: u64) -> Self {
-        Permit { ground: Granted { receipt, policy_version, purposes, at: granted_at } }
+    pub(super) fn new(granted: Granted) -> Self {
+        Permit { ground: granted }
     }
 
     /// What the permit rests on.
@@ -89,9 +91,14 @@ impl<L: Lane + sealed::Lane<Ground = Granted>> Permit<L> {
         self.ground.purposes
     }
 
-    /// When the visitor granted it, in seconds since 1970. Nothing of a time before may be captured (C2).
-    pub fn granted_at(&self) -> u64 {
-        self.ground.at
+    /// When the visitor granted it, in milliseconds since 1970. Nothing of a time before may be captured (C2).
+    pub fn granted_at_ms(&self) -> u64 {
+        self.ground.at_ms
+    }
+
+    /// Until when it is granted, in seconds since 1970.
+    pub fn until(&self) -> u64 {
+        self.ground.until
     }
 }
 

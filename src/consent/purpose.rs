@@ -1,7 +1,7 @@
 //! The purposes a site declares and sets of them (C3).
 
 /// One purpose, as the banner and the preferences page show it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Purpose {
     /// Short name in configuration, cookie and forms: lower-case letters, digits, `_` and `-`.
     pub id: String,
@@ -9,7 +9,17 @@ pub struct Purpose {
     pub title: String,
     /// What visitors read as its explanation.
     pub description: String,
+    /// On what ground of law, in the operator's words; nothing for the usual: consent, or none needed.
+    pub legal_basis: Option<String>,
+    /// The storage types of Google Consent Mode it stands for (K8), such as `ad_storage`.
+    pub google: Vec<String>,
+    /// What it comes to: who does what with which cookies. A choice of another one counts no more for this purpose (C7).
+    pub fingerprint: Fingerprint,
 }
+
+/// What a purpose comes to, in 24 bits: enough to see that it has changed, for it is compared with what it was and with nothing
+/// else.
+pub type Fingerprint = [u8; 3];
 
 /// A set of the policy's purposes: bit `n` is the purpose at index `n`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +44,16 @@ impl PurposeSet {
     /// What is in either.
     pub fn union(self, other: PurposeSet) -> PurposeSet {
         PurposeSet(self.0 | other.0)
+    }
+
+    /// What is in this set and not in `other`.
+    pub fn without(self, other: PurposeSet) -> PurposeSet {
+        PurposeSet(self.0 & !other.0)
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Whether everything in this set is in `other` too.
@@ -98,6 +118,13 @@ impl Policy {
         Ok(Policy { purposes, analytics, version, choice_life })
     }
 
+    /// Says what the purpose at `index` comes to.
+    pub fn mark(&mut self, index: usize, fingerprint: Fingerprint) {
+        if let Some(purpose) = self.purposes.get_mut(index) {
+            purpose.fingerprint = fingerprint;
+        }
+    }
+
     /// Every purpose, `necessary` first; a purpose's index is its bit in a [`PurposeSet`].
     pub fn purposes(&self) -> &[Purpose] {
         &self.purposes
@@ -116,6 +143,11 @@ impl Policy {
     /// Where `analytics` stands, if the site asks for it.
     pub fn analytics(&self) -> Option<usize> {
         self.analytics
+    }
+
+    /// `marketing`, if the site asks for it.
+    pub fn marketing(&self) -> PurposeSet {
+        PurposeSet::of(self.index("marketing"))
     }
 
     /// What needs no choice.
@@ -147,7 +179,14 @@ pub(crate) fn builtin(id: &str) -> Option<Purpose> {
         "marketing" => ("Marketing", "Lets us and our partners show you advertising that fits your interests."),
         _ => return None,
     };
-    Some(Purpose { id: id.into(), title: title.into(), description: description.into() })
+    let google: &[&str] = match id {
+        "necessary" => &["security_storage"],
+        "preferences" => &["functionality_storage", "personalization_storage"],
+        "analytics" => &["analytics_storage"],
+        _ => &["ad_storage", "ad_user_data", "ad_personalization"],
+    };
+    let google = google.iter().map(|kind| (*kind).to_owned()).collect();
+    Some(Purpose { id: id.into(), title: title.into(), description: description.into(), google, ..Purpose::default() })
 }
 
 fn is_id(id: &str) -> bool {

@@ -5,7 +5,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::keys::KeyRing;
 
-const NOW: u64 = 1_790_000_000;
+/// Milliseconds since 1970, as all times here.
+const NOW: u64 = 1_790_000_000_000;
+
+/// How long a choice is kept.
+fn life(policy: &Policy) -> u64 {
+    policy.choice_life * 1000
+}
 
 fn decode(value: &str, policy: &Policy, ring: &KeyRing, now: u64) -> Result<Choice, NoChoice> {
     Choice::decode(value.as_bytes(), policy, ring, now)
@@ -23,13 +29,13 @@ fn rule_c1_everything_that_is_not_a_current_choice_is_no_choice() {
     assert_eq!(decode(&changed, &policy, &ring, NOW), Err(NoChoice::Invalid));
     assert_eq!(decode(&cookie, &policy, &KeyRing::ephemeral(), NOW), Err(NoChoice::Invalid));
     assert_eq!(decode(&cookie[..cookie.len() - 4], &policy, &ring, NOW), Err(NoChoice::Invalid), "a shorter tag");
-    assert_eq!(decode(&cookie, &policy, &ring, NOW + policy.choice_life), Err(NoChoice::Expired));
-    assert_eq!(decode(&cookie, &policy, &ring, NOW - 301), Err(NoChoice::ClockSkew));
+    assert_eq!(decode(&cookie, &policy, &ring, NOW + life(&policy)), Err(NoChoice::Expired));
+    assert_eq!(decode(&cookie, &policy, &ring, NOW - 300_001), Err(NoChoice::ClockSkew));
     let next = Policy::new(policy.purposes().to_vec(), 2, policy.choice_life).unwrap();
     assert_eq!(decode(&cookie, &next, &ring, NOW), Err(NoChoice::OldPolicy));
     for none in [NoChoice::Missing, NoChoice::Invalid, NoChoice::Expired, NoChoice::OldPolicy, NoChoice::ClockSkew] {
         let decision = decide(&policy, Err(none), Signals::default(), Mode::OptIn);
-        assert!(decision.analytics.is_none() && decision.ask && decision.permitted == policy.necessary());
+        assert!(decision.analytics.is_none() && decision.asks() && decision.permitted == policy.necessary());
     }
 }
 
@@ -38,10 +44,10 @@ fn rule_c7_a_refusal_is_remembered_as_long_as_an_acceptance() {
     let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
     for granted in [PurposeSet::default(), policy.all()] {
         let cookie = Choice::new(&policy, granted, ChoiceSource::Banner, NOW).encode(&policy, &ring);
-        let last = decode(&cookie, &policy, &ring, NOW + policy.choice_life - 1);
-        assert!(!decide(&policy, last, Signals::default(), Mode::OptIn).ask);
-        let late = decode(&cookie, &policy, &ring, NOW + policy.choice_life);
-        assert!(decide(&policy, late, Signals::default(), Mode::OptIn).ask);
+        let last = decode(&cookie, &policy, &ring, NOW + life(&policy) - 1);
+        assert!(!decide(&policy, last, Signals::default(), Mode::OptIn).asks());
+        let late = decode(&cookie, &policy, &ring, NOW + life(&policy));
+        assert!(decide(&policy, late, Signals::default(), Mode::OptIn).asks());
     }
 }
 
@@ -50,10 +56,80 @@ fn rule_c7_a_new_purpose_asks_again_and_is_denied_meanwhile() {
     let (old, ring) = (Policy::default(), KeyRing::ephemeral());
     let cookie = Choice::new(&old, old.all(), ChoiceSource::Banner, NOW).encode(&old, &ring);
     let mut purposes = old.purposes().to_vec();
-    purposes.push(Purpose { id: "surveys".into(), title: String::new(), description: String::new() });
+    purposes.push(Purpose { id: "surveys".into(), ..Purpose::default() });
     let new = Policy::new(purposes, old.version, old.choice_life).unwrap();
     let decision = decide(&new, decode(&cookie, &new, &ring, NOW), Signals::default(), Mode::OptIn);
-    assert!(decision.ask && decision.analytics.is_some() && !decision.permitted.contains(4));
+    assert_eq!(decision.ask, PurposeSet::of([4]), "about the new one alone");
+    assert!(decision.analytics.is_some() && !decision.permitted.contains(4));
+}
+
+#[test]
+fn rule_c11_who_says_to_be_under_16_is_asked_nothing_and_permits_nothing() {
+    let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
+    let declared = Choice { under_16: true, ..Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW) };
+    let read = decode(&declared.encode(&policy, &ring), &policy, &ring, NOW).unwrap();
+    assert!(read.under_16);
+    let decision = decide(&policy, Ok(read), Signals::default(), Mode::UkStatistics);
+    assert!(!decision.asks() && decision.analytics.is_none() && decision.statistics.is_none());
+    assert_eq!((decision.permitted, decision.reason), (policy.necessary(), Reason::Under16));
+}
+
+#[test]
+fn rule_c7_a_changed_purpose_is_asked_again_alone_and_a_wording_is_not() {
+    let (mut policy, ring) = (Policy::default(), KeyRing::ephemeral());
+    let cookie = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW).encode(&policy, &ring);
+    let refused = Choice::new(&policy, PurposeSet::default(), ChoiceSource::Banner, NOW).encode(&policy, &ring);
+    policy.mark(2, [1, 2, 3]);
+    let decision = decide(&policy, decode(&cookie, &policy, &ring, NOW), Signals::default(), Mode::OptIn);
+    assert_eq!(decision.ask, PurposeSet::of([2]));
+    assert!(decision.analytics.is_none() && decision.permitted == PurposeSet::of([0, 1, 3]));
+    let asked = decide(&policy, decode(&refused, &policy, &ring, NOW), Signals::default(), Mode::UkStatistics);
+    assert_eq!((asked.ask, asked.permitted), (PurposeSet::of([2]), policy.necessary()));
+    assert!(asked.statistics.is_none(), "what was refused before may have been an objection");
+    let mut worded = Policy::default().purposes().to_vec();
+    worded[2].description = "Counts what is read.".into();
+    let worded = Policy::new(worded, 1, policy.choice_life).unwrap();
+    assert!(!decide(&worded, decode(&cookie, &worded, &ring, NOW), Signals::default(), Mode::OptIn).asks());
+}
+
+#[test]
+fn the_decision_says_why_for_each_purpose() {
+    let policy = Policy::default();
+    let explain = |choice, signals| decide(&policy, choice, signals, Mode::OptIn).explain(&policy);
+    let none = Signals::default();
+    assert_eq!(
+        explain(Err(NoChoice::Missing), none),
+        "analytics=denied;reason=no-choice, preferences=denied;reason=no-choice, marketing=denied;reason=no-choice"
+    );
+    assert_eq!(
+        explain(Err(NoChoice::Expired), Signals { gpc: true, dnt: false }),
+        "analytics=denied;reason=expired-choice, preferences=denied;reason=expired-choice, marketing=denied;reason=gpc"
+    );
+    assert_eq!(
+        explain(chose(&policy, &["analytics"]), none),
+        "analytics=granted;reason=choice, preferences=denied;reason=choice, marketing=denied;reason=choice"
+    );
+    let changed = chose(&policy, &["analytics"]).map(|choice| Choice { granted: PurposeSet::of([0]), ..choice });
+    assert!(explain(changed, none).starts_with("analytics=denied;reason=not-asked, "));
+}
+
+#[test]
+fn what_was_read_is_what_was_written() {
+    let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
+    let choice = Choice {
+        under_16: true,
+        signals: Signals { gpc: true, dnt: true },
+        stamp: [1, 2, 3, 4, 5, 6],
+        language: choice::Language::new("zh-Hant-TW-x-more"),
+        text: [0xab; 8],
+        row: [0xcd; 16],
+        until: NOW / 1000 + 60,
+        ..Choice::new(&policy, policy.all(), ChoiceSource::Withdrawal, NOW)
+    };
+    assert_eq!(choice.language.as_str(), "zh-Hant-TW-");
+    let value = choice.encode(&policy, &ring);
+    assert_eq!(decode(&value, &policy, &ring, NOW), Ok(choice));
+    assert_eq!(decode(&value, &policy, &ring, NOW + 60_000), Err(NoChoice::Expired), "its own end comes first");
 }
 
 #[test]
@@ -81,37 +157,58 @@ fn of_several_choice_cookies_the_last_made_counts() {
 
 #[test]
 fn a_choice_of_eight_long_purposes_stays_under_400_bytes() {
-    let purposes = (0..7).map(|i| Purpose {
-        id: format!("{}{i}", "p".repeat(23)),
-        title: String::new(),
-        description: String::new(),
-    });
+    let purposes = (0..7).map(|i| Purpose { id: format!("{}{i}", "p".repeat(23)), ..Purpose::default() });
     let policy = Policy::new(purposes.collect(), u16::MAX, u64::MAX).unwrap();
-    let cookie =
-        Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW).encode(&policy, &KeyRing::ephemeral());
+    let choice = Choice {
+        under_16: true,
+        signals: Signals { gpc: true, dnt: true },
+        stamp: [0xff; 6],
+        language: choice::Language::new("zh-Hant-TW1"),
+        until: u64::MAX >> 16,
+        ..Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW)
+    };
+    let cookie = choice.encode(&policy, &KeyRing::ephemeral());
     assert!(cookie.len() < 400, "{}", cookie.len());
     assert!(cookie.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)));
 }
 
 #[derive(Clone, Debug)]
 enum Act {
-    Choose(u8),
+    Choose { bits: u8, under_16: bool },
     Wait(u64),
+    BackInTime(u64),
     Garbage(Vec<u8>),
+    Tamper { at: usize, with: u8 },
     Forget,
+    Replay(usize),
     RaisePolicy,
-    Signal(bool),
+    ChangePurpose { index: usize, to: u8 },
+    Signal { gpc: bool, dnt: bool },
 }
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        4 => any::<u8>().prop_map(Act::Choose),
-        3 => (0u64..100 * 86_400).prop_map(Act::Wait),
+        6 => (any::<u8>(), prop::bool::weighted(0.1)).prop_map(|(bits, under_16)| Act::Choose { bits, under_16 }),
+        3 => (0u64..100 * 86_400_000).prop_map(Act::Wait),
+        1 => (0u64..400_000).prop_map(Act::BackInTime),
         1 => proptest::collection::vec(any::<u8>(), 0..60).prop_map(Act::Garbage),
+        1 => (0usize..200, any::<u8>()).prop_map(|(at, with)| Act::Tamper { at, with }),
         1 => Just(Act::Forget),
+        2 => (0usize..8).prop_map(Act::Replay),
         1 => Just(Act::RaisePolicy),
-        2 => any::<bool>().prop_map(Act::Signal),
+        1 => (1usize..4, any::<u8>()).prop_map(|(index, to)| Act::ChangePurpose { index, to }),
+        2 => (any::<bool>(), any::<bool>()).prop_map(|(gpc, dnt)| Act::Signal { gpc, dnt }),
     ]
+}
+
+/// What a visitor said once: to which policy, when, and as which cookie.
+#[derive(Clone)]
+struct Said {
+    granted: PurposeSet,
+    version: u16,
+    purposes: Vec<Fingerprint>,
+    at: u64,
+    cookie: Vec<u8>,
 }
 
 fn signals(gpc: bool, dnt: bool) -> Signals {
@@ -136,7 +233,7 @@ fn rule_c10_who_has_not_chosen_is_counted_only_where_the_mode_says_so() {
     assert_eq!(lanes(&policy, missing(), Signals::default(), Mode::OptIn), (false, false));
     assert_eq!(lanes(&policy, missing(), Signals::default(), Mode::UkStatistics), (true, false));
     let decision = decide(&policy, missing(), Signals::default(), Mode::UkStatistics);
-    assert!(decision.ask && decision.permitted == policy.necessary(), "nothing else is permitted by it");
+    assert!(decision.asks() && decision.permitted == policy.necessary(), "nothing else is permitted by it");
     assert_eq!(Mode::default(), Mode::OptIn);
 }
 
@@ -161,7 +258,7 @@ fn rule_l4_a_refusal_is_an_objection_on_the_request_that_carries_it() {
     assert!(!lanes(&policy, read, Signals::default(), Mode::UkStatistics).0);
 
     // Where analytics is not asked about, refusing everything objects and allowing something else does not.
-    let asks = |id: &str| Purpose { id: id.into(), title: String::new(), description: String::new() };
+    let asks = |id: &str| Purpose { id: id.into(), ..Purpose::default() };
     let other = Policy::new(vec![asks("marketing"), asks("surveys")], 1, policy.choice_life).unwrap();
     for (granted, gpc, counted) in [
         (&[][..], false, false),
@@ -192,39 +289,59 @@ fn rule_l3_a_view_is_in_one_lane_at_most() {
 }
 
 proptest! {
-    /// C1, C2: whatever happens, what is permitted was granted, to this policy, and not since withdrawn or expired.
+    /// C1, C2, C7, C11: whatever happens, what is permitted was granted by the newest choice the browser holds, to this policy
+    /// and to this meaning of the purpose, and is not since withdrawn or expired. A browser that sends old cookies along
+    /// (from a backup, a path, a parent domain) changes nothing about that.
     #[test]
-    fn what_is_permitted_was_granted_and_not_since_withdrawn(acts in proptest::collection::vec(act(), 1..40)) {
+    fn what_is_permitted_was_granted_and_not_since_withdrawn(acts in proptest::collection::vec(act(), 1..60)) {
         let ring = KeyRing::ephemeral();
         let mut policy = Policy::default();
         let (mut now, mut signals) = (NOW, Signals::default());
-        let mut cookie: Option<Vec<u8>> = None;
-        // What the visitor last said, to which policy, and when.
-        let mut said: Option<(PurposeSet, u16, u64)> = None;
+        let mut jar: Vec<Vec<u8>> = Vec::new();
+        let mut history: Vec<Said> = Vec::new();
         for act in acts {
             match act {
-                Act::Choose(bits) => {
+                Act::Choose { bits, under_16 } => {
                     let granted = PurposeSet::of((0..8).filter(|i| bits >> i & 1 == 1));
-                    let choice = Choice::new(&policy, granted, ChoiceSource::Preferences, now);
-                    cookie = Some(choice.encode(&policy, &ring).into_bytes());
-                    said = Some((granted, policy.version, now));
+                    let choice = Choice { under_16, ..Choice::new(&policy, granted, ChoiceSource::Preferences, now) };
+                    let cookie = choice.encode(&policy, &ring).into_bytes();
+                    jar = vec![cookie.clone()];
+                    let granted = if under_16 { PurposeSet::default() } else { granted };
+                    let purposes = policy.purposes().iter().map(|purpose| purpose.fingerprint).collect();
+                    history.push(Said { granted, version: policy.version, purposes, at: now, cookie });
                 }
-                Act::Wait(seconds) => now += seconds,
-                Act::Garbage(bytes) => { cookie = Some(bytes); said = None; }
-                Act::Forget => { cookie = None; said = None; }
+                Act::Wait(ms) => now += ms,
+                Act::BackInTime(ms) => now -= ms,
+                Act::Garbage(bytes) => jar.insert(0, bytes),
+                Act::Tamper { at, with } => if let Some(byte) = jar.last_mut().and_then(|cookie| cookie.get_mut(at)) {
+                    *byte = with;
+                },
+                Act::Forget => jar.clear(),
+                Act::Replay(which) => jar.extend(history.get(which).map(|said| said.cookie.clone())),
                 Act::RaisePolicy => policy.version += 1,
-                Act::Signal(gpc) => signals.gpc = gpc,
+                Act::ChangePurpose { index, to } => policy.mark(index, [to, 0, 0]),
+                Act::Signal { gpc, dnt } => signals = Signals { gpc, dnt },
             }
-            let decision = decide(&policy, Choice::among(cookie.as_deref(), &policy, &ring, now), signals, Mode::OptIn);
+            let sent = jar.iter().map(Vec::as_slice);
+            let decision = decide(&policy, Choice::among(sent, &policy, &ring, now), signals, Mode::OptIn);
             prop_assert!(decision.statistics.is_none());
-            let granted = match said {
-                Some((granted, version, at)) if version == policy.version && now - at < policy.choice_life => granted,
-                _ => PurposeSet::default(),
+            // The newest of those the browser holds that count; of two made at once whatever both grant.
+            let counts = |said: &&Said| jar.contains(&said.cookie)
+                && said.version == policy.version
+                && said.at <= now + 300_000
+                && now.saturating_sub(said.at) < life(&policy);
+            let newest = history.iter().filter(counts).map(|said| said.at).max();
+            let of_then: Vec<&Said> = history.iter().filter(counts).filter(|said| Some(said.at) == newest).collect();
+            // Each as far as its purposes still mean the same.
+            let still = |said: &Said| {
+                let same = policy.purposes().iter().zip(&said.purposes).map(|(now, then)| now.fingerprint == *then);
+                said.granted.intersect(PurposeSet::of(same.enumerate().filter_map(|(i, same)| same.then_some(i))))
             };
+            let granted = of_then.into_iter().map(still).fold(PurposeSet::default(), PurposeSet::union);
             prop_assert!(decision.permitted.is_subset_of(granted.union(policy.necessary())));
             if let Some(permit) = &decision.analytics {
                 prop_assert!(granted.contains(policy.analytics().unwrap()));
-                prop_assert_eq!(Some(permit.granted_at()), said.map(|(_, _, at)| at));
+                prop_assert_eq!(Some(permit.granted_at_ms()), newest);
             }
         }
     }
@@ -236,7 +353,7 @@ proptest! {
     }
 
     #[test]
-    fn no_changed_byte_is_accepted(at in 0usize..150, with in any::<u8>()) {
+    fn no_changed_byte_is_accepted(at in 0usize..250, with in any::<u8>()) {
         let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
         let good = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW).encode(&policy, &ring).into_bytes();
         let mut bad = good.clone();

@@ -18,6 +18,21 @@ pub struct Catalogue {
     exact: Vec<(Box<[u8]>, usize)>,
     /// The longest first, so that the first hit is the closest.
     prefixes: Vec<(Box<[u8]>, usize)>,
+    /// Where some of them lie, as declared.
+    places: Vec<DeclaredPlace>,
+}
+
+/// Where a declared cookie lies in a browser.
+#[derive(Clone, Debug)]
+pub(super) struct DeclaredPlace {
+    /// Its name, or the beginning of it.
+    pub name: Box<[u8]>,
+    /// Whether it is the beginning.
+    pub prefix: bool,
+    /// Its path, where one is declared.
+    pub path: Option<Box<str>>,
+    /// Its domain, where one is declared.
+    pub domain: Option<Box<str>>,
 }
 
 impl Catalogue {
@@ -30,14 +45,36 @@ impl Catalogue {
             cookies.map(|cookie| (Box::<[u8]>::from(cookie.name.as_bytes()), cookie.purpose))
         };
         let mut exact: Vec<(Box<[u8]>, usize)> = named(false).filter(|(name, _)| !is_ours(name)).collect();
-        exact.push((choice::COOKIE.as_bytes().into(), 0));
+        exact.extend([choice::COOKIE, choice::HOST_COOKIE, choice::TWIN].map(|name| (name.as_bytes().into(), 0)));
         if let Some(analytics) = analytics {
             exact.extend([VISITOR, VISIT].map(|name| (name.as_bytes().into(), analytics)));
         }
         exact.sort();
         let mut prefixes: Vec<(Box<[u8]>, usize)> = named(true).collect();
         prefixes.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        Catalogue { exact, prefixes }
+        let placed = declared.iter().filter(|cookie| cookie.path.is_some() || cookie.domain.is_some());
+        let places = placed.map(|cookie| DeclaredPlace {
+            name: cookie.name.as_bytes().into(),
+            prefix: cookie.prefix,
+            path: cookie.path.as_deref().map(Into::into),
+            domain: cookie.domain.as_deref().map(Into::into),
+        });
+        Catalogue { exact, prefixes, places: places.collect() }
+    }
+
+    /// The names that are declared as they stand, and ours.
+    pub(super) fn exact(&self) -> impl Iterator<Item = &[u8]> {
+        self.exact.iter().map(|(name, _)| &**name)
+    }
+
+    /// Whether `name` is declared as it stands.
+    pub(super) fn is_exact(&self, name: &[u8]) -> bool {
+        self.exact.binary_search_by(|(declared, _)| declared.as_ref().cmp(name)).is_ok()
+    }
+
+    /// Where cookies lie whose path or domain is declared.
+    pub(super) fn places(&self) -> &[DeclaredPlace] {
+        &self.places
     }
 
     /// The index of the purpose a cookie called `name` serves: an exact declaration before a prefix, a long prefix before a
@@ -98,7 +135,7 @@ mod tests {
     fn declared(name: &str, purpose: usize) -> DeclaredCookie {
         let prefix = name.ends_with('*');
         let name = name.trim_end_matches('*').to_owned();
-        DeclaredCookie { name, prefix, purpose, provider: None, period: None, description: None }
+        DeclaredCookie { name, prefix, purpose, ..DeclaredCookie::default() }
     }
 
     fn catalogue() -> Catalogue {

@@ -1,131 +1,152 @@
-//! Withdrawal (C6): the cookies a browser still has of purposes that are no longer permitted are made to expire.
+//! Withdrawal (C6): the cookies a browser still has of purposes that are no longer permitted are made to expire, in the one
+//! answer that carries the new choice.
+//!
+//! A cookie expires by a line that names its place, and nothing says where a cookie lies: so lines go to every place where it
+//! may lie, the likeliest first, within a bound.
+//! 1. What came with this very request lies at the top (`/`): for the host alone, for the domain and for each domain above.
+//! 2. Where the site's answers have set what was permitted until now ([`Seen`]), and where the configuration says it lies.
+//! 3. The folders of the page the visitor comes from or goes to: scripts set cookies there without meaning to.
+//! 4. Folders in which browsers sent it.
+//! 5. What is declared by name, at the top, should something in between have kept it from us; and on safe connections
+//!    what came with the request, in a partition.
+//!
+//! What lies elsewhere stays in the browser until it is sent: [`filter_request`](super::filter_request) keeps it from the
+//! site, and [`sweep`](super::sweep) makes it expire then.
+
+mod line;
+
+use std::collections::HashSet;
 
 use http::HeaderValue;
 
-use super::Catalogue;
-use super::pairs::{name, pairs};
+use super::place::{self, folders, whole};
+use super::seen::Known;
+use super::{Catalogue, Seen};
 use crate::consent::PurposeSet;
+pub(super) use line::{Lines, forbidden};
 
-/// The most names that are expired in one answer.
+/// The most names of one request that are expired in one answer.
 const MOST_NAMES: usize = 40;
-/// The most lines in one answer: proxies in front bound an answer's head, often to 8 KiB.
+/// The most lines in one answer.
 const MOST_LINES: usize = 90;
-/// The longest name that is expired. A line of ours must not be what bursts the head.
-const LONGEST_NAME: usize = 256;
+/// The most bytes they may take with their names and ends: proxies in front bound an answer's head, often to 8 KiB. With four
+/// optional cookies it is 0.9 KiB from the preferences page and 3 KiB from a page in a folder. Below nginx, whose
+/// `proxy_buffer_size` is 4 KiB on some systems, give it 8.
+const MOST_BYTES: usize = 6 * 1024;
 
-/// `Set-Cookie` lines that expire every cookie the browser sent (`lines`, all `Cookie` headers) and may not keep.
-///
-/// What the browser sent says nothing of domain and path, so each name is expired for the host alone, for the domain `host` and
-/// for each domain above it, all with `Path=/`. A cookie with another path or in another partition stays in the browser, but
-/// [`filter_request`](super::filter_request) keeps it from the site. `host` is the request's host, with or without port.
-pub fn expire<'a>(
-    lines: impl IntoIterator<Item = &'a [u8]>,
-    catalogue: &Catalogue,
-    permitted: PurposeSet,
-    host: &str,
-) -> Vec<HeaderValue> {
-    let mut names: Vec<&[u8]> = Vec::new();
-    for (_, pair) in lines.into_iter().flat_map(pairs) {
-        // A cookie without a name is sent as its value alone; there is no line that would expire it.
-        let Some(name) = name(pair).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME) else { continue };
-        if names.len() < MOST_NAMES && !catalogue.permits(name, permitted) && !names.contains(&name) {
-            names.push(name);
+/// What is withdrawn, where, and what is known of it.
+pub struct Withdrawal<'w> {
+    /// The declared cookies.
+    pub catalogue: &'w Catalogue,
+    /// What was seen of them.
+    pub seen: &'w Seen,
+    /// What is permitted from now on, `necessary` among it.
+    pub permitted: PurposeSet,
+    /// What was permitted until now; `None` where that is not known, as with a choice that counts no more. What was not
+    /// permitted either cannot have been set, so that a first refusal has next to nothing to expire.
+    pub before: Option<PurposeSet>,
+    /// The request's host, with or without port.
+    pub host: &'w str,
+    /// Whether the visitor came over TLS.
+    pub https: bool,
+    /// Paths of the site's pages the visitor comes from or goes to.
+    pub pages: &'w [&'w str],
+}
+
+/// `Set-Cookie` lines that expire every cookie the browser may still have (`lines`: all `Cookie` headers) and may not keep.
+/// Never one for a name that is permitted.
+pub fn expire<'a>(lines: impl IntoIterator<Item = &'a [u8]>, of: &Withdrawal<'_>) -> Vec<HeaderValue> {
+    let sent = forbidden(lines, of.catalogue, of.permitted, MOST_NAMES);
+    let domains = place::domains(of.host);
+    let mut expired = Lines::new(MOST_LINES, MOST_BYTES);
+    for domain in &domains {
+        sent.iter().for_each(|name| expired.add(name, "/", *domain, false));
+    }
+    let known = of.seen.known(|name| of.withdraws(name));
+    of.set_by_the_site(&known, &domains, &mut expired);
+    of.declared(&sent, &known, &domains, &mut expired);
+    // What may lie in a folder, each once: what was let through, what is declared, what came.
+    let declared = of.catalogue.exact().filter(|name| of.withdraws(name) && !of.catalogue.is_ours(name));
+    let came = sent.iter().copied().filter(|name| !of.catalogue.is_ours(name));
+    let mut names: Vec<&[u8]> = known.iter().map(|(name, _)| &**name).chain(declared).chain(came).collect();
+    let mut once = HashSet::new();
+    names.retain(|name| once.insert(*name));
+    for domain in &domains {
+        of.in_folders(&names, &sent, &known, *domain, &mut expired);
+    }
+    if of.https {
+        sent.iter().for_each(|name| expired.add(name, "/", None, true));
+    }
+    for domain in &domains {
+        names.iter().for_each(|name| expired.add(name, "/", *domain, false));
+    }
+    expired.done()
+}
+
+/// A folder as the path of a cookie: without a slash at its end, as a path that nobody named has it, and with one.
+pub(super) fn both(folder: &str) -> [String; 2] {
+    [folder.to_owned(), format!("{folder}/")]
+}
+
+impl Withdrawal<'_> {
+    /// Whether a cookie called so may not stay, and may have been set until now.
+    fn withdraws(&self, name: &[u8]) -> bool {
+        let until_now = self.before.is_none_or(|before| self.catalogue.permits(name, before));
+        until_now && !self.catalogue.permits(name, self.permitted)
+    }
+
+    /// The folders of the pages around, for every name, and those a name came from. Stops when there is no room left.
+    fn in_folders(
+        &self,
+        names: &[&[u8]],
+        sent: &[&[u8]],
+        known: &[(Box<[u8]>, Known)],
+        domain: Option<&str>,
+        expired: &mut Lines,
+    ) {
+        for page in self.pages {
+            for path in folders(page).flat_map(both).chain(whole(page).map(str::to_owned)) {
+                names.iter().for_each(|name| expired.add(name, &path, domain, false));
+            }
+        }
+        for (name, known) in known {
+            if expired.is_full() {
+                return;
+            }
+            for path in known.folders(sent.contains(&&**name)).flat_map(both) {
+                expired.add(name, &path, domain, false);
+            }
         }
     }
-    let domains: Vec<&str> = domains(host).collect();
-    let mut expired = Vec::new();
-    // The host's own cookies first, so that a bound that is hit leaves out the least likely.
-    for domain in std::iter::once(None).chain(domains.into_iter().map(Some)) {
-        expired.extend(names.iter().filter_map(|name| line(name, domain)));
-    }
-    expired.truncate(MOST_LINES);
-    expired
-}
 
-/// The host and every domain above it that a cookie could have been set for. A browser ignores lines for public suffixes.
-fn domains(host: &str) -> impl Iterator<Item = &str> {
-    let name = host
-        .rsplit_once(':')
-        .map_or(host, |(name, port)| if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host });
-    let name = name.trim_end_matches('.');
-    // An address has no domains above it (RFC 6265 §5.1.3), and what is no host name belongs in no header.
-    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    let is_address = name.rsplit('.').next().is_none_or(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
-    let usable = if is_name && !is_address && name.len() <= 253 { name } else { "" };
-    let above = |name: &&'_ str| -> Option<usize> { name.find('.').map(|dot| dot + 1) };
-    std::iter::successors(Some(usable), move |name| above(name).and_then(|from| name.get(from..)))
-        .filter(|name| name.contains('.') || *name == "localhost")
-        .take(8)
-}
+    /// The very places the site's answers have set.
+    fn set_by_the_site(&self, known: &[(Box<[u8]>, Known)], domains: &[Option<&str>], expired: &mut Lines) {
+        for (name, known) in known {
+            let here = known.places.iter().filter(|place| domains.contains(&place.domain.as_deref()));
+            for place in here.filter(|place| !place.partitioned || self.https) {
+                expired.add(name, &place.path, place.domain.as_deref(), place.partitioned);
+            }
+        }
+    }
 
-fn line(name: &[u8], domain: Option<&str>) -> Option<HeaderValue> {
-    let starts =
-        |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()));
-    let host_only = starts("__Host-");
-    if host_only && domain.is_some() {
-        return None;
+    /// The places the configuration names. A beginning of a name stands for the names that are known by it.
+    fn declared(&self, sent: &[&[u8]], known: &[(Box<[u8]>, Known)], domains: &[Option<&str>], expired: &mut Lines) {
+        let names = || known.iter().map(|(name, _)| &**name).chain(sent.iter().copied());
+        for declared in self.catalogue.places() {
+            let path = declared.path.as_deref().unwrap_or("/");
+            let mut expire = |name: &[u8]| match &declared.domain {
+                Some(domain) if domains.contains(&Some(domain)) => expired.add(name, path, Some(domain), false),
+                Some(_) => {}
+                None => domains.iter().for_each(|domain| expired.add(name, path, *domain, false)),
+            };
+            match declared.prefix {
+                true => names().filter(|name| name.starts_with(&declared.name)).for_each(expire),
+                false if self.withdraws(&declared.name) => expire(&declared.name),
+                false => {}
+            }
+        }
     }
-    let mut line = name.to_vec();
-    line.extend_from_slice(b"=; Max-Age=0; Path=/");
-    if let Some(domain) = domain {
-        line.extend_from_slice(b"; Domain=");
-        line.extend_from_slice(domain.as_bytes());
-    }
-    if host_only || starts("__Secure-") {
-        line.extend_from_slice(b"; Secure");
-    }
-    HeaderValue::from_bytes(&line).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::DeclaredCookie;
-
-    fn expired(cookies: &str, host: &str) -> Vec<String> {
-        let sid = DeclaredCookie {
-            name: "sid".into(),
-            prefix: false,
-            purpose: 0,
-            provider: None,
-            period: None,
-            description: None,
-        };
-        let catalogue = Catalogue::new(&[sid], Some(2));
-        let lines = expire([cookies.as_bytes()], &catalogue, PurposeSet::of([0]), host);
-        lines.iter().map(|line| line.to_str().expect("is ASCII").replace("=; Max-Age=0; Path=/", "")).collect()
-    }
-
-    #[test]
-    fn rule_c6_what_may_not_stay_is_expired_for_host_and_domains() {
-        let lines = expired("sid=1; _ga=2; consentry=x; consentry_visitor=y; _ga=3", "www.shop.example.org:8443");
-        let domains = ["", "; Domain=www.shop.example.org", "; Domain=shop.example.org", "; Domain=example.org"];
-        let expected: Vec<String> =
-            domains.iter().flat_map(|d| ["_ga", "consentry_visitor"].map(|name| format!("{name}{d}"))).collect();
-        assert_eq!(lines, expected);
-    }
-
-    #[test]
-    fn an_address_has_no_domains() {
-        for host in ["127.0.0.1", "127.0.0.1:8080", "[::1]:80", "a b.org", "a.org;x", "", "."] {
-            assert_eq!(expired("_ga=1", host), ["_ga"], "{host}");
-        }
-        assert_eq!(expired("_ga=1", "localhost:8080"), ["_ga", "_ga; Domain=localhost"]);
-        assert_eq!(expired("_ga=1", "example.org."), ["_ga", "_ga; Domain=example.org"]);
-    }
-
-    #[test]
-    fn prefixed_names_are_expired_as_browsers_demand() {
-        assert_eq!(
-            expired("__Host-a=1; __Secure-b=2", "example.org"),
-            ["__Host-a; Secure", "__Secure-b; Secure", "__Secure-b; Domain=example.org; Secure"]
-        );
-    }
-
-    #[test]
-    fn the_answer_stays_bounded() {
-        let many: Vec<String> = (0..1000).map(|i| format!("c{i}=1")).collect();
-        assert_eq!(expired(&many.join("; "), "a.b.c.d.example.org").len(), MOST_LINES);
-        assert!(expired(&format!("{}=1; =2; noname; ", "x".repeat(5000)), "example.org").is_empty());
-    }
-}
+mod tests;

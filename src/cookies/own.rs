@@ -4,19 +4,37 @@ use cookie::time::Duration;
 use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 
-/// The `Set-Cookie` line of a cookie of ours that lives for `seconds`; 0 ends it. For the whole site, out of reach of scripts,
-/// never sent along with a post from another site, and over safe connections only where the visitor has one.
+/// The `Set-Cookie` line of a cookie of ours that lives for `seconds`; 0 ends it. For this host and the whole site, out of
+/// reach of scripts, never sent along with a post from another site, and over safe connections only where the visitor has one.
 ///
 /// `value` must be of cookie octets (RFC 6265 §4.1.1), as everything is that this program encodes.
 pub fn set(name: &'static str, value: String, seconds: u64, https: bool) -> HeaderValue {
-    let cookie = Cookie::build((name, value))
+    line(Own { name, value, seconds, https, domain: None, readable: false })
+}
+
+/// What a cookie of ours is set with.
+pub(super) struct Own<'a> {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) seconds: u64,
+    pub(super) https: bool,
+    /// The domain whose hosts share it; nothing for this host alone.
+    pub(super) domain: Option<&'a str>,
+    /// Whether scripts may read it.
+    pub(super) readable: bool,
+}
+
+pub(super) fn line(own: Own<'_>) -> HeaderValue {
+    let mut cookie = Cookie::build((own.name, own.value))
         .path("/")
-        .http_only(true)
+        .http_only(!own.readable)
         .same_site(SameSite::Lax)
-        .secure(https)
-        .max_age(Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)))
-        .build();
-    HeaderValue::try_from(cookie.to_string()).expect("our cookies are of cookie octets")
+        .secure(own.https)
+        .max_age(Duration::seconds(i64::try_from(own.seconds).unwrap_or(i64::MAX)));
+    if let Some(domain) = own.domain {
+        cookie = cookie.domain(domain.to_owned());
+    }
+    HeaderValue::try_from(cookie.build().to_string()).expect("our cookies are of cookie octets")
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@
 //! | `/api/sources` | `by=source` or `channel`, `limit` | the same; a source's row has its channel as `detail` |
 //! | `/api/countries` | `limit` | the same; the label is ISO 3166-1 alpha-2 |
 //! | `/api/devices` | `by=device`, `browser` or `os`, `limit` | the same |
-//! | `/api/definitions` | nothing | `metrics`: `[{"name", "title", "explanation", "sql"}]` |
+//! | `/api/consent` | `limit`, and no filter | `period`, `total`, `rows`, `more`: how everybody answered the banner |
+//! | `/api/definitions` | nothing | `metrics` and `consent`: `[{"name", "title", "explanation", "sql"}]` |
 //!
 //! - `current` and `previous` are figures: `{"visitors", "visits", "page_views", "bounce_rate", "visit_seconds"}`. The
 //!   last two, a share and an average, are `null` where no visit began.
@@ -21,6 +22,10 @@
 //! - `bucket` is `hour`, `day`, `week` or `month`; `points` are `[{"start", "whole", "current", "previous"}]`, `current`
 //!   being `null` where the bucket has not begun.
 //! - `rows` are `[{"label", "visitors", "visits", "page_views"}]`; `more` says whether there are more than `limit`.
+//!
+//! - Of `/api/consent`, `total` is `{"shown", "accepted", "rejected", "customised", "ignored", "acceptance_rate",
+//!   "refusal_rate"}`, the rates being `null` where nobody answered, and `rows` are the same by `day`, `banner_version` and
+//!   `language`, the latest day first.
 //!
 //! Errors are `{"error": {"code", "message"}}` with 400 (a parameter), 401 (signed out), 404, 405, 503 (the database
 //! is away or the question too heavy) or 500.
@@ -32,7 +37,7 @@ use super::answer::{Answer, error, json};
 use super::{State, now_ms};
 use crate::query::period::utc_date;
 use crate::query::sql::DIMENSIONS;
-use crate::query::{self, Dimension, Filter, METRICS, Period, QueryError, Question};
+use crate::query::{self, CONSENT_METRICS, Dimension, Filter, METRICS, Period, QueryError, Question};
 
 /// Rows of a card unless asked otherwise.
 const ROWS: u16 = 10;
@@ -50,6 +55,8 @@ pub enum Endpoint {
     Series,
     /// `/api/pages`, `/api/sources`, `/api/countries`, `/api/devices`: the dimensions it can show, its own first.
     Breakdown(&'static [Dimension]),
+    /// `/api/consent`
+    Consent,
     /// `/api/definitions`
     Definitions,
 }
@@ -64,6 +71,7 @@ impl Endpoint {
             "/api/sources" => Endpoint::Breakdown(&[Dimension::Source, Dimension::Channel]),
             "/api/countries" => Endpoint::Breakdown(&[Dimension::Country]),
             "/api/devices" => Endpoint::Breakdown(&[Dimension::Device, Dimension::Browser, Dimension::Os]),
+            "/api/consent" => Endpoint::Consent,
             "/api/definitions" => Endpoint::Definitions,
             _ => return None,
         })
@@ -80,7 +88,7 @@ struct Asked {
 /// Answers a request of someone who is signed in.
 pub async fn answer(state: &State, endpoint: Endpoint, query: &str) -> Answer {
     if endpoint == Endpoint::Definitions {
-        return json(StatusCode::OK, &json!({ "metrics": METRICS }));
+        return json(StatusCode::OK, &json!({ "metrics": METRICS, "consent": CONSENT_METRICS }));
     }
     let asked = match Asked::read(query, state.parts.site_id, now_ms()) {
         Ok(asked) => asked,
@@ -100,6 +108,12 @@ pub async fn answer(state: &State, endpoint: Endpoint, query: &str) -> Answer {
         (Endpoint::Series, _) => query::series(client, &asked.question).await.map(|(bucket, points)| {
             json!({ "compared_with": asked.compared_with(), "bucket": bucket.word(), "points": points })
         }),
+        (Endpoint::Consent, _) if !asked.question.filters.is_empty() => {
+            return bad_parameter("how the banner is answered is counted for the whole site alone: take out the filters");
+        }
+        (Endpoint::Consent, _) => query::consent(client, &asked.question, asked.limit)
+            .await
+            .map(|found| json!({ "total": found.total, "rows": found.rows, "more": found.more })),
         (_, Some(dimension)) => {
             let breakdown = query::breakdown(client, &asked.question, dimension, asked.limit).await;
             breakdown.map(|found| json!({ "by": dimension.word(), "rows": found.rows, "more": found.more }))

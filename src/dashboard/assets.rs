@@ -33,6 +33,7 @@ static ASSETS: &[Asset] = assets![
     "/static/api.js" = "api.js" as JS,
     "/static/card.js" = "card.js" as JS,
     "/static/chart.js" = "chart.js" as JS,
+    "/static/consent.js" = "consent.js" as JS,
     "/static/dialog.js" = "dialog.js" as JS,
     "/static/element.js" = "element.js" as JS,
     "/static/explain.js" = "explain.js" as JS,

@@ -107,7 +107,7 @@ impl Served {
 #[tokio::test]
 async fn nobody_sees_a_figure_without_signing_in() {
     let served = Served::without_database().await;
-    for path in ["totals", "series", "pages", "sources", "countries", "devices", "definitions", "nothing"] {
+    for path in ["totals", "series", "pages", "sources", "countries", "devices", "consent", "definitions", "nothing"] {
         assert_eq!(served.get(&format!("/api/{path}")).await.error(), (401, "signed_out".into()), "{path}");
     }
     let forged = [("cookie", "consentry_dashboard=AAAA; consentry_dashboard=")];
@@ -189,7 +189,7 @@ async fn another_name_for_this_machine_reaches_nothing() {
 #[tokio::test]
 async fn the_database_being_away_is_said_in_json() {
     let served = Served::without_database().await.signed_in().await;
-    for path in ["totals", "series", "pages", "sources?by=channel", "countries", "devices?by=os&limit=3"] {
+    for path in ["totals", "series", "pages", "sources?by=channel", "countries", "devices?by=os&limit=3", "consent"] {
         assert_eq!(served.get(&format!("/api/{path}")).await.error(), (503, "database_away".into()), "{path}");
     }
     assert_eq!(served.get("/healthz").await.status, StatusCode::OK, "the process lives all the same");
@@ -232,6 +232,7 @@ async fn a_wrong_parameter_is_named() {
         ("pages?limit=0", "`limit` must be 1 to 1000"),
         ("pages?by=country", "`by` names nothing"),
         ("pages?limit=99999999", "`limit`"),
+        ("consent?country=GB", "take out the filters"),
     ] {
         let got = served.get(&format!("/api/{query}")).await;
         assert_eq!(got.error(), (400, "bad_parameter".into()), "{query}");
@@ -362,5 +363,47 @@ async fn figures_arrive_in_the_shapes_that_are_documented() {
 
     let ready = served.get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["ready"]), (StatusCode::OK, &json!(true)));
+    served.end().await;
+}
+
+#[tokio::test]
+async fn how_the_banner_is_answered_arrives_with_totals_and_by_day_version_and_language() {
+    let database = client::connect(&ClickHouse::Embedded { listen: None }, testing::shared()).unwrap();
+    let database = database.with_database("dashboard_consent");
+    migrate::apply(&database).await.unwrap();
+    let nothing = json!({
+        "shown": 0, "accepted": 0, "rejected": 0, "customised": 0, "ignored": 0, "acceptance_rate": null, "refusal_rate": null
+    });
+    let served = Served::new(database.clone()).await.signed_in().await;
+    let found = served.get("/api/consent").await.json();
+    assert_eq!(found["total"], nothing, "{found}");
+    // Parts of a day add up; nothing of another site, of a day outside, or expired counts.
+    let insert = "insert into consent_statistics (site_id, day, batch_id, banner_version, language, shown, accepted, \
+                  rejected, customised, expires_at) values (1, '2026-03-30', 1, '1', 'en-GB', 10, 3, 1, 1, '2099-01-01'), \
+                  (1, '2026-03-30', 2, '1', 'en-GB', 5, 0, 1, 0, '2099-01-01'), (1, '2026-03-31', 3, '2', 'cy', 2, 0, 2, \
+                  2, '2099-01-01'), (2, '2026-03-31', 4, '2', 'cy', 9, 9, 9, 9, '2099-01-01'), (1, '2026-03-29', 5, '2', \
+                  'cy', 9, 9, 9, 9, '2099-01-01'), (1, '2026-03-31', 6, '2', 'cy', 9, 9, 9, 9, today())";
+    database.query("system stop ttl merges consent_statistics").execute().await.unwrap();
+    database.query(insert).execute().await.unwrap();
+    let found = served.get("/api/consent?from=2026-03-30&to=2026-03-31").await.json();
+    let total = json!({
+        "shown": 17, "accepted": 3, "rejected": 4, "customised": 3, "ignored": 7, "acceptance_rate": 0.3, "refusal_rate": 0.4
+    });
+    assert_eq!(found["total"], total);
+    let rows = json!([
+        { "day": "2026-03-31", "banner_version": "2", "language": "cy", "shown": 2, "accepted": 0, "rejected": 2,
+          "customised": 2, "ignored": 0, "acceptance_rate": 0.0, "refusal_rate": 0.5 },
+        { "day": "2026-03-30", "banner_version": "1", "language": "en-GB", "shown": 15, "accepted": 3, "rejected": 2,
+          "customised": 1, "ignored": 9, "acceptance_rate": 0.5, "refusal_rate": 2.0 / 6.0 },
+    ]);
+    assert_eq!((&found["rows"], &found["more"]), (&rows, &json!(false)));
+    let first = served.get("/api/consent?from=2026-03-30&to=2026-03-31&limit=1").await.json();
+    assert_eq!((&first["rows"][0], &first["more"], &first["total"]), (&rows[0], &json!(true), &total));
+    let definitions = served.get("/api/definitions").await.json();
+    let mut names: Vec<&str> =
+        definitions["consent"].as_array().unwrap().iter().map(|metric| metric["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let figures: Vec<&String> = total.as_object().unwrap().keys().collect();
+    assert_eq!(names, figures, "each figure is explained");
     served.end().await;
 }

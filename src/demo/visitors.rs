@@ -113,10 +113,10 @@ pub fn simulate(capture: &Capture, policy: &Policy, now_ms: i64, mut keep: impl 
             0..RECENT_VISITORS => now_ms - RECENTLY + dice.below(RECENTLY as u64 - 60_000) as i64,
             _ => dice.busy_moment(now_ms - DAYS * DAY_MS, DAYS * DAY_MS - RECENTLY),
         };
-        let choice_at = arrival / 1000;
+        let choice_at = arrival.unsigned_abs();
         let choice = match dice.below(100) {
-            0..55 => Ok(Choice::new(policy, policy.all(), ChoiceSource::Banner, choice_at as u64)),
-            55..85 => Ok(Choice::new(policy, PurposeSet::default(), ChoiceSource::Banner, choice_at as u64)),
+            0..55 => Ok(Choice::new(policy, policy.all(), ChoiceSource::Banner, choice_at)),
+            55..85 => Ok(Choice::new(policy, PurposeSet::default(), ChoiceSource::Banner, choice_at)),
             _ => Err(NoChoice::Missing),
         };
         match &choice {
@@ -125,7 +125,7 @@ pub fn simulate(capture: &Capture, policy: &Policy, now_ms: i64, mut keep: impl 
             Err(_) => outcome.undecided += 1,
         }
         let decision = consent::decide(policy, choice, Signals::default(), Mode::OptIn);
-        let mut visitor = Simulated::new(&mut dice, policy.choice_life);
+        let mut visitor = Simulated::new(&mut dice);
         let mut start = arrival + 4000;
         while start < now_ms {
             visitor.visit(capture, &decision, start, now_ms, &mut dice, &mut |captured| {
@@ -147,18 +147,17 @@ struct Simulated {
     screen: &'static str,
     time_zone: &'static str,
     cookies: [Option<String>; 2],
-    choice_life: u64,
 }
 
 impl Simulated {
-    fn new(dice: &mut Dice, choice_life: u64) -> Simulated {
+    fn new(dice: &mut Dice) -> Simulated {
         let ([a, b], language, time_zone, _) = dice.pick(&NETWORKS, |n| n.3);
         let (agent, screen, _) = dice.pick(&AGENTS, |a| a.2);
         let client = RawIp::new(IpAddr::V4(Ipv4Addr::new(a, b, dice.below(256) as u8, dice.below(256) as u8)));
         let mut headers = HeaderMap::new();
         headers.insert("user-agent", HeaderValue::from_static(agent));
         headers.insert("accept-language", HeaderValue::from_static(language));
-        Simulated { client, headers, screen, time_zone, cookies: [None, None], choice_life }
+        Simulated { client, headers, screen, time_zone, cookies: [None, None] }
     }
 
     fn visit(
@@ -242,7 +241,6 @@ impl Simulated {
             http_1_0: false,
             visitor_cookie: self.cookies[0].as_deref().map(str::as_bytes),
             visit_cookie: self.cookies[1].as_deref().map(str::as_bytes),
-            choice_life: self.choice_life,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a worker holds while it serves, and what it knows of the request in hand.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,16 @@ use ipnet::IpNet;
 
 use super::client_addr::Client;
 use super::known_calls::KnownCalls;
+use crate::asked::Asked;
 use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
+use crate::consent::import::Import;
 use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
-use crate::cookies::Catalogue;
+use crate::cookies::{Catalogue, ChoiceCookie, Seen};
+use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Token};
+use crate::ledger::Ledger;
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
@@ -23,14 +28,23 @@ use crate::spool::{Partition, Spool};
 use crate::statistics::{Counting, Lane};
 use crate::upstream::Upstream;
 
+/// Agents a worker remembers.
+const AGENTS: usize = 1024;
+
 /// What all workers know of the site they stand in front of.
 pub struct Site {
     /// The declared purposes.
     pub policy: Policy,
     /// Signs choices.
     pub ring: Arc<KeyRing>,
+    /// The consent manager the site has already, if it is believed (C12).
+    pub import: Option<Import>,
+    /// Where a choice is read and how it is set.
+    pub choice_cookie: ChoiceCookie,
     /// The declared cookies.
     pub catalogue: Catalogue,
+    /// What was seen of the site's optional cookies.
+    pub seen: Seen,
     /// The declared third-party tags.
     pub tags: Arc<Tags>,
     /// The visitors' pages and what is put into the site's.
@@ -45,8 +59,12 @@ pub struct Site {
     pub modes: Modes,
     /// Whether `DNT: 1` counts (C8).
     pub honour_dnt: bool,
+    /// Whether answers say what was decided and why.
+    pub decision_header: bool,
     /// Where views are counted, if anywhere.
     pub statistics: Option<Arc<Lane>>,
+    /// How visitors answer when they are asked.
+    pub asked: Arc<Asked>,
     /// The header of the site's answers that names who is logged in.
     pub login_header: Option<HeaderName>,
     /// File endings that make a path a download, in small letters.
@@ -55,6 +73,8 @@ pub struct Site {
     pub mail_withdrawals: Option<rights::Watch>,
     /// What is needed to take calls; nothing where no telephone system hands any over.
     pub calls: Option<CallsImport>,
+    /// The proof of what was chosen: appended to before a choice is answered (P1, C6).
+    pub ledger: Ledger,
     /// Where events go.
     pub spool: Spool,
     /// What is counted.
@@ -92,6 +112,8 @@ pub struct Gateway {
     pub(super) site: Arc<Site>,
     pub(super) capture: Capture,
     pub(super) counting: Option<Counting>,
+    /// Agents it has seen, to tell programs from people where the banner is shown.
+    pub(super) agents: RefCell<DeviceCache>,
     pub(super) shared: Arc<capture::Shared>,
     pub(super) upstream: Upstream,
 }
@@ -103,6 +125,8 @@ pub(super) struct Visit<'a> {
     pub client: Client,
     pub now: Duration,
     pub choice: Result<Choice, NoChoice>,
+    /// The stamp of what the site's consent manager says; all zero where it says nothing.
+    pub stamp: [u8; 6],
     pub decision: Decision,
 }
 
@@ -110,7 +134,8 @@ impl Gateway {
     /// For one worker.
     pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
         let counting = site.statistics.clone().map(Counting::new);
-        Gateway { site, capture: Capture::new(capture.clone()), counting, shared: capture, upstream }
+        let agents = RefCell::new(DeviceCache::new(AGENTS));
+        Gateway { site, capture: Capture::new(capture.clone()), counting, agents, shared: capture, upstream }
     }
 
     /// Closes idle connections to the site that have grown old.

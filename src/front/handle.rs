@@ -8,20 +8,22 @@ use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
 use super::check::{self, Bounds};
 use super::client_addr;
-use super::gateway::{Gateway, Site, Visit};
+use super::gateway::{Gateway, Visit};
 use super::keep;
+use super::manager::{self, Heard};
 use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
-use crate::consent::{self, Choice, choice};
+use crate::consent::{self, PurposeSet};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
-use crate::privacy::{PageInsert, VisitorState};
+use crate::privacy::{Message, PageView, VisitorState};
 use crate::upstream::{Forward, Overrides, Scheme, UpstreamBody};
 
 /// Answers one request.
@@ -51,17 +53,48 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
 
     // What is permitted?
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let choices = cookies::read(role::cookie_lines(&parts.headers), choice::COOKIE.as_bytes());
-    let choice = Choice::among(choices, &site.policy, &site.ring, now.as_secs());
+    let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
+    let choice = site.choice_cookie.read(|| role::cookie_lines(&parts.headers), asked, &site.policy, &site.ring);
     let signals = role::signals(&parts.headers, site.honour_dnt);
-    let decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
-    let visit = Visit { parts: &parts, host, client, now, choice, decision };
+    let heard = match &site.import {
+        Some(import) => manager::hear(site, import, &parts, asked, choice, signals).await,
+        None => Heard { choice, is_new: false, stamp: [0; 6] },
+    };
+    let Heard { choice, stamp, .. } = heard;
+    let mut decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
+    if site.import.is_some() {
+        // The site asks itself.
+        decision.ask = PurposeSet::default();
+    }
+    let visit = Visit { parts: &parts, host, client, now, choice, stamp, decision };
+    let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
     // Ours, or the site's?
-    if let Some(path) = role::own_path(parts.uri.path(), &site.privacy_path) {
-        return own::answer(gateway, &visit, path, body).await;
+    let mut response = match own::path(parts.uri.path(), &site.privacy_path) {
+        Some(path) => own::answer(gateway, &visit, path, body).await,
+        None => pass_on(gateway, caller, &visit, body, on_upgrade, began).await,
+    };
+    if heard.is_new {
+        let lines = manager::lines(site, &visit, asked);
+        keep::set_cookies(response.headers_mut(), lines);
+        page::sets_cookies(response.headers_mut());
     }
+    if let Some(said) = said {
+        own::say_decision(response.headers_mut(), &said);
+    }
+    response
+}
 
+/// Fetches the site's answer, without what is not permitted in either direction.
+async fn pass_on(
+    gateway: &Gateway,
+    caller: &Caller,
+    visit: &Visit<'_>,
+    body: Incoming,
+    on_upgrade: OnUpgrade,
+    began: Instant,
+) -> Response<VisitorBody> {
+    let (site, parts) = (&*gateway.site, visit.parts);
     // The site sees the cookies that are permitted, and for a page is asked for something we can read.
     let role = Role::of(&parts.method, &parts.headers);
     let lines = role::cookie_lines(&parts.headers);
@@ -72,12 +105,12 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         client: &visit.client.ip,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
         scheme: if visit.client.https { Scheme::Https } else { Scheme::Http },
-        host: host.as_bytes(),
+        host: visit.host.as_bytes(),
         cookie: cookies.header.as_deref(),
         overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
         websocket: true,
     };
-    let answer = match gateway.upstream.send(&parts, forward, Some(body)).await {
+    let answer = match gateway.upstream.send(parts, forward, Some(body)).await {
         Ok(answer) => answer,
         Err(error) if error.status().is_client_error() => {
             tracing::debug!(%error, "a request could not be passed on");
@@ -86,8 +119,10 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         Err(error) => {
             site.metrics.upstream_errors.count();
             tracing::warn!(%error, "the site did not answer");
-            keep::unanswered(gateway, &visit, role, began, error.status());
-            return own::problem(error.status(), "The website is not answering at the moment. Please try again later.");
+            keep::unanswered(gateway, visit, role, began, error.status());
+            let mut response = own::message(gateway, visit.parts, Message::NoAnswer);
+            *response.status_mut() = error.status();
+            return response;
         }
     };
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
@@ -95,6 +130,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let login = keep::login(site, &mut head.headers);
     let removed = cookies::filter_response(&mut head.headers, &site.catalogue, visit.decision.permitted);
     site.metrics.cookies_removed_from_answers.add(removed as u64);
+    site.seen.learn(cookies.header.as_deref(), &head, &site.catalogue, parts.uri.path());
 
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(tunnel) = body.into_tunnel() {
@@ -104,7 +140,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     }
 
     // What the visitor permits is captured, whatever the answer is of: a page, a file, a way to another page.
-    let kept = keep::exchange(gateway, &visit, role, &mut head, keep::Answered { began, response_ms, login });
+    let kept = keep::exchange(gateway, visit, role, &mut head, keep::Answered { began, response_ms, login });
     if !role.is_page() || !role::is_html(&head.headers) {
         // A page that was not asked for as one goes out as it is; so that nobody gets it as one, no cache that is shared
         // keeps it. The same for word that a page has not changed.
@@ -117,20 +153,28 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         return Response::from_parts(head, VisitorBody::passed(body).told_to(kept.delivery));
     }
     if role == Role::Document && role::is_html(&head.headers) {
-        keep::statistics(gateway, &visit, head.status);
+        keep::statistics(gateway, visit, head.status);
+        // C6: what escaped a withdrawal goes now that it is seen.
+        if cookies.removed > 0 && visit.choice.is_ok() {
+            let (lines, permitted) = (role::cookie_lines(&parts.headers), visit.decision.permitted);
+            for line in cookies::sweep(lines, &site.catalogue, permitted, visit.host, parts.uri.path()) {
+                head.headers.append(SET_COOKIE, line);
+            }
+        }
     }
-    dress(site, &visit, role, head, body, kept)
+    dress(gateway, visit, role, head, body, kept)
 }
 
 /// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.
 fn dress(
-    site: &Site,
+    gateway: &Gateway,
     visit: &Visit<'_>,
     role: Role,
     mut head: http::response::Parts,
     body: UpstreamBody,
     kept: keep::Kept,
 ) -> Response<VisitorBody> {
+    let site = &*gateway.site;
     let gating = site.tags.gating(visit.decision.permitted);
     if let Some(gating) = &gating {
         gate::filter_link(&mut head.headers, gating);
@@ -147,18 +191,23 @@ fn dress(
     let insert = match role {
         Role::Document => {
             let terms = csp::admit_all(&mut head.headers, visit.host, &site.privacy_path);
-            let state = VisitorState::from(&visit.decision);
-            let PageInsert { head, body_start } = match (terms.nonce.as_deref(), kept.page_view_id) {
-                (None, None) => site.pages.snippet(state).clone(),
-                (None, Some(page)) => site.pages.snippet_of_page(state, page),
-                (Some(nonce), page) => site.pages.snippet_with_nonce(state, page, nonce),
-            };
-            Insert { head, body_start }
+            site.pages.snippet(&PageView {
+                state: VisitorState::from(&visit.decision),
+                id: kept.page_view_id,
+                nonce: terms.nonce.as_deref(),
+                headers: &visit.parts.headers,
+                host: visit.host,
+                now: visit.now.as_secs(),
+                asked: keep::banner_shown(gateway, visit, head.status).filter(|_| visit.parts.method != Method::HEAD),
+            })
         }
         _ => Insert::default(),
     };
     site.metrics.pages_injected.count();
     page::prepare_head(&mut head, gating.is_none().then(|| insert.len()));
+    if !insert.body_start.is_empty() {
+        page::depends_on_language(&mut head.headers);
+    }
     if visit.parts.method == Method::HEAD {
         return Response::from_parts(head, VisitorBody::passed(body));
     }

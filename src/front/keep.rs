@@ -13,14 +13,16 @@ use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
 use super::role::{self, Role, cookie_lines};
+use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange};
 use crate::consent::{Analytics, Mode, Permit};
 use crate::cookies;
+use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
-use crate::pseudonym::RawLogin;
+use crate::pseudonym::{RawLogin, RawUserAgent};
 use crate::spool::{Partition, Refused, SpoolError};
 use crate::statistics::View;
 
@@ -73,7 +75,7 @@ pub(super) fn exchange(
     let (event, is_page) = if is_navigation && status.is_redirection() {
         let redirect = location.is_some();
         let made = |exchange: &Exchange<'_>| gateway.capture.redirect(permit, exchange, answer);
-        let made = if redirect { with_exchange(gateway, visit, permit, made) } else { None };
+        let made = if redirect { with_exchange(visit, permit, made) } else { None };
         (captured(made, &mut head.headers), false)
     } else if is_navigation
         && role::is_html(&head.headers)
@@ -82,10 +84,10 @@ pub(super) fn exchange(
     {
         let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
         head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
-        (captured(with_exchange(gateway, visit, permit, made), &mut head.headers), true)
+        (captured(with_exchange(visit, permit, made), &mut head.headers), true)
     } else if let Some(kind) = transfer_kind(gateway, visit, head) {
         let made = |exchange: &Exchange<'_>| gateway.capture.transfer(permit, exchange, answer, kind);
-        (with_exchange(gateway, visit, permit, made), false)
+        (with_exchange(visit, permit, made), false)
     } else {
         (None, false)
     };
@@ -117,7 +119,7 @@ pub(super) fn unanswered(gateway: &Gateway, visit: &Visit<'_>, role: Role, began
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
     let answer = Answer { status, response_ms, login: None, location: None };
     let made = |exchange: &Exchange<'_>| gateway.capture.transfer(permit, exchange, answer, "page");
-    if let Some(event) = with_exchange(gateway, visit, permit, made) {
+    if let Some(event) = with_exchange(visit, permit, made) {
         Delivery::of(event, Arc::clone(&gateway.site), began).broken();
     }
 }
@@ -176,6 +178,19 @@ pub(super) fn statistics(gateway: &Gateway, visit: &Visit<'_>, status: StatusCod
     }
 }
 
+/// Who counts that a page goes out with the banner on it: nobody where a program asks for it, or it is fetched before anyone
+/// looks.
+pub(super) fn banner_shown(gateway: &Gateway, visit: &Visit<'_>, status: StatusCode) -> Option<Arc<Asked>> {
+    let headers = &visit.parts.headers;
+    if !visit.decision.asks() || !capture::is_page_view(&visit.parts.method, headers, status) {
+        return None;
+    }
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let agent = RawUserAgent::new(headers.get("user-agent").map_or(&[][..], |value| value.as_bytes()));
+    let is_bot = gateway.agents.borrow_mut().get(&agent, &ClientHints::read(text)).is_bot();
+    (!is_bot).then(|| Arc::clone(&gateway.site.asked))
+}
+
 /// Why a beacon's events are not kept.
 pub(super) enum NotKept {
     /// One of them may not be.
@@ -193,7 +208,7 @@ pub(super) async fn beacon(
     permit: &Permit<Analytics>,
     events: &[BeaconEvent],
 ) -> Result<[HeaderValue; 2], NotKept> {
-    let captured = with_exchange(gateway, visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
+    let captured = with_exchange(visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
     let Captured { events, ids, set_cookies } = captured.map_err(NotKept::NotABeacon)?;
     let metrics = &gateway.site.metrics;
     let forget = |from: usize| ids.iter().skip(from).flatten().for_each(|id| gateway.capture.forget(*id));
@@ -220,7 +235,7 @@ pub(super) async fn beacon(
 }
 
 /// Adds cookies to an answer.
-pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: [HeaderValue; 2]) {
+pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: impl IntoIterator<Item = HeaderValue>) {
     for cookie in cookies {
         headers.append(SET_COOKIE, cookie);
     }
@@ -230,12 +245,7 @@ fn partition(event: &Event) -> Partition {
     Partition::of(event.ts(), event.retention_days())
 }
 
-fn with_exchange<T>(
-    gateway: &Gateway,
-    visit: &Visit<'_>,
-    _permit: &Permit<Analytics>,
-    make: impl FnOnce(&Exchange<'_>) -> T,
-) -> T {
+fn with_exchange<T>(visit: &Visit<'_>, _permit: &Permit<Analytics>, make: impl FnOnce(&Exchange<'_>) -> T) -> T {
     let cookie = |name: &str| cookies::read(cookie_lines(&visit.parts.headers), name.as_bytes()).next();
     make(&Exchange {
         now_ms: milliseconds(visit.now),
@@ -249,7 +259,6 @@ fn with_exchange<T>(
         http_1_0: visit.parts.version == http::Version::HTTP_10,
         visitor_cookie: cookie(cookies::VISITOR),
         visit_cookie: cookie(cookies::VISIT),
-        choice_life: gateway.site.policy.choice_life,
     })
 }
 

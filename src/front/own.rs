@@ -1,7 +1,8 @@
 //! Our own endpoints below the visitors' folder, and our own error pages.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -9,15 +10,32 @@ use hyper::body::Incoming;
 use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
-use super::role::cookie_lines;
-use super::{calls, mail};
+use super::{calls, choice, mail, role};
 use crate::capture::beacon::{self, BeaconError};
-use crate::cookies;
-use crate::privacy::{MAX_BODY, PrivacyRequest, is_same_site_post};
+use crate::privacy::{MAX_BODY, Message, PrivacyRequest, Reply, is_same_site_post};
 
-/// Answers a request below the visitors' folder; `path` is what follows the folder's name.
+/// Where support of Global Privacy Control is stated (GPC specification §4).
+const GPC: &str = "/.well-known/gpc.json";
+/// Since when this program honours the signal, as the specification wants it.
+const GPC_SUPPORT: &str = "{\"gpc\":true,\"lastUpdate\":\"2026-11-26\"}\n";
+
+/// What of our own a path names: the part below the visitors' folder, or the one file of ours that has its place elsewhere.
+/// Nothing where the request is the site's.
+pub(super) fn path<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    if path == GPC { Some(path) } else { role::own_path(path, folder) }
+}
+
+/// Says in an answer what was decided and why.
+pub(super) fn say_decision(headers: &mut HeaderMap, said: &str) {
+    if let Ok(said) = HeaderValue::from_str(said) {
+        headers.insert("consentry-decision", said);
+    }
+}
+
+/// Answers a request that is ours; `path` is what [`path`] made of it.
 pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, body: Incoming) -> Response<VisitorBody> {
     match (path, &gateway.site.calls) {
+        (GPC, _) => return gpc(&visit.parts.method),
         ("/open.gif", _) if [Method::GET, Method::HEAD].contains(&visit.parts.method) => {
             return mail::answer(gateway, visit);
         }
@@ -33,15 +51,15 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
             return refused(gateway, StatusCode::PAYLOAD_TOO_LARGE, "too-large", words);
         }
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than this page takes.");
+            return message(gateway, visit.parts, Message::TooLarge);
         }
-        Ok(Err(_)) => return problem(StatusCode::BAD_REQUEST, "The request broke off."),
-        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "The request took too long."),
+        Ok(Err(_)) => return message(gateway, visit.parts, Message::BrokeOff),
+        Err(_) => return message(gateway, visit.parts, Message::TooSlow),
     };
     if path == "/events" {
         return events(gateway, visit, &body).await;
     }
-    let answer = gateway.site.pages.respond(&PrivacyRequest {
+    let request = PrivacyRequest {
         method: &visit.parts.method,
         path,
         query: visit.parts.uri.query(),
@@ -50,18 +68,32 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
         host: visit.host,
         https: visit.client.https,
         choice: visit.choice.as_ref().ok(),
-        now: visit.now.as_secs(),
-    });
-    let mut response = answer.response;
-    if let Some(chosen) = answer.chosen {
-        // C6: what is no longer permitted goes in this very answer, whoever set it.
-        let permitted = chosen.granted.union(gateway.site.policy.necessary());
-        let lines = cookie_lines(&visit.parts.headers);
-        for line in cookies::expire(lines, &gateway.site.catalogue, permitted, visit.host) {
-            response.headers_mut().append(SET_COOKIE, line);
-        }
-    }
+        signals: visit.decision.signals,
+        stamp: visit.stamp,
+        now_ms: keep::milliseconds(visit.now).unsigned_abs(),
+    };
+    let response = match gateway.site.pages.respond(&request) {
+        Reply::Answer(response) => response,
+        Reply::Record(pending) => choice::record(gateway, visit, *pending, &request).await,
+    };
     response.map(VisitorBody::own)
+}
+
+/// That the signal is honoured, for everyone who asks.
+fn gpc(method: &Method) -> Response<VisitorBody> {
+    let mut response = match *method {
+        Method::GET => Response::new(VisitorBody::own(Bytes::from_static(GPC_SUPPORT.as_bytes()))),
+        Method::HEAD => Response::new(VisitorBody::own(Bytes::new())),
+        _ => {
+            let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "This address can only be asked with GET.");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
+    response
 }
 
 /// `POST /_privacy/events`: 204 when the events are on disk; otherwise why not, as JSON: a code in `reason`, and words.
@@ -115,7 +147,12 @@ fn refused(gateway: &Gateway, status: StatusCode, code: &str, words: &str) -> Re
     json(status, &serde_json::json!({ "error": words, "reason": code }))
 }
 
-/// An error page: what happened, in plain words, and nothing of how.
+/// What happened, in the visitor's language.
+pub(super) fn message(gateway: &Gateway, parts: &Parts, message: Message) -> Response<VisitorBody> {
+    gateway.site.pages.message(message, &parts.headers).map(VisitorBody::own)
+}
+
+/// An error page for whoever sent what no browser sends: what happened, in plain words, and nothing of how.
 pub(super) fn problem(status: StatusCode, text: &str) -> Response<VisitorBody> {
     let title = status.canonical_reason().unwrap_or("Error");
     let html = format!(

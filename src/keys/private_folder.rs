@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What lies in a data folder, one of them at least, once it was used.
-const OURS: [&str; 3] = ["engine", "spool", "dashboard-password"];
+const OURS: [&str; 4] = ["engine", "spool", "ledger", "dashboard-password"];
 
 /// Why the folder is not used.
 #[derive(Debug, thiserror::Error)]

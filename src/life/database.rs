@@ -9,13 +9,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::LifeError;
+use crate::asked::{self as asking, Asked};
 use crate::config::{ClickHouse, Config};
 use crate::engine::child::{Options, Supervisor};
+use crate::ledger::Ledger;
 use crate::observe::Metrics;
 use crate::spool::Spool;
 use crate::statistics::Lane;
 use crate::statistics::folder::Folder;
+use crate::store::asked;
 use crate::store::backoff::{Backoff, LONGEST_PAUSE};
+use crate::store::consents;
 use crate::store::migrate::{self, MigrateError};
 use crate::store::statistics::Writer;
 use crate::store::{client, ship};
@@ -30,6 +34,8 @@ pub struct Database {
     engine: Option<Supervisor>,
     shipper: JoinHandle<()>,
     statistics: Option<JoinHandle<()>>,
+    consents: JoinHandle<()>,
+    asked: JoinHandle<()>,
     gauges: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -41,7 +47,8 @@ impl Database {
         config: &Config,
         library: Option<PathBuf>,
         spool: Spool,
-        statistics: Option<Arc<Lane>>,
+        ledger: Ledger,
+        (statistics, asked): (Option<Arc<Lane>>, Arc<Asked>),
         metrics: Arc<Metrics>,
     ) -> Result<Database, LifeError> {
         let client = client::connect(&config.clickhouse, &config.data_dir)?;
@@ -71,6 +78,20 @@ impl Database {
             let mut stopped = stopped.clone();
             tokio::spawn(writer.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
         });
+        let consents = {
+            let shipper = consents::Shipper::new(ledger, client.clone(), config.consents_retention);
+            let mut stopped = stopped.clone();
+            tokio::spawn(shipper.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
+        };
+        let writer = asked::Writer {
+            asked,
+            folder: asking::folder::Folder::new(&config.data_dir),
+            client: client.clone(),
+            site_id: config.gateway.site_id,
+            retention: config.retention,
+        };
+        let mut ending = stopped.clone();
+        let asked = tokio::spawn(writer.run(async move { drop(ending.wait_for(|stop| *stop).await) }));
         let shipper = tokio::spawn(async move {
             let mut early = stopped.clone();
             tokio::select! {
@@ -80,7 +101,7 @@ impl Database {
             let mut late = stopped;
             ship::ship(spool, client, async move { drop(late.wait_for(|stop| *stop).await) }).await;
         });
-        Ok(Database { listen, engine, shipper, statistics, gauges, stop })
+        Ok(Database { listen, engine, shipper, statistics, consents, asked, gauges, stop })
     }
 
     /// Ships what is left, for as long as the shipper takes its time, and ends the engine.
@@ -93,6 +114,14 @@ impl Database {
             && statistics.await.is_err()
         {
             tracing::error!("the writer of statistics panicked; the next start says which hour was lost");
+        }
+        if self.consents.await.is_err() {
+            tracing::error!(
+                "the ledger's shipper panicked; what it had not shipped is in the ledger for the next start"
+            );
+        }
+        if self.asked.await.is_err() {
+            tracing::error!("the writer of consent statistics panicked; what waits as files is sent by the next start");
         }
         self.gauges.abort();
         if let Some(engine) = self.engine {

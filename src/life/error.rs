@@ -10,6 +10,7 @@ use crate::engine::provision::ProvisionError;
 use crate::enrich::place::PlaceError;
 use crate::keys::private_folder::NotPrivate;
 use crate::keys::{KeyError, TokenError};
+use crate::ledger::LedgerError;
 use crate::rights::WithdrawnError;
 use crate::spool::SpoolError;
 use crate::store::client::ConnectError;
@@ -60,6 +61,9 @@ pub enum LifeError {
     /// The list of who has withdrawn.
     #[error(transparent)]
     Withdrawn(#[from] WithdrawnError),
+    /// The ledger of choices.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The spool.
     #[error(transparent)]
     Spool(#[from] SpoolError),

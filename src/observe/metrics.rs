@@ -56,6 +56,10 @@ pub struct Metrics {
     pub beacons_accepted: Counter,
     /// Beacons that were refused, for want of consent or of sense.
     pub beacons_refused: Counter,
+    /// Choices that are in the ledger.
+    pub choices_recorded: Counter,
+    /// Choices that do not count because the ledger could not be written.
+    pub choices_refused: Counter,
     /// Openings of e-mails that were kept.
     pub mail_openings_kept: Counter,
     /// Fetches of the picture of which nothing was kept, for want of a token that counts.
@@ -143,6 +147,9 @@ impl Metrics {
         counter("consentry_events_refused_total", "Events refused because the spool was full.", &self.events_refused);
         counter("consentry_beacons_accepted_total", "Beacons whose events were taken.", &self.beacons_accepted);
         counter("consentry_beacons_refused_total", "Beacons that were refused.", &self.beacons_refused);
+        counter("consentry_choices_total", "Choices of visitors that are in the ledger.", &self.choices_recorded);
+        let refused = &self.choices_refused;
+        counter("consentry_choices_refused_total", "Choices refused because the ledger could not be written.", refused);
         counter("consentry_mail_openings_total", "Openings of e-mails that were kept.", &self.mail_openings_kept);
         let not_kept = &self.mail_openings_not_kept;
         counter("consentry_mail_openings_not_kept_total", "Pictures in mails fetched without leave.", not_kept);
@@ -222,7 +229,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 29);
+        assert_eq!(before, 31);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }

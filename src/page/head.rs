@@ -107,6 +107,21 @@ pub fn depends_on_choice(headers: &mut HeaderMap) {
     }
 }
 
+/// Makes the head of a page say that it also depends on the languages the browser asks for: so it is where there are words of
+/// ours in it.
+pub fn depends_on_language(headers: &mut HeaderMap) {
+    if has_token(headers, header::VARY, "accept-language") || has_token(headers, header::VARY, "*") {
+        return;
+    }
+    // Mostly the line there is, is ours.
+    match headers.get_mut(header::VARY).filter(|line| *line == "Cookie") {
+        Some(line) => *line = HeaderValue::from_static("Cookie, Accept-Language"),
+        None => {
+            headers.append(header::VARY, HeaderValue::from_static("Accept-Language"));
+        }
+    }
+}
+
 /// Keeps an answer that sets cookies, or would set them for another choice, out of shared caches (K7): there a cookie that one
 /// visitor permits would reach one who does not. The browser's own cache may keep it as the site says.
 pub fn sets_cookies(headers: &mut HeaderMap) {
@@ -251,6 +266,22 @@ mod tests {
         assert_eq!(all(&parts, "vary"), ["Accept-Language", "Cookie"]);
         for gone in ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control", "expires"] {
             assert!(all(&parts, gone).is_empty(), "{gone}");
+        }
+    }
+
+    #[test]
+    fn rule_k7_a_page_with_words_of_ours_depends_on_the_language_asked_for() {
+        for (given, want) in [
+            (&[][..], &["Accept-Language"][..]),
+            (&["Cookie"], &["Cookie, Accept-Language"]),
+            (&["Accept"], &["Accept", "Accept-Language"]),
+            (&["accept-language, cookie"], &["accept-language, cookie"]),
+            (&["*"], &["*"]),
+        ] {
+            let given: Vec<_> = given.iter().map(|value| ("vary", *value)).collect();
+            let mut parts = answer(200, &given);
+            depends_on_language(&mut parts.headers);
+            assert_eq!(all(&parts, "vary"), want);
         }
     }
 

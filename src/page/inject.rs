@@ -1,5 +1,6 @@
 //! Puts our markup into a page while it streams through, without copying the page: every frame that leaves is a slice of
-//! one that came, or one of the two snippets. [`Scan`] says where; this never looks at HTML itself.
+//! one that came, or one of the two snippets. [`Scan`] says where, and in which language the page is; this never looks at
+//! HTML itself.
 //!
 //! Called by the front door for every page that is [`eligible`](super::eligible). Each snippet is emitted exactly once,
 //! whatever the page looks like, so that the length of the answer is known before its first byte: places that did not turn
@@ -12,22 +13,57 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use super::scan::{MOST_HELD, Markup, Scan};
+use super::scan::{Markup, Scan};
 
 /// What is put into a page. The head's part is put before a `<base href>` and so may hold paths; markup must be well-formed
 /// XML where the page is [`Markup::Xhtml`].
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Insert {
+    /// Goes right after `<head>`, before any tag of the site's; mostly nothing.
+    pub first: Bytes,
     /// Goes before `</head>`, or where the head ends without one.
     pub head: Bytes,
-    /// Goes right after `<body …>`, or where the body begins without one.
-    pub body_start: Bytes,
+    /// Goes right after `<body …>` and the skip links there, or where the body begins without one.
+    pub body_start: Box<dyn BodyStart>,
+}
+
+/// What goes at the beginning of the body. Which words it has is settled when the page has said in which language it is; how
+/// long it is, is known before.
+pub trait BodyStart: std::fmt::Debug + Send {
+    /// Its length, the same in every language.
+    fn len(&self) -> usize;
+
+    /// Itself, for a page whose `<html>` names this language, as it stands there; nothing where it names none.
+    fn in_language(&self, page: Option<&str>) -> Bytes;
+
+    /// Whether there is nothing of it.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The same in every language.
+impl BodyStart for Bytes {
+    fn len(&self) -> usize {
+        Bytes::len(self)
+    }
+
+    fn in_language(&self, _: Option<&str>) -> Bytes {
+        self.clone()
+    }
+}
+
+impl Default for Insert {
+    /// Nothing.
+    fn default() -> Self {
+        Insert { first: Bytes::new(), head: Bytes::new(), body_start: Box::new(Bytes::new()) }
+    }
 }
 
 impl Insert {
     /// How much longer a page becomes.
     pub fn len(&self) -> u64 {
-        (self.head.len() + self.body_start.len()) as u64
+        (self.first.len() + self.head.len() + self.body_start.len()) as u64
     }
 
     /// Whether there is nothing to put anywhere.
@@ -43,11 +79,11 @@ pub struct Inject<B> {
     markup: Markup,
     scan: Scan,
     /// The snippets that are still to be emitted, in their order.
+    first: Option<Bytes>,
     head: Option<Bytes>,
-    body_start: Option<Bytes>,
-    /// The end of an earlier chunk that is undecided, and how much of it there is.
-    held: [u8; MOST_HELD],
-    held_len: usize,
+    body_start: Option<Box<dyn BodyStart>>,
+    /// The end of earlier chunks that is undecided; never longer than [`MOST_HELD`](super::scan::MOST_HELD).
+    held: Vec<u8>,
     /// What has not been emitted of the current chunk.
     chunk: Bytes,
     /// Bytes of the page, not counting ours, that have been emitted.
@@ -59,15 +95,14 @@ pub struct Inject<B> {
 impl<B> Inject<B> {
     /// Puts `insert` into `inner`.
     pub fn new(inner: B, insert: Insert, markup: Markup) -> Inject<B> {
-        let snippet = |bytes: Bytes| (!bytes.is_empty()).then_some(bytes);
         Inject {
             inner,
             markup,
             scan: Scan::new(markup),
-            head: snippet(insert.head),
-            body_start: snippet(insert.body_start),
-            held: [0; MOST_HELD],
-            held_len: 0,
+            first: Some(insert.first).filter(|first| !first.is_empty()),
+            head: Some(insert.head).filter(|head| !head.is_empty()),
+            body_start: Some(insert.body_start).filter(|body_start| !body_start.is_empty()),
+            held: Vec::new(),
             chunk: Bytes::new(),
             emitted: 0,
             trailers: None,
@@ -76,35 +111,40 @@ impl<B> Inject<B> {
     }
 
     fn missing(&self) -> u64 {
-        (self.head.as_ref().map_or(0, Bytes::len) + self.body_start.as_ref().map_or(0, Bytes::len)) as u64
+        let length = |snippet: &Option<Bytes>| snippet.as_ref().map_or(0, Bytes::len);
+        (length(&self.first) + length(&self.head) + self.body_start.as_ref().map_or(0, |snippet| snippet.len())) as u64
     }
 
     /// Whether the page only passes through from here on.
     fn idle(&self) -> bool {
-        self.head.is_none() && self.body_start.is_none() && self.held_len == 0 && self.chunk.is_empty()
+        self.first.is_none()
+            && self.head.is_none()
+            && self.body_start.is_none()
+            && self.held.is_empty()
+            && self.chunk.is_empty()
     }
 
     /// What is to be emitted next of what is there.
     fn next_slice(&mut self) -> Option<Bytes> {
-        let (head, body) = match (&self.head, &self.body_start) {
-            (None, None) => (None, None),
-            (head, body) => (self.scan.head().filter(|_| head.is_some()), self.scan.body().filter(|_| body.is_some())),
-        };
+        let first = self.scan.first().filter(|_| self.first.is_some());
+        let head = self.scan.head().filter(|_| self.head.is_some());
+        let body = self.scan.body().filter(|_| self.body_start.is_some());
+        if first == Some(self.emitted) {
+            return self.first.take();
+        }
         if head == Some(self.emitted) {
             return self.head.take();
         }
         if body == Some(self.emitted) {
-            return self.body_start.take();
+            return self.take_body_start();
         }
-        let waiting = self.head.is_some() || self.body_start.is_some();
+        let waiting = self.first.is_some() || self.head.is_some() || self.body_start.is_some();
         // With nothing left to insert it does not matter what is undecided.
-        let end = if waiting { head.or(body).unwrap_or_else(|| self.scan.decided()) } else { u64::MAX };
+        let end = if waiting { first.or(head).or(body).unwrap_or_else(|| self.scan.decided()) } else { u64::MAX };
         let may = usize::try_from(end.saturating_sub(self.emitted)).unwrap_or(usize::MAX);
-        let slice = if self.held_len > 0 {
-            let slice = Bytes::copy_from_slice(self.held.get(..may.min(self.held_len))?);
-            self.held.copy_within(slice.len()..self.held_len, 0);
-            self.held_len -= slice.len();
-            slice
+        let slice = if !self.held.is_empty() {
+            let rest = self.held.split_off(may.min(self.held.len()));
+            std::mem::replace(&mut self.held, rest).into()
         } else {
             self.chunk.split_to(may.min(self.chunk.len()))
         };
@@ -112,22 +152,26 @@ impl<B> Inject<B> {
         (!slice.is_empty()).then_some(slice)
     }
 
-    /// Keeps what is undecided of the chunk until the next one comes.
-    fn hold(&mut self) {
-        let rest = std::mem::take(&mut self.chunk);
-        let place = self.held.get_mut(self.held_len..self.held_len + rest.len());
-        place.expect("the scanner is undecided about a tag's name at most").copy_from_slice(&rest);
-        self.held_len += rest.len();
+    fn end(&mut self) {
+        self.inner_ended = true;
+        self.scan.end();
     }
 
-    /// The page has ended: what was undecided is decided, and what has found no place is put at the end.
+    fn take_body_start(&mut self) -> Option<Bytes> {
+        Some(self.body_start.take()?.in_language(self.scan.language()))
+    }
+
+    /// Keeps what is undecided of the chunk until the next one comes.
+    fn hold(&mut self) {
+        self.held.extend_from_slice(&std::mem::take(&mut self.chunk));
+    }
+
+    /// The page has ended: what was undecided stays as it is, and what has found no place is put at the end.
     fn last_slice(&mut self) -> Option<Bytes> {
-        if self.held_len > 0 {
-            let slice = Bytes::copy_from_slice(self.held.get(..self.held_len)?);
-            self.held_len = 0;
-            return Some(slice);
+        if !self.held.is_empty() {
+            return Some(std::mem::take(&mut self.held).into());
         }
-        let snippet = self.head.take().or_else(|| self.body_start.take())?;
+        let snippet = self.first.take().or_else(|| self.head.take()).or_else(|| self.take_body_start())?;
         match self.markup {
             // Our bytes would be rubbish there; an HTML parser ignores U+0000 in a body.
             _ if self.scan.utf16() => Some(vec![0; snippet.len()].into()),
@@ -168,12 +212,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Inject<B> {
                     }
                     Err(frame) => {
                         this.trailers = frame.into_trailers().ok();
-                        this.inner_ended = true;
+                        this.end();
                     }
                 },
                 // A page that broke off is not completed by us.
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => this.inner_ended = true,
+                None => this.end(),
             }
         }
     }
@@ -184,7 +228,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Inject<B> {
 
     fn size_hint(&self) -> SizeHint {
         let mut hint = self.inner.size_hint();
-        let ours = self.missing() + (self.held_len + self.chunk.len()) as u64;
+        let ours = self.missing() + (self.held.len() + self.chunk.len()) as u64;
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper.saturating_add(ours));
         }

@@ -1,24 +1,36 @@
-//! Finds, in an HTML document that arrives in pieces, the two places where something of ours goes: the end of the head, or
+//! Finds, in an HTML document that arrives in pieces, the places where something of ours goes: the beginning of the head (what
+//! must come before any tag of the site's), the end of the head, or
 //! its `<base>` (script and style sheet), and the beginning of the body (the banner). Called by [`Inject`](super::Inject), which emits the
 //! bytes; nothing is changed, copied or kept here.
 //!
 //! It is the tokenizer of the HTML standard (13.2.5), as far as it decides where tags, comments and raw text end, plus what
 //! 13.2.6.4.1 to .6 (before `html` to after `head`) say about where a head ends that nobody closed. So `</head>` in a script,
 //! comment, attribute, title or template fools nobody, and a page without `<head>` or `<body>` is served as well.
-//! After the body's beginning it never looks at another byte.
+//! Where the body begins with links that skip to a part of the page, the banner goes after them: who moves by keyboard meets
+//! them first, as the site meant it. After that it never looks at another byte.
 //!
-//! It is resumable at every byte without keeping any: only while a tag's name is unfinished (at most [`MOST_HELD`] bytes) is
-//! it undecided whether something goes before that tag. Nothing grows, so nothing has to be given up; a document in which
-//! no place turns up (one endless comment, say) is scanned at the speed of `memchr` and has none.
+//! On the way it reads the language the page says it is in, from the attributes of its first `<html>`.
+//!
+//! It is resumable at every byte. While a tag's name is unfinished, or it is not yet clear whether the body begins with skip
+//! links, it is undecided whether something goes before what was fed, at most [`MOST_HELD`] bytes. What it keeps of the
+//! document is the attributes of `<html>` and the body's beginning, where a chunk ends within them, and both are bounded; so
+//! nothing has to be given up, and a document in which no place turns up (one endless comment, say) is scanned at the speed of
+//! `memchr` and has none.
 //!
 //! Known limit: inside a `<template>` in the head, SVG and MathML are read as HTML. At worst the places are found late.
 
+mod attributes;
 mod comment;
+mod language;
 mod raw;
+mod skip;
 mod tag;
 mod xml;
 
 use memchr::memchr;
+
+use language::Language;
+use skip::Skip;
 
 /// How a document is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +41,9 @@ pub enum Markup {
     Xhtml,
 }
 
-/// The most bytes before the end of what was fed that can be undecided: `</` and a name too long to be one we know.
-pub const MOST_HELD: usize = 2 + LONGEST_NAME + 1;
+/// The most bytes before the end of what was fed that can be undecided: the body's beginning, as long as it may be all skip
+/// links. Elsewhere it is `</` and a name too long to be one we know.
+pub const MOST_HELD: usize = skip::MOST;
 
 const LONGEST_NAME: usize = 8;
 
@@ -99,6 +112,8 @@ enum State {
     ScriptEscapedLess,
     /// A name within an escaped script, after `<` or `</`, that begins or ends double escaping.
     ScriptEscapedName,
+    /// At the beginning of the body, which may be skip links.
+    BodyStart,
     /// Everything after what was looked for.
     Rest,
     /// XML: in `<![CDATA[`, of which `matched` bytes were seen after `<![`.
@@ -133,10 +148,16 @@ pub struct Scan {
     tag_start: u64,
     /// Bytes that were fed before the current ones.
     fed: u64,
+    first: Option<u64>,
     head: Option<u64>,
     body: Option<u64>,
     done: bool,
     utf16: bool,
+    /// Whether an `<html>` was read: only the first counts.
+    html_seen: bool,
+    language: Option<Language>,
+    /// What is kept between chunks: attributes of `<html>`, later the body's beginning.
+    kept: Vec<u8>,
 }
 
 impl Scan {
@@ -155,11 +176,21 @@ impl Scan {
             templates: 0,
             tag_start: 0,
             fed: 0,
+            first: None,
             head: None,
             body: None,
             done: false,
             utf16: false,
+            html_seen: false,
+            language: None,
+            kept: Vec::new(),
         }
+    }
+
+    /// Where the head's content begins: the offset before which goes what has to come before any tag of the site's, once
+    /// known. Never behind [`head`](Self::head).
+    pub fn first(&self) -> Option<u64> {
+        self.first.or(self.head)
     }
 
     /// Where the head ends, or its `<base>` begins: the offset in the document before which script and style sheet go, once
@@ -168,9 +199,24 @@ impl Scan {
         self.head
     }
 
-    /// Where the body's content begins: the offset before which the banner goes, once known. Never before [`head`](Self::head).
+    /// Where the body's content begins, or its skip links end: the offset before which the banner goes, once known. Never
+    /// before [`head`](Self::head).
     pub fn body(&self) -> Option<u64> {
         self.body
+    }
+
+    /// The language the page's `<html>` names, as it stands there; nothing where it names none. Known once
+    /// [`body`](Self::body) is.
+    pub fn language(&self) -> Option<&str> {
+        self.language.as_ref().map(Language::as_str)
+    }
+
+    /// The document has ended: what was undecided is decided by what there is.
+    pub fn end(&mut self) {
+        if self.state == State::BodyStart {
+            let kept = std::mem::take(&mut self.kept);
+            self.settle(skip::whole(&kept) as u64);
+        }
     }
 
     /// Whether there is nothing more to find.
@@ -190,6 +236,7 @@ impl Scan {
             State::TagOpen | State::EndTagOpen | State::TagName if !self.done && self.name != LONG_NAME => {
                 self.tag_start
             }
+            State::BodyStart => self.tag_start,
             _ => self.fed,
         }
     }
@@ -314,6 +361,7 @@ impl Scan {
                     Some(next) => at = next,
                     None => return,
                 },
+                State::BodyStart => return self.body_start(chunk.get(at..).unwrap_or_default()),
                 State::Rest => return,
                 State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => match self.step_xml(chunk, at)
                 {
@@ -326,9 +374,48 @@ impl Scan {
 
     /// Reads the rest of a tag; returns what follows it, or `None` where there is nothing more to read.
     fn read_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
-        let after = self.read_attributes(chunk, at)?;
-        self.tag_ended(self.fed + after as u64);
-        (!self.done).then_some(after)
+        let after = self.read_attributes(chunk, at);
+        if self.name == HTML && !self.closing && !self.html_seen {
+            self.read_language(chunk.get(at..after.unwrap_or(chunk.len())).unwrap_or_default(), after.is_some());
+        }
+        self.tag_ended(self.fed + after? as u64);
+        (!self.done).then_some(after?)
+    }
+
+    /// Reads on in the attributes of the first `<html>`, which may have come in pieces.
+    fn read_language(&mut self, piece: &[u8], ended: bool) {
+        if !self.kept.is_empty() || !ended {
+            let room = language::MOST.saturating_sub(self.kept.len());
+            self.kept.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+        }
+        if ended {
+            let kept = std::mem::take(&mut self.kept);
+            self.language = Language::in_tag(if kept.is_empty() { piece } else { &kept }, self.markup);
+            self.html_seen = true;
+        }
+    }
+
+    /// Reads on at the beginning of the body, as far as it may be skip links.
+    fn body_start(&mut self, piece: &[u8]) {
+        let looked_at = if self.kept.is_empty() { skip::look(piece) } else { Skip::More };
+        let verdict = match looked_at {
+            Skip::More => {
+                let room = skip::MOST - self.kept.len();
+                self.kept.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+                skip::look(&self.kept)
+            }
+            known => known,
+        };
+        if let Skip::Ends(length) = verdict {
+            self.settle(length as u64);
+        }
+    }
+
+    /// The banner's place is `length` bytes after the body's start tag.
+    fn settle(&mut self, length: u64) {
+        self.kept = Vec::new();
+        self.body = Some(self.tag_start + length);
+        self.finish();
     }
 
     /// Content that belongs to the body begins at `offset`, so the head has ended too.
@@ -357,6 +444,10 @@ impl Scan {
                 self.head.get_or_insert(self.tag_start);
                 self.finish();
             }
+            (_, false, LINK | META | TITLE | STYLE | SCRIPT | NOSCRIPT | TEMPLATE) if self.first.is_none() => {
+                // A head that nobody opened.
+                self.first = Some(self.tag_start);
+            }
             (Markup::Xhtml, ..) => {}
             _ if self.templates > 0 => {}
             (_, false, HTML | HEAD | BASEFONT | BGSOUND | LINK | META | TITLE | STYLE) => {}
@@ -371,9 +462,10 @@ impl Scan {
     fn tag_ended(&mut self, offset: u64) {
         self.state = State::Data;
         match (self.markup, self.closing, self.name) {
+            (_, false, HEAD) if self.first.is_none() && self.head.is_none() => self.first = Some(offset),
             (_, false, BODY) if self.templates == 0 => {
-                self.body = Some(offset);
-                self.finish();
+                (self.tag_start, self.state) = (offset, State::BodyStart);
+                self.kept.clear();
             }
             (Markup::Xhtml, ..) => {}
             (_, false, TEMPLATE) => self.templates = self.templates.saturating_add(1),

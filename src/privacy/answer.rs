@@ -1,6 +1,5 @@
 //! Answers: the headers that go with each kind, so that none is forgotten.
 
-use askama::Template;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, VARY,
@@ -8,19 +7,9 @@ use http::header::{
 };
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use super::snippet::rendered;
-
 /// Nothing but our own style sheet and our own forms; no script at all.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-#[derive(Template)]
-#[template(path = "message.html", config = "static/privacy/askama.toml")]
-struct Message<'a> {
-    path: &'a str,
-    title: &'a str,
-    text: &'a str,
-}
 
 /// A page of ours.
 pub(super) fn html(status: StatusCode, page: Bytes) -> Response<Bytes> {
@@ -29,11 +18,6 @@ pub(super) fn html(status: StatusCode, page: Bytes) -> Response<Bytes> {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
-}
-
-/// A page with one message. `path` is the folder of the visitor's endpoints.
-pub(super) fn message(path: &str, status: StatusCode, title: &str, text: &str) -> Response<Bytes> {
-    html(status, rendered(&Message { path, title, text }))
 }
 
 /// A value for scripts.
@@ -49,12 +33,10 @@ pub(super) fn see_other(location: &str) -> Response<Bytes> {
     response
 }
 
-/// The method does not go with the path (RFC 9110 §15.5.6).
-pub(super) fn method_not_allowed(path: &str, allow: &'static str) -> Response<Bytes> {
-    let text = format!("This address can only be asked with {allow}.");
-    let mut response = message(path, StatusCode::METHOD_NOT_ALLOWED, "That is not possible here", &text);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-    response
+/// The method does not go with the path (RFC 9110 §15.5.6); `page` says so.
+pub(super) fn method_not_allowed(mut page: Response<Bytes>, allow: &'static str) -> Response<Bytes> {
+    page.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    page
 }
 
 /// The last touch to every answer: its length, and no body for HEAD (RFC 9110 §9.3.2).
@@ -80,6 +62,6 @@ fn personal(status: StatusCode, body: Bytes, content_type: &'static str) -> Resp
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("Cookie, Accept, Content-Type"));
+    headers.insert(VARY, HeaderValue::from_static("Cookie, Accept, Accept-Language, Content-Type"));
     response
 }

@@ -2,7 +2,7 @@
 //! browser says of itself; neither trusts a word of it further than the site's own host.
 
 use http::HeaderMap;
-use http::header::{ORIGIN, REFERER};
+use http::header::{ORIGIN, REFERER, USER_AGENT};
 
 /// Longest path that is gone back to.
 const MAX_WAY_BACK: usize = 2048;
@@ -32,6 +32,16 @@ pub fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
     vouched || named || headers.get_all(REFERER).iter().all(|referer| is_of_host(referer.as_bytes(), host))
 }
 
+/// Whether a browser has said itself where a request comes from. Old ones say nothing; they do send a form that was made
+/// for another site, so a post of theirs must carry what only a form of ours has.
+pub(super) fn is_vouched_for(headers: &HeaderMap) -> bool {
+    let by_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+    !by_browser
+        || headers.contains_key("sec-fetch-site")
+        || headers.contains_key(ORIGIN)
+        || headers.contains_key(REFERER)
+}
+
 fn is_of_host(url: &[u8], host: &str) -> bool {
     std::str::from_utf8(url).ok().and_then(|url| below_host(url, host)).is_some()
 }
@@ -39,9 +49,13 @@ fn is_of_host(url: &[u8], host: &str) -> bool {
 /// Where to go after the choice: the path the page's script asked for, else the page the visitor came from, else the
 /// site's front page. Always a path on this host, never another site.
 pub(super) fn way_back(asked: Option<&str>, headers: &HeaderMap, host: &str) -> String {
-    let came_from = || headers.get(REFERER)?.to_str().ok().and_then(|referer| below_host(referer, host));
-    let path = asked.filter(|path| is_local(path)).or_else(|| came_from().filter(|path| is_local(path)));
+    let path = asked.filter(|path| is_local(path)).or_else(|| came_from(headers, host).filter(|path| is_local(path)));
     path.unwrap_or("/").split('#').next().unwrap_or("/").to_owned()
+}
+
+/// Path and query of the page of this host that a request says it comes from.
+pub fn came_from<'h>(headers: &'h HeaderMap, host: &str) -> Option<&'h str> {
+    below_host(headers.get(REFERER)?.to_str().ok()?, host)
 }
 
 /// Path and query of an `http` or `https` address on `host`; nothing for any other.
@@ -123,6 +137,16 @@ mod tests {
         }
         assert!(is_same_site_post(&headers(&[("origin", "http://[::1]:8080")]), "[::1]:8080"));
         assert!(!is_same_site_post(&headers(&[("origin", "http://[::1]")]), "[::1]:8080"));
+    }
+
+    #[test]
+    fn a_browser_that_says_nothing_must_show_a_form_of_ours() {
+        let vouched = |lines: &[(&'static str, &str)]| is_vouched_for(&headers(lines));
+        assert!(vouched(&[]) && vouched(&[("user-agent", "curl/8")]));
+        assert!(!vouched(&[("user-agent", "Mozilla/4.0")]));
+        for said in ["origin", "sec-fetch-site", "referer"] {
+            assert!(vouched(&[("user-agent", "Mozilla/5.0"), (said, "https://shop.example")]));
+        }
     }
 
     #[test]

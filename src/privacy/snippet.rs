@@ -1,63 +1,80 @@
-//! What is put into the site's pages: the head's links and scripts, the banner, the link to the preferences page. All
-//! of it is rendered once at the start for each of the four states a visitor can be in; a page view copies `Bytes`.
+//! What is put into the site's pages: the head's links and scripts, the banner, the link to the preferences page. The usual of
+//! it is rendered once at the start, a question about a part of the purposes when it is first put; a page view copies bytes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use askama::Template;
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::ACCEPT_LANGUAGE;
 
-use crate::config::Consent;
-use crate::consent::Decision;
+use super::banner::{Banner, Outgoing, ShownText, Site};
+use super::google::GoogleConsent;
+use crate::asked::Asked;
+use crate::consent::{Decision, PurposeSet};
+use crate::page::Insert;
 
 /// What decides which snippet a page gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VisitorState {
-    /// The visitor is still to be asked, at least about something.
-    pub ask: bool,
+    /// The purposes the visitor is still to be asked about; empty where there is nothing to ask.
+    pub ask: PurposeSet,
     /// Analytics is permitted.
     pub analytics: bool,
+    /// The purposes that are permitted.
+    pub permitted: PurposeSet,
 }
 
 impl From<&Decision> for VisitorState {
     fn from(decision: &Decision) -> Self {
-        VisitorState { ask: decision.ask, analytics: decision.analytics.is_some() }
+        VisitorState { ask: decision.ask, analytics: decision.analytics.is_some(), permitted: decision.permitted }
     }
 }
 
-/// Markup for one page, in two places.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageInsert {
-    /// For the head, before the site's own scripts.
-    pub head: Bytes,
-    /// For directly after the body's start tag.
-    pub body_start: Bytes,
+/// A page of the site that is on its way to a visitor.
+pub struct PageView<'a> {
+    /// The visitor's state.
+    pub state: VisitorState,
+    /// The id that what the collector reports of it will carry, where the view was captured.
+    pub id: Option<u64>,
+    /// The nonce of the page's Content-Security-Policy.
+    pub nonce: Option<&'a str>,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// The host the request is for, as in `Host`.
+    pub host: &'a str,
+    /// Now, in seconds since 1970.
+    pub now: u64,
+    /// Told when the banner is on the page, and in which language; nothing where nobody is to be told.
+    pub asked: Option<Arc<Asked>>,
 }
 
 #[derive(Template)]
 #[template(path = "head.html", config = "static/privacy/askama.toml")]
 struct Head<'a> {
     path: &'a str,
-    ask: bool,
     analytics: bool,
     page: Option<&'a str>,
     nonce: Option<&'a str>,
 }
 
-#[derive(Template)]
-#[template(path = "body_start.html", config = "static/privacy/askama.toml")]
-struct BodyStart<'a> {
-    path: &'a str,
-    ask: bool,
-    title: &'a str,
-    text: &'a str,
-    notice_url: Option<&'a str>,
-    link_text: &'a str,
-}
-
 /// The snippets of all states.
 pub(super) struct Snippets {
-    path: String,
-    ready: [PageInsert; 4],
-    /// Heads of pages whose view was captured, without and with the banner.
-    captured: [CapturedHead; 2],
+    site: Arc<Site>,
+    /// Heads without and with the collector.
+    heads: [Bytes; 2],
+    /// The head of pages whose view was captured.
+    captured: CapturedHead,
+    /// What tells Google's tags what is granted; nothing where nobody wants it.
+    google: Option<GoogleConsent>,
+    /// The link alone, and the question about everything.
+    link: Arc<Banner>,
+    whole: Arc<Banner>,
+    /// Questions about a part, by the bits of their set: at most 126, since there are seven purposes to ask about.
+    parts: RwLock<HashMap<u8, Arc<Banner>>>,
+    /// What was shown first since the start and nobody has asked for yet.
+    new_texts: Mutex<Vec<ShownText>>,
 }
 
 /// A head with a place for the page view's id.
@@ -71,8 +88,8 @@ struct CapturedHead {
 const NO_PAGE: &str = "________________";
 
 impl CapturedHead {
-    fn new(path: &str, ask: bool) -> CapturedHead {
-        let head = head(path, VisitorState { ask, analytics: true }, Some(NO_PAGE), None);
+    fn new(path: &str) -> CapturedHead {
+        let head = head(path, true, Some(NO_PAGE), None);
         let at = memchr::memmem::find(&head, NO_PAGE.as_bytes()).expect("the template has a place for the id");
         CapturedHead { head, at }
     }
@@ -91,45 +108,78 @@ fn hex(id: u64) -> [u8; 16] {
 }
 
 impl Snippets {
-    pub(super) fn new(consent: &Consent) -> Snippets {
-        let ready = [0, 1, 2, 3].map(|index| {
-            let state = VisitorState { ask: index & 2 != 0, analytics: index & 1 != 0 };
-            PageInsert { head: head(&consent.path, state, None, None), body_start: body_start(consent, state.ask) }
-        });
-        let captured = [false, true].map(|ask| CapturedHead::new(&consent.path, ask));
-        Snippets { path: consent.path.clone(), ready, captured }
+    pub(super) fn new(site: Arc<Site>) -> (Snippets, Vec<ShownText>) {
+        let path = &site.consent.path;
+        let heads = [false, true].map(|analytics| head(path, analytics, None, None));
+        let captured = CapturedHead::new(path);
+        let google = site.consent.google_consent_mode.then(GoogleConsent::new);
+        let (link, _) = Banner::new(&site, PurposeSet::default());
+        let (whole, shown) = Banner::new(&site, optional(&site));
+        let (link, whole) = (Arc::new(link), Arc::new(whole));
+        let (parts, new_texts) = (RwLock::default(), Mutex::default());
+        let snippets = Snippets { site, heads, captured, google, link, whole, parts, new_texts };
+        (snippets, shown)
     }
 
-    pub(super) fn for_state(&self, state: VisitorState) -> &PageInsert {
-        &self.ready[usize::from(state.ask) << 1 | usize::from(state.analytics)]
+    /// What goes into one page.
+    pub(super) fn insert(&self, view: &PageView<'_>) -> Insert {
+        let optional = optional(&self.site);
+        let asked = view.state.ask.intersect(optional);
+        let (ask, analytics) = (asked.bits() != 0, view.state.analytics);
+        let banner = match () {
+            () if !ask => self.link.clone(),
+            () if asked == optional => self.whole.clone(),
+            () => self.part(asked),
+        };
+        let head = match (view.nonce, view.id) {
+            (None, None) => self.heads[usize::from(analytics)].clone(),
+            // Only visitors who permit analytics have captured views.
+            (None, Some(id)) => self.captured.of(id),
+            (Some(nonce), id) => {
+                let id = id.map(hex);
+                let id = id.as_ref().map(|id| std::str::from_utf8(id).expect("digits are ASCII"));
+                head(&self.site.consent.path, analytics, id, Some(nonce))
+            }
+        };
+        let body_start = Outgoing {
+            site: self.site.clone(),
+            banner,
+            accepted: view.headers.get_all(ACCEPT_LANGUAGE).iter().cloned().collect(),
+            host: if ask { view.host.to_owned() } else { String::new() },
+            now: view.now,
+            asked: view.asked.clone().filter(|_| ask),
+        };
+        let (path, policy, permitted) = (&self.site.consent.path, &self.site.policy, view.state.permitted);
+        let first = self.google.as_ref().map(|google| google.first(path, policy, permitted, ask, view.nonce));
+        Insert { first: first.unwrap_or_default(), head, body_start: Box::new(body_start) }
     }
 
-    /// For a page whose view was captured, which only visitors who permit analytics have.
-    pub(super) fn for_page(&self, state: VisitorState, page_view_id: u64) -> PageInsert {
-        let head = self.captured[usize::from(state.ask)].of(page_view_id);
-        PageInsert { head, body_start: self.for_state(state).body_start.clone() }
+    /// What was shown for the first time since this was last asked.
+    pub(super) fn take_new_texts(&self) -> Vec<ShownText> {
+        std::mem::take(&mut *self.new_texts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn with_nonce(&self, state: VisitorState, page_view_id: Option<u64>, nonce: &str) -> PageInsert {
-        let page = page_view_id.map(hex);
-        let page = page.as_ref().map(|page| std::str::from_utf8(page).expect("digits are ASCII"));
-        PageInsert { head: head(&self.path, state, page, Some(nonce)), ..self.for_state(state).clone() }
+    /// The question about a part of the purposes, rendered when it is first put.
+    fn part(&self, asked: PurposeSet) -> Arc<Banner> {
+        if let Some(known) = self.parts.read().unwrap_or_else(PoisonError::into_inner).get(&asked.bits()) {
+            return known.clone();
+        }
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let (banner, shown) = Banner::new(&self.site, asked);
+            self.new_texts.lock().unwrap_or_else(PoisonError::into_inner).extend(shown);
+            Arc::new(banner)
+        };
+        parts.entry(asked.bits()).or_insert_with(make).clone()
     }
 }
 
-fn head(path: &str, VisitorState { ask, analytics }: VisitorState, page: Option<&str>, nonce: Option<&str>) -> Bytes {
-    rendered(&Head { path, ask, analytics, page, nonce })
+fn optional(site: &Site) -> PurposeSet {
+    PurposeSet::of(site.policy.optional().map(|(index, _)| index))
 }
 
-fn body_start(consent: &Consent, ask: bool) -> Bytes {
-    rendered(&BodyStart {
-        path: &consent.path,
-        ask,
-        title: &consent.banner_title,
-        text: &consent.banner_text,
-        notice_url: consent.notice_url.as_deref(),
-        link_text: &consent.link_text,
-    })
+fn head(path: &str, analytics: bool, page: Option<&str>, nonce: Option<&str>) -> Bytes {
+    rendered(&Head { path, analytics, page, nonce })
 }
 
 pub(super) fn rendered(template: &impl Template) -> Bytes {

@@ -4,11 +4,13 @@
 //! * `choice=accept` or `choice=reject`: everything that is asked, or nothing of it;
 //! * `choice=save` with `purpose=ID` (any number of times) or `purpose.ID=yes|no`: what is named is granted, the
 //!   rest refused;
-//! * `source=banner|preferences|api`: where it was chosen (default `api`);
+//! * `under_16=yes|no`: the visitor declares to be under 16 (C11), or takes that back;
+//! * `source=banner|preferences|withdrawal|api`: where it was chosen (default `api`);
+//! * `form`: what our own forms say of themselves (`privacy/form.rs`);
 //! * `return=/path`: the page to go back to.
 //!
 //! As JSON: `{"choice":"accept"}`, `{"choice":"reject"}` or `{"granted":["analytics"]}`, each with an optional
-//! `"source"`.
+//! `"under_16"` (true or false), `"source"` and `"form"`. `{"under_16":true}` alone is a declaration.
 
 use serde::Deserialize;
 
@@ -22,6 +24,10 @@ pub const MAX_BODY: usize = 8 * 1024;
 pub(super) struct Submission {
     pub(super) granted: PurposeSet,
     pub(super) source: ChoiceSource,
+    /// What the visitor says of being under 16, if anything.
+    pub(super) under_16: Option<bool>,
+    /// The field of our own forms, not yet checked.
+    pub(super) form: Option<String>,
     /// The page to go back to, as asked for and not yet checked.
     pub(super) way_back: Option<String>,
 }
@@ -51,7 +57,7 @@ pub(super) enum SubmissionError {
     #[error("There is no purpose `{0}`; this site asks about: {1}.")]
     Purpose(String, String),
     /// An unknown source.
-    #[error("The source `{0}` is not known; use banner, preferences or api.")]
+    #[error("The source `{0}` is not known; use banner, preferences, withdrawal or api.")]
     Source(String),
 }
 
@@ -87,7 +93,7 @@ pub(super) fn read(encoding: Option<Encoding>, body: &[u8], policy: &Policy) -> 
 }
 
 fn read_form(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError> {
-    let (mut choice, mut source, mut way_back) = (None, None, None);
+    let (mut choice, mut source, mut way_back, mut form, mut under_16) = (None, None, None, None, None);
     let mut answers: Vec<(usize, bool)> = Vec::new();
     for (name, value) in form_urlencoded::parse(body) {
         let once = |slot: &mut Option<String>| match slot.replace(value.clone().into_owned()) {
@@ -98,6 +104,8 @@ fn read_form(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError
             "choice" => once(&mut choice)?,
             "source" => once(&mut source)?,
             "return" => once(&mut way_back)?,
+            "form" => once(&mut form)?,
+            "under_16" => once(&mut under_16)?,
             "purpose" => answers.push((index(policy, &value)?, true)),
             _ => {
                 let unknown = || SubmissionError::Field(shortened(&name));
@@ -113,6 +121,8 @@ fn read_form(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError
     }
     let granted = match choice.as_deref() {
         Some("save") => saved(&answers, policy)?,
+        // A declaration alone says all there is to say.
+        None if under_16.as_deref() == Some("yes") && answers.is_empty() => policy.necessary(),
         Some(word @ ("accept" | "reject")) => {
             if let Some((contradiction, _)) = answers.first() {
                 return Err(SubmissionError::Field(format!("purpose.{}", policy.purposes()[*contradiction].id)));
@@ -121,7 +131,13 @@ fn read_form(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError
         }
         _ => return Err(SubmissionError::Choice),
     };
-    Ok(Submission { granted, source: read_source(source.as_deref())?, way_back })
+    let under_16 = match under_16.as_deref() {
+        None => None,
+        Some("yes") => Some(true),
+        Some("no") => Some(false),
+        Some(_) => return Err(SubmissionError::Field("under_16".into())),
+    };
+    Ok(Submission { granted, source: read_source(source.as_deref())?, under_16, form, way_back })
 }
 
 /// The set of what was answered with yes; an answer that is there as yes and no says nothing.
@@ -139,7 +155,9 @@ fn saved(answers: &[(usize, bool)], policy: &Policy) -> Result<PurposeSet, Submi
 struct Json {
     choice: Option<String>,
     granted: Option<Vec<String>>,
+    under_16: Option<bool>,
     source: Option<String>,
+    form: Option<String>,
 }
 
 fn read_json(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError> {
@@ -153,9 +171,11 @@ fn read_json(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError
             let indices: Result<Vec<usize>, _> = ids.iter().map(|id| index(policy, id)).collect();
             PurposeSet::of(indices?)
         }
+        (None, None) if json.under_16 == Some(true) => policy.necessary(),
         _ => return Err(wrong("it must hold either `choice` or `granted`")),
     };
-    Ok(Submission { granted, source: read_source(json.source.as_deref())?, way_back: None })
+    let (source, under_16, form) = (read_source(json.source.as_deref())?, json.under_16, json.form);
+    Ok(Submission { granted, source, under_16, form, way_back: None })
 }
 
 fn all_or_nothing(word: &str, policy: &Policy) -> Option<PurposeSet> {
@@ -175,7 +195,9 @@ fn index(policy: &Policy, id: &str) -> Result<usize, SubmissionError> {
 
 fn read_source(word: Option<&str>) -> Result<ChoiceSource, SubmissionError> {
     let Some(word) = word else { return Ok(ChoiceSource::Api) };
-    ChoiceSource::from_word(word).ok_or_else(|| SubmissionError::Source(shortened(word)))
+    // What another manager says is read from its cookie, and believed from nobody else.
+    let source = ChoiceSource::from_word(word).filter(|source| !matches!(source, ChoiceSource::Import(_)));
+    source.ok_or_else(|| SubmissionError::Source(shortened(word)))
 }
 
 /// As much of a wrong value as helps to find it.
@@ -215,6 +237,14 @@ mod tests {
         assert_eq!(granted(json(r#"{"granted":["analytics"]}"#)), of(&["analytics"]));
         assert_eq!(granted(json(r#"{"granted":[]}"#)), PurposeSet::default());
 
+        assert_eq!(granted(form("under_16=yes")), policy.necessary());
+        assert_eq!(granted(json(r#"{"under_16":true}"#)), policy.necessary());
+        assert_eq!(form("choice=accept&under_16=yes").unwrap().under_16, Some(true));
+        assert_eq!(form("choice=save&under_16=no").unwrap().under_16, Some(false));
+        assert_eq!(json(r#"{"choice":"accept","under_16":true,"form":"x"}"#).unwrap().under_16, Some(true));
+        assert_eq!(form("choice=accept&form=f1~x").unwrap().form.as_deref(), Some("f1~x"));
+
+        assert_eq!(form("choice=reject&source=withdrawal").unwrap().source, ChoiceSource::Withdrawal);
         assert_eq!(form("choice=accept&source=preferences").unwrap().source, ChoiceSource::Preferences);
         assert_eq!(json(r#"{"choice":"accept","source":"banner"}"#).unwrap().source, ChoiceSource::Banner);
         assert_eq!(json(r#"{"choice":"accept"}"#).unwrap().source, ChoiceSource::Api);
@@ -237,6 +267,11 @@ mod tests {
             "choice=save&purpose.analytics=on",
             "choice=save&purpose.analytics=yes&purpose.analytics=no",
             "choice=accept&source=pigeon",
+            "choice=accept&source=import:klaro",
+            "choice=accept&under_16=maybe",
+            "under_16=no",
+            "under_16=yes&purpose=analytics",
+            "choice=reject&under_16=yes&under_16=yes",
             "choice=accept&colour=red",
         ] {
             assert!(form(body).is_err(), "{body}");
@@ -251,6 +286,8 @@ mod tests {
             r#"{"choice":"accept","granted":[]}"#,
             r#"{"choice":"accept","choice":"reject"}"#,
             r#"{"choice":"accept","colour":"red"}"#,
+            r#"{"choice":"accept","under_16":"yes"}"#,
+            r#"{"under_16":false}"#,
             r#"{"granted":["telepathy"]}"#,
             r#"{"granted":"analytics"}"#,
             r#"{"choice":"accept"} x"#,
@@ -287,6 +324,7 @@ mod tests {
             for encoding in [Encoding::Form, Encoding::Json] {
                 if let Ok(read) = read(Some(encoding), body.as_bytes(), &Policy::default()) {
                     let meant = ["accept", "purpose", "granted"].iter().any(|word| body.contains(word));
+                    prop_assert!(read.under_16.is_none() || body.contains("under_16"));
                     prop_assert!(meant || read.granted.is_subset_of(Policy::default().necessary()));
                 }
             }

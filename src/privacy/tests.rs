@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, REFERER, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN,
+    REFERER, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 
 use super::*;
-use crate::consent::{Mode, Purpose, Signals, decide};
+use crate::config::PurposeText;
+use crate::consent::{ChoiceSource, Mode, Purpose, Signals, decide};
+
+mod languages;
 
 const NOW: u64 = 1_746_281_100;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -17,10 +21,10 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 fn texts() -> Consent {
     Consent {
         path: "/_privacy".into(),
-        banner_title: "Cookies on this site".into(),
-        banner_text: "We would like to count visits.".into(),
-        link_text: "Privacy choices".into(),
+        banner_text: Some("We would like to count visits.".into()),
+        link_text: Some("Privacy choices".into()),
         notice_url: Some("/privacy-notice".into()),
+        ..Consent::default()
     }
 }
 
@@ -32,6 +36,7 @@ fn declared() -> DeclaredCookie {
         provider: Some("Example Analytics".into()),
         period: Some("13 months".into()),
         description: Some("Counts visitors.".into()),
+        ..DeclaredCookie::default()
     }
 }
 
@@ -52,13 +57,13 @@ impl Site {
         Site { pages: Pages::new(&policy, &consent, cookies, lives, ring.clone()), policy, ring }
     }
 
-    fn ask(&self, method: Method, path: &str, lines: &[(&str, &str)], body: &str, choice: Option<&Choice>) -> Answer {
+    fn ask(&self, method: Method, path: &str, lines: &[(&str, &str)], body: &str, choice: Option<&Choice>) -> Told {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        self.pages.respond(&PrivacyRequest {
+        let request = PrivacyRequest {
             method: &method,
             path,
             query,
@@ -67,22 +72,37 @@ impl Site {
             host: "shop.example",
             https: true,
             choice,
-            now: NOW,
-        })
+            signals: Signals::default(),
+            stamp: [0; 6],
+            now_ms: NOW * 1000,
+        };
+        match self.pages.respond(&request) {
+            Reply::Answer(response) => Told { response, chosen: None },
+            Reply::Record(pending) => {
+                let Answer { response, chosen } = self.pages.recorded(*pending, &[7; 32], &request);
+                Told { response, chosen: Some(chosen) }
+            }
+        }
     }
 
     fn get(&self, path: &str, choice: Option<&Choice>) -> Response<Bytes> {
         self.ask(Method::GET, path, &[], "", choice).response
     }
 
-    fn post(&self, lines: &[(&str, &str)], body: &str) -> Answer {
+    fn post(&self, lines: &[(&str, &str)], body: &str) -> Told {
         self.ask(Method::POST, "/consent", lines, body, None)
     }
 
     fn choice(&self, ids: &[&str]) -> Choice {
         let granted = PurposeSet::of(ids.iter().map(|id| self.policy.index(id).unwrap()));
-        Choice::new(&self.policy, granted, ChoiceSource::Banner, NOW)
+        Choice::new(&self.policy, granted, ChoiceSource::Banner, NOW * 1000)
     }
+}
+
+/// What became of a request, the ledger having taken every choice.
+struct Told {
+    response: Response<Bytes>,
+    chosen: Option<Choice>,
 }
 
 fn text(response: &Response<Bytes>) -> &str {
@@ -97,12 +117,31 @@ fn set_cookies(response: &Response<Bytes>) -> Vec<&str> {
     response.headers().get_all(SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect()
 }
 
+/// Everything is asked.
+fn all() -> PurposeSet {
+    PurposeSet::of(1..8)
+}
+
+/// What is put into a page in `language`, in its two parts.
+fn put_in(pages: &Pages, state: VisitorState, nonce: Option<&str>, language: Option<&str>) -> (String, String) {
+    let (headers, host) = (&HeaderMap::new(), "shop.example");
+    let insert = pages.snippet(&PageView { state, id: None, nonce, headers, host, now: NOW, asked: None });
+    let body_start = insert.body_start.in_language(language);
+    assert_eq!(body_start.len(), insert.body_start.len());
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&insert.head), text(&body_start))
+}
+
 /// All states of a visitor with everything that is put into a page for them.
 fn inserts(pages: &Pages) -> impl Iterator<Item = (VisitorState, String)> {
     [(false, false), (false, true), (true, false), (true, true)].into_iter().map(|(ask, analytics)| {
-        let state = VisitorState { ask, analytics };
-        let insert = pages.snippet(state);
-        (state, String::from_utf8([&insert.head[..], &insert.body_start[..]].concat()).unwrap())
+        let state = VisitorState {
+            ask: if ask { all() } else { PurposeSet::default() },
+            analytics,
+            permitted: PurposeSet::of([0]),
+        };
+        let (head, body_start) = put_in(pages, state, None, None);
+        (state, head + &body_start)
     })
 }
 
@@ -116,12 +155,15 @@ fn tag<'a>(html: &'a str, start: &str) -> &'a str {
 fn rule_c2_only_who_permits_analytics_gets_the_collector() {
     for (state, html) in inserts(&Site::new().pages) {
         assert_eq!(html.contains("collector.js"), state.analytics, "{state:?}");
-        assert_eq!(html.contains("consentry-banner\""), state.ask, "{state:?}");
-        assert_eq!(html.contains("banner.js"), state.ask, "{state:?}");
+        assert_eq!(html.contains("consentry-banner\""), state.ask == all(), "{state:?}");
+        assert!(html.contains("banner.js"), "the API is on every page");
     }
     let policy = Policy::default();
     let undecided = decide(&policy, Err(crate::consent::NoChoice::Missing), Signals::default(), Mode::OptIn);
-    assert_eq!(VisitorState::from(&undecided), VisitorState { ask: true, analytics: false });
+    assert_eq!(
+        VisitorState::from(&undecided),
+        VisitorState { ask: PurposeSet::of([1, 2, 3]), analytics: false, permitted: PurposeSet::of([0]) }
+    );
 }
 
 #[test]
@@ -147,8 +189,8 @@ fn rule_c4_both_answers_differ_in_nothing_but_the_answer() {
 #[test]
 fn rule_c5_every_page_leads_to_the_choices() {
     for (state, html) in inserts(&Site::new().pages) {
-        let corner = tag(&html, "<nav class=\"consentry consentry-corner\"");
-        assert_eq!(corner.contains(" hidden"), state.ask, "the banner leads there itself");
+        let corner = tag(&html, "<nav class=\"consentry consentry-corner consentry-corner-left\"");
+        assert_eq!(corner.contains(" hidden"), state.ask == all(), "the banner leads there itself");
         assert!(html.contains("href=\"/_privacy/\">Privacy choices</a>"), "{state:?}");
     }
 }
@@ -179,14 +221,23 @@ fn nothing_is_written_inline() {
 #[test]
 fn configured_texts_are_text_and_never_markup() {
     let evil = "\"><script>alert('1')</script>&amp;";
-    let purpose = Purpose { id: "analytics".into(), title: evil.into(), description: evil.into() };
+    let purpose =
+        Purpose { id: "analytics".into(), title: evil.into(), description: evil.into(), ..Purpose::default() };
     let policy = Policy::new(vec![purpose], 1, 60).unwrap();
     let consent = Consent {
-        path: "/_privacy".into(),
-        banner_title: evil.into(),
-        banner_text: evil.into(),
-        link_text: evil.into(),
+        banner_title: Some(evil.into()),
+        banner_text: Some(format!("{{purposes}}{evil}")),
+        link_text: Some(evil.into()),
         notice_url: Some(evil.into()),
+        controller: Some(evil.into()),
+        contact: Some(evil.into()),
+        purpose_texts: vec![PurposeText {
+            purpose: 1,
+            language: "cy".into(),
+            title: evil.into(),
+            description: evil.into(),
+        }],
+        ..Consent::default()
     };
     let cookie = DeclaredCookie {
         name: evil.into(),
@@ -195,13 +246,20 @@ fn configured_texts_are_text_and_never_markup() {
         provider: Some(evil.into()),
         period: Some(evil.into()),
         description: Some(evil.into()),
+        ..DeclaredCookie::default()
     };
     let site = Site::with(policy, consent, &[cookie]);
     let mut all: Vec<String> = inserts(&site.pages).map(|(_, html)| html).collect();
     all.push(text(&site.get("/?saved=1", Some(&site.choice(&["analytics"])))).into());
     all.push(text(&site.post(&[FORM], &format!("choice=save&{}=1", "%22%3E%3Cscript%3E")).response).into());
-    let insert = site.pages.snippet_with_nonce(VisitorState { ask: true, analytics: true }, None, evil);
-    all.push(String::from_utf8(insert.head.to_vec()).unwrap());
+    let state = VisitorState { ask: self::all(), analytics: true, permitted: PurposeSet::of([0]) };
+    for language in ["en", "cy"] {
+        let (head, body_start) = put_in(&site.pages, state, Some(evil), Some(language));
+        all.extend([head, body_start]);
+        let page = format!("/?lang={language}");
+        all.push(text(&site.get(&page, Some(&site.choice(&["analytics"])))).into());
+        all.push(text(&site.get(&page.replace("/", "/receipt"), Some(&site.choice(&["analytics"])))).into());
+    }
     for html in all {
         assert!(!html.contains("<script>") && !html.contains("alert('"), "{html}");
     }
@@ -210,13 +268,11 @@ fn configured_texts_are_text_and_never_markup() {
 #[test]
 fn a_nonce_stands_on_everything_a_policy_looks_at() {
     let site = Site::new();
-    let state = VisitorState { ask: true, analytics: true };
-    let insert = site.pages.snippet_with_nonce(state, None, "r4nd0m+/=");
-    let head = String::from_utf8(insert.head.to_vec()).unwrap();
+    let state = VisitorState { ask: all(), analytics: true, permitted: PurposeSet::of([0]) };
+    let (head, body_start) = put_in(&site.pages, state, Some("r4nd0m+/="), None);
     assert_eq!(head.matches("nonce=\"r4nd0m+/=\"").count(), 3, "{head}");
-    let plain = site.pages.snippet(state);
-    assert_eq!(head.replace(" nonce=\"r4nd0m+/=\"", "").as_bytes(), plain.head, "nothing else differs");
-    assert_eq!(insert.body_start, plain.body_start);
+    let plain = put_in(&site.pages, state, None, None);
+    assert_eq!((head.replace(" nonce=\"r4nd0m+/=\"", ""), body_start), plain, "nothing else differs");
 }
 
 #[test]
@@ -226,7 +282,7 @@ fn without_a_script_the_answer_leads_back_to_the_page() {
     assert_eq!(answer.response.status(), StatusCode::SEE_OTHER);
     assert_eq!(answer.response.headers()[LOCATION], "/prices?a=b");
     let chosen = answer.chosen.unwrap();
-    assert_eq!((chosen.granted, chosen.source, chosen.made_at), (site.policy.all(), ChoiceSource::Banner, NOW));
+    assert_eq!((chosen.granted, chosen.source, chosen.made_at()), (site.policy.all(), ChoiceSource::Banner, NOW));
 
     let location = |lines: &[(&str, &str)], body: &str| {
         site.post(&[&[FORM], lines].concat(), body).response.headers()[LOCATION].to_str().unwrap().to_owned()
@@ -287,15 +343,17 @@ fn rule_c9_the_choice_is_kept_in_a_signed_cookie_of_the_server() {
     let site = Site::new();
     let accept = site.post(&[FORM], "choice=accept");
     let lines = set_cookies(&accept.response);
-    assert_eq!(lines.len(), 1);
+    assert_eq!(lines.len(), 2, "the choice and its twin");
+    assert!(lines[1].starts_with("consentry_choice=preferences!analytics!marketing; "), "{}", lines[1]);
+    assert!(!lines[1].contains("HttpOnly"), "{}", lines[1]);
     let (pair, attributes) = lines[0].split_once("; ").unwrap();
     let mut attributes: Vec<&str> = attributes.split("; ").collect();
     attributes.sort_unstable();
     assert_eq!(attributes, ["HttpOnly", "Max-Age=15724800", "Path=/", "SameSite=Lax", "Secure"]);
-    let stored = pair.strip_prefix("consentry=").unwrap();
-    let read = Choice::decode(stored.as_bytes(), &site.policy, &site.ring, NOW).unwrap();
+    let stored = pair.strip_prefix("__Host-consentry=").unwrap();
+    let read = Choice::decode(stored.as_bytes(), &site.policy, &site.ring, NOW * 1000).unwrap();
     let chosen = accept.chosen.unwrap();
-    assert_eq!((read.receipt, read.made_at, read.denied), (chosen.receipt, NOW, chosen.denied));
+    assert_eq!((read.receipt, read.made_at(), read.row), (chosen.receipt, NOW, [7; 16]));
     assert_eq!(read.granted.union(site.policy.necessary()), chosen.granted);
 }
 
@@ -305,13 +363,13 @@ fn rule_c6_refusing_ends_the_cookies_of_analytics() {
     for body in ["choice=reject", "choice=save&purpose=marketing"] {
         let answer = site.post(&[FORM], body);
         let lines = set_cookies(&answer.response);
-        assert_eq!(lines.len(), 3, "{body}");
+        assert_eq!(lines.len(), 4, "{body}");
         for name in ["consentry_visitor=;", "consentry_visit=;"] {
             let line = lines.iter().find(|line| line.starts_with(name)).unwrap();
             assert!(line.contains("Max-Age=0") && line.contains("Path=/"), "{line}");
         }
     }
-    assert_eq!(set_cookies(&site.post(&[FORM], "choice=save&purpose=analytics").response).len(), 1);
+    assert_eq!(set_cookies(&site.post(&[FORM], "choice=save&purpose=analytics").response).len(), 2);
 }
 
 #[test]
@@ -337,9 +395,13 @@ fn over_plain_http_the_cookie_can_still_be_kept() {
         host: "localhost:8080",
         https: false,
         choice: None,
-        now: NOW,
+        signals: Signals::default(),
+        stamp: [0; 6],
+        now_ms: NOW * 1000,
     };
-    let answer = site.pages.respond(&request);
+    let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };
+    let answer = site.pages.recorded(*pending, &[0; 32], &request);
+    assert!(set_cookies(&answer.response)[0].starts_with("consentry=v2~"));
     assert!(set_cookies(&answer.response).iter().all(|line| !line.contains("Secure")));
 }
 
@@ -384,7 +446,7 @@ fn the_preferences_page_ticks_nothing_that_was_not_chosen() {
     let html = text(&fresh);
     assert_eq!(html.matches("type=\"radio\"").count(), 6);
     assert!(!html.contains(" checked"));
-    assert!(html.contains("You have not chosen yet") && html.contains("Reject everything"));
+    assert!(html.contains("You have not chosen yet") && html.contains(">Reject all</button>"));
     assert!(html.contains("_ga") && html.contains("Example Analytics") && html.contains("13 months"));
     assert!(html.contains("<code>consentry</code>") && html.contains("182 days"));
     assert!(!html.contains("name=\"purpose.necessary\""), "what is necessary is no question");
@@ -408,14 +470,14 @@ fn rule_c5_everything_is_withdrawn_with_one_press() {
     let html = site.get("/", Some(&site.choice(&["analytics"]))).body().clone();
     let html = std::str::from_utf8(&html).unwrap();
     let form = &html[html.find("<form").unwrap()..html.find("</form>").unwrap()];
-    assert!(form.contains("name=\"choice\" value=\"reject\"") && form.contains("value=\"preferences\""), "{form}");
+    assert!(form.contains("name=\"choice\" value=\"reject\"") && form.contains("value=\"withdrawal\""), "{form}");
     let answer = site.post(&[FORM], "source=preferences&choice=reject");
     assert_eq!(answer.response.headers()[LOCATION], "/_privacy/?saved=1");
     let nothing = answer.chosen.unwrap();
     assert_eq!(nothing.granted, site.policy.necessary());
     let after = site.get("/?saved=1", Some(&nothing));
     assert!(text(&after).contains("Your choices are saved") && text(&after).contains("You have refused"));
-    assert!(!text(&after).contains("Reject everything"), "there is nothing left to reject");
+    assert!(!text(&after).contains("Withdraw all consent"), "there is nothing left to withdraw");
 }
 
 #[test]
@@ -508,4 +570,67 @@ fn the_folder_can_be_called_otherwise() {
         site.post(&[FORM], "choice=save&source=preferences").response.headers()[LOCATION],
         "/meine-wahl/?saved=1"
     );
+}
+
+#[test]
+fn rule_c6_what_the_ledger_does_not_take_changes_nothing() {
+    let site = Site::new();
+    for (kind, accept) in [("application/json", "application/json"), ("application/x-www-form-urlencoded", "text/html")]
+    {
+        let headers = [(CONTENT_TYPE, kind), (ACCEPT, accept)].map(|(name, value)| (name, value.parse().unwrap()));
+        let json = kind == "application/json";
+        let request = PrivacyRequest {
+            method: &Method::POST,
+            path: "/consent",
+            query: None,
+            headers: &HeaderMap::from_iter(headers),
+            body: if json { br#"{"choice":"accept"}"# } else { b"choice=accept" },
+            host: "shop.example",
+            https: true,
+            choice: None,
+            signals: Signals::default(),
+            stamp: [0; 6],
+            now_ms: NOW * 1000,
+        };
+        let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };
+        let response = site.pages.not_recorded(&pending, &request);
+        assert_eq!((response.status(), set_cookies(&response).len()), (StatusCode::SERVICE_UNAVAILABLE, 0));
+        assert!(text(&response).contains("nothing has changed"), "{}", text(&response));
+    }
+}
+
+#[test]
+fn rule_c11_a_declaration_of_being_under_16_stays_until_it_is_taken_back() {
+    let site = Site::new();
+    let declared = site.post(&[FORM], "under_16=yes&source=preferences").chosen.unwrap();
+    assert!(declared.under_16 && declared.granted == site.policy.necessary());
+    let ask = |body: &str| site.ask(Method::POST, "/consent", &[JSON], body, Some(&declared));
+    let accepted = ask(r#"{"choice":"accept","source":"banner"}"#);
+    assert_eq!(value(&accepted.response)["under_16"], true);
+    assert_eq!(value(&accepted.response)["granted"], json!(["necessary"]));
+    let older = ask(r#"{"granted":["analytics"],"under_16":false}"#).chosen.unwrap();
+    assert!(!older.under_16 && older.granted.contains(2));
+}
+
+#[test]
+fn an_old_browser_must_show_a_form_of_ours_and_a_wrong_form_counts_nowhere() {
+    let site = Site::new();
+    let form = |host: &str, policy: &Policy| {
+        let stem = form::stem("en-GB", PurposeSet::of([1, 2, 3]), &[9; 32], policy);
+        let tail = form::tail(&stem, &site.ring, host, NOW);
+        stem + std::str::from_utf8(&tail).unwrap()
+    };
+    let old = ("user-agent", "Mozilla/4.0 (compatible)");
+    assert_eq!(site.post(&[FORM, old], "choice=accept").response.status(), StatusCode::FORBIDDEN);
+    let body = |form: &str| format!("choice=accept&form={form}");
+    let good = form("shop.example", &site.policy);
+    assert!(site.post(&[FORM, old], &body(&good)).chosen.is_some());
+    for wrong in [form("evil.example", &site.policy), good.replace("en-GB", "de-DE"), "f1".into()] {
+        let told = site.post(&[FORM], &body(&wrong));
+        assert_eq!((told.response.status(), told.chosen.is_none()), (StatusCode::FORBIDDEN, true), "{wrong}");
+    }
+    let mut other = site.policy.clone();
+    other.version = 2;
+    let told = site.post(&[FORM], &body(&form("shop.example", &other)));
+    assert_eq!((told.response.status(), told.chosen.is_none()), (StatusCode::CONFLICT, true));
 }

@@ -54,6 +54,57 @@ pub const METRICS: [Metric; 5] = [
     },
 ];
 
+/// How visitors answer the banner, in the order in which the dashboard shows it and rows carry it. Aggregates over
+/// `consent_statistics as c`.
+pub const CONSENT_METRICS: [Metric; 7] = [
+    Metric {
+        name: "shown",
+        title: "Banner shown",
+        explanation: "Page views on which the banner was shown, not people: someone who reads five pages without an \
+                      answer was shown it five times. Programs that say what they are (bots) and pages that a browser \
+                      fetches ahead are left out. Nothing is known of who saw it.",
+        sql: "sum(c.shown)",
+    },
+    Metric {
+        name: "accepted",
+        title: "Accepted all",
+        explanation: "Answers that granted everything that was asked for, in the banner or on the preferences page. \
+                      Someone who answers again counts again.",
+        sql: "sum(c.accepted)",
+    },
+    Metric {
+        name: "rejected",
+        title: "Rejected all",
+        explanation: "Answers that granted nothing of what was asked for, withdrawals among them.",
+        sql: "sum(c.rejected)",
+    },
+    Metric {
+        name: "customised",
+        title: "Chose some",
+        explanation: "Answers that granted a part of what was asked for.",
+        sql: "sum(c.customised)",
+    },
+    Metric {
+        name: "ignored",
+        title: "No answer",
+        explanation: "Page views on which the banner was shown less all answers, and never less than none. An answer \
+                      on the preferences page, where no banner was shown, makes it smaller than it was.",
+        sql: "toUInt64(greatest(toInt64(sum(c.shown)) - toInt64(sum(c.accepted + c.rejected + c.customised)), 0))",
+    },
+    Metric {
+        name: "acceptance_rate",
+        title: "Acceptance rate",
+        explanation: "The share of answers that accepted everything. Page views without an answer are no part of it.",
+        sql: "sum(c.accepted) / sum(c.accepted + c.rejected + c.customised)",
+    },
+    Metric {
+        name: "refusal_rate",
+        title: "Refusal rate",
+        explanation: "The share of answers that rejected everything.",
+        sql: "sum(c.rejected) / sum(c.accepted + c.rejected + c.customised)",
+    },
+];
+
 /// The select list of all metrics.
 pub fn columns() -> String {
     select_list(&METRICS)
@@ -64,7 +115,7 @@ pub fn counts() -> String {
     select_list(&METRICS[..3])
 }
 
-fn select_list(metrics: &[Metric]) -> String {
+pub(super) fn select_list(metrics: &[Metric]) -> String {
     let columns: Vec<String> = metrics.iter().map(|metric| format!("  {} as {}", metric.sql, metric.name)).collect();
     columns.join(",\n")
 }

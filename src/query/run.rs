@@ -193,7 +193,6 @@ pub async fn breakdown(
 /// Nothing divided by nothing is no figure. A visit that began before the period and went on within it can push the
 /// share of bounces past its bounds by a little.
 fn figures(visitors: u64, visits: u64, page_views: u64, bounce_rate: f64, visit_seconds: f64) -> Figures {
-    let share = |value: f64| value.is_finite().then_some(value);
     Figures {
         visitors,
         visits,
@@ -201,6 +200,11 @@ fn figures(visitors: u64, visits: u64, page_views: u64, bounce_rate: f64, visit_
         bounce_rate: share(bounce_rate).map(|rate| rate.clamp(0.0, 1.0)),
         visit_seconds: share(visit_seconds),
     }
+}
+
+/// Nothing divided by nothing is no figure.
+pub(super) fn share(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }
 
 pub(super) async fn fetch<T>(client: &Client, statement: Statement) -> Result<Vec<T>, QueryError>

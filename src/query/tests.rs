@@ -204,3 +204,23 @@ proptest! {
         prop_assert!(!sql::breakdown(&asked, Dimension::Page, 10).sql.contains(&value));
     }
 }
+
+#[test]
+fn answers_to_the_banner_are_asked_for_by_day_with_bound_parameters() {
+    let statement = super::consent::by_banner(&question("2026-03-25", "2026-03-31"), 10);
+    for line in [
+        "  sum(c.shown) as shown,",
+        "from consent_statistics as c",
+        "where c.site_id = {site:UInt32}",
+        "  and c.day between {from:Date} and {to:Date}",
+        "  and c.expires_at > today()",
+        "group by c.day, c.banner_version, c.language",
+        "limit {rows:UInt32}",
+    ] {
+        assert!(statement.sql.lines().any(|found| found == line), "{line} in {}", statement.sql);
+    }
+    let params = [("site", "1"), ("from", "2026-03-25"), ("to", "2026-03-31"), ("rows", "11")];
+    assert_eq!(statement.params, params.map(|(name, value)| (name, value.to_owned())));
+    let total = super::consent::total(&question("2026-03-25", "2026-03-31"));
+    assert!(total.sql.ends_with("and c.expires_at > today()") && total.params.len() == 3);
+}

@@ -23,6 +23,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") },
     Migration { version: 2, name: "capture", sql: include_str!("../../schema/0002_capture.sql") },
     Migration { version: 3, name: "statistics", sql: include_str!("../../schema/0003_statistics.sql") },
+    Migration { version: 4, name: "consents", sql: include_str!("../../schema/0004_consents.sql") },
+    Migration { version: 5, name: "consent_statistics", sql: include_str!("../../schema/0005_consent_statistics.sql") },
 ];
 
 impl Migration {

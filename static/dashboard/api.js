@@ -11,6 +11,9 @@
  * @typedef {{ period: AnsweredPeriod, compared_with: Compared, bucket: string, points: Point[] }} Series
  * @typedef {{ label: string, detail?: string, visitors: number, visits: number, page_views: number }} Row
  * @typedef {{ period: AnsweredPeriod, by: string, rows: Row[], more: boolean }} Breakdown
+ * @typedef {{ shown: number, accepted: number, rejected: number, customised: number, ignored: number, acceptance_rate: number | null, refusal_rate: number | null }} ConsentFigures
+ * @typedef {ConsentFigures & { day: string, banner_version: string, language: string }} ConsentRow
+ * @typedef {{ period: AnsweredPeriod, total: ConsentFigures, rows: ConsentRow[], more: boolean }} Consent
  * @typedef {{ name: import("./format.js").MetricName, title: string, explanation: string, sql: string }} Metric
  * @typedef {{ signed_in: boolean, site?: number, today?: string }} Session
  */

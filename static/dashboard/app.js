@@ -6,6 +6,7 @@
 import { ApiError, ask, session, signIn, signOut } from "./api.js";
 import { CARDS, ROWS, createCard, rowsOf } from "./card.js";
 import { createChart } from "./chart.js";
+import { TABLE_ROWS, createConsent, explainConsent, showConsentTable } from "./consent.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { byId, html } from "./element.js";
 import { explain, shortcutsAreOn } from "./explain.js";
@@ -38,12 +39,19 @@ const cards = CARDS.map((kind) =>
   }),
 );
 byId("cards").append(...cards.map((card) => card.element));
+const consent = createConsent(byId("consent"), {
+  table: () => showConsentTable(parameters(unfiltered(), { limit: TABLE_ROWS })).catch(showFailure),
+  why: () => explainConsent().catch(showFailure),
+});
 byId("ranges").append(
   ...RANGES.map((range) =>
     html("button", { "data-range": range.id, title: `Key ${range.key}`, click: () => goRange(range.id) }, range.name),
   ),
   html("button", { "data-range": "custom", click: showCustom }, "Custom"),
 );
+
+/** The view without its filters: answers to the banner know no pages and no countries. */
+const unfiltered = () => ({ ...view, filters: [] });
 
 /** Shows another view and puts it into the address. @param {import("./period.js").View} next */
 function go(next) {
@@ -150,7 +158,10 @@ async function load() {
     const [breakdown, found] = await Promise.all([ask(card.kind.id, asked, signal), foundTotals]);
     if (!signal.aborted) card.show(breakdown, found.current.visitors, shown.filters);
   });
-  const results = await Promise.allSettled([both, ...lists]);
+  const answers = ask("consent", parameters(unfiltered(), { limit: 1 }), signal).then((found) => {
+    if (!signal.aborted) consent.show(found);
+  });
+  const results = await Promise.allSettled([both, ...lists, answers]);
   if (signal.aborted) return;
   byId("dashboard").removeAttribute("aria-busy");
   const failed = results.find((result) => result.status === "rejected");

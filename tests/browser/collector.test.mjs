@@ -135,7 +135,7 @@ test("after a refusal in another tab the open page's beacons are refused and not
 
   const other = await context.newPage();
   await other.goto(`${wire.address}/_privacy/`);
-  await other.getByRole("button", { name: "Reject everything" }).click();
+  await other.getByRole("button", { name: "Withdraw all consent" }).click();
   await other.getByText("Your choices are saved").first().waitFor();
   const cookies = (await context.cookies()).map(({ name }) => name);
   assert.deepEqual(cookies, ["consentry"]);
@@ -178,7 +178,7 @@ test("a page out of the back/forward cache begins anew, unless the visitor has w
   await forth();
   const other = await context.newPage();
   await other.goto(`${wire.address}/_privacy/`);
-  await other.getByRole("button", { name: "Reject everything" }).click();
+  await other.getByRole("button", { name: "Withdraw all consent" }).click();
   await other.getByText("Your choices are saved").first().waitFor();
   const asked = page.waitForResponse(`${wire.address}/_privacy/consent`);
   await back();

@@ -162,3 +162,37 @@ test("on a telephone nothing is cut off at the side", async () => {
   const page = await dashboard({ viewport: { width: 320, height: 640 } });
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
 });
+
+test("how the banner is answered is shown of everybody, explained, and not narrowed", async () => {
+  const shown = await startGateway(site.origin);
+  try {
+    const empty = await open();
+    await empty.goto(shown.dashboard);
+    await signIn(empty, shown.password);
+    await ready(empty);
+    assert.equal(await empty.getByRole("heading", { name: "Answers to the banner" }).isVisible(), false, "hidden while nothing is counted");
+    await shown.query(
+      "INSERT INTO consent_statistics SELECT 1, toDate(now('UTC')), 1, '7', 'cy', 10, 4, 3, 1, toDate('2099-01-01')",
+    );
+    const page = await open();
+    await page.goto(`${shown.dashboard}/?country=GB`);
+    await signIn(page, shown.password);
+    await ready(page);
+    const card = page.getByRole("region", { name: "Answers to the banner" });
+    await card.waitFor();
+    const rows = await card.locator(".row").evaluateAll((found) =>
+      found.map((row) => [".row-name", ".row-value"].map((part) => row.querySelector(part)?.textContent).join(" ")),
+    );
+    assert.deepEqual(rows, ["Accepted all 4", "Rejected all 3", "Chose some 1", "No answer 2"]);
+    assert.match(await card.locator(".consent-summary").innerText(), /Banner shown 10 times\s+Acceptance rate 50% of answers\s+Refusal rate 38% of answers/);
+    await card.getByRole("button", { name: "How is this counted?" }).click();
+    await page.getByRole("dialog").getByText("Page views on which the banner was shown, not people").waitFor();
+    await page.keyboard.press("Escape");
+    await card.getByRole("button", { name: "By day, version and language" }).click();
+    const cells = page.getByRole("dialog").locator("tbody tr").first().locator("td");
+    await cells.first().waitFor();
+    assert.deepEqual(await cells.allInnerTexts(), ["7", "cy", "10", "4", "3", "1", "2", "50%", "38%"]);
+  } finally {
+    await shown.stop();
+  }
+});

@@ -20,7 +20,7 @@ fn capture(more: &str) -> Capture {
 /// Channel, source and referrer of a page view at `host` that follows `referer`.
 fn origin(host: &str, referer: &str) -> (&'static str, String, String) {
     let policy = Policy::default();
-    let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW);
+    let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW * 1000);
     let permit = decide(&policy, Ok(choice), Signals::default(), Mode::OptIn).analytics.expect("everything is granted");
     let capture = capture("");
     let exchange = Exchange {
@@ -35,7 +35,6 @@ fn origin(host: &str, referer: &str) -> (&'static str, String, String) {
         http_1_0: false,
         visitor_cookie: None,
         visit_cookie: None,
-        choice_life: policy.choice_life,
     };
     let visitor = capture.visitor(&permit, &exchange);
     let url = RawUrl::new(exchange.target);

@@ -82,6 +82,21 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
             "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\n[[cookie]]\nname = \"a\"\npurpose = \"marketing\"",
             &[(7, "cookie[1].name", "\"a\" is declared twice")],
         ),
+        (
+            G,
+            "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\n[[cookie]]\nname = \"a\"\npurpose = \"marketing\"\npath = \"/a\"",
+            &[(7, "cookie[1].name", "\"a\" is declared for another purpose")],
+        ),
+        (
+            G,
+            "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\npath = \"shop\"\ndomain = \"https://a.org\"",
+            &[(6, "cookie[0].path", "does not begin with a slash"), (7, "cookie[0].domain", "no valid host name")],
+        ),
+        (
+            G,
+            "[[cookie]]\nname = \"a\"\npurpose = \"analytics\"\npath = \"/a;b\"",
+            &[(6, "cookie[0].path", "characters")],
+        ),
         (G, "[[cookie]]\nname = \"*\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "every cookie")]),
         (G, "[[cookie]]\nname = \"a*b\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "star")]),
         (G, "[[cookie]]\nname = \"a b\"\npurpose = \"necessary\"", &[(4, "cookie[0].name", "characters")]),
@@ -105,6 +120,7 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
         ),
         (G, "[retention]\nperiod = \"six years\"", &[(4, "retention.period", "such as \"6 years\"")]),
         (G, "[retention]\nperiod = \"0 days\"", &[(4, "retention.period", "from 1 day")]),
+        (G, "[retention]\nconsents = \"for ever\"", &[(4, "retention.consents", "such as \"6 years\"")]),
         (G, "[pseudonym]\nipv4_prefix = 32", &[(4, "pseudonym.ipv4_prefix", "24, 16, 0 or \"none\"")]),
         (G, "[pseudonym]\nipv6_prefix = 64", &[(4, "pseudonym.ipv6_prefix", "48, 32, 0 or \"none\"")]),
         (
@@ -268,7 +284,8 @@ fn every_key_refuses_what_it_cannot_take() {
         for key in section.keys {
             for wrong in ["1.5", "true", "-1", "1979-05-27", "\"\\u0000\"", "[[]]", "{ a = 1 }", "\"\"", "1e400", "nan"]
             {
-                let takes_truth = matches!(key.default, Some("true" | "false")) || key.name == "keep_path";
+                let takes_truth = matches!(key.default, Some("true" | "false"))
+                    || ["keep_path", "decision_header"].contains(&key.name);
                 if wrong == "true" && takes_truth {
                     continue;
                 }

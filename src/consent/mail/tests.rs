@@ -34,7 +34,7 @@ fn a_recipients_token_permits_the_recording_of_that_recipients_openings() {
     let opening = ask(given.encode(&ring).as_bytes(), &ring, NOW + DAY).ok().unwrap();
     assert_eq!((opening.recipient, opening.campaign), (given.recipient, given.campaign));
     let permit = opening.permit;
-    assert_eq!((permit.receipt(), permit.policy_version(), permit.granted_at()), (0xfeed, 1, NOW));
+    assert_eq!((permit.receipt(), permit.policy_version(), permit.granted_at_ms()), (0xfeed, 1, NOW * 1000));
     assert_eq!(permit.purposes().bits(), 0);
 }
 

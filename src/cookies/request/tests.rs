@@ -6,7 +6,7 @@ use crate::config::DeclaredCookie;
 fn declared(name: &str, purpose: usize) -> DeclaredCookie {
     let prefix = name.ends_with('*');
     let name = name.trim_end_matches('*').to_owned();
-    DeclaredCookie { name, prefix, purpose, provider: None, period: None, description: None }
+    DeclaredCookie { name, prefix, purpose, ..DeclaredCookie::default() }
 }
 
 fn catalogue() -> Catalogue {

@@ -9,9 +9,7 @@ fn catalogue() -> Catalogue {
         name: name.into(),
         prefix,
         purpose,
-        provider: None,
-        period: None,
-        description: None,
+        ..DeclaredCookie::default()
     });
     Catalogue::new(&declared, Some(2))
 }

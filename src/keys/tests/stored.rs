@@ -51,6 +51,22 @@ fn choices_and_pseudonyms_of_the_first_version_stay_what_they_are() {
 }
 
 #[test]
+fn a_ring_of_before_receipts_gets_their_key_and_keeps_the_others() {
+    let place = Place::new();
+    let choice = place.open(1, START).mac(KeyPurpose::Choice, &[b"yes"]);
+    let mut book: serde_json::Value = serde_json::from_str(&place.text()).unwrap();
+    let keys = book["keys"].as_array_mut().unwrap();
+    keys.retain(|key| key["purpose"] != "receipt");
+    let before = keys.len();
+    place.write(&book.to_string());
+    let ring = place.open(1, START + 1);
+    assert_eq!(ring.mac(KeyPurpose::Choice, &[b"yes"]), choice);
+    let receipt = ring.mac(KeyPurpose::Receipt, &[b"ed25519"]);
+    assert_eq!((place.facts().len(), receipt.key), (before + 1, KeyId(before as u32 + 1)));
+    assert_eq!(place.open(1, START + 2).mac(KeyPurpose::Receipt, &[b"ed25519"]), receipt);
+}
+
+#[test]
 fn what_cannot_be_a_ring_says_why_and_shows_no_secret() {
     let place = Place::new();
     let secret = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";

@@ -267,7 +267,11 @@ fn a_gated_page_can_move_between_threads() {
 #[test]
 fn ours_is_put_in_after_the_gate() {
     let page = "<head><script src=//t.example></script></head><body><p>";
-    let insert = Insert { head: "<script src=//t.example/ours></script>".into(), body_start: "[B]".into() };
+    let insert = Insert {
+        first: Bytes::new(),
+        head: "<script src=//t.example/ours></script>".into(),
+        body_start: Box::new(Bytes::from("[B]")),
+    };
     let gate = Gate::new(Chunks([Bytes::from(page)].into()), gating(&[0]), Markup::Html);
     let out = String::from_utf8(drain(Inject::new(gate, insert, Markup::Html))).expect("is UTF-8");
     assert!(out.contains("<script src=//t.example/ours></script></head><body>[B]<p>"), "{out}");

@@ -48,7 +48,7 @@ fn frames(chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Frames {
 }
 
 fn insert(head: &'static str, body_start: &'static str) -> Insert {
-    Insert { head: head.into(), body_start: body_start.into() }
+    Insert { first: Bytes::new(), head: head.into(), body_start: Box::new(Bytes::from(body_start)) }
 }
 
 /// Everything a body emits, with the promise of its size hint checked at each step.
@@ -104,6 +104,30 @@ fn a_page_without_a_place_gets_the_banner_at_its_end() {
     assert_eq!(text(&["<frameset><frame>"], HB(), Markup::Html), "[H]<frameset><frame>[B]");
     assert_eq!(text(&["<head></he"], HB(), Markup::Html), "<head></he[H][B]");
     assert_eq!(text(&[], HB(), Markup::Html), "[H][B]");
+}
+
+/// Says in which language it was asked for.
+#[derive(Debug)]
+struct Spoken;
+
+impl BodyStart for Spoken {
+    fn len(&self) -> usize {
+        4
+    }
+
+    fn in_language(&self, page: Option<&str>) -> Bytes {
+        Bytes::from(format!("[{:2}]", page.unwrap_or("??")))
+    }
+}
+
+#[test]
+fn the_banner_is_in_the_language_of_the_page_and_after_its_skip_link() {
+    let spoken = || Insert { first: Bytes::new(), head: Bytes::new(), body_start: Box::new(Spoken) };
+    let page = ["<html lang", "=cy><head></head><bod", "y><a href='#m", "ain'>Skip</", "a><p>text"];
+    let out = text(&page, spoken(), Markup::Html);
+    assert_eq!(out, "<html lang=cy><head></head><body><a href='#main'>Skip</a>[cy]<p>text");
+    assert_eq!(text(&["<body><a href='#main'>Sk"], spoken(), Markup::Html), "<body>[??]<a href='#main'>Sk");
+    assert_eq!(text(&["<html lang=de><!--"], spoken(), Markup::Html), "<html lang=de><!--[de]");
 }
 
 #[test]
@@ -206,6 +230,11 @@ fn pages() -> impl Strategy<Value = String> {
         "<template>",
         "</template>",
         "<meta a=\"</head>\">",
+        "<html lang=cy>",
+        "<a href='#m'>",
+        "</a>",
+        "<div>",
+        "</div>",
     ]);
     prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
 }
@@ -229,6 +258,25 @@ proptest! {
         prop_assert_eq!(without.trim_end(), page.trim_end());
         if markup == Markup::Html {
             prop_assert!(whole.find("[H]") < whole.find("[B]"));
+        }
+    }
+}
+
+#[test]
+fn rule_k8_what_comes_first_stands_before_every_tag_of_the_sites() {
+    let all = || Insert { first: "[F]".into(), ..insert("[H]", "[B]") };
+    for (page, expected) in [
+        ("<html><head><script></script></head><body>x", "<html><head>[F]<script></script>[H]</head><body>[B]x"),
+        ("<head></head><body>", "<head>[F][H]</head><body>[B]"),
+        ("<script></script><p>x", "[F]<script></script>[H][B]<p>x"),
+        ("text", "[F][H][B]text"),
+        ("<!-- never ended", "<!-- never ended[F][H][B]"),
+        ("", "[F][H][B]"),
+    ] {
+        for size in 1..=page.len().max(1) {
+            let pieces = page.as_bytes().chunks(size).map(Bytes::copy_from_slice);
+            let (out, _) = drain(Inject::new(frames(pieces), all(), Markup::Html));
+            assert_eq!(String::from_utf8(out.unwrap()).unwrap(), expected, "{page} in pieces of {size}");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::*;
 fn places(markup: Markup, page: &[u8]) -> (Option<u64>, Option<u64>) {
     let mut scan = Scan::new(markup);
     scan.feed(page);
+    scan.end();
     (scan.head(), scan.body())
 }
 
@@ -52,6 +53,29 @@ fn the_places_are_before_the_heads_end_and_after_the_bodys_start() {
         "<head>[H]</head a='>'><body a=b/>[B]",
     ] {
         assert_marked(page);
+    }
+}
+
+#[test]
+fn the_first_place_is_before_any_tag_of_the_sites() {
+    for page in [
+        "<!doctype html><html><head a='>'>[F]<meta charset=utf-8><script></script></head><body>",
+        "<!doctype html><!-- <head> --><html>[F]<script src=a></script><head></head>",
+        "<HEAD>[F]</HEAD><body>",
+        "<html><head\n>[F]<base href=//elsewhere.example/>",
+        "[F]<meta charset=utf-8><title><head></title><p>",
+        "[F]<link rel=preload><body>",
+        "<html>[F]<body><script></script>",
+        "[F]Hello <head>",
+        "[F]<p><head><script></script>",
+    ] {
+        let plain = page.replace("[F]", "");
+        for pieces in 1..plain.len() {
+            let mut scan = Scan::new(Markup::Html);
+            plain.as_bytes().chunks(pieces).for_each(|piece| scan.feed(piece));
+            scan.end();
+            assert_eq!(scan.first(), page.find("[F]").map(|at| at as u64), "{page} in pieces of {pieces}");
+        }
     }
 }
 
@@ -183,6 +207,102 @@ fn a_byte_order_mark_is_told_from_text() {
     }
 }
 
+/// What is ours goes after the links by which a keyboard skips to the content.
+#[test]
+fn the_banner_comes_after_the_skip_links() {
+    for page in [
+        "<head>[H]</head><body class=a><a href=#main>Skip to content</a>[B]<header>",
+        "<head>[H]</head><body>\n <!-- - -- >x -->\n<A class='skip' HREF = ' #main '>Skip <span>to</span> content</A >[B]\n<p>",
+        "<head>[H]</head><body><a href=#a>A</a> <a href=#b>B</a>[B] <a href=/c>C</a>",
+        "<head>[H]</head><body><div class=skip><a href=#a>A</a>\n<a href=#b>B</a>\n</div>[B]<main>",
+        "<head>[H]</head><body><nav aria-label='Skip'><a href=#a>A</a></nav >[B]",
+        "<head>[H]</head><body><p><a href=#a><b>A</b><br/></a></p>[B]",
+        "<head>[H]</head><body><div id=page class=site><a class='skip-link' href='#primary'>A</a>[B]<header>",
+        "<head>[H]</head><body><div id=\"root\"></div><a href=#a>A</a>",
+    ] {
+        let marked = if page.contains("[B]") { page.to_owned() } else { page.replace("<body>", "<body>[B]") };
+        assert_marked(&marked);
+        assert_splits_agree(Markup::Html, page.replace("[H]", "").replace("[B]", "").as_bytes());
+    }
+}
+
+#[test]
+fn what_is_not_plainly_a_skip_link_is_none() {
+    let long = format!("<a href=#a>{}</a>", "x".repeat(skip::MOST));
+    let nearly = format!("<a href=#a>A</a>{}<a href=#b>B</a>", " ".repeat(skip::MOST));
+    for body in [
+        "",
+        " ",
+        "text <a href=#a>A</a>",
+        "<a href=/a>A</a>",
+        "<a href=#>A</a>",
+        "<a name=a>A</a>",
+        "<a href=#a>A",
+        "<a href=#a",
+        "<a href=#a/>A</a>",
+        "<a href=#a><img src=a></a>",
+        "<a href=#a><script>'</a>'</script></a>",
+        "<a href=#a>A <a href=#b>B</a></a>",
+        "<abbr href=#a>A</abbr>",
+        "<article><a href=#a>A</a></article>",
+        "<p><a href=#a>A</a> text</p>",
+        "<span><a href=#a>A</a><b>text</b></span>",
+        "<div id=__next><a href=#a>A</a><main>",
+        "<div data-reactroot=''><a href=#a>A</a><main>",
+        "<div class=visually-hidden><a href=#a>A</a><main>",
+        "<div style='display: none'><a href=#a>A</a><main>",
+        "<div><div><a href=#a>A</a></div></div>",
+        "<!--> <a href=#a>A</a> -->",
+        "<!-- <a href=#a>A</a>",
+        "<!",
+        "</div><a href=#a>A</a>",
+        &long,
+    ] {
+        assert_marked(&format!("[H]<body>[B]{body}"));
+        assert_splits_agree(Markup::Html, format!("<body>{body}").as_bytes());
+    }
+    assert_marked(&format!("[H]<body>{}", nearly.replacen("</a>", "</a>[B]", 1)));
+}
+
+#[test]
+fn the_page_says_in_which_language_it_is() {
+    let language = |markup, page: &str, chunk: usize| {
+        let mut scan = Scan::new(markup);
+        page.as_bytes().chunks(chunk).for_each(|chunk| scan.feed(chunk));
+        scan.language().map(str::to_owned)
+    };
+    let much = format!("<html class='{}' lang=cy><body>x", "a ".repeat(2000));
+    let too_much = format!("<html class='{}' lang=cy><body>x", "a ".repeat(9000));
+    for (page, said) in [
+        ("<!doctype html><html lang=\"en-GB\"><head></head><body>x", Some("en-GB")),
+        ("<HTML class=a LANG = 'De' dir=ltr>x", Some("De")),
+        ("<html lang=cy/><body>x", None),
+        ("<html lang=cy><html lang=fr><body>x", Some("cy")),
+        ("<!-- <html lang=fr> --><html data-lang=fr lang=cy>x", Some("cy")),
+        ("<html lang=cy lang=fr>x", Some("cy")),
+        ("<html data-x='lang=fr'>x", None),
+        ("<html lang=\" pl \">x", Some("pl")),
+        ("<html lang>x", None),
+        ("<html lang=''>x", None),
+        ("<html lang='en GB'>x", None),
+        ("<html lang='\u{e9}'>x", None),
+        ("<html lang=abcdefghijklmnopqrstuvwxyz-0123456789>x", None),
+        ("<html xml:lang=fr>x", None),
+        ("<html>x", None),
+        ("<p lang=fr>x", None),
+        ("<html lang=fr", None),
+        (&much, Some("cy")),
+    ] {
+        for chunk in [1, 2, 3, 7, page.len()] {
+            assert_eq!(language(Markup::Html, page, chunk).as_deref(), said, "{page} by {chunk}");
+        }
+    }
+    assert_eq!(language(Markup::Html, &too_much, 100), None, "what comes in pieces is read up to a bound");
+    let xml = "<?xml version='1.0'?><html xmlns='a' lang='fr' xml:lang=\"cy\"><body/></html>";
+    assert_eq!(language(Markup::Xhtml, xml, 5).as_deref(), Some("cy"));
+    assert_eq!(language(Markup::Xhtml, "<html LANG='fr'><body/>", 5), None);
+}
+
 /// Every page below, in every way of cutting it into two, and byte by byte.
 fn assert_splits_agree(markup: Markup, page: &[u8]) {
     let whole = places(markup, page);
@@ -199,6 +319,9 @@ fn assert_splits_agree(markup: Markup, page: &[u8]) {
             decided = scan.decided();
             assert!(decided <= fed && fed - decided <= MOST_HELD as u64);
         }
+        let before = scan.body();
+        scan.end();
+        assert!(before.is_some() || scan.body().is_none_or(|body| body >= decided), "a place turned up behind us");
         assert_eq!((scan.head(), scan.body()), whole, "{:?}", String::from_utf8_lossy(page));
     };
     check(&mut page.chunks(1));
@@ -325,6 +448,7 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
         "<meta a = \"x\" b= 'y'c>",
         "<scripty>",
         "<meta a==>",
+        "<html lang=en>",
     ]);
     let ends = prop::sample::select(vec![
         "</head>",
@@ -418,6 +542,16 @@ proptest! {
     fn soup_cut_anywhere_has_the_same_places(page in soup()) {
         assert_splits_agree(Markup::Html, &page);
         assert_splits_agree(Markup::Xhtml, &page);
+    }
+
+    #[test]
+    fn a_body_cut_anywhere_has_the_same_place(pieces in prop::collection::vec(prop::sample::select(vec![
+        "<a href=#a>", "<a href='#b' class=\"c\">", "<a href=/c>", "</a>", "</a >", "<div>", "<div id=app>", "</div>", "<nav>",
+        "</nav>", "<p>", "</p>", " ", "\n", "x", "<span>", "</span>", "<!-- -->", "<!--", "-->", "<", "</", "<a", "=", ">", "<br/>",
+    ]), 0..14)) {
+        let page = format!("<html lang=cy><body>{}", pieces.concat());
+        assert_splits_agree(Markup::Html, page.as_bytes());
+        assert_splits_agree(Markup::Xhtml, page.as_bytes());
     }
 
     #[test]

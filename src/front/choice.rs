@@ -1,0 +1,207 @@
+//! A choice becomes a fact: first the ledger's row, durable, then the answer that carries the cookie and ends whatever is no
+//! longer permitted (C6). Where the ledger cannot be written nothing changes, and the visitor is told so.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{LOCATION, SET_COOKIE};
+use http::{HeaderValue, Response};
+
+use super::gateway::{Gateway, Site, Visit};
+use super::role::{self, cookie_lines};
+use crate::asked::Answer;
+use crate::consent::{Choice, ChoiceSource, NoChoice, PurposeSet, Signals};
+use crate::cookies::{self, Withdrawal};
+use crate::ledger::{Action, Entry, LedgerError};
+use crate::privacy::{Act, Pending, PrivacyRequest, came_from};
+
+/// Records a choice and answers it.
+pub(super) async fn record(
+    gateway: &Gateway,
+    visit: &Visit<'_>,
+    pending: Pending,
+    request: &PrivacyRequest<'_>,
+) -> Response<Bytes> {
+    let site = &*gateway.site;
+    keep_new_texts(site).await;
+    let made = Made {
+        site,
+        choice: &pending.choice,
+        act: pending.act,
+        before: visit.choice.as_ref().ok(),
+        host: visit.host,
+        language: &pending.language,
+        shown: pending.shown.as_deref(),
+    };
+    let row = match made.append().await {
+        Ok(row) => row,
+        Err(error) => {
+            site.metrics.choices_refused.count();
+            tracing::error!(%error, "a choice could not be written into the ledger; it does not count");
+            return site.pages.not_recorded(&pending, request);
+        }
+    };
+    site.metrics.choices_recorded.count();
+    if visit.decision.asks() {
+        count_answer(site, &pending);
+    }
+    let answer = site.pages.recorded(pending, &row, request);
+    let mut response = answer.response;
+    let to = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    // A choice that counts no more may have permitted anything.
+    let is_known = matches!(visit.choice, Ok(_) | Err(NoChoice::Missing));
+    let before = is_known.then_some(visit.decision.permitted);
+    let ended = ended(site, visit, before, answer.chosen.granted, to);
+    for line in ended {
+        response.headers_mut().append(SET_COOKIE, line);
+    }
+    response
+}
+
+/// Counts how somebody who is shown the banner answers it: on it, on the page it leads to, or by the page's own script.
+fn count_answer(site: &Site, pending: &Pending) {
+    let granted = pending.choice.granted.intersect(pending.about);
+    let answer = match () {
+        () if granted.is_empty() => Answer::Rejected,
+        () if granted == pending.about => Answer::Accepted,
+        () => Answer::Customised,
+    };
+    site.asked.answered(site.pages.banner_version(), &pending.language, answer);
+}
+
+/// Keeps the banners that were rendered since the start, for single purposes (P5). Off this thread: it waits for the disk.
+async fn keep_new_texts(site: &Site) {
+    let texts = site.pages.take_new_texts();
+    if texts.is_empty() {
+        return;
+    }
+    let ledger = site.ledger.clone();
+    let keep = move || texts.iter().try_for_each(|text| ledger.keep_text(&text.bytes).map(drop));
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(keep).await {
+        tracing::error!(%error, "the text of a banner could not be kept");
+    }
+}
+
+/// The lines that end what the browser may have kept and `granted` does not permit any more (C6). `before` is what was
+/// permitted until now, where that is known; `to` is where the answer leads, if anywhere.
+pub(super) fn ended(
+    site: &Site,
+    visit: &Visit<'_>,
+    before: Option<PurposeSet>,
+    granted: PurposeSet,
+    to: Option<&str>,
+) -> Vec<HeaderValue> {
+    // The site's pages a choice was made on and leads back to, as far as browser and answer tell.
+    let pages: Vec<&str> = came_from(&visit.parts.headers, visit.host)
+        .into_iter()
+        .chain(to)
+        .filter(|page| role::own_path(page, &site.privacy_path).is_none())
+        .collect();
+    let withdrawal = Withdrawal {
+        catalogue: &site.catalogue,
+        seen: &site.seen,
+        permitted: granted.union(site.policy.necessary()),
+        before,
+        host: visit.host,
+        https: visit.client.https,
+        pages: &pages,
+    };
+    cookies::expire(cookie_lines(&visit.parts.headers), &withdrawal)
+}
+
+/// How long a visitor waits for the disk. A row that comes later than that was not answered, and nothing rests on it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a choice does not count.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotRecorded {
+    /// The ledger says so.
+    #[error(transparent)]
+    Ledger(LedgerError),
+    /// The ledger says nothing.
+    #[error("the ledger's disk does not answer")]
+    Slow,
+}
+
+/// A choice on its way into the ledger.
+pub(super) struct Made<'a> {
+    pub(super) site: &'a Site,
+    pub(super) choice: &'a Choice,
+    pub(super) act: Act,
+    /// The choice that counted until now.
+    pub(super) before: Option<&'a Choice>,
+    pub(super) host: &'a str,
+    /// The language it was asked in.
+    pub(super) language: &'a str,
+    /// The beginning of the hash of what was shown, where a form of ours said so.
+    pub(super) shown: Option<&'a str>,
+}
+
+impl Made<'_> {
+    /// Appends its row, and before it the objection that a signal was, where there was no choice yet (C8): both facts are
+    /// told. The answer is the hash of the row, which is durable then.
+    pub(super) async fn append(&self) -> Result<[u8; 32], NotRecorded> {
+        tokio::time::timeout(PATIENCE, self.append_all())
+            .await
+            .map_err(|_| NotRecorded::Slow)?
+            .map_err(NotRecorded::Ledger)
+    }
+
+    async fn append_all(&self) -> Result<[u8; 32], LedgerError> {
+        let ledger = &self.site.ledger;
+        let mut previous = self.before.map(|choice| choice.receipt);
+        if self.before.is_none() && self.choice.signals.object() {
+            let objection = self.objection();
+            previous = Some(objection.receipt);
+            ledger.append(objection).await?;
+        }
+        let action = match self.act {
+            Act::Accept => Action::Accept,
+            Act::Refuse => Action::Refuse,
+            Act::Change => Action::Change,
+            Act::Withdrawal => Action::Withdrawal,
+        };
+        let entry = Entry { previous, action, ..self.entry(self.choice) };
+        Ok(ledger.append(entry).await?.hash)
+    }
+
+    /// What the signal said before anything was chosen.
+    fn objection(&self) -> Entry {
+        let policy = &self.site.policy;
+        let refused = policy.marketing();
+        let signals @ Signals { gpc, .. } = self.choice.signals;
+        let nothing = Choice::new(policy, PurposeSet::default(), ChoiceSource::Api, self.choice.made_at_ms);
+        let objection = Choice { denied: refused, signals, ..nothing };
+        let source = if gpc { "gpc" } else { "dnt" }.to_owned();
+        Entry { action: Action::Objection, source, banner_hash: [0; 32], ..self.entry(&objection) }
+    }
+
+    fn entry(&self, choice: &Choice) -> Entry {
+        let site = self.site;
+        let ids = |set: PurposeSet| {
+            let purposes = site.policy.optional().filter(|(index, _)| set.contains(*index));
+            purposes.map(|(_, purpose)| purpose.id.clone()).collect()
+        };
+        let of_banner = choice.source == ChoiceSource::Banner;
+        let shown = self.shown.filter(|_| of_banner).and_then(|prefix| site.ledger.text_by_prefix(prefix));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        Entry {
+            receipt: choice.receipt,
+            previous: None,
+            at_ms: i64::try_from(choice.made_at_ms).unwrap_or(i64::MAX),
+            action: Action::Accept,
+            policy_version: choice.policy_version,
+            text_hash: site.pages.text_hash(self.language),
+            banner_version: if of_banner { site.pages.banner_version().to_owned() } else { String::new() },
+            banner_hash: shown.unwrap_or_default(),
+            granted: ids(choice.granted),
+            denied: ids(choice.denied),
+            source: choice.source.word().into_owned(),
+            language: self.language.to_owned(),
+            host: self.host.bytes().filter(|byte| is_plain(*byte)).take(259).map(char::from).collect(),
+            gpc: choice.signals.gpc,
+            dnt: choice.signals.dnt,
+            under_16: choice.under_16,
+        }
+    }
+}

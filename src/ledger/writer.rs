@@ -1,0 +1,164 @@
+//! The one thread that appends. It takes all that waits, makes rows of it, and writes and syncs them together, so that many
+//! visitors share one sync.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::entry::Entry;
+use super::error::LedgerError;
+use super::folder::{Segment, write_and_sync};
+use super::month::Month;
+use super::note::Head;
+use super::row::{Link, Row};
+use super::sign::Signer;
+use super::{Appended, Shared};
+use crate::keys::KeyRing;
+
+/// The most rows in one group.
+const GROUP: usize = 256;
+
+/// Who waits for a row.
+pub(super) type Waiter = oneshot::Sender<Result<Appended, LedgerError>>;
+
+/// What the thread is asked to do.
+pub(super) enum Job {
+    Append { entry: Box<Entry>, waiter: Waiter },
+    Close,
+}
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    ring: Arc<KeyRing>,
+    site_id: u32,
+    link: Link,
+    segment: Option<Segment>,
+    head: Head,
+}
+
+/// Rows of one month on their way to the disk.
+struct Group {
+    month: Month,
+    link: Link,
+    bytes: Vec<u8>,
+    waiting: Vec<(Waiter, Appended)>,
+    last_line: String,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, ring: Arc<KeyRing>, site_id: u32, link: Link) -> Writer {
+        let head = Head::open(&shared.folder);
+        Writer { shared, ring, site_id, link, segment: None, head }
+    }
+
+    /// Until it is told to close, or nobody can append any more.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut entries = Vec::new();
+            let mut next = Some(first);
+            let mut closing = false;
+            while let Some(job) = next {
+                match job {
+                    Job::Append { entry, waiter } => entries.push((entry, waiter)),
+                    Job::Close => closing = true,
+                }
+                next = if closing || entries.len() >= GROUP { None } else { jobs.try_recv().ok() };
+            }
+            self.append(entries);
+            if closing {
+                return;
+            }
+        }
+    }
+
+    fn append(&mut self, entries: Vec<(Box<Entry>, Waiter)>) {
+        if entries.is_empty() {
+            return;
+        }
+        // Anew for each group: a key that was rotated or destroyed signs nothing more.
+        let signer = Signer::current(&self.ring);
+        let mut group: Option<Group> = None;
+        for (entry, waiter) in entries {
+            let month = Month::of(entry.at_ms.max(group.as_ref().map_or(self.link, |group| group.link).at_ms));
+            if let Some(full) = group.take_if(|group| group.month != month) {
+                self.commit(full);
+            }
+            let group = group.get_or_insert_with(|| Group {
+                month,
+                link: self.link,
+                bytes: Vec::new(),
+                waiting: Vec::new(),
+                last_line: String::new(),
+            });
+            let row = Row::behind(&group.link, self.site_id, *entry, &signer);
+            group.link = Link { chain: row.chain, seq: row.seq, hash: row.hash, at_ms: row.entry.at_ms };
+            group.last_line = row.line();
+            group.bytes.extend_from_slice(group.last_line.as_bytes());
+            group.bytes.push(b'\n');
+            group.waiting.push((waiter, Appended { seq: row.seq, hash: row.hash, at_ms: row.entry.at_ms }));
+        }
+        if let Some(group) = group {
+            self.commit(group);
+        }
+    }
+
+    /// Brings a group to the disk and answers who waits for it. Only then does the chain go on behind it.
+    fn commit(&mut self, group: Group) {
+        let written = self.write(&group);
+        if let Err(error) = &written {
+            tracing::error!(%error, rows = group.waiting.len(), "choices could not be written to the ledger and do not count");
+        } else {
+            self.link = group.link;
+            self.head.note(&group.last_line);
+            self.shared.head.send_replace(group.link.seq);
+        }
+        for (waiter, appended) in group.waiting {
+            let answer = written.as_ref().map(|()| appended).map_err(|error| LedgerError::NotWritten(error.kind()));
+            // Who does not wait any more does not hear it.
+            let _ = waiter.send(answer);
+        }
+    }
+
+    fn write(&mut self, group: &Group) -> std::io::Result<()> {
+        let segment = match &mut self.segment {
+            Some(segment) if segment.month == group.month => segment,
+            other => {
+                if let Some(before) = other {
+                    before.leave()?;
+                }
+                other.insert(self.shared.folder.open_segment(group.month)?)
+            }
+        };
+        #[cfg(test)]
+        let faults = &self.shared.faults;
+        segment.append(&group.bytes, |file, bytes, at| {
+            #[cfg(test)]
+            faults.strike(file, bytes, at)?;
+            write_and_sync(file, bytes, at)
+        })?;
+        *self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner) =
+            super::read::Tail { month: segment.month, len: segment.len };
+        Ok(())
+    }
+}
+
+/// Failures of the disk, for tests.
+#[cfg(test)]
+#[derive(Default)]
+pub(super) struct Faults(std::sync::Mutex<Option<usize>>);
+
+#[cfg(test)]
+impl Faults {
+    /// Lets the next write end with an error, after so many bytes of it were written.
+    pub(super) fn next_write_ends_after(&self, bytes: usize) {
+        *self.0.lock().unwrap() = Some(bytes);
+    }
+
+    fn strike(&self, file: &std::fs::File, bytes: &[u8], at: u64) -> std::io::Result<()> {
+        use std::os::unix::fs::FileExt as _;
+        let Some(len) = self.0.lock().unwrap().take() else { return Ok(()) };
+        file.write_all_at(&bytes[..len.min(bytes.len())], at)?;
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+}

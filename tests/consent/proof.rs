@@ -1,0 +1,97 @@
+//! Every choice leaves a row that proves it (P1, P2, C6), or is none.
+
+use serde_json::{Value, json};
+
+use crate::support::gateway::{Gateway, shared, without_database};
+use crate::support::site::Site;
+use crate::support::visitor::Visitor;
+
+/// The rows of the visitor's receipts, the oldest first, once there are `count`.
+fn rows(gateway: &Gateway, host: &str, count: usize) -> Vec<Value> {
+    let columns =
+        "receipt, previous, action, policy_version, granted, denied, source, language, host, gpc, under_16, text_hash";
+    gateway.rows(count, &format!("select {columns} from consentry.consents where host = '{host}' order by seq"))
+}
+
+fn visitor_of(gateway: &Gateway, host: &str) -> Visitor {
+    let mut visitor = Visitor::new(gateway);
+    visitor.host = host.to_owned();
+    visitor
+}
+
+#[test]
+fn rule_p1_every_choice_is_a_row_that_names_the_one_before() {
+    let (gateway, _) = shared();
+    let mut visitor = visitor_of(gateway, "p1.example");
+    let receipt = |visitor: &mut Visitor| visitor.fetch("GET", "/_privacy/consent").json()["receipt"].clone();
+    visitor.choose("accept");
+    let first = receipt(&mut visitor);
+    visitor.post("/_privacy/consent", "application/json", br#"{"granted":["preferences"]}"#);
+    let second = receipt(&mut visitor);
+    visitor.post("/_privacy/consent", "application/x-www-form-urlencoded", b"choice=reject&source=withdrawal");
+    let third = receipt(&mut visitor);
+    let mut refuser = visitor_of(gateway, "p1.example");
+    refuser.choose("reject");
+
+    let rows = rows(gateway, "p1.example", 4);
+    let of = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    assert_eq!(of("action"), ["accept", "change", "withdrawal", "refuse"]);
+    assert_eq!(of("source"), ["banner", "api", "withdrawal", "banner"]);
+    assert_eq!(of("receipt")[..3], [first.clone(), second.clone(), third]);
+    assert_eq!(of("previous")[1..3], [first, second]);
+    assert_eq!(rows[0]["granted"], json!(["preferences", "analytics", "marketing"]));
+    assert_eq!(
+        (&rows[1]["granted"], &rows[1]["denied"]),
+        (&json!(["preferences"]), &json!(["analytics", "marketing"]))
+    );
+    assert_eq!(rows[2]["granted"], json!([]));
+    assert_eq!(rows[3]["denied"], json!(["preferences", "analytics", "marketing"]));
+}
+
+#[test]
+fn rule_c8_signal_and_later_choice_are_both_in_the_ledger() {
+    let (gateway, _) = shared();
+    let mut visitor = visitor_of(gateway, "c8.example").saying("Sec-GPC", "1");
+    visitor.get("/c8/before");
+    visitor.choose("accept");
+    let rows = rows(gateway, "c8.example", 2);
+    assert_eq!((&rows[0]["action"], &rows[0]["source"]), (&json!("objection"), &json!("gpc")));
+    assert_eq!((&rows[0]["granted"], &rows[0]["denied"]), (&json!([]), &json!(["marketing"])));
+    assert_eq!((&rows[1]["action"], &rows[1]["previous"]), (&json!("accept"), &rows[0]["receipt"]));
+    assert_eq!(rows[1]["granted"], json!(["preferences", "analytics", "marketing"]), "the explicit choice wins");
+}
+
+#[test]
+fn rule_p2_a_row_says_nothing_of_who_and_where() {
+    let (gateway, _) = shared();
+    let columns = gateway.query("select name from system.columns where database = 'consentry' and table = 'consents'");
+    let names: Vec<&str> = columns.iter().filter_map(|column| column["name"].as_str()).collect();
+    assert!(!names.is_empty());
+    for name in names {
+        let words: Vec<&str> = name.split('_').collect();
+        for word in ["ip", "agent", "path", "url", "referrer", "visitor", "country"] {
+            assert!(!words.contains(&word), "{name}");
+        }
+    }
+}
+
+#[test]
+fn rule_c6_a_ledger_that_cannot_be_written_means_that_nothing_changes() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    // Where the month's file has to be is a folder, so the first row finds no place.
+    let month = jiff::Timestamp::now().strftime("%Y-%m.jsonl").to_string();
+    let in_the_way = gateway.folder.data().join("ledger").join(month);
+    std::fs::create_dir(&in_the_way).expect("nobody has chosen yet");
+    let mut visitor = Visitor::new(&gateway);
+    let refused = visitor.choose("accept");
+    assert_eq!((refused.status, refused.all("set-cookie").len()), (503, 0), "{}", refused.head);
+    assert!(refused.text().contains("nothing has changed"), "{}", refused.text());
+    let json = visitor.post("/_privacy/consent", "application/json", br#"{"choice":"reject"}"#);
+    assert_eq!((json.status, json.all("set-cookie").len()), (503, 0));
+    assert!(json.json()["error"].is_string());
+    assert!(visitor.get("/after").text().contains("consentry-banner"), "the site is served all the same");
+    std::fs::remove_dir(&in_the_way).expect("it is empty");
+    assert_eq!(visitor.choose("accept").status, 303, "and goes on when it can be written again");
+    assert!(visitor.get("/later").text().contains("collector.js"));
+}

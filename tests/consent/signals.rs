@@ -1,0 +1,102 @@
+//! What a browser says by itself (C8), and what the gateway says of its decision.
+
+use crate::support::gateway::{Folder, Nobody, shared, without_database};
+use crate::support::http::Connection;
+use crate::support::site::Site;
+use crate::support::visitor::Visitor;
+
+const NO_CHOICE: &str =
+    "analytics=denied;reason=no-choice, preferences=denied;reason=no-choice, marketing=denied;reason=no-choice";
+
+#[test]
+fn rule_c8_the_support_of_the_signal_is_stated() {
+    let (gateway, site) = shared();
+    let answer = Visitor::new(gateway).fetch("GET", "/.well-known/gpc.json");
+    assert_eq!((answer.status, answer.field("content-type")), (200, Some("application/json")));
+    assert_eq!(answer.json()["gpc"], true);
+    assert!(answer.json()["lastUpdate"].as_str().is_some_and(|date| date.len() == 10));
+    assert_eq!(Visitor::new(gateway).fetch("HEAD", "/.well-known/gpc.json").status, 200);
+    assert_eq!(Visitor::new(gateway).fetch("DELETE", "/.well-known/gpc.json").status, 405);
+    assert!(site.requests("/.well-known/gpc.json").is_empty(), "it is ours to state");
+}
+
+#[test]
+fn rule_c8_only_a_header_that_is_exactly_1_is_a_signal() {
+    let site = Site::start();
+    let (gateway, _nobody) =
+        without_database(site.address, "[observe]\ndecision_header = true\n[consent]\nhonour_dnt = true\n");
+    let reason = |fields: &str| {
+        let head = format!("GET /signal HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\n{fields}\r\n", gateway.address);
+        let answer = Connection::open(gateway.address).send(head.into_bytes()).answer_to("GET");
+        let said = answer.field("consentry-decision").expect("it was asked for").to_owned();
+        said.rsplit_once("marketing=denied;reason=").expect("marketing is asked about").1.to_owned()
+    };
+    assert_eq!(reason(""), "no-choice");
+    // White space around a value is no part of it (RFC 9110 §5.5).
+    for on in [
+        "Sec-GPC: 1\r\n",
+        "sec-gpc:1\r\n",
+        "Sec-GPC:  1 \r\n",
+        "Sec-GPC: 0\r\nSec-GPC: 1\r\n",
+        "Sec-GPC: 1\r\nSec-GPC: 1\r\n",
+    ] {
+        assert_eq!(reason(on), "gpc", "{on:?}");
+    }
+    for off in ["0", "true", "1, 1", "11", "", "\"1\"", "?1", "01", "1;a", "yes"] {
+        assert_eq!(reason(&format!("Sec-GPC: {off}\r\n")), "no-choice", "{off:?}");
+    }
+    assert_eq!(reason("DNT: 1\r\n"), "dnt");
+    assert_eq!(reason("DNT: 0\r\n"), "no-choice");
+    assert_eq!(reason("DNT: 1\r\nSec-GPC: 1\r\n"), "gpc");
+}
+
+#[test]
+fn the_decision_is_said_only_where_it_is_asked_for() {
+    let site = Site::start();
+    let (quiet, _nobody) = without_database(site.address, "");
+    assert_eq!(Visitor::new(&quiet).get("/quiet").field("consentry-decision"), None);
+    let (debug, _nobody) = without_database(site.address, "[observe]\nlog = \"debug\"\n");
+    let mut visitor = Visitor::new(&debug);
+    assert_eq!(visitor.get("/said").field("consentry-decision"), Some(NO_CHOICE));
+    assert_eq!(visitor.fetch("GET", "/_privacy/consent").field("consentry-decision"), Some(NO_CHOICE));
+    visitor.post("/_privacy/consent", "application/json", br#"{"granted":["analytics"]}"#);
+    let said = "analytics=granted;reason=choice, preferences=denied;reason=choice, marketing=denied;reason=choice";
+    assert_eq!(visitor.get("/said").field("consentry-decision"), Some(said));
+    visitor.cookies.insert("consentry".into(), "v2~forged".into());
+    let said = visitor.get("/said");
+    assert!(
+        said.field("consentry-decision").is_some_and(|said| said.starts_with("analytics=denied;reason=invalid-choice"))
+    );
+    visitor.cookies.clear();
+    visitor.post("/_privacy/consent", "application/json", br#"{"under_16":true}"#);
+    let said = visitor.get("/said");
+    assert!(said.field("consentry-decision").is_some_and(|said| said.starts_with("analytics=denied;reason=under-16")));
+    assert!(!said.text().contains("consentry-banner"), "there is nothing to ask");
+}
+
+#[test]
+fn rule_c7_another_provider_asks_again_about_that_purpose_alone() {
+    let site = Site::start();
+    let nobody = Nobody::new();
+    let cookies = |provider: &str| {
+        format!(
+            "[observe]\ndecision_header = true\n[clickhouse]\nurl = \"http://{}\"\n[[cookie]]\nname = \"_ga\"\npurpose = \"analytics\"\n\
+             provider = \"{provider}\"\n[[cookie]]\nname = \"ad\"\npurpose = \"marketing\"\nprovider = \"Ads\"\n",
+            nobody.address
+        )
+    };
+    let gateway = Folder::new(site.address, &cookies("Old")).serve();
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let head = visitor.get("/c7").head;
+    assert!(head.contains("analytics=granted;reason=choice"), "{head}");
+    let (_, folder) = gateway.end("TERM");
+    let before = std::fs::read_to_string(folder.path().join("consentry.toml")).expect("is there");
+    folder.write("consentry.toml", &before.replace("\"Old\"", "\"New\""));
+    let gateway = folder.serve();
+    let mut again = Visitor::new(&gateway);
+    again.cookies = visitor.cookies;
+    let page = again.get("/c7");
+    assert!(page.head.contains("analytics=denied;reason=not-asked"), "{}", page.head);
+    assert!(page.head.contains("marketing=granted;reason=choice"), "{}", page.head);
+    assert!(page.text().contains("consentry-banner"), "{}", page.text());
+}
