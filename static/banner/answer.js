@@ -10,6 +10,12 @@ const banner = document.getElementById('consentry-banner');
 export const corner = document.getElementById('consentry-corner');
 const form = banner?.querySelector('form');
 
+/** What the site marks so opens the choices too. */
+export const CHOICES = '[data-consentry-choices]';
+
+/** Our own link to the choices, where the site has not given it up. */
+export const way = corner?.querySelector('a');
+
 /** Says which question this page asks; the gateway refuses an answer to another. */
 export const token = () => (form && new FormData(form).get('form')) ?? undefined;
 
@@ -38,10 +44,10 @@ export function close() {
   if (!banner?.isConnected) return;
   const hadFocus = banner.contains(document.activeElement);
   banner.remove();
-  if (!corner) return;
-  corner.hidden = false;
-  if (hadFocus) corner.querySelector('a')?.focus({ preventScroll: true });
-  const status = /** @type {HTMLElement | null} */ (corner.querySelector('[data-consentry-saved]'));
+  if (corner) corner.hidden = false;
+  const next = /** @type {HTMLElement | null} */ (way ?? document.querySelector(CHOICES));
+  if (hadFocus) next?.focus({ preventScroll: true });
+  const status = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-saved]'));
   // A screen reader announces only what changes in an element it already knows.
   if (status) setTimeout(() => (status.textContent = status.dataset.consentrySaved ?? ''), 100);
 }

@@ -2,20 +2,21 @@
  * Elements of the site's own that open the choices: whatever has the attribute `data-consentry-choices`.
  */
 
-import { asking, corner } from './answer.js';
+import { asking, CHOICES, corner, way } from './answer.js';
 import { folder } from './gateway.js';
 
-const CHOICES = '[data-consentry-choices]';
+/** The preferences page, in the language of this one where we say which that is. */
+const choices = way?.href ?? folder;
 
 /** Gives them their way, and takes our own link away where one of them is seen. */
 export function link() {
   const theirs = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(CHOICES));
-  for (const element of theirs) if (element instanceof HTMLAnchorElement) element.href = folder;
+  for (const element of theirs) if (element instanceof HTMLAnchorElement) element.href = choices;
   if (corner && !asking() && [...theirs].some((element) => element.getClientRects().length)) corner.hidden = true;
   document.addEventListener('click', (event) => {
     const element = event.target instanceof Element && event.target.closest(CHOICES);
     if (!element || element instanceof HTMLAnchorElement) return;
     event.preventDefault();
-    location.assign(folder);
+    location.assign(choices);
   });
 }

@@ -1,7 +1,6 @@
 // Whatever style a site has, the banner looks the same to the pixel: visible, in its place, both answers alike.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { open } from "./page-choice.mjs";
 import { startBrowser, startGateway, startSite } from "./support.mjs";
 
 /** Sites' rules at their worst; the sheet alone holds against them, without a script. @type {Record<string, string>} */
@@ -131,7 +130,7 @@ for (const javaScriptEnabled of [true, false]) {
     /** @type {Buffer | undefined} */ let expected;
     for (const what of names) {
       const address = `${gateway.address}/${what && Object.keys(ALL).indexOf(what)}`;
-      await (javaScriptEnabled ? open(page, address) : page.goto(address));
+      await page.goto(address);
       const hit = await page.locator(".consentry-link").evaluate((link) => {
         const { x, y, width, height } = link.getBoundingClientRect();
         return height >= 44 && document.elementFromPoint(x + width / 2, y + height / 2) === link;

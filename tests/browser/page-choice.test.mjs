@@ -1,7 +1,6 @@
 // The page's own side of the choice: `window.consentry`, its event, other tabs, the site's own link, Google's mode.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { open, withTwin } from "./page-choice.mjs";
 import { eventually, startBrowser, startGateway, startSite, startThirdParty } from "./support.mjs";
 
 /** @type {Awaited<ReturnType<typeof startThirdParty>>} */ let third;
@@ -41,7 +40,6 @@ afterEach(async () => {
 async function visitor(path = "/") {
   const context = await browser.newContext({ locale: "en-GB" });
   contexts.push(context);
-  await withTwin(context, gateway.address);
   return { context, ...(await tab(context, path)) };
 }
 
@@ -56,7 +54,7 @@ async function tab(context, path = "/") {
     Object.assign(window, { heard });
     document.addEventListener("consentry:change", (event) => heard.push(/** @type {CustomEvent} */ (event).detail));
   });
-  await open(page, `${gateway.address}${path}`);
+  await page.goto(`${gateway.address}${path}`);
   return { page, asked };
 }
 
@@ -113,7 +111,7 @@ test("rule_c2_before_a_choice_the_script_reads_nothing_but_the_document_and_one_
     for (const name of ["referrer", "lastModified"]) watch(Document.prototype, name);
     for (const name of ["toDataURL", "getContext"]) watch(HTMLCanvasElement.prototype, name);
   });
-  await open(page, gateway.address);
+  await page.goto(gateway.address);
   assert.deepEqual(await page.evaluate(() => /** @type {any} */ (window).read), []);
   await page.evaluate(() => navigator.language);
   assert.deepEqual(await page.evaluate(() => /** @type {any} */ (window).read), ["language"], "the watch watches");
@@ -129,7 +127,9 @@ test("a page chooses for its visitor, is promised the new state, and hears of it
   const { state } = await set(page, { granted: ["preferences"] });
   assert.equal(state?.chosen, true);
   assert.ok(state.granted.includes("preferences") && !state.granted.includes("analytics") && state.denied.includes("analytics"));
-  assert.deepEqual(asked.map((request) => request.postDataJSON()), [{ granted: ["preferences"], source: "api" }]);
+  const [{ form, ...told }] = asked.map((request) => request.postDataJSON());
+  assert.deepEqual([asked.length, told], [1, { granted: ["preferences"], source: "api" }]);
+  assert.equal(typeof form, "string", "the question that the page asks is named");
   assert.deepEqual(await get(page), state, "the same, at once");
   assert.deepEqual(await heard(page), [state]);
   assert.deepEqual(await page.evaluate(() => /** @type {any} */ (window).told), [state]);
@@ -149,9 +149,11 @@ test("a page that comes after the choice knows it without a request", async () =
   const { chosen, granted } = await get(other.page);
   assert.deepEqual([chosen, granted.filter((id) => id !== "necessary")], [true, ["preferences"]]);
   assert.equal(other.asked.length, 0);
-  await context.addCookies([{ name: "consentry_choice", value: "none", url: gateway.address }]);
-  const refused = await get(other.page);
+  await set(page, "reject");
+  const third = await tab(context, "/third");
+  const refused = await get(third.page);
   assert.deepEqual([refused.chosen, refused.granted], [true, []], "a refusal is a choice");
+  assert.equal(third.asked.length, 0);
 });
 
 test("what the gateway refuses changes nothing, and the reason is told", async () => {
@@ -189,7 +191,7 @@ test("a choice made in one tab is known in the others", async () => {
 test("rule_c6_what_is_withdrawn_stops_in_every_tab", async () => {
   const { page, context } = await visitor("/withdraw/one");
   await set(page, "accept");
-  await open(page, `${gateway.address}/withdraw/two`);
+  await page.goto(`${gateway.address}/withdraw/two`);
   const other = await tab(context, "/withdraw/three");
   for (const one of [page, other.page]) {
     await one.waitForFunction(() => "tagRan" in window);
@@ -260,11 +262,11 @@ test("rule_c5_a_site_places_a_link_of_its_own", async () => {
     const context = await browser.newContext({ locale: "en-GB" });
     contexts.push(context);
     const page = await context.newPage();
-    await open(page, `${theirs.address}/`);
+    await page.goto(`${theirs.address}/`);
     await page.getByRole("button", { name: "Reject all" }).click();
     await page.getByText("Your choice is saved.").waitFor();
     for (const way of ["#own-link", "#own-button"]) {
-      await open(page, `${theirs.address}/`);
+      await page.goto(`${theirs.address}/`);
       assert.equal(await page.locator("#consentry-corner").isVisible(), false, "one link is enough");
       await page.locator(way).click();
       await page.getByRole("heading", { name: "Privacy choices", level: 1 }).waitFor();
