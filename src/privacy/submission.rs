@@ -176,6 +176,8 @@ fn index(policy: &Policy, id: &str) -> Result<usize, SubmissionError> {
 
 fn read_source(word: Option<&str>) -> Result<ChoiceSource, SubmissionError> {
     let Some(word) = word else { return Ok(ChoiceSource::Api) };
+    // The button of the preferences page that takes everything back.
+    let word = if word == "withdrawal" { "preferences" } else { word };
     ChoiceSource::from_word(word).ok_or_else(|| SubmissionError::Source(shortened(word)))
 }
 
