@@ -374,12 +374,21 @@ impl Scan {
 
     /// Reads the rest of a tag; returns what follows it, or `None` where there is nothing more to read.
     fn read_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
-        let after = self.read_attributes(chunk, at);
         if self.name == HTML && !self.closing && !self.html_seen {
-            self.read_language(chunk.get(at..after.unwrap_or(chunk.len())).unwrap_or_default(), after.is_some());
+            return self.read_html_tag(chunk, at);
         }
+        let after = self.read_attributes(chunk, at)?;
+        self.tag_ended(self.fed + after as u64);
+        (!self.done).then_some(after)
+    }
+
+    /// The same for the first `<html>`, with a look at what it says.
+    #[cold]
+    fn read_html_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
+        let after = self.read_attributes(chunk, at);
+        self.read_language(chunk.get(at..after.unwrap_or(chunk.len())).unwrap_or_default(), after.is_some());
         self.tag_ended(self.fed + after? as u64);
-        (!self.done).then_some(after?)
+        after
     }
 
     /// Reads on in the attributes of the first `<html>`, which may have come in pieces.

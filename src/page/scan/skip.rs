@@ -55,7 +55,7 @@ struct Start<'b> {
     length: usize,
 }
 
-const WRAPPERS: [&[u8]; 6] = [b"div", b"nav", b"p", b"span", b"section", b"header"];
+const WRAPPERS: [&[u8]; 4] = [b"div", b"nav", b"p", b"span"];
 /// Elements a link's words may be in.
 const WORDS: [&[u8]; 8] = [b"span", b"b", b"strong", b"em", b"i", b"small", b"abbr", b"br"];
 /// What frameworks call the element they own.

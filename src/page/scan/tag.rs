@@ -28,6 +28,7 @@ impl Scan {
     }
 
     /// Reads on in what follows a tag's name; returns what follows the tag, or `None` where the chunk ends first.
+    #[inline(always)] // Into the loop over tags, where it is most of the work.
     pub(super) fn read_attributes(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
         let mut state = self.state;
         while let Some(&byte) = chunk.get(at) {
