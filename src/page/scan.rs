@@ -30,7 +30,6 @@ mod xml;
 use memchr::memchr;
 
 use language::Language;
-use skip::Skip;
 
 /// How a document is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,14 +210,6 @@ impl Scan {
         self.language.as_ref().map(Language::as_str)
     }
 
-    /// The document has ended: what was undecided is decided by what there is.
-    pub fn end(&mut self) {
-        if self.state == State::BodyStart {
-            let kept = std::mem::take(&mut self.kept);
-            self.settle(skip::whole(&kept) as u64);
-        }
-    }
-
     /// Whether there is nothing more to find.
     pub fn done(&self) -> bool {
         self.done
@@ -380,51 +371,6 @@ impl Scan {
         let after = self.read_attributes(chunk, at)?;
         self.tag_ended(self.fed + after as u64);
         (!self.done).then_some(after)
-    }
-
-    /// The same for the first `<html>`, with a look at what it says.
-    #[cold]
-    fn read_html_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
-        let after = self.read_attributes(chunk, at);
-        self.read_language(chunk.get(at..after.unwrap_or(chunk.len())).unwrap_or_default(), after.is_some());
-        self.tag_ended(self.fed + after? as u64);
-        after
-    }
-
-    /// Reads on in the attributes of the first `<html>`, which may have come in pieces.
-    fn read_language(&mut self, piece: &[u8], ended: bool) {
-        if !self.kept.is_empty() || !ended {
-            let room = language::MOST.saturating_sub(self.kept.len());
-            self.kept.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-        }
-        if ended {
-            let kept = std::mem::take(&mut self.kept);
-            self.language = Language::in_tag(if kept.is_empty() { piece } else { &kept }, self.markup);
-            self.html_seen = true;
-        }
-    }
-
-    /// Reads on at the beginning of the body, as far as it may be skip links.
-    fn body_start(&mut self, piece: &[u8]) {
-        let looked_at = if self.kept.is_empty() { skip::look(piece) } else { Skip::More };
-        let verdict = match looked_at {
-            Skip::More => {
-                let room = skip::MOST - self.kept.len();
-                self.kept.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-                skip::look(&self.kept)
-            }
-            known => known,
-        };
-        if let Skip::Ends(length) = verdict {
-            self.settle(length as u64);
-        }
-    }
-
-    /// The banner's place is `length` bytes after the body's start tag.
-    fn settle(&mut self, length: u64) {
-        self.kept = Vec::new();
-        self.body = Some(self.tag_start + length);
-        self.finish();
     }
 
     /// Content that belongs to the body begins at `offset`, so the head has ended too.

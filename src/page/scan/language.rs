@@ -1,7 +1,7 @@
 //! The language a page says it is in.
 
-use super::Markup;
 use super::attributes::Attributes;
+use super::{Markup, Scan};
 
 /// The most bytes of the tag's attributes that are kept where they come in pieces; what stands after them is not seen.
 pub(super) const MOST: usize = 4096;
@@ -41,5 +41,29 @@ impl Language {
 
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl Scan {
+    /// Reads the rest of the first `<html>`, with a look at what it says; returns what follows it, if it ends here.
+    #[cold]
+    pub(super) fn read_html_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
+        let after = self.read_attributes(chunk, at);
+        self.read_language(chunk.get(at..after.unwrap_or(chunk.len())).unwrap_or_default(), after.is_some());
+        self.tag_ended(self.fed + after? as u64);
+        after
+    }
+
+    /// Reads on in the attributes of the first `<html>`, which may have come in pieces.
+    fn read_language(&mut self, piece: &[u8], ended: bool) {
+        if !self.kept.is_empty() || !ended {
+            let room = MOST.saturating_sub(self.kept.len());
+            self.kept.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+        }
+        if ended {
+            let kept = std::mem::take(&mut self.kept);
+            self.language = Language::in_tag(if kept.is_empty() { piece } else { &kept }, self.markup);
+            self.html_seen = true;
+        }
     }
 }

@@ -12,22 +12,55 @@
 use memchr::memmem;
 
 use super::attributes::Attributes;
-use super::is_space;
+use super::{Scan, State, is_space};
 
 /// The most bytes of the body that are looked at.
 pub(super) const MOST: usize = 2048;
 
 /// What a piece of a body's beginning says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Skip {
+enum Skip {
     /// The skip links end after so many bytes; 0 where there are none.
     Ends(usize),
     /// More must be seen to know.
     More,
 }
 
+impl Scan {
+    /// The document has ended: what was undecided is decided by what there is.
+    pub fn end(&mut self) {
+        if self.state == State::BodyStart {
+            let kept = std::mem::take(&mut self.kept);
+            self.settle(whole(&kept) as u64);
+        }
+    }
+
+    /// Reads on at the beginning of the body, as far as it may be skip links.
+    pub(super) fn body_start(&mut self, piece: &[u8]) {
+        let looked_at = if self.kept.is_empty() { look(piece) } else { Skip::More };
+        let verdict = match looked_at {
+            Skip::More => {
+                let room = MOST - self.kept.len();
+                self.kept.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+                look(&self.kept)
+            }
+            known => known,
+        };
+        if let Skip::Ends(length) = verdict {
+            self.settle(length as u64);
+        }
+    }
+
+    /// The banner's place is `length` bytes after the body's start tag.
+    fn settle(&mut self, length: u64) {
+        self.kept = Vec::new();
+        self.body = Some(self.tag_start + length);
+        self.finish();
+    }
+}
+
 /// Looks at the beginning of a body.
-pub(super) fn look(body: &[u8]) -> Skip {
+fn look(body: &[u8]) -> Skip {
     let seen = body.get(..MOST).unwrap_or(body);
     let mut place = 0;
     match links(seen, &mut place) {
@@ -38,7 +71,7 @@ pub(super) fn look(body: &[u8]) -> Skip {
 }
 
 /// The same for a body of which nothing more comes.
-pub(super) fn whole(body: &[u8]) -> usize {
+fn whole(body: &[u8]) -> usize {
     let mut place = 0;
     let _ = links(body.get(..MOST).unwrap_or(body), &mut place);
     place
