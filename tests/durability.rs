@@ -167,7 +167,7 @@ fn a_restart_keeps_data_password_and_choices() {
     assert_eq!(gateway.password, None);
     let mut again = Visitor::new(&gateway);
     again.cookies = visitor.cookies;
-    assert!(!again.get("/restart/second").text().contains("consentry-banner"));
+    assert!(!again.get("/restart/second").text().contains("id=\"consentry-banner\""));
     let sql = "select path, seq, toString(visitor_id) as visitor, toString(session_id) as visit from consentry.events \
                where startsWith(path, '/restart/') order by seq";
     let rows = gateway.rows(2, sql);
