@@ -57,7 +57,7 @@ async function found(page, part) {
 
 for (const language of LANGUAGES) {
   for (const scripted of [true, false]) {
-    test(`axe-core finds nothing in ${language}, ${scripted ? "with the script" : "without it"}`, async (t) => {
+    test(`axe-core finds nothing in ${language}, ${scripted ? "with the script" : "without it"}`, async () => {
       for (const look of LOOKS) {
         const context = await browser.newContext({ locale: language, ...look });
         const page = await context.newPage();
@@ -78,11 +78,7 @@ for (const language of LANGUAGES) {
         const where = (/** @type {string} */ what) => `${what}, ${JSON.stringify(look)}`;
         await visit(() => page.goto(`${gateway.address}/${language}`));
         assert.equal(await page.evaluate(() => "consentry" in window), scripted);
-        const spoken = (await page.locator("#consentry-banner").getAttribute("lang")) ?? "en-GB";
-        if (spoken.split("-")[0] !== language.split("-")[0]) {
-          await context.close();
-          return t.skip(`the gateway's banner is in ${spoken}`);
-        }
+        assert.equal(await page.locator("#consentry-banner").getAttribute("lang"), language);
         assert.deepEqual(await found(page, "#consentry-banner"), [], where("banner"));
 
         await visit(async () => {
@@ -93,10 +89,7 @@ for (const language of LANGUAGES) {
 
         for (const path of ["/_privacy/", "/_privacy/?saved=1", "/_privacy/receipt"]) {
           const answer = await visit(() => page.goto(`${gateway.address}${path}`));
-          if (answer?.status() === 404) {
-            t.diagnostic(`${path} is not there`);
-            continue;
-          }
+          assert.equal(answer?.status(), 200, path);
           assert.deepEqual(await found(page), [], where(path));
         }
         await context.close();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { eventually, startBrowser, startDemo } from "./support.mjs";
+import { eventually, startBrowser, startDemo, startGateway, startSite } from "./support.mjs";
 
 /** With all its rules and its heuristics, as one script. */
 const AUTOCONSENT = path.join(path.dirname(createRequire(import.meta.url).resolve("@duckduckgo/autoconsent")), "autoconsent.standalone.js");
@@ -46,3 +46,23 @@ for (const scripted of [true, false]) {
     await context.close();
   });
 }
+
+test("it does so in other languages in which it knows our words", async () => {
+  const site = await startSite(undefined, { lang: (url) => url.slice(1) });
+  const gateway = await startGateway(site.origin);
+  try {
+    for (const language of ["de", "fr", "es", "nl"]) {
+      const context = await browser.newContext({ locale: language });
+      const page = await context.newPage();
+      await page.addInitScript({ path: AUTOCONSENT });
+      await page.goto(`${gateway.address}/${language}`);
+      const state = async () => (await context.request.get(`${gateway.address}/_privacy/consent`)).json();
+      await eventually(async () => (await state()).chosen, `a choice is stored, in ${language}`);
+      assert.deepEqual((await state()).granted, ["necessary"], language);
+      await context.close();
+    }
+  } finally {
+    await gateway.stop();
+    site.stop();
+  }
+});

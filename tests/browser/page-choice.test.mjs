@@ -255,6 +255,30 @@ test("rule_k8_google_hears_the_default_before_any_tag", async () => {
   }
 });
 
+test("rule_k8_what_is_granted_reaches_google_before_any_tag_and_at_each_change", async () => {
+  const own = await startSite(undefined, { head: `<script>window.first = [...dataLayer[0]]</script>` });
+  const theirs = await startGateway(own.origin, `[consent]\ngoogle_consent_mode = true\n`);
+  try {
+    const context = await browser.newContext({ locale: "en-GB" });
+    contexts.push(context);
+    const page = await context.newPage();
+    const first = () => page.evaluate(() => /** @type {any} */ (window).first);
+    await page.goto(theirs.address);
+    const [, , asked] = await first();
+    assert.deepEqual([asked.analytics_storage, asked.ad_storage, asked.security_storage, asked.wait_for_update], ["denied", "denied", "granted", 500]);
+    await page.getByRole("button", { name: "Accept all" }).click();
+    await page.getByText("Your choice is saved.").waitFor();
+    const [command, kind, update] = await page.evaluate(() => [.../** @type {any} */ (window).dataLayer[1]]);
+    assert.deepEqual([command, kind, update.analytics_storage], ["consent", "update", "granted"]);
+    await page.goto(`${theirs.address}/next`);
+    const [, , chosen] = await first();
+    assert.deepEqual([chosen.analytics_storage, "wait_for_update" in chosen], ["granted", false]);
+  } finally {
+    await theirs.stop();
+    own.stop();
+  }
+});
+
 test("rule_c5_a_site_places_a_link_of_its_own", async () => {
   const own = await startSite(undefined, { body: BODY });
   const theirs = await startGateway(own.origin);
