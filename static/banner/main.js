@@ -37,7 +37,9 @@ function on(name, heard) {
   return () => document.removeEventListener(`consentry:${name}`, listener);
 }
 
-Object.assign((/** @type {any} */ (self).consentry ||= {}), { get, set, on });
+// What the site may have put there stays; where it may not be added to, there is no API.
+const api = (/** @type {any} */ (self).consentry ||= {});
+if (Object.isExtensible(api)) Object.assign(api, { get, set, on });
 answer(choose);
 listen();
 link();

