@@ -5,7 +5,8 @@
 //! snippets come from the caller.
 //!
 //! What goes where:
-//! - script and style sheet before `</head>`, so that the site's own come first; a page without `</head>` gets them where
+//! - the style sheet, and what must come before any tag of the site's, right after `<head>`;
+//! - scripts before `</head>`, so that the site's own come first; a page without `</head>` gets them where
 //!   its head ends by itself (`<body>`, or the first content), and one with a `<base>` before that, since what stands after
 //!   it would be fetched from wherever it says;
 //! - the banner right after `<body …>`, so that it works without JavaScript and comes first for keyboard and screen reader, or

@@ -23,7 +23,7 @@
 //! # In the page
 //! The gate makes an element inert by renaming attribute `NAME` to `data-consentry-NAME` (with an empty
 //! `data-consentry-type` where a script had no type) and naming its purpose in `data-consentry-purpose`;
-//! `static/banner.js` undoes this when the purpose is granted.
+//! `static/banner` undoes this when the purpose is granted.
 
 mod answer;
 mod banner;
@@ -32,6 +32,7 @@ mod choosing;
 mod collector;
 mod cookie_list;
 mod files;
+mod first;
 mod form;
 mod frame;
 mod google;

@@ -11,6 +11,18 @@ use super::read::{Place, Reader};
 use super::tree::{Entry, Node, Value};
 use crate::consent::Policy;
 
+/// What the operator calls a version of the banner: as much as a row of the ledger has room for.
+pub(super) fn banner_version() -> Kind<String> {
+    let parse = |text: &str| match text.len() {
+        0 => Err("is empty".to_owned()),
+        1..=32 if text.parse::<std::net::IpAddr>().is_ok() => Err("is an address".into()),
+        1..=32 if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) => Ok(text.to_owned()),
+        1..=32 => Err("has other characters".into()),
+        length => Err(format!("has {length} characters")),
+    };
+    parsed("a version of 1 to 32 letters, digits and . _ -, such as \"2026-11\"", parse, String::clone)
+}
+
 /// The languages everything is written in already; the first is what others take from where they say nothing themselves.
 pub const BUILT_IN: [&str; 10] = ["en-GB", "cy", "de", "fr", "es", "it", "nl", "pl", "pt", "sv"];
 

@@ -136,7 +136,7 @@ fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {
         link_position: reader.get(&place, "link_position", kind::word(&language::POSITIONS)),
         controller: reader.maybe(&place, "controller", kind::text(500)),
         contact: reader.maybe(&place, "contact", web::contact()),
-        banner_version: reader.get(&place, "banner_version", kind::text(40)),
+        banner_version: reader.get(&place, "banner_version", language::banner_version()),
     };
     let without_a_choice = without_a_choice(reader, &place);
     let mut policy = purposes(reader);

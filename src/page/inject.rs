@@ -19,7 +19,7 @@ use super::scan::{Markup, Scan};
 /// XML where the page is [`Markup::Xhtml`].
 #[derive(Debug)]
 pub struct Insert {
-    /// Goes right after `<head>`, before any tag of the site's; mostly nothing.
+    /// Goes right after `<head>`, before any tag of the site's.
     pub first: Bytes,
     /// Goes before `</head>`, or where the head ends without one.
     pub head: Bytes,

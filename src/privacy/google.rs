@@ -3,12 +3,7 @@
 //! one that no purpose stands for is denied.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
-use askama::Template;
-use bytes::Bytes;
-
-use super::snippet::rendered;
 use crate::consent::{Policy, PurposeSet};
 
 /// The types there are, in the order in which they are said.
@@ -22,45 +17,6 @@ const TYPES: [&str; 7] = [
     "security_storage",
 ];
 
-#[derive(Template)]
-#[template(path = "first.html", config = "static/privacy/askama.toml")]
-struct First<'a> {
-    path: &'a str,
-    granted: &'a str,
-    ask: bool,
-    nonce: Option<&'a str>,
-}
-
-/// The snippets that come before any tag of the site's, made when they are first needed: one for each set of purposes, with
-/// and without the banner.
-pub(super) struct GoogleConsent(Box<[OnceLock<Bytes>; 512]>);
-
-impl GoogleConsent {
-    pub(super) fn new() -> GoogleConsent {
-        GoogleConsent(Box::new([const { OnceLock::new() }; 512]))
-    }
-
-    /// For a page of a visitor who permits `permitted`.
-    pub(super) fn first(
-        &self,
-        path: &str,
-        policy: &Policy,
-        permitted: PurposeSet,
-        ask: bool,
-        nonce: Option<&str>,
-    ) -> Bytes {
-        let make = |nonce| {
-            let granted = types(policy, permitted).into_iter().filter_map(|(kind, is)| is.then_some(kind));
-            let granted: Vec<&str> = granted.collect();
-            rendered(&First { path, granted: &granted.join(" "), ask, nonce })
-        };
-        match (nonce, self.0.get(usize::from(permitted.bits()) << 1 | usize::from(ask))) {
-            (None, Some(place)) => place.get_or_init(|| make(None)).clone(),
-            (nonce, _) => make(nonce),
-        }
-    }
-}
-
 /// Which types are granted.
 pub(super) fn types(policy: &Policy, permitted: PurposeSet) -> BTreeMap<&'static str, bool> {
     let permitted = permitted.union(policy.necessary());
@@ -73,7 +29,13 @@ pub(super) fn types(policy: &Policy, permitted: PurposeSet) -> BTreeMap<&'static
     TYPES.iter().map(|kind| (*kind, is_granted(kind))).collect()
 }
 
-/// The same as scripts are told it.
+/// Those that are, by name.
+pub(super) fn granted(policy: &Policy, permitted: PurposeSet) -> Vec<&'static str> {
+    let types = types(policy, permitted);
+    TYPES.into_iter().filter(|kind| types.get(kind).is_some_and(|is| *is)).collect()
+}
+
+/// All of them as scripts are told it.
 pub(super) fn state(policy: &Policy, permitted: PurposeSet) -> serde_json::Value {
     let word = |is| if is { "granted" } else { "denied" };
     types(policy, permitted).into_iter().map(|(kind, is)| (kind, word(is))).collect()
@@ -85,8 +47,7 @@ mod tests {
     use crate::consent::Purpose;
 
     fn granted(policy: &Policy, permitted: &[usize]) -> Vec<&'static str> {
-        let types = types(policy, PurposeSet::of(permitted.iter().copied()));
-        TYPES.into_iter().filter(|kind| types[kind]).collect()
+        super::granted(policy, PurposeSet::of(permitted.iter().copied()))
     }
 
     #[test]
@@ -104,21 +65,5 @@ mod tests {
         let policy = Policy::new(vec![of("ads"), of("health")], 1, 60).unwrap();
         assert_eq!(granted(&policy, &[1]), ["security_storage"]);
         assert_eq!(granted(&policy, &[1, 2]), ["ad_storage", "security_storage"]);
-    }
-
-    #[test]
-    fn the_snippet_names_what_is_granted_and_whether_tags_should_wait() {
-        let (google, policy) = (GoogleConsent::new(), Policy::default());
-        let first = |permitted: &[usize], ask, nonce| {
-            let permitted = PurposeSet::of(permitted.iter().copied());
-            String::from_utf8(google.first("/_privacy", &policy, permitted, ask, nonce).to_vec()).unwrap()
-        };
-        assert_eq!(
-            first(&[0], true, None),
-            "<script src=\"/_privacy/consent-mode.js\" data-granted=\"security_storage\" data-ask=\"\"></script>"
-        );
-        let all = first(&[0, 1, 2, 3], false, Some("n0nce"));
-        assert!(all.contains("ad_storage") && all.contains(" nonce=\"n0nce\"") && !all.contains("data-ask"), "{all}");
-        assert!(!first(&[0, 1, 2, 3], false, None).contains("nonce"));
     }
 }

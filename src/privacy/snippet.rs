@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
 use super::banner::{Banner, Outgoing, ShownText, Site};
-use super::google::GoogleConsent;
+use super::first::First;
 use crate::asked::Asked;
 use crate::consent::{Decision, PurposeSet};
 use crate::page::Insert;
@@ -54,6 +54,8 @@ pub struct PageView<'a> {
 #[template(path = "head.html", config = "static/privacy/askama.toml")]
 struct Head<'a> {
     path: &'a str,
+    /// The ids of what is asked about, with spaces between.
+    purposes: &'a str,
     analytics: bool,
     page: Option<&'a str>,
     nonce: Option<&'a str>,
@@ -62,12 +64,13 @@ struct Head<'a> {
 /// The snippets of all states.
 pub(super) struct Snippets {
     site: Arc<Site>,
+    /// The ids of what is asked about.
+    purposes: String,
     /// Heads without and with the collector.
     heads: [Bytes; 2],
     /// The head of pages whose view was captured.
     captured: CapturedHead,
-    /// What tells Google's tags what is granted; nothing where nobody wants it.
-    google: Option<GoogleConsent>,
+    first: First,
     /// The link alone, and the question about everything.
     link: Arc<Banner>,
     whole: Arc<Banner>,
@@ -88,8 +91,8 @@ struct CapturedHead {
 const NO_PAGE: &str = "________________";
 
 impl CapturedHead {
-    fn new(path: &str) -> CapturedHead {
-        let head = head(path, true, Some(NO_PAGE), None);
+    fn new(path: &str, purposes: &str) -> CapturedHead {
+        let head = head(path, purposes, true, Some(NO_PAGE), None);
         let at = memchr::memmem::find(&head, NO_PAGE.as_bytes()).expect("the template has a place for the id");
         CapturedHead { head, at }
     }
@@ -110,14 +113,15 @@ fn hex(id: u64) -> [u8; 16] {
 impl Snippets {
     pub(super) fn new(site: Arc<Site>) -> (Snippets, Vec<ShownText>) {
         let path = &site.consent.path;
-        let heads = [false, true].map(|analytics| head(path, analytics, None, None));
-        let captured = CapturedHead::new(path);
-        let google = site.consent.google_consent_mode.then(GoogleConsent::new);
+        let optional_ids: Vec<&str> = site.policy.optional().map(|(_, purpose)| &*purpose.id).collect();
+        let purposes = optional_ids.join(" ");
+        let heads = [false, true].map(|analytics| head(path, &purposes, analytics, None, None));
+        let captured = CapturedHead::new(path, &purposes);
         let (link, _) = Banner::new(&site, PurposeSet::default());
         let (whole, shown) = Banner::new(&site, optional(&site));
         let (link, whole) = (Arc::new(link), Arc::new(whole));
         let (parts, new_texts) = (RwLock::default(), Mutex::default());
-        let snippets = Snippets { site, heads, captured, google, link, whole, parts, new_texts };
+        let snippets = Snippets { site, purposes, heads, captured, first: First::new(), link, whole, parts, new_texts };
         (snippets, shown)
     }
 
@@ -138,7 +142,7 @@ impl Snippets {
             (Some(nonce), id) => {
                 let id = id.map(hex);
                 let id = id.as_ref().map(|id| std::str::from_utf8(id).expect("digits are ASCII"));
-                head(&self.site.consent.path, analytics, id, Some(nonce))
+                head(&self.site.consent.path, &self.purposes, analytics, id, Some(nonce))
             }
         };
         let body_start = Outgoing {
@@ -149,9 +153,9 @@ impl Snippets {
             now: view.now,
             asked: view.asked.clone().filter(|_| ask),
         };
-        let (path, policy, permitted) = (&self.site.consent.path, &self.site.policy, view.state.permitted);
-        let first = self.google.as_ref().map(|google| google.first(path, policy, permitted, ask, view.nonce));
-        Insert { first: first.unwrap_or_default(), head, body_start: Box::new(body_start) }
+        let Site { consent, policy, .. } = &*self.site;
+        let first = self.first.of(consent, policy, view.state.permitted, ask, view.nonce);
+        Insert { first, head, body_start: Box::new(body_start) }
     }
 
     /// What was shown for the first time since this was last asked.
@@ -178,8 +182,8 @@ fn optional(site: &Site) -> PurposeSet {
     PurposeSet::of(site.policy.optional().map(|(index, _)| index))
 }
 
-fn head(path: &str, analytics: bool, page: Option<&str>, nonce: Option<&str>) -> Bytes {
-    rendered(&Head { path, analytics, page, nonce })
+fn head(path: &str, purposes: &str, analytics: bool, page: Option<&str>, nonce: Option<&str>) -> Bytes {
+    rendered(&Head { path, purposes, analytics, page, nonce })
 }
 
 pub(super) fn rendered(template: &impl Template) -> Bytes {

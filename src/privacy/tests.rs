@@ -129,7 +129,7 @@ fn put_in(pages: &Pages, state: VisitorState, nonce: Option<&str>, language: Opt
     let body_start = insert.body_start.in_language(language);
     assert_eq!(body_start.len(), insert.body_start.len());
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (text(&insert.head), text(&body_start))
+    (text(&insert.first) + &text(&insert.head), text(&body_start))
 }
 
 /// All states of a visitor with everything that is put into a page for them.

@@ -48,8 +48,10 @@ export function close() {
   const next = /** @type {HTMLElement | null} */ (way ?? document.querySelector(CHOICES));
   if (hadFocus) next?.focus({ preventScroll: true });
   const status = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-saved]'));
-  // A screen reader announces only what changes in an element it already knows.
-  if (status) setTimeout(() => (status.textContent = status.dataset.consentrySaved ?? ''), 100);
+  if (!status) return;
+  // A screen reader announces only what changes in an element it already knows. What was said does not stay over the page.
+  setTimeout(() => (status.textContent = status.dataset.consentrySaved ?? ''), 100);
+  setTimeout(() => (status.textContent = ''), 8000);
 }
 
 /**

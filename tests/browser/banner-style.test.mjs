@@ -17,6 +17,7 @@ const RULES = {
   "everything moves": `@keyframes gone { from, to { opacity: 0; color: red; transform: scale(0); } } body * { animation: gone 1s infinite !important; transition: all 9s !important; }`,
   "what is inherited": `html, body { color: red; font-size: 5px !important; letter-spacing: 1em; text-transform: uppercase; direction: rtl; word-break: break-all; visibility: hidden; pointer-events: none; user-select: none; text-align: right; word-spacing: 3em; line-height: 9; text-shadow: 0 0 9px red; }`,
   "lines that run from top to bottom": `html, body { writing-mode: vertical-rl; }`,
+  "a layer's rules": `@layer theme { * { all: unset !important; } section { display: none !important; } }`,
 };
 
 /**
@@ -25,7 +26,6 @@ const RULES = {
  * @type {Record<string, string>}
  */
 const SCRIPTED = {
-  "a layer's rules": `@layer theme { * { all: unset !important; } section { display: none !important; } }`,
   "a body that is scaled": `body { transform: scale(.5) translateY(40px); }`,
   "a body that is turned to negative": `body { filter: invert(1) blur(3px); }`,
   "a body that cannot be seen": `body { opacity: 0; height: 0; overflow: hidden; contain: paint; }`,

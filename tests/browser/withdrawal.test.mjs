@@ -129,9 +129,9 @@ test("rule_c6_the_form_without_javascript_empties_the_jar_in_one_navigation", as
   assert.deepEqual(ofTheShop(await shopper.jar()), SET);
   await shopper.page.goto(`${shopper.at}/_privacy/`);
   await shopper.withoutScripts();
-  await shopper.page.getByRole("button", { name: "Reject everything" }).click();
+  await shopper.page.getByRole("button", { name: "Withdraw all consent" }).click();
   await shopper.page.getByRole("heading", { name: "Your choices are saved" }).waitFor();
-  assert.deepEqual(await shopper.jar(), ["consentry www.shop.test/", "session www.shop.test/"]);
+  assert.deepEqual(await shopper.jar(), ["consentry www.shop.test/", "consentry_choice www.shop.test/", "session www.shop.test/"]);
 });
 
 test("rule_c6_a_choice_made_by_script_empties_the_jar_too", async () => {
@@ -146,7 +146,7 @@ test("rule_c6_a_choice_made_by_script_empties_the_jar_too", async () => {
     return answer.status;
   });
   assert.equal(status, 200);
-  assert.deepEqual(await shopper.jar(), ["consentry www.shop.test/", "session www.shop.test/"]);
+  assert.deepEqual(await shopper.jar(), ["consentry www.shop.test/", "consentry_choice www.shop.test/", "session www.shop.test/"]);
 });
 
 test("rule_c6_what_is_withdrawn_alone_goes_alone", async () => {
@@ -193,7 +193,7 @@ test("rule_c6_a_cookie_in_a_partition_goes_too", async () => {
   await page.goto(`${at}/part`);
   assert.ok((await shopper.jar()).includes("s_part www.localhost/part"), String(await shopper.jar()));
   await page.goto(`${at}/_privacy/`);
-  await page.getByRole("button", { name: "Reject everything" }).click();
+  await page.getByRole("button", { name: "Withdraw all consent" }).click();
   await page.getByRole("heading", { name: "Your choices are saved" }).waitFor();
-  assert.deepEqual(await shopper.jar(), ["consentry www.localhost/", "session www.localhost/"]);
+  assert.deepEqual(await shopper.jar(), ["__Host-consentry www.localhost/", "consentry_choice www.localhost/", "session www.localhost/"]);
 });
