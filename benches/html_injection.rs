@@ -55,8 +55,11 @@ fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B) -> usize {
 
 fn bench(criterion: &mut Criterion) {
     let page = page();
-    let insert =
-        || Insert { head: Bytes::from_static(&[b'h'; 200]), body_start: Box::new(Bytes::from_static(&[b'b'; 1500])) };
+    let insert = || Insert {
+        first: Bytes::from_static(&[b'f'; 60]),
+        head: Bytes::from_static(&[b'h'; 140]),
+        body_start: Box::new(Bytes::from_static(&[b'b'; 1500])),
+    };
     let tags = [DeclaredTag { host: "*.tags.example".into(), purpose: 3 }];
     let gating = Tags::new(&tags, &Policy::default()).gating(PurposeSet::of([0]));
     let mut group = criterion.benchmark_group("html_injection");

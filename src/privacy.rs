@@ -243,7 +243,7 @@ impl Pages {
         let stem = form::stem(&language.code, about, &self.text_hash(&language.code), policy);
         let tail = form::tail(&stem, &self.site.ring, request.host, request.now_ms / 1000);
         let form = stem + std::str::from_utf8(&tail).expect("digits and base64 are ASCII");
-        let standing = request.choice.map(|choice| Standing::of(choice));
+        let standing = request.choice.map(Standing::of);
         let visitor = Visitor { standing: standing.as_ref(), just_saved, signals: request.signals, form: &form };
         answer::html(StatusCode::OK, preferences::page(&self.about(), language, asked, &visitor))
     }
