@@ -40,8 +40,8 @@ fn decision(c: &mut Criterion) {
     assert!(run(&policy, &forged).analytics.is_none());
     c.bench_function("decide/with a forged choice", |b| b.iter(|| run(&policy, &forged)));
 
-    let categories = Import::usual(Manager::CookieConsentV3, &policy);
-    let import = Import::new(Manager::CookieConsentV3, None, None, categories, &policy).expect("has usual categories");
+    let categories = Import::usual(Manager::CookieConsent3, &policy);
+    let import = Import::new(Manager::CookieConsent3, None, None, categories, &policy).expect("has usual categories");
     let manager = format!(
         "{OTHERS}; cc_cookie=%7B%22categories%22%3A%5B%22necessary%22%2C%22analytics%22%5D%2C%22revision%22%3A0%2C%22data%22%3Anull%2C\
          %22consentTimestamp%22%3A%222026-09-20T10%3A00%3A00.000Z%22%2C%22consentId%22%3A%2201234567-89ab-4def-8123-456789abcdef%22%2C\

@@ -73,6 +73,7 @@ mod note;
 mod read;
 pub mod receipt;
 mod recover;
+mod replaced;
 mod row;
 mod sign;
 #[cfg(test)]
@@ -92,6 +93,7 @@ pub use error::LedgerError;
 pub use folder::Notes;
 pub use read::{Found, Place, Rows};
 pub use recover::Recovery;
+pub use replaced::Replaced;
 pub use row::{Beginning, ChainId, NoRow, Row};
 pub use sign::{NoKeys, PublicKeys, Signer, public_keys, thumbprint};
 pub use texts::find_text;
@@ -207,6 +209,12 @@ impl Ledger {
     /// The one hash of a kept text that begins with these 16 hexadecimal digits; asks memory only.
     pub fn text_by_prefix(&self, prefix: &str) -> Option<[u8; 32]> {
         self.0.texts.by_prefix(prefix)
+    }
+
+    /// The choices since `since_ms`, in milliseconds since 1970, that later ones have replaced. Reads files.
+    pub fn replaced(&self, since_ms: i64) -> Result<Replaced, LedgerError> {
+        let folder = &self.0.shared.folder;
+        Replaced::of(folder.path(), since_ms).map_err(|source| folder.failed("read the ledger", source))
     }
 
     /// The id of the chain that is appended to.

@@ -30,7 +30,7 @@ use crate::front::gateway::{CallsImport, Site};
 use crate::front::known_calls::{self, KnownCalls};
 use crate::front::listen;
 use crate::keys::{KeyRing, Token, private_folder};
-use crate::ledger::{Ledger, Recovery};
+use crate::ledger::{Ledger, Recovery, Replaced};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::{CollectorOptions, OwnCookieLives, Pages, Serves};
@@ -99,6 +99,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let spool = open_spool(&config)?;
     // Without it no choice could be proven, so nobody is asked.
     let ledger = open_ledger(&config, &ring)?;
+    let replaced = ledger.replaced(now_ms() - config.policy.choice_life as i64 * 1000)?;
     let taken = |address, key| move |source| LifeError::Address { address, key, source };
     let gateway_at = config.gateway.listen;
     let listeners = listen::bind(gateway_at, config.gateway.workers).map_err(taken(gateway_at, "[gateway] listen"))?;
@@ -126,7 +127,8 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site = Arc::new(site(&config, ring.clone(), contacts, ledger.clone(), spool.clone(), metrics.clone()));
+    let site =
+        Arc::new(site(&config, ring.clone(), contacts, (ledger.clone(), replaced), spool.clone(), metrics.clone()));
     // What visitors are shown can be reproduced from the hash in their rows (P5).
     for text in site.pages.shown_texts() {
         site.ledger.keep_text(&text.bytes)?;
@@ -285,7 +287,7 @@ fn site(
     config: &Config,
     ring: Arc<KeyRing>,
     contacts: Contacts,
-    ledger: Ledger,
+    (ledger, replaced): (Ledger, Replaced),
     spool: Spool,
     metrics: Arc<Metrics>,
 ) -> Site {
@@ -314,6 +316,7 @@ fn site(
         download_endings: config.capture.download_endings.clone(),
         mail_withdrawals: contacts.mail_withdrawals,
         calls: contacts.calls,
+        replaced,
         ledger,
         spool,
         metrics,

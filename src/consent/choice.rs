@@ -150,6 +150,8 @@ pub enum NoChoice {
     OldPolicy,
     /// It comes from the future.
     ClockSkew,
+    /// A later choice has taken its place: it is a copy.
+    Replaced,
 }
 
 impl NoChoice {
@@ -161,6 +163,7 @@ impl NoChoice {
             NoChoice::Expired => "expired-choice",
             NoChoice::OldPolicy => "old-policy",
             NoChoice::ClockSkew => "clock-skew",
+            NoChoice::Replaced => "replaced-choice",
         }
     }
 }

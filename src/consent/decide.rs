@@ -104,7 +104,9 @@ fn objects(policy: &Policy, choice: &Result<Choice, NoChoice>, signals: Signals)
             refused || signals.object() || choice.under_16
         }
         Err(NoChoice::Missing) => signals.object(),
-        Err(NoChoice::Invalid | NoChoice::Expired | NoChoice::OldPolicy | NoChoice::ClockSkew) => true,
+        Err(NoChoice::Invalid | NoChoice::Expired | NoChoice::OldPolicy | NoChoice::ClockSkew | NoChoice::Replaced) => {
+            true
+        }
     }
 }
 

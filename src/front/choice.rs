@@ -162,7 +162,10 @@ impl Made<'_> {
             Act::Withdrawal => Action::Withdrawal,
         };
         let entry = Entry { previous, action, ..self.entry(self.choice) };
-        Ok(ledger.append(entry).await?.hash)
+        let hash = ledger.append(entry).await?.hash;
+        // From now on a copy of the earlier choice counts nothing.
+        self.before.into_iter().for_each(|choice| self.site.replaced.add(choice.receipt));
+        Ok(hash)
     }
 
     /// What the signal said before anything was chosen.

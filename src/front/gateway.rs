@@ -19,7 +19,7 @@ use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
 use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Token};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Replaced};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
@@ -73,6 +73,8 @@ pub struct Site {
     pub mail_withdrawals: Option<rights::Watch>,
     /// What is needed to take calls; nothing where no telephone system hands any over.
     pub calls: Option<CallsImport>,
+    /// The choices that later ones have replaced.
+    pub replaced: Replaced,
     /// The proof of what was chosen: appended to before a choice is answered (P1, C6).
     pub ledger: Ledger,
     /// Where events go.

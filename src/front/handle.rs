@@ -19,7 +19,7 @@ use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
-use crate::consent::{self, PurposeSet};
+use crate::consent::{self, NoChoice, PurposeSet};
 use crate::cookies;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
@@ -56,6 +56,10 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
     let choice = site.choice_cookie.read(|| role::cookie_lines(&parts.headers), asked, &site.policy, &site.ring);
     let signals = role::signals(&parts.headers, site.honour_dnt);
+    let choice = choice.and_then(|choice| match site.replaced.contains(choice.receipt) {
+        true => Err(NoChoice::Replaced),
+        false => Ok(choice),
+    });
     let heard = match &site.import {
         Some(import) => manager::hear(site, import, &parts, asked, choice, signals).await,
         None => Heard { choice, is_new: false, stamp: [0; 6] },

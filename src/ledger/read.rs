@@ -66,6 +66,14 @@ impl Rows {
         Ok(Rows::of_months(folder, months))
     }
 
+    /// Of the months from `at_ms` on, in milliseconds since 1970.
+    pub(super) fn since(folder: &Path, at_ms: i64) -> io::Result<Rows> {
+        let mut rows = Rows::of(folder)?;
+        let first = Month::of(at_ms);
+        rows.months.retain(|month| *month >= first);
+        Ok(rows)
+    }
+
     /// Of the newest file alone.
     pub(super) fn of_newest(folder: &Path) -> io::Result<Rows> {
         let mut rows = Rows::of(folder)?;

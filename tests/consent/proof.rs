@@ -95,3 +95,27 @@ fn rule_c6_a_ledger_that_cannot_be_written_means_that_nothing_changes() {
     assert_eq!(visitor.choose("accept").status, 303, "and goes on when it can be written again");
     assert!(visitor.get("/later").text().contains("collector.js"));
 }
+
+#[test]
+fn rule_c1_a_copy_of_an_earlier_choice_counts_no_more_not_even_after_a_restart() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "[observe]\ndecision_header = true\n");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let copy = visitor.cookies.clone();
+    visitor.choose("reject");
+    let replayed = |gateway: &Gateway| {
+        let mut replayer = Visitor::new(gateway);
+        replayer.cookies = copy.clone();
+        let page = replayer.get("/replayed");
+        assert!(page.head.contains("analytics=denied;reason=replaced-choice"), "{}", page.head);
+        assert!(page.text().contains("id=\"consentry-banner\"") && !page.text().contains("collector.js"));
+        assert_eq!(replayer.beacon("/replayed").status, 403);
+    };
+    replayed(&gateway);
+    let (_, folder) = gateway.end("KILL");
+    let gateway = folder.serve();
+    replayed(&gateway);
+    let mut again = Visitor::new(&gateway);
+    again.cookies = visitor.cookies;
+    assert!(again.get("/kept").head.contains("analytics=denied;reason=choice"), "what replaced it counts");
+}
