@@ -92,7 +92,7 @@ fn classes(c: &mut Criterion) {
     let languages = ["", "/cy"];
     let patterns = languages.iter().flat_map(|language| sections.map(|section| format!("{language}/{section}/*")));
     let patterns = patterns.chain(["/clinics/*/services/**".to_owned(), "/blog/conditions/*".to_owned()]);
-    let of = |pattern| PathClass { pattern, class: "health".to_owned(), keep_path: false };
+    let of = |pattern| PathClass { pattern, class: "health".to_owned(), keep_path: false, needs: None };
     let classes = PathClasses::new(patterns.map(of).collect()).expect("are patterns");
     for (name, path) in [
         ("none of twenty", "/about-us/careers/front-end-engineer"),

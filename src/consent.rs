@@ -15,6 +15,7 @@ pub mod import;
 pub mod mail;
 mod mode;
 mod permit;
+mod place;
 mod purpose;
 mod signals;
 
@@ -22,6 +23,7 @@ pub use choice::{Choice, ChoiceSource, NoChoice};
 pub use decide::{Decision, Reason, decide};
 pub use mode::{Mode, Modes};
 pub use permit::{Analytics, Granted, MailOpening, Permit, PhoneCall, Statistics};
+pub use place::Place;
 pub use purpose::{Fingerprint, Policy, PolicyError, Purpose, PurposeSet};
 pub use signals::Signals;
 

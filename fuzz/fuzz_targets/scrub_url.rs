@@ -9,7 +9,7 @@ use consentry_fuzz::assert_clean;
 use libfuzzer_sys::fuzz_target;
 
 static CLASSES: LazyLock<PathClasses> = LazyLock::new(|| {
-    let class = |pattern: &str, keep_path| PathClass { pattern: pattern.into(), class: "health".into(), keep_path };
+    let class = |pattern: &str, keep_path| PathClass { pattern: pattern.into(), class: "health".into(), keep_path, needs: None };
     PathClasses::new(vec![class("/conditions/*", false), class("/u/*/q/**", true), class("/a", false)])
         .expect("are patterns")
 });

@@ -11,7 +11,7 @@ mod contact;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use crate::consent::{Analytics, Granted, Permit};
+use crate::consent::{Analytics, Granted, Permit, PurposeSet};
 use crate::enrich::{Channel, Device, Place};
 use crate::keys::KeyId;
 use crate::pseudonym::{IpPseudonym, VisitorId};
@@ -189,6 +189,8 @@ pub struct Draft {
     pub path: String,
     /// The class of the path, where it has one.
     pub path_class: String,
+    /// What must be granted beside analytics for an event of this path to be kept (C3).
+    pub needs: PurposeSet,
     /// The page's title, scrubbed.
     pub title: String,
     /// What was searched for on the site, scrubbed.
@@ -241,6 +243,7 @@ impl Draft {
             hostname: String::new(),
             path: String::new(),
             path_class: String::new(),
+            needs: PurposeSet::default(),
             title: String::new(),
             search_term: String::new(),
             navigation: "",
@@ -286,7 +289,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event under a permit. Nothing where it is of a time before the visitor's grant (C2).
+    /// An event under a permit. Nothing where it is of a time before the visitor's grant (C2), or of a page for which more was
+    /// to be granted (C3).
     pub fn new(permit: &Permit<Analytics>, draft: Draft) -> Option<Event> {
         Event::under(permit.granted(), draft)
     }
@@ -294,7 +298,8 @@ impl Event {
     /// Under what somebody granted: which lane may store what is for the public constructors to say.
     fn under(granted: &Granted, draft: Draft) -> Option<Event> {
         let granted_ms = i64::try_from(granted.at_ms).ok()?;
-        (draft.ts >= granted_ms).then(|| Event {
+        let may = draft.ts >= granted_ms && draft.needs.is_subset_of(granted.purposes);
+        may.then(|| Event {
             draft,
             consent_version: granted.policy_version,
             consent_purposes: granted.purposes.bits(),

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use super::event::{Draft, Event, Someone, Stated, Utm, name};
 use super::visit::{Arrival, Visit};
 use super::{Capture, Captured, Visitor};
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Permit, PurposeSet};
 use crate::enrich::channel::spammers;
 use crate::enrich::{Channel, ClientHints, stated};
 use crate::pseudonym::scrub::Referrer;
@@ -256,6 +256,7 @@ impl Capture {
     pub(super) fn classify_path(&self, draft: &mut Draft) {
         if let Some(found) = self.shared.path_classes.classify(&draft.path) {
             draft.path_class = found.class.to_owned();
+            draft.needs = PurposeSet::of(found.needs);
             draft.path = found.shown_path;
         }
     }

@@ -7,7 +7,7 @@ use super::event::{Custom, Draft, Event, Reading, Stated, Subject, Timing, name}
 use super::exchange::Exchange;
 use super::{Capture, Captured};
 use crate::config::Item as Collected;
-use crate::consent::{Analytics, Permit};
+use crate::consent::{Analytics, Permit, PurposeSet};
 use crate::enrich::stated;
 use crate::pseudonym::{RawLogin, RawUrl, scrub};
 
@@ -106,6 +106,10 @@ impl Capture {
             draft.page_view_id = item.page_view_id;
             self.reported(&mut draft, item, exchange.host);
             draft.custom = custom;
+            // Before the visit counts it: what is not kept is no step of it.
+            if !draft.needs.is_subset_of(permit.purposes()) {
+                continue;
+            }
             // The page's own referrer and campaign stand on its first row; a beacon's `Referer` is the page itself.
             let begins = draft.name == name::PAGE_VIEW || item.item.nt == CONSENT && draft.name == name::PAGE_LOADED;
             let (step, visit) = match begins {
@@ -164,6 +168,7 @@ impl Capture {
             draft.path.push_str(found.as_ref().map_or(&route, |found| &found.shown_path));
             if let Some(found) = found {
                 draft.path_class = found.class.to_owned();
+                draft.needs = draft.needs.union(PurposeSet::of(found.needs));
             }
         }
         // Where the site itself says who is logged in, a page's script has no say.

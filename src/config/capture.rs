@@ -6,8 +6,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::kind::{self, quoted};
+use super::meaning::purpose_of;
 use super::read::Reader;
 use super::web;
+use crate::consent::Policy;
 use crate::pseudonym::scrub::{PathClass, PathClasses};
 
 /// `[capture]`
@@ -123,8 +125,8 @@ impl Item {
 }
 
 /// Reads both sections.
-pub(super) fn capture(reader: &mut Reader<'_>) -> Capture {
-    let path_classes = path_classes(reader);
+pub(super) fn capture(reader: &mut Reader<'_>, policy: &Policy) -> Capture {
+    let path_classes = path_classes(reader, policy);
     let place = reader.section("capture");
     Capture {
         query_keys: reader.get(&place, "query_keys", kind::list(64, web::query_key())),
@@ -153,15 +155,22 @@ pub(super) fn capture(reader: &mut Reader<'_>) -> Capture {
 }
 
 /// `[[path_class]]`: paths that say more of a person than of a page, such as health conditions.
-fn path_classes(reader: &mut Reader<'_>) -> Vec<PathClass> {
+fn path_classes(reader: &mut Reader<'_>, policy: &Policy) -> Vec<PathClass> {
     let mut classes: Vec<PathClass> = Vec::new();
     for place in &reader.items("path_class") {
         let pattern = reader.required(place, "pattern", kind::text(512));
         let class = reader.required(place, "class", kind::text(40));
         let keep_path = reader.or(place, "keep_path", kind::truth(), false);
+        let needs = match reader.is_written(place, "purpose") {
+            true => purpose_of(reader, place, policy),
+            false => {
+                reader.maybe(place, "purpose", kind::text(100));
+                None
+            }
+        };
         let (Some(pattern), Some(class)) = (pattern, class) else { continue };
         let shown = Some(quoted(&pattern));
-        let declared = PathClass { pattern, class, keep_path };
+        let declared = PathClass { pattern, class, keep_path, needs };
         if let Err(error) = PathClasses::new(vec![declared.clone()]) {
             let allowed = "a path such as \"/conditions/*\" and a class of small letters and hyphens".into();
             reader.refuse(place, "pattern", shown, error.to_string(), allowed);

@@ -200,6 +200,7 @@ pub(super) const SECTIONS: &[Section] = &[
             open("pattern", "paths that say more of a person than of a page"),
             open("class", "what is kept instead"),
             open("keep_path", "whether the path is kept beside the class; false unless set"),
+            open("purpose", "what must be granted beside analytics for such pages to be captured"),
         ],
     ),
     section(

@@ -34,7 +34,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let tags = tags(reader, &policy);
     substance::mark(&mut policy, &cookies, &tags);
 
-    let capture = capture::capture(reader);
+    let capture = capture::capture(reader, &policy);
     let place = reader.section("retention");
     let retention = reader.get(&place, "period", kind::period());
     let consents_retention = reader.get(&place, "consents", kind::period());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Analytics, Choice, Granted, Mode, NoChoice, Permit, Policy, PurposeSet, Signals, Statistics};
+use super::{Analytics, Choice, Granted, Mode, NoChoice, Permit, Place, Policy, PurposeSet, Signals, Statistics};
 
 /// Why the decision is what it is; the words are what machines read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Decision {
     pub reason: Reason,
     /// The purposes the visitor is still to be asked about (C7); none where everything was answered.
     pub ask: PurposeSet,
+    /// Whether analytics is granted, but not what this page needs beside it (C3).
+    pub held_back: bool,
     /// The signals that were considered.
     pub signals: Signals,
     /// Leave to capture, where analytics is permitted.
@@ -46,12 +48,13 @@ pub struct Decision {
     pub statistics: Option<Permit<Statistics>>,
 }
 
-/// Decides what is permitted. `choice` is what the request carried, already checked for signature, policy and age; `mode` is
-/// the legal mode where the visitor is.
+/// Decides what is permitted. `choice` is what the request carried, already checked for signature, policy and age; `at` is the
+/// legal mode where the visitor is, with what the page needs beside analytics.
 ///
 /// Without a choice nothing optional is permitted, whatever the signals say (C1, C2). A signal never grants, and an
 /// explicit choice wins over it (C8). In whatever mode, signals and choice can only take the leave to count away (L4).
-pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signals, mode: Mode) -> Decision {
+pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signals, at: impl Into<Place>) -> Decision {
+    let Place { mode, needs } = at.into();
     let counted = mode == Mode::UkStatistics && !objects(policy, &choice, signals);
     let statistics = || counted.then(Permit::to_count);
     let optional = policy.all().without(policy.necessary());
@@ -64,6 +67,7 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signal
                 refused: if signals.object() { policy.marketing() } else { PurposeSet::default() },
                 reason: Reason::NoChoice(why),
                 ask: optional,
+                held_back: false,
                 signals,
                 analytics: None,
                 statistics: statistics(),
@@ -76,7 +80,9 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signal
         false => (choice.granted, Reason::Choice),
     };
     let permitted = granted.intersect(policy.all()).union(policy.necessary());
-    let analytics = policy.analytics().filter(|&index| permitted.contains(index)).map(|_| {
+    let granted_analytics = policy.analytics().is_some_and(|index| permitted.contains(index));
+    let held_back = granted_analytics && !needs.is_subset_of(permitted);
+    let analytics = (granted_analytics && !held_back).then(|| {
         Permit::new(Granted {
             receipt: choice.receipt,
             policy_version: choice.policy_version,
@@ -89,8 +95,9 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signal
     let ask =
         if choice.under_16 { PurposeSet::default() } else { optional.without(choice.granted.union(choice.denied)) };
     let refused = if choice.under_16 { optional } else { choice.denied };
-    let statistics = if analytics.is_some() { None } else { statistics() };
-    Decision { permitted, refused, reason, ask, signals, analytics, statistics }
+    // Who did not grant what the page needs is not counted on it either.
+    let statistics = if granted_analytics || !needs.is_subset_of(permitted) { None } else { statistics() };
+    Decision { permitted, refused, reason, ask, held_back, signals, analytics, statistics }
 }
 
 /// Whether the request carries an objection to being counted (C8, L4): a signal; a choice that denies analytics or grants
@@ -124,9 +131,11 @@ impl Decision {
         let mut purposes: Vec<_> = policy.optional().collect();
         purposes.sort_by_key(|(index, _)| Some(*index) != analytics);
         for (index, purpose) in purposes {
-            let outcome = if self.permitted.contains(index) { "granted" } else { "denied" };
+            let held_back = self.held_back && Some(index) == analytics;
+            let outcome = if self.permitted.contains(index) && !held_back { "granted" } else { "denied" };
+            let reason = if held_back { "path" } else { self.reason_for(index) };
             let comma = if said.is_empty() { "" } else { ", " };
-            write!(said, "{comma}{}={outcome};reason={}", purpose.id, self.reason_for(index)).ok();
+            write!(said, "{comma}{}={outcome};reason={reason}", purpose.id).ok();
         }
         said
     }

@@ -93,6 +93,25 @@ fn rule_c7_a_changed_purpose_is_asked_again_alone_and_a_wording_is_not() {
 }
 
 #[test]
+fn rule_c3_a_page_with_a_purpose_of_its_own_needs_that_one_too() {
+    let asks = |id: &str| Purpose { id: id.into(), ..Purpose::default() };
+    let policy = Policy::new(vec![asks("analytics"), asks("health")], 1, Policy::default().choice_life).unwrap();
+    let of_health = |mode| Place { mode, needs: PurposeSet::of([2]) };
+    for (granted, captured) in
+        [(&[][..], false), (&["analytics"], false), (&["health"], false), (&["analytics", "health"], true)]
+    {
+        let decision = decide(&policy, chose(&policy, granted), Signals::default(), of_health(Mode::UkStatistics));
+        assert_eq!(decision.analytics.is_some(), captured, "{granted:?}");
+        assert!(decision.statistics.is_none(), "{granted:?}");
+        let elsewhere = decide(&policy, chose(&policy, granted), Signals::default(), Mode::OptIn);
+        assert_eq!(elsewhere.permitted, decision.permitted, "the page changes nothing else");
+        assert_eq!(elsewhere.analytics.is_some(), granted.contains(&"analytics"));
+    }
+    let held = decide(&policy, chose(&policy, &["analytics"]), Signals::default(), of_health(Mode::OptIn));
+    assert_eq!(held.explain(&policy), "analytics=denied;reason=path, health=denied;reason=choice");
+}
+
+#[test]
 fn the_decision_says_why_for_each_purpose() {
     let policy = Policy::default();
     let explain = |choice, signals| decide(&policy, choice, signals, Mode::OptIn).explain(&policy);

@@ -65,7 +65,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         None => Heard { choice, is_new: false, stamp: [0; 6] },
     };
     let Heard { choice, stamp, .. } = heard;
-    let mut decision = consent::decide(&site.policy, choice.clone(), signals, keep::mode(gateway, &parts, &client));
+    let mut decision = consent::decide(&site.policy, choice.clone(), signals, keep::place(gateway, &parts, &client));
     if site.import.is_some() {
         // The site asks itself.
         decision.ask = PurposeSet::default();

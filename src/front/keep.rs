@@ -17,7 +17,7 @@ use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange};
-use crate::consent::{Analytics, Mode, Permit};
+use crate::consent::{self, Analytics, Mode, Permit, PurposeSet};
 use crate::cookies;
 use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
@@ -149,9 +149,15 @@ pub(super) async fn all(site: &Site, events: &[Event]) -> Result<(), NotWritten>
     if written == events.len() { Ok(()) } else { Err(NotWritten { kept, error }) }
 }
 
+/// Where a request is, as far as the decision needs it.
+pub(super) fn place(gateway: &Gateway, parts: &Parts, client: &Client) -> consent::Place {
+    let needs = PurposeSet::of(gateway.shared.path_classes.needs(parts.uri.path()));
+    consent::Place { mode: mode(gateway, parts, client), needs }
+}
+
 /// The legal mode where the visitor is (C10). The address is looked up only where that can make a difference: for a page,
 /// which alone is counted, and where a mode other than opt-in is configured.
-pub(super) fn mode(gateway: &Gateway, parts: &Parts, client: &Client) -> Mode {
+fn mode(gateway: &Gateway, parts: &Parts, client: &Client) -> Mode {
     let modes = &gateway.site.modes;
     match modes.differ() && Role::of(&parts.method, &parts.headers) == Role::Document {
         true => modes.at(&gateway.shared.places.lookup(&client.ip).country),

@@ -4,6 +4,7 @@ use crate::support::gateway::{Folder, Nobody, shared, without_database};
 use crate::support::http::Connection;
 use crate::support::site::Site;
 use crate::support::visitor::Visitor;
+use crate::support::{files, holds};
 
 const NO_CHOICE: &str =
     "analytics=denied;reason=no-choice, preferences=denied;reason=no-choice, marketing=denied;reason=no-choice";
@@ -99,4 +100,29 @@ fn rule_c7_another_provider_asks_again_about_that_purpose_alone() {
     assert!(page.head.contains("analytics=denied;reason=not-asked"), "{}", page.head);
     assert!(page.head.contains("marketing=granted;reason=choice"), "{}", page.head);
     assert!(page.text().contains("id=\"consentry-banner\""), "{}", page.text());
+}
+
+#[test]
+fn rule_c3_pages_with_a_purpose_of_their_own_are_captured_only_with_it() {
+    let site = Site::start();
+    let more = "[observe]\ndecision_header = true\n[[purpose]]\nid = \"analytics\"\n[[purpose]]\nid = \"health\"\n\
+                title = \"Health\"\ndescription = \"What you read about conditions.\"\n[[path_class]]\n\
+                pattern = \"/conditions/**\"\nclass = \"condition\"\npurpose = \"health\"\n";
+    let (gateway, _nobody) = without_database(site.address, more);
+    let queued =
+        |needle: &[u8]| files(&gateway.folder.data().join("spool")).iter().any(|(_, bytes)| holds(bytes, needle));
+    let mut visitor = Visitor::new(&gateway);
+    visitor.post("/_privacy/consent", "application/json", br#"{"granted":["analytics"]}"#);
+    let page = visitor.get("/Conditions/asthma");
+    assert!(page.head.contains("analytics=denied;reason=path, health=denied;reason=choice"), "{}", page.head);
+    assert!(!page.text().contains("collector.js"), "nothing there would report it");
+    // A single-page site's collector came with another page.
+    assert!(visitor.get("/other/page").text().contains("collector.js"));
+    assert_eq!(visitor.beacon("/conditions/asthma").status, 204, "it may go on reporting other pages");
+    assert_eq!(visitor.beacon("/other/beacon").status, 204);
+    assert!(queued(b"/other/page") && queued(b"/other/beacon") && !queued(b"[condition]"));
+    visitor.post("/_privacy/consent", "application/json", br#"{"granted":["analytics","health"]}"#);
+    assert!(visitor.get("/conditions/asthma").text().contains("collector.js"));
+    assert_eq!(visitor.beacon("/conditions/asthma").status, 204);
+    assert!(queued(b"[condition]") && !queued(b"asthma"));
 }

@@ -26,6 +26,8 @@ pub struct PathClass {
     pub class: String,
     /// The path is kept beside its class, scrubbed like any other. Off by default: the path is the condition.
     pub keep_path: bool,
+    /// The index of the purpose a visitor must have granted beside analytics, where such pages have one of their own (C3).
+    pub needs: Option<usize>,
 }
 
 /// Why a line of the configuration cannot be used.
@@ -52,11 +54,14 @@ pub enum PathClassError {
 #[derive(Clone, Debug, Default)]
 pub struct PathClasses {
     rules: Vec<Rule>,
+    /// Whether any of them has a purpose of its own.
+    any_needs: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Rule {
     class: String,
+    needs: Option<usize>,
     /// What is kept in place of the path; nothing where the path itself is.
     shown: Option<String>,
     steps: Vec<Step>,
@@ -77,12 +82,21 @@ pub struct Match<'c> {
     pub class: &'c str,
     /// What is kept of the path, without a query: at most 512 bytes.
     pub shown_path: String,
+    /// The index of the purpose that must be granted beside analytics.
+    pub needs: Option<usize>,
 }
 
 impl PathClasses {
     /// Reads the configuration's lines; the first that matches a path decides.
     pub fn new(classes: Vec<PathClass>) -> Result<PathClasses, PathClassError> {
-        Ok(PathClasses { rules: classes.into_iter().map(Rule::new).collect::<Result<_, _>>()? })
+        let rules = classes.into_iter().map(Rule::new).collect::<Result<Vec<_>, _>>()?;
+        let any_needs = rules.iter().any(|rule| rule.needs.is_some());
+        Ok(PathClasses { rules, any_needs })
+    }
+
+    /// The index of the purpose that must be granted beside analytics for what is captured at `path`, if there is one.
+    pub fn needs(&self, path: &str) -> Option<usize> {
+        self.any_needs.then(|| self.classify(path)?.needs).flatten()
     }
 
     /// The class of a path: a page's, a referrer's on this site, an outbound link's. Takes it raw or scrubbed, with or without
@@ -96,13 +110,13 @@ impl PathClasses {
         let segments = segments(&decoded);
         let rule = self.rules.iter().find(|rule| rule.matches(&segments))?;
         let shown_path = rule.shown.clone().unwrap_or_else(|| url::path_only(url::split(path).0));
-        Some(Match { class: &rule.class, shown_path })
+        Some(Match { class: &rule.class, shown_path, needs: rule.needs })
     }
 }
 
 impl Rule {
     fn new(class: PathClass) -> Result<Rule, PathClassError> {
-        let PathClass { pattern, class, keep_path } = class;
+        let PathClass { pattern, class, keep_path, needs } = class;
         let is_class = |b: u8| b.is_ascii_lowercase() || b == b'-';
         if !class.bytes().all(is_class) || !(1..=LONGEST_CLASS).contains(&class.len()) {
             return Err(PathClassError::Class(class));
@@ -124,7 +138,7 @@ impl Rule {
         }
         let takes_rest = matches!(steps.last(), Some(Step::Any));
         let shown = (!keep_path).then(|| shown(&steps, &class));
-        Ok(Rule { class, shown, steps, takes_rest })
+        Ok(Rule { class, needs, shown, steps, takes_rest })
     }
 
     fn matches(&self, segments: &[&str]) -> bool {
@@ -175,7 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn class(pattern: &str, class: &str, keep_path: bool) -> PathClass {
-        PathClass { pattern: pattern.into(), class: class.into(), keep_path }
+        PathClass { pattern: pattern.into(), class: class.into(), keep_path, needs: None }
     }
 
     fn classes() -> PathClasses {
