@@ -8,12 +8,13 @@ use consentry::consent::{Choice, ChoiceSource, Policy, PurposeSet};
 use consentry::keys::KeyRing;
 use libfuzzer_sys::fuzz_target;
 
-const NOW: u64 = 1_790_000_000;
+/// Milliseconds since 1970.
+const NOW: u64 = 1_790_000_000_000;
 
 static RING: LazyLock<KeyRing> = LazyLock::new(KeyRing::ephemeral);
 static POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
 static ACCEPTED: LazyLock<String> =
-    LazyLock::new(|| Choice::new(&POLICY, POLICY.all(), ChoiceSource::Banner, NOW - 60).encode(&POLICY, &RING));
+    LazyLock::new(|| Choice::new(&POLICY, POLICY.all(), ChoiceSource::Banner, NOW - 60_000).encode(&POLICY, &RING));
 static REFUSED: LazyLock<String> = LazyLock::new(|| {
     Choice::new(&POLICY, PurposeSet::default(), ChoiceSource::Preferences, NOW).encode(&POLICY, &RING)
 });

@@ -1,5 +1,5 @@
-use consentry::consent::{MailOpening, Permit, PurposeSet};
+use consentry::consent::{MailOpening, Permit, PurposeSet, Granted};
 
 fn main() {
-    let _permit: Permit<MailOpening> = Permit::new(1, 1, PurposeSet::default(), 0);
+    let _permit: Permit<MailOpening> = Permit::new(Granted { receipt: 1, policy_version: 1, purposes: PurposeSet::default(), at_ms: 0, until: 1 });
 }
