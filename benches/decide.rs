@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use consentry::consent::import::{Import, Manager};
-use consentry::consent::{Choice, ChoiceSource, Mode, Policy, Purpose, Signals, decide};
+use consentry::consent::{Choice, ChoiceSource, Mode, Policy, Purpose, Seal, Signals, decide};
 use consentry::cookies::{Asked, ChoiceCookie};
 use consentry::keys::KeyRing;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -22,7 +22,11 @@ fn decision(c: &mut Criterion) {
     let asked = Asked { host: "www.example.org", https: true, now_ms: NOW + 60_000 };
     let header = |policy: &Policy| {
         let choice = Choice::new(policy, policy.all(), ChoiceSource::Banner, NOW);
-        format!("{OTHERS}; __Host-consentry={}; consentry_choice={}", choice.encode(policy, &ring), choice.twin(policy))
+        format!(
+            "{OTHERS}; __Host-consentry={}; consentry_choice={}",
+            choice.encode(policy, Seal::new(&ring, "www.example.org")),
+            choice.twin(policy)
+        )
     };
     let run = |policy: &Policy, header: &str| {
         let lines = || std::iter::once(black_box(header.as_bytes()));

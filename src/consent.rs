@@ -19,7 +19,7 @@ mod place;
 mod purpose;
 mod signals;
 
-pub use choice::{Choice, ChoiceSource, NoChoice};
+pub use choice::{Choice, ChoiceSource, NoChoice, Seal};
 pub use decide::{Decision, Reason, decide};
 pub use mode::{Mode, Modes};
 pub use permit::{Analytics, Granted, MailOpening, Permit, PhoneCall, Statistics};

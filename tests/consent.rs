@@ -6,7 +6,7 @@ mod signals;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use consentry::config::Config;
-use consentry::consent::{Choice, ChoiceSource, choice};
+use consentry::consent::{Choice, ChoiceSource, Seal, choice};
 use consentry::keys::KeyRing;
 
 use crate::support::gateway::{Folder, Gateway, Nobody, shared, without_database};
@@ -166,7 +166,8 @@ fn rule_c1_a_forged_altered_or_expired_choice_is_no_choice() {
     let policy = configuration.policy;
     let ring = KeyRing::open_or_create(&gateway.folder.data().join("keys.json"), 1, now).expect("the gateway made it");
     let choice = |made_at: u64, ring: &KeyRing| {
-        Choice::new(&policy, policy.all(), ChoiceSource::Banner, made_at * 1000).encode(&policy, ring)
+        Choice::new(&policy, policy.all(), ChoiceSource::Banner, made_at * 1000)
+            .encode(&policy, Seal::new(ring, "127.0.0.1"))
     };
     let good = choice(now, &ring);
     let chosen = |cookie: &str| {

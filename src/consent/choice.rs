@@ -10,10 +10,10 @@
 //! | `RECEIPT` | 16 hexadecimal digits; stands on every row that is stored under the choice |
 //! | `GRANTED`, `DENIED` | purposes as `ID.WHAT`, joined with `!`; `WHAT` is the purpose's [`Fingerprint`] in base64url |
 //! | `SOURCE` | a [`ChoiceSource`] |
-//! | `MARKS` | `u` where the visitor said to be under 16, `g` and `d` where `Sec-GPC` or `DNT` came along, then `.` and the stamp of another manager's choice |
+//! | `MARKS` | `u` where the visitor said to be under 16, `g` and `d` where `Sec-GPC` or `DNT` came along; then, each behind a `.`, stamp and time of another manager's choice |
 //! | `LANGUAGE`, `TEXT` | what was read: its language and the beginning of its hash |
 //! | `ROW` | the first 16 bytes of the hash of the ledger's row, base64url |
-//! | `TAG` | 128 bits of HMAC-SHA-256 over everything before it, base64url |
+//! | `TAG` | 128 bits of HMAC-SHA-256 over the host (or the shared domain) and everything before it, base64url |
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -78,6 +78,36 @@ impl ChoiceSource {
     }
 }
 
+/// What a choice is signed with: the ring's key, for the hosts it counts for.
+#[derive(Clone, Copy)]
+pub struct Seal<'a> {
+    ring: &'a KeyRing,
+    scope: &'a str,
+}
+
+impl<'a> Seal<'a> {
+    /// For `scope`: a host, or the domain whose hosts share the choice, in lower case. A choice that was made for one scope is
+    /// none in another.
+    pub fn new(ring: &'a KeyRing, scope: &'a str) -> Seal<'a> {
+        Seal { ring, scope }
+    }
+
+    fn tag(self, body: &str) -> [u8; 32] {
+        self.ring.mac(KeyPurpose::Choice, &[self.scope.as_bytes(), body.as_bytes()]).value
+    }
+
+    fn is_on(self, body: &str, tag: &[u8; 16]) -> bool {
+        self.ring.verify(KeyPurpose::Choice, &[self.scope.as_bytes(), body.as_bytes()], tag)
+    }
+}
+
+impl<'a> From<&'a KeyRing> for Seal<'a> {
+    /// Where there are no hosts to tell apart.
+    fn from(ring: &'a KeyRing) -> Seal<'a> {
+        Seal { ring, scope: "" }
+    }
+}
+
 /// A language tag of at most 11 bytes, as in `en-GB`; a longer one is cut.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Language([u8; 11]);
@@ -129,6 +159,8 @@ pub struct Choice {
     pub signals: Signals,
     /// What another consent manager said at that time ([`super::import`]); all zero where none was asked.
     pub stamp: [u8; 6],
+    /// When the manager said so, by its own word, in seconds since 1970.
+    pub said_at: Option<u64>,
     /// In which language it was asked.
     pub language: Language,
     /// The first bytes of the hash of what was asked; all zero where it is not known.
@@ -187,6 +219,7 @@ impl Choice {
             under_16: false,
             signals: Signals::default(),
             stamp: [0; 6],
+            said_at: None,
             language: Language::default(),
             text: [0; 8],
             row: [0; 16],
@@ -199,7 +232,7 @@ impl Choice {
     }
 
     /// The cookie's value.
-    pub fn encode(&self, policy: &Policy, ring: &KeyRing) -> String {
+    pub fn encode<'a>(&self, policy: &Policy, seal: impl Into<Seal<'a>>) -> String {
         let mut value = String::with_capacity(MAX_VALUE);
         let put = &mut value;
         write!(put, "v2~{}~{}~{}~{:016x}~", self.policy_version, self.made_at_ms, self.until, self.receipt).ok();
@@ -213,11 +246,14 @@ impl Choice {
             put.push('.');
             BASE64URL.encode_string(self.stamp, put);
         }
+        if let Some(at) = self.said_at {
+            write!(put, ".{at}").ok();
+        }
         write!(put, "~{}~{:016x}~", self.language.as_str(), u64::from_be_bytes(self.text)).ok();
         BASE64URL.encode_string(self.row, put);
-        let tag = ring.mac(KeyPurpose::Choice, &[value.as_bytes()]);
+        let tag = seal.into().tag(&value);
         value.push('~');
-        BASE64URL.encode_string(&tag.value[..16], &mut value);
+        BASE64URL.encode_string(&tag[..16], &mut value);
         value
     }
 
@@ -229,16 +265,23 @@ impl Choice {
     }
 
     /// Reads one cookie value.
-    pub fn decode(value: &[u8], policy: &Policy, ring: &KeyRing, now_ms: u64) -> Result<Choice, NoChoice> {
+    pub fn decode<'a>(
+        value: &[u8],
+        policy: &Policy,
+        seal: impl Into<Seal<'a>>,
+        now_ms: u64,
+    ) -> Result<Choice, NoChoice> {
         let value = std::str::from_utf8(value).ok().filter(|v| v.len() <= MAX_VALUE).ok_or(NoChoice::Invalid)?;
         let (body, tag) = value.rsplit_once('~').ok_or(NoChoice::Invalid)?;
         let tag: [u8; 16] = bytes(tag).ok_or(NoChoice::Invalid)?;
-        if !ring.verify(KeyPurpose::Choice, &[body.as_bytes()], &tag) {
+        if !seal.into().is_on(body, &tag) {
             return Err(NoChoice::Invalid);
         }
         // From here on the value is ours; what does not parse was written by another version.
         let choice = signed(body, policy).ok_or(NoChoice::Invalid)?;
-        if choice.policy_version != policy.version {
+        let is_old = choice.policy_version != policy.version;
+        // Who has said to be under 16 is that under another policy too (C11).
+        if is_old && !choice.under_16 {
             return Err(NoChoice::OldPolicy);
         }
         if choice.made_at_ms > now_ms.saturating_add(SKEW * 1000) {
@@ -251,29 +294,35 @@ impl Choice {
         Ok(choice)
     }
 
-    /// The choice among all cookies of one name in a request: a browser may send several, from parent domains or paths. The
-    /// one made last counts, of two made at one time the one that grants less, so that a leftover can never undo a
-    /// withdrawal.
-    pub fn among<'a>(
+    /// The choice among all cookies of one name in a request: a browser may send several, from parent domains or paths, and
+    /// another host of the domain may have planted one. The one made last counts, as far as all the others grant it too: a
+    /// leftover never undoes a withdrawal, and what is planted can take away and never grant.
+    pub fn among<'a, 's>(
         values: impl IntoIterator<Item = &'a [u8]>,
         policy: &Policy,
-        ring: &KeyRing,
+        seal: impl Into<Seal<'s>>,
         now_ms: u64,
     ) -> Result<Choice, NoChoice> {
+        let seal = seal.into();
         let mut best: Result<Choice, NoChoice> = Err(NoChoice::Missing);
         for value in values {
-            let found = Choice::decode(value, policy, ring, now_ms);
-            let better = match (&best, &found) {
-                (Err(NoChoice::Missing), _) | (Err(_), Ok(_)) => true,
-                (Ok(old), Ok(new)) if new.made_at_ms == old.made_at_ms => new.granted.is_subset_of(old.granted),
-                (Ok(old), Ok(new)) => new.made_at_ms > old.made_at_ms,
-                _ => false,
+            best = match (best, Choice::decode(value, policy, seal, now_ms)) {
+                (Err(NoChoice::Missing), found) => found,
+                (Err(_), Ok(found)) => Ok(found),
+                (Ok(old), Ok(new)) if new.made_at_ms > old.made_at_ms => Ok(new.held_to(&old)),
+                (Ok(old), Ok(new)) => Ok(old.held_to(&new)),
+                (best, Err(_)) => best,
             };
-            if better {
-                best = found;
-            }
         }
         best
+    }
+
+    /// The same, without what `other` does not grant.
+    fn held_to(self, other: &Choice) -> Choice {
+        let under_16 = self.under_16 || other.under_16;
+        let granted = if under_16 { PurposeSet::default() } else { self.granted.intersect(other.granted) };
+        let refused = self.refused.union(other.refused);
+        Choice { granted, refused, under_16, ..self }
     }
 
     /// The choice of a request that may carry both names, where only [`HOST_COOKIE`] is trusted to grant: `hosted` is what that
@@ -282,10 +331,8 @@ impl Choice {
     pub fn of_host_only(hosted: Result<Choice, NoChoice>, plain: Result<Choice, NoChoice>) -> Result<Choice, NoChoice> {
         match (hosted, plain) {
             (Ok(hosted), Ok(plain)) if plain.made_at_ms > hosted.made_at_ms => {
-                let granted = hosted.granted.intersect(plain.granted);
-                let denied = hosted.denied.union(hosted.granted.without(granted).intersect(plain.denied));
-                let refused = hosted.refused.union(plain.refused);
-                Ok(Choice { granted, denied, refused, under_16: hosted.under_16 || plain.under_16, ..hosted })
+                let denied = hosted.denied.union(hosted.granted.intersect(plain.denied));
+                Ok(Choice { denied, ..hosted }.held_to(&plain))
             }
             (Ok(hosted), _) => Ok(hosted),
             (Err(NoChoice::Missing), Ok(plain)) => Ok(Choice { granted: PurposeSet::default(), ..plain }),
@@ -308,11 +355,8 @@ fn signed(body: &str, policy: &Policy) -> Option<Choice> {
     let granted = Named::of(next()?, policy).unchanged;
     let denied = Named::of(next()?, policy);
     let source = ChoiceSource::from_word(next()?)?;
-    let marks = next()?;
-    let (marks, stamp) = match marks.split_once('.') {
-        Some((marks, stamp)) => (marks, bytes(stamp)?),
-        None => (marks, [0; 6]),
-    };
+    let mut marks = next()?.split('.');
+    let (marks, stamp, said_at) = (marks.next()?, marks.next(), marks.next());
     Some(Choice {
         policy_version,
         made_at_ms,
@@ -325,7 +369,8 @@ fn signed(body: &str, policy: &Policy) -> Option<Choice> {
         source,
         under_16: marks.contains('u'),
         signals: Signals { gpc: marks.contains('g'), dnt: marks.contains('d') },
-        stamp,
+        stamp: stamp.map_or(Some([0; 6]), bytes)?,
+        said_at: said_at.map(str::parse).transpose().ok()?,
         language: Language::new(next()?),
         text: u64::from_str_radix(next()?, 16).ok()?.to_be_bytes(),
         row: bytes(next()?)?,

@@ -6,18 +6,21 @@
 //! | one host, plain connection | `consentry` | this host, and others under its domain |
 //! | `[consent] cookie_domain` | `consentry`, with `Domain` | every host of the domain |
 //!
-//! Of several values of one name the one made last counts, of two made at once the one that grants less
-//! ([`Choice::among`]). Where the first name can be had the second grants nothing ([`Choice::of_host_only`]).
+//! Of several values of one name the one made last counts, as far as the others grant it too ([`Choice::among`]). Where the
+//! first name can be had the second grants nothing ([`Choice::of_host_only`]). A value counts for the host (or the shared
+//! domain) it was made for and nowhere else.
 //!
 //! Beside it stands its twin `consentry_choice`, which scripts can read. What a visitor's browser says of the twin is never
 //! looked at.
+
+use std::borrow::Cow;
 
 use http::HeaderValue;
 
 use super::own::{Own, line};
 use super::pairs::read;
 use crate::consent::choice::{COOKIE, HOST_COOKIE, TWIN};
-use crate::consent::{Choice, NoChoice, Policy};
+use crate::consent::{Choice, NoChoice, Policy, Seal};
 use crate::keys::KeyRing;
 
 /// For which hosts a choice counts.
@@ -44,6 +47,11 @@ impl ChoiceCookie {
         ChoiceCookie { domain: domain.map(|domain| domain.to_ascii_lowercase().into()) }
     }
 
+    /// Whether one choice counts for several hosts.
+    pub fn is_shared(&self) -> bool {
+        self.domain.is_some()
+    }
+
     /// The choice that a request carries in its `Cookie` headers, `lines`.
     pub fn read<'a, L: Iterator<Item = &'a [u8]>>(
         &self,
@@ -54,13 +62,14 @@ impl ChoiceCookie {
     ) -> Result<Choice, NoChoice> {
         let named = |name: &'static str| read(lines(), name.as_bytes());
         let (hosted, plain) = (named(HOST_COOKIE), named(COOKIE));
-        let now_ms = asked.now_ms;
+        let (scope, now_ms) = (self.scope(asked.host), asked.now_ms);
+        let seal = Seal::new(ring, &scope);
         match asked.https && self.domain_for(asked.host).is_none() {
             true => Choice::of_host_only(
-                Choice::among(hosted, policy, ring, now_ms),
-                Choice::among(plain, policy, ring, now_ms),
+                Choice::among(hosted, policy, seal, now_ms),
+                Choice::among(plain, policy, seal, now_ms),
             ),
-            false => Choice::among(hosted.chain(plain), policy, ring, now_ms),
+            false => Choice::among(hosted.chain(plain), policy, seal, now_ms),
         }
     }
 
@@ -79,8 +88,10 @@ impl ChoiceCookie {
         let hosted = https && domain.is_none();
         let name = if hosted { HOST_COOKIE } else { COOKIE };
         let seconds = choice.until.saturating_sub(asked.now_ms / 1000);
+        let scope = self.scope(asked.host);
+        let value = choice.encode(policy, Seal::new(ring, &scope));
         let mut set = vec![
-            line(Own { name, value: choice.encode(policy, ring), seconds, https, domain, readable: false }),
+            line(Own { name, value, seconds, https, domain, readable: false }),
             line(Own { name: TWIN, value: choice.twin(policy), seconds, https, domain, readable: true }),
         ];
         let mut end = |name: &'static str| {
@@ -94,19 +105,53 @@ impl ChoiceCookie {
             (false, Some(_)) => [COOKIE, HOST_COOKIE, TWIN].into_iter().for_each(end),
             (false, None) => {}
         }
+        // Of several, one was set for a domain above: by a gateway that was configured otherwise, or by another host.
+        if read(lines(), COOKIE.as_bytes()).count() > 1 {
+            let above = domains_of(asked.host).filter(|above| Some(above.as_str()) != domain);
+            set.extend(above.map(|above| {
+                let domain = Some(above.as_str());
+                line(Own { name: COOKIE, value: String::new(), seconds: 0, https, domain, readable: false })
+            }));
+        }
         set
+    }
+
+    /// What a choice made at `host` counts for: the shared domain, or the host's name alone, in lower case.
+    fn scope<'a>(&'a self, host: &'a str) -> Cow<'a, str> {
+        match self.domain_for(host) {
+            Some(domain) => domain.into(),
+            None => name_of(host),
+        }
     }
 
     /// The domain a cookie is set for at `host`; nothing where the host is not one of its hosts.
     fn domain_for(&self, host: &str) -> Option<&str> {
         let domain = self.domain.as_deref()?;
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        };
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let name = name_of(host);
         let above = name.strip_suffix(domain)?;
         (above.is_empty() || above.ends_with('.')).then_some(domain)
+    }
+}
+
+/// The domains a cookie of a host can have been set for, the host's own name first; at most eight.
+fn domains_of(host: &str) -> impl Iterator<Item = String> {
+    let name = name_of(host).into_owned();
+    let is_address = name.rsplit('.').next().is_none_or(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    let first = (!is_address && !name.contains([':', ';', ' ', ','])).then_some(name);
+    let above = |name: &String| name.split_once('.').map(|(_, above)| above.to_owned());
+    std::iter::successors(first, above).filter(|name| name.contains('.')).take(8)
+}
+
+/// The name in a `Host`, without port and last dot, in lower case.
+fn name_of(host: &str) -> Cow<'_, str> {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_end_matches('.');
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
     }
 }
 
@@ -124,15 +169,17 @@ mod tests {
     struct Maker {
         policy: Policy,
         ring: KeyRing,
+        scope: &'static str,
     }
 
     impl Maker {
         fn new() -> Maker {
-            Maker { policy: Policy::default(), ring: KeyRing::ephemeral() }
+            Maker { policy: Policy::default(), ring: KeyRing::ephemeral(), scope: "shop.example" }
         }
 
         fn value(&self, granted: PurposeSet, at: u64) -> String {
-            Choice::new(&self.policy, granted, ChoiceSource::Banner, at).encode(&self.policy, &self.ring)
+            Choice::new(&self.policy, granted, ChoiceSource::Banner, at)
+                .encode(&self.policy, Seal::new(&self.ring, self.scope))
         }
 
         fn read(&self, cookie: &ChoiceCookie, header: &str, asked: Asked<'_>) -> Result<Choice, NoChoice> {
@@ -209,13 +256,48 @@ mod tests {
     }
 
     #[test]
-    fn of_two_cookies_of_one_name_the_last_made_counts_in_whatever_order() {
-        let maker = Maker::new();
+    fn of_two_cookies_of_one_name_the_last_made_counts_as_far_as_the_other_grants_it_in_whatever_order() {
+        let maker = Maker { scope: "example.org", ..Maker::new() };
         let cookie = ChoiceCookie::new(Some("example.org"));
         let (old, new) = (maker.value(maker.policy.all(), NOW), maker.value(PurposeSet::default(), NOW + 1));
         for header in [format!("consentry={old}; consentry={new}"), format!("consentry={new}; consentry={old}")] {
             let read = maker.read(&cookie, &header, asked("www.example.org", true)).unwrap();
             assert_eq!(read.granted, maker.policy.necessary());
+        }
+        // A later acceptance beside a refusal is one that somebody else may have planted.
+        let planted = maker.value(maker.policy.all(), NOW + 2);
+        let read =
+            maker.read(&cookie, &format!("consentry={planted}; consentry={new}"), asked("example.org", true)).unwrap();
+        assert_eq!((read.granted, read.denied), (maker.policy.necessary(), PurposeSet::default()), "asked again");
+    }
+
+    #[test]
+    fn a_new_choice_ends_what_was_left_or_planted_for_domains_above() {
+        let maker = Maker::new();
+        let lines =
+            maker.set(&ChoiceCookie::default(), "consentry=a; consentry=b", asked("www.shop.example:80", false));
+        let ended: Vec<_> =
+            lines[2..].iter().map(|line| line.replace("consentry=; HttpOnly; SameSite=Lax; ", "")).collect();
+        assert_eq!(ended, ["Path=/; Domain=www.shop.example; Max-Age=0", "Path=/; Domain=shop.example; Max-Age=0"]);
+        let domain = ChoiceCookie::new(Some("shop.example"));
+        let lines = maker.set(&domain, "consentry=a; consentry=b", asked("www.shop.example", true));
+        assert!(
+            lines[1..].iter().all(|line| !line.starts_with("consentry=;") || !line.contains("Domain=shop.example;"))
+        );
+        assert_eq!(
+            maker.set(&ChoiceCookie::default(), "consentry=a; consentry=b", asked("127.0.0.1:80", false)).len(),
+            2
+        );
+    }
+
+    #[test]
+    fn rule_c9_a_choice_counts_for_the_host_it_was_made_for() {
+        let maker = Maker::new();
+        let header = format!("consentry={}", maker.value(maker.policy.all(), NOW));
+        let read = |host| maker.read(&ChoiceCookie::default(), &header, asked(host, false));
+        assert!(read("shop.example").is_ok() && read("Shop.Example.:8080").is_ok());
+        for other in ["other.example", "www.shop.example", "example", ""] {
+            assert_eq!(read(other), Err(NoChoice::Invalid), "{other}");
         }
     }
 }

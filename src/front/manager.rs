@@ -34,7 +34,8 @@ pub(super) async fn hear(
     let said = import.read(cookie_lines(&parts.headers), asked.now_ms / 1000, site.policy.choice_life);
     let stamp = said.map(|said| said.stamp).unwrap_or_default();
     let before = own.clone().ok();
-    let met = meet(import.manager(), &site.policy, own, said, asked.now_ms);
+    let shared = site.choice_cookie.is_shared();
+    let met = meet(import.manager(), &site.policy, own, said, shared, asked.now_ms);
     let stands = |choice| Heard { choice, is_new: false, stamp };
     let Some(mut news) = met.news.filter(|_| Role::of(&parts.method, &parts.headers) == Role::Document) else {
         return stands(met.choice);

@@ -351,7 +351,13 @@ fn rule_c9_the_choice_is_kept_in_a_signed_cookie_of_the_server() {
     attributes.sort_unstable();
     assert_eq!(attributes, ["HttpOnly", "Max-Age=15724800", "Path=/", "SameSite=Lax", "Secure"]);
     let stored = pair.strip_prefix("__Host-consentry=").unwrap();
-    let read = Choice::decode(stored.as_bytes(), &site.policy, &site.ring, NOW * 1000).unwrap();
+    let read = Choice::decode(
+        stored.as_bytes(),
+        &site.policy,
+        crate::consent::Seal::new(&site.ring, "shop.example"),
+        NOW * 1000,
+    )
+    .unwrap();
     let chosen = accept.chosen.unwrap();
     assert_eq!((read.receipt, read.made_at(), read.row), (chosen.receipt, NOW, [7; 16]));
     assert_eq!(read.granted.union(site.policy.necessary()), chosen.granted);

@@ -15,48 +15,58 @@ pub struct Met {
 }
 
 /// Lays what the manager's cookie says (`imported`) beside the choice of our own cookie. Pure; `now_ms` is in milliseconds since
-/// 1970.
+/// 1970; `shared` is whether our choice counts for several hosts, of which each may have a manager's cookie of its own.
 ///
-/// Our cookie keeps the stamp of what the manager said when it was made, so both stand in an order even where the manager
-/// writes no time: a stamp that is another one is news. Where a choice on our own pages is known to be later it stands. A
-/// choice that came from the manager goes when the manager's cookie goes. Who has said to be under 16 stays so (C11).
+/// Our cookie keeps the stamp of what the manager said when it was made: another stamp is something else. It **grants** only
+/// where it is known to be later than our choice, by the manager's own time; where the manager writes none, only where our
+/// choice was the manager's, too, and of this host. What is not known to be later may take away, and where our own pages
+/// were used later not even that. A choice that came from the manager goes when the manager's cookie goes. Who has said to be
+/// under 16 stays so (C11), and behind a copy of a replaced choice nothing is taken over.
 pub fn meet(
     manager: Manager,
     policy: &Policy,
     own: Result<Choice, NoChoice>,
     imported: Option<Imported>,
+    shared: bool,
     now_ms: u64,
 ) -> Met {
     let stands = |choice| Met { choice, news: None };
+    let is_imported = |choice: &Choice| matches!(choice.source, ChoiceSource::Import(_));
     let Some(said) = imported else {
         return match own {
-            Ok(choice) if matches!(choice.source, ChoiceSource::Import(_)) => stands(Err(NoChoice::Missing)),
+            Ok(choice) if is_imported(&choice) => stands(Err(NoChoice::Missing)),
             own => stands(own),
         };
     };
-    if let Ok(choice) = &own {
-        let is_later = said.at.is_some_and(|at| at < choice.made_at());
-        let is_ours = !matches!(choice.source, ChoiceSource::Import(_));
-        if choice.stamp == said.stamp || choice.under_16 || is_ours && is_later {
-            return stands(own);
-        }
-    }
-    // Where nobody can say which was later, what either refuses is refused.
-    let order_is_unknown = |choice: &&Choice| choice.stamp == [0; 6] && said.at.is_none();
-    let granted = match own.as_ref().ok().filter(order_is_unknown) {
-        Some(choice) => said.granted.intersect(choice.granted),
-        None => said.granted,
+    let (granted, denied) = match &own {
+        Err(NoChoice::Replaced) => return stands(own),
+        Err(_) => (said.granted, said.denied),
+        Ok(choice) if choice.stamp == said.stamp || choice.under_16 => return stands(own),
+        Ok(choice) => match (said.at, is_imported(choice)) {
+            (Some(at), true) if at > choice.said_at.unwrap_or(choice.made_at()) => (said.granted, said.denied),
+            (Some(at), false) if at > choice.made_at() => (said.granted, said.denied),
+            (None, true) if !shared => (said.granted, said.denied),
+            (Some(_), _) => return stands(own),
+            (None, _) => {
+                let granted = choice.granted.intersect(said.granted);
+                if granted.without(policy.necessary()) == choice.granted.without(policy.necessary()) {
+                    return stands(own);
+                }
+                (granted, choice.denied.union(said.denied).union(choice.granted.without(granted)))
+            }
+        },
     };
     let mut news = Choice::new(policy, granted, ChoiceSource::Import(manager), now_ms);
     // What the manager does not ask about, nobody was asked about.
-    news.denied = said.denied.union(said.granted.without(granted)).intersect(policy.all());
+    news.denied = denied.without(news.granted).intersect(policy.all());
     news.refused = news.denied;
     news.stamp = said.stamp;
+    news.said_at = said.at;
     news.until = said.at.map_or(news.until, |at| news.until.min(at.saturating_add(policy.choice_life)));
     let meanwhile = own.map(|own| Choice {
-        granted: own.granted.intersect(said.granted),
-        denied: own.denied.union(said.denied),
-        refused: own.refused.union(said.denied),
+        granted: own.granted.intersect(granted),
+        denied: own.denied.union(denied),
+        refused: own.refused.union(denied),
         ..own
     });
     Met { choice: meanwhile, news: Some(news) }
@@ -80,7 +90,11 @@ mod tests {
     }
 
     fn met(own: Result<Choice, NoChoice>, imported: Option<Imported>) -> Met {
-        meet(Manager::Klaro, &Policy::default(), own, imported, NOW)
+        meet(Manager::Klaro, &Policy::default(), own, imported, false, NOW)
+    }
+
+    fn met_on_another_host(own: Choice, imported: Imported) -> Met {
+        meet(Manager::Klaro, &Policy::default(), Ok(own), Some(imported), true, NOW)
     }
 
     fn ours(granted: u8, source: ChoiceSource, stamp: u8) -> Choice {
@@ -129,8 +143,41 @@ mod tests {
         assert_eq!(met(Ok(refused.clone()), Some(said(0b1110, earlier, 1))).news, None);
         let later = Some(NOW / 1000 - 1);
         assert_eq!(met(Ok(refused.clone()), Some(said(0b1110, later, 1))).news.unwrap().granted, PurposeSet::of(0..4));
-        let unknown = met(Ok(refused), Some(said(0b1110, None, 1))).news.unwrap();
-        assert_eq!((unknown.granted, unknown.denied), (PurposeSet::of([0]), set(0b1110)));
+        assert_eq!(met(Ok(refused.clone()), Some(said(0b1110, None, 1))), Met { choice: Ok(refused), news: None });
+    }
+
+    #[test]
+    fn rule_c6_what_a_manager_said_before_does_not_undo_a_withdrawal() {
+        let now = NOW / 1000;
+        for source in [ChoiceSource::Withdrawal, ChoiceSource::Import(Manager::Klaro)] {
+            let withdrawn = Choice { said_at: Some(now - 60), ..ours(0, source, 2) };
+            for at in [now - 3600, now - 60] {
+                let met = met(Ok(withdrawn.clone()), Some(said(0b1110, Some(at), 1)));
+                assert_eq!((met.choice, met.news), (Ok(withdrawn.clone()), None), "{source:?} at {at}");
+            }
+            let later = met(Ok(withdrawn), Some(said(0b1110, Some(now - 1), 1)));
+            assert_eq!(later.news.unwrap().granted, PurposeSet::of(0..4));
+        }
+        // A manager without a time may take away, and nothing else, once the visitor has chosen on our pages.
+        let withdrawn = ours(0, ChoiceSource::Withdrawal, 2);
+        assert_eq!(met(Ok(withdrawn.clone()), Some(said(0b1110, None, 1))).news, None);
+        let chosen = ours(0b1110, ChoiceSource::Preferences, 2);
+        assert_eq!(met(Ok(chosen), Some(said(0b0010, None, 1))).news.unwrap().granted, PurposeSet::of([0, 1]));
+    }
+
+    #[test]
+    fn rule_c12_managers_of_several_hosts_do_not_undo_each_others_refusals() {
+        let refused = ours(0, ChoiceSource::Import(Manager::Klaro), 2);
+        assert_eq!(met_on_another_host(refused, said(0b1110, None, 1)).news, None, "nothing to take away");
+        let accepted = ours(0b1110, ChoiceSource::Import(Manager::Klaro), 2);
+        let met = met_on_another_host(accepted, said(0b0010, None, 1));
+        assert_eq!(met.news.unwrap().granted, PurposeSet::of([0, 1]));
+    }
+
+    #[test]
+    fn behind_a_copy_of_a_replaced_choice_nothing_is_taken_over() {
+        let met = met(Err(NoChoice::Replaced), Some(said(0b1110, Some(NOW / 1000), 1)));
+        assert_eq!((met.choice, met.news), (Err(NoChoice::Replaced), None));
     }
 
     #[test]
@@ -145,12 +192,12 @@ mod tests {
         #[test]
         fn an_import_lowers_until_it_is_proven(
             own in proptest::option::of(any::<u8>()), from_manager: bool, own_stamp in 0u8..3,
-            granted in proptest::option::of(any::<u8>()), at in proptest::option::of(0u64..120), stamp in 1u8..3
+            shared: bool, granted in proptest::option::of(any::<u8>()), at in proptest::option::of(0u64..120), stamp in 1u8..3
         ) {
             let source = if from_manager { ChoiceSource::Import(Manager::Klaro) } else { ChoiceSource::Api };
             let own = own.map(|bits| ours(bits, source, own_stamp)).ok_or(NoChoice::Missing);
             let imported = granted.map(|bits| said(bits & 0b1110, at.map(|at| NOW / 1000 - at), stamp));
-            let met = met(own.clone(), imported);
+            let met = meet(Manager::Klaro, &Policy::default(), own.clone(), imported, shared, NOW);
             let had = own.map_or(PurposeSet::default(), |choice| choice.granted);
             prop_assert!(met.choice.map_or(PurposeSet::default(), |choice| choice.granted).is_subset_of(had));
             if let Some(news) = met.news {
