@@ -189,6 +189,8 @@ pub struct Consent {
     pub cookie_domain: Option<String>,
     /// Whether pages tell Google's tags what is granted (K8); default no.
     pub google_consent_mode: bool,
+    /// How many choices one address may make in a minute; default 6,000.
+    pub choices_per_minute: u32,
     /// The default language, a tag of BCP 47; `en-GB` by default. The texts above, and those of purposes and cookies, are in it.
     pub language: String,
     /// Languages beside the built-in ones, and own words in those.
@@ -216,6 +218,7 @@ impl Default for Consent {
             notice_url: None,
             cookie_domain: None,
             google_consent_mode: false,
+            choices_per_minute: 6000,
             language: BUILT_IN[0].into(),
             languages: Vec::new(),
             purpose_texts: Vec::new(),

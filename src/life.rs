@@ -316,6 +316,7 @@ fn site(
         download_endings: config.capture.download_endings.clone(),
         mail_withdrawals: contacts.mail_withdrawals,
         calls: contacts.calls,
+        choices: capture::Pace::new(config.consent.choices_per_minute),
         replaced,
         ledger,
         spool,

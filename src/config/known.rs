@@ -78,6 +78,7 @@ pub(super) const SECTIONS: &[Section] = &[
             open("notice_url", "the site's own privacy notice"),
             open("cookie_domain", "the domain whose hosts share one choice; each host has its own unless set"),
             key("google_consent_mode", "false", "whether pages tell Google's tags what is granted"),
+            key("choices_per_minute", "6_000", "what one address may choose; a withdrawal is always taken"),
             key("language", r#""en-GB""#, "the language of these texts, and of visitors whose own is not there"),
             key("link_position", r#""left""#, "where the link stands; none where the site places its own"),
             open("controller", "who answers for the data: name and postal address"),

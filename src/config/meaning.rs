@@ -130,6 +130,7 @@ fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {
         notice_url: reader.maybe(&place, "notice_url", web::link()),
         cookie_domain: reader.maybe(&place, "cookie_domain", web::domain()),
         google_consent_mode: reader.get(&place, "google_consent_mode", kind::truth()),
+        choices_per_minute: reader.get(&place, "choices_per_minute", kind::whole(1, 1_000_000)),
         language: reader.get(&place, "language", language::tag()),
         languages: Vec::new(),
         purpose_texts: Vec::new(),

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{LOCATION, SET_COOKIE};
-use http::{HeaderValue, Response};
+use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderValue, Response, StatusCode};
 
 use super::gateway::{Gateway, Site, Visit};
 use super::role::{self, cookie_lines};
@@ -23,6 +23,12 @@ pub(super) async fn record(
     request: &PrivacyRequest<'_>,
 ) -> Response<Bytes> {
     let site = &*gateway.site;
+    if let Err(seconds) = pace(site, visit, &pending.choice) {
+        let mut response = site.pages.not_recorded(&pending, request);
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        return response;
+    }
     keep_new_texts(site).await;
     let made = Made {
         site,
@@ -56,6 +62,13 @@ pub(super) async fn record(
         response.headers_mut().append(SET_COOKIE, line);
     }
     response
+}
+
+/// Whether one more choice is taken from an address, or after how many seconds. A withdrawal always is.
+fn pace(site: &Site, visit: &Visit<'_>, choice: &Choice) -> Result<(), u64> {
+    let before = visit.choice.as_ref().map(|before| before.granted).unwrap_or_default();
+    let takes_away = choice.granted.is_subset_of(before) && before != choice.granted;
+    if takes_away { Ok(()) } else { site.choices.take(visit.client.ip.bucket(), super::keep::milliseconds(visit.now)) }
 }
 
 /// Counts how somebody who is shown the banner answers it: on it, on the page it leads to, or by the page's own script.

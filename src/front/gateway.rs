@@ -11,11 +11,12 @@ use ipnet::IpNet;
 use super::client_addr::Client;
 use super::known_calls::KnownCalls;
 use crate::asked::Asked;
+use crate::capture::Pace;
 use crate::capture::event::Event;
 use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::import::Import;
-use crate::consent::{Choice, Decision, Modes, NoChoice, Policy};
+use crate::consent::{self, Choice, Decision, Mode, Modes, NoChoice, Policy};
 use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Token};
@@ -73,6 +74,8 @@ pub struct Site {
     pub mail_withdrawals: Option<rights::Watch>,
     /// What is needed to take calls; nothing where no telephone system hands any over.
     pub calls: Option<CallsImport>,
+    /// How many choices one address may make.
+    pub choices: Pace,
     /// The choices that later ones have replaced.
     pub replaced: Replaced,
     /// The proof of what was chosen: appended to before a choice is answered (P1, C6).
@@ -130,6 +133,18 @@ pub(super) struct Visit<'a> {
     /// The stamp of what the site's consent manager says; all zero where it says nothing.
     pub stamp: [u8; 6],
     pub decision: Decision,
+}
+
+impl Visit<'_> {
+    /// What was withdrawn while the site thought about its answer is withdrawn for this answer too (C6): nothing of it is
+    /// captured, and none of its cookies pass.
+    pub(super) fn look_again(&mut self, site: &Site) {
+        if self.choice.as_ref().is_ok_and(|choice| site.replaced.contains(choice.receipt)) {
+            let none = || Err(NoChoice::Replaced);
+            (self.choice, self.decision) =
+                (none(), consent::decide(&site.policy, none(), self.decision.signals, Mode::OptIn));
+        }
+    }
 }
 
 impl Gateway {

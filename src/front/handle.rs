@@ -61,7 +61,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         false => Ok(choice),
     });
     let heard = match &site.import {
-        Some(import) => manager::hear(site, import, &parts, asked, choice, signals).await,
+        Some(import) => manager::hear(site, import, &parts, (asked, client.ip.bucket()), choice, signals).await,
         None => Heard { choice, is_new: false, stamp: [0; 6] },
     };
     let Heard { choice, stamp, .. } = heard;
@@ -70,13 +70,13 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         // The site asks itself.
         decision.ask = PurposeSet::default();
     }
-    let visit = Visit { parts: &parts, host, client, now, choice, stamp, decision };
+    let mut visit = Visit { parts: &parts, host, client, now, choice, stamp, decision };
     let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
     // Ours, or the site's?
     let mut response = match own::path(parts.uri.path(), &site.privacy_path) {
         Some(path) => own::answer(gateway, &visit, path, body).await,
-        None => pass_on(gateway, caller, &visit, body, on_upgrade, began).await,
+        None => pass_on(gateway, caller, &mut visit, body, on_upgrade, began).await,
     };
     if heard.is_new {
         let lines = manager::lines(site, &visit, asked);
@@ -93,7 +93,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
 async fn pass_on(
     gateway: &Gateway,
     caller: &Caller,
-    visit: &Visit<'_>,
+    visit: &mut Visit<'_>,
     body: Incoming,
     on_upgrade: OnUpgrade,
     began: Instant,
@@ -114,7 +114,9 @@ async fn pass_on(
         overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
         websocket: true,
     };
-    let answer = match gateway.upstream.send(parts, forward, Some(body)).await {
+    let answer = gateway.upstream.send(parts, forward, Some(body)).await;
+    visit.look_again(site);
+    let answer = match answer {
         Ok(answer) => answer,
         Err(error) if error.status().is_client_error() => {
             tracing::debug!(%error, "a request could not be passed on");

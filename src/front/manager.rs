@@ -22,12 +22,12 @@ pub(super) struct Heard {
     pub(super) stamp: [u8; 6],
 }
 
-/// Hears the site's manager. `own` is the choice of our own cookie.
+/// Hears the site's manager. `own` is the choice of our own cookie, `bucket` stands for the visitor's address.
 pub(super) async fn hear(
     site: &Site,
     import: &Import,
     parts: &Parts,
-    asked: Asked<'_>,
+    (asked, bucket): (Asked<'_>, u64),
     own: Result<Choice, NoChoice>,
     signals: Signals,
 ) -> Heard {
@@ -40,6 +40,9 @@ pub(super) async fn hear(
     let Some(mut news) = met.news.filter(|_| Role::of(&parts.method, &parts.headers) == Role::Document) else {
         return stands(met.choice);
     };
+    if site.choices.take(bucket, i64::try_from(asked.now_ms).unwrap_or(i64::MAX)).is_err() {
+        return stands(met.choice);
+    }
     news.signals = signals;
     let language = site.pages.language_of(&parts.headers);
     news.language = crate::consent::choice::Language::new(language);

@@ -27,7 +27,10 @@ pub(super) fn path<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
 
 /// Says in an answer what was decided and why.
 pub(super) fn say_decision(headers: &mut HeaderMap, said: &str) {
-    if let Ok(said) = HeaderValue::from_str(said) {
+    // What a shared cache may keep is of nobody, and says nothing of anybody.
+    let is_shared =
+        headers.get_all(CACHE_CONTROL).iter().any(|line| line.as_bytes().windows(6).any(|w| w == b"public"));
+    if let (Ok(said), false) = (HeaderValue::from_str(said), is_shared) {
         headers.insert("consentry-decision", said);
     }
 }

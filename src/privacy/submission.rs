@@ -161,6 +161,10 @@ struct Json {
 }
 
 fn read_json(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError> {
+    // A list would be read as the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(SubmissionError::Json("it is no object".into()));
+    }
     let json: Json = serde_json::from_slice(body).map_err(|e| SubmissionError::Json(shortened(&e.to_string())))?;
     let wrong = |reason: &str| SubmissionError::Json(reason.into());
     let granted = match (json.choice, json.granted) {
@@ -289,6 +293,7 @@ mod tests {
             r#"{"choice":"accept","under_16":"yes"}"#,
             r#"{"under_16":false}"#,
             r#"{"granted":["telepathy"]}"#,
+            r#"["accept",null,null,null,null]"#,
             r#"{"granted":"analytics"}"#,
             r#"{"choice":"accept"} x"#,
         ] {

@@ -84,9 +84,15 @@ export async function choose(choice) {
  */
 async function look(doubt) {
   if (sending || (!doubt && twin() === seen)) return;
-  [known, seen] = [undefined, twin()];
-  const state = await ask().catch(get);
-  if (!doubt || state.chosen) apply(state);
+  known = undefined;
+  const state = await ask().catch(() => null);
+  if (state) {
+    if (!doubt || state.chosen) apply(state);
+    return;
+  }
+  // Without the gateway's word the twin can take away and never add: anybody may have written it.
+  const { granted } = get();
+  if (!before.every((id) => granted.includes(id))) apply({ ...get(), granted: granted.filter((id) => before.includes(id)) });
 }
 
 /** Hears of changes made elsewhere; nothing is polled. */

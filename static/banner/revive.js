@@ -7,6 +7,12 @@ import { folder } from './gateway.js';
 /** The element that loads this script; the gateway puts it into every page. */
 export const own = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-banner]'));
 
+/** What the gateway takes from an element to make it inert; nothing else is ever given back. */
+const TAKEN = /^(src|href|data|poster|background|srcset|imagesrcset|srcdoc|type)$/;
+
+/** What runs as soon as it is somebody's address. Browsers leave out white space within it. */
+const RUNS = /^javascript:/i;
+
 /**
  * Gives an element that the gateway made inert its attributes back: each `data-consentry-NAME` becomes `NAME` again (a
  * script without `data-consentry-type`, or with an empty one, had no type).
@@ -15,9 +21,10 @@ export const own = /** @type {HTMLElement | null} */ (document.querySelector('[d
 function restore(element) {
   for (const { name, value } of [...element.attributes]) {
     if (!name.startsWith('data-consentry-')) continue;
-    element.removeAttribute(name);
     const original = name.slice('data-consentry-'.length);
-    if (original === 'purpose' || (original === 'type' && !value)) continue;
+    if (original === 'purpose' || TAKEN.test(original)) element.removeAttribute(name);
+    // The gateway is not the only one who can write such attributes: what visitors write on a site may have some, too.
+    if (!TAKEN.test(original) || RUNS.test(value.replace(/[\0-\x20]/g, '')) || (original === 'type' && !value)) continue;
     element.setAttribute(original, value);
   }
 }

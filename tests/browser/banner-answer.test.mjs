@@ -123,3 +123,30 @@ test("the focus goes from the button to the link that changes the choice, and wh
   await status.getByText("Your choice is saved.").waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.className), "consentry-link");
 });
+
+test("what visitors write on a site is not brought to life", async () => {
+  const { page } = await visitor();
+  await page.evaluate(() => {
+    const written = `<img id="hers" data-consentry-purpose="analytics" data-consentry-src="/nope.png" data-consentry-onerror="window.stolen=1"
+      data-consentry-onclick="window.stolen=1" data-consentry-style="position:fixed">
+      <link id="his" data-consentry-purpose="analytics" data-consentry-href=" java\nscript:window.stolen=1">`;
+    document.body.insertAdjacentHTML("beforeend", written);
+  });
+  await page.getByRole("button", { name: "Accept all" }).click();
+  await eventually(() => page.locator("#hers").getAttribute("src"), "it has its address again");
+  await page.locator("#hers").evaluate((image) => /** @type {HTMLElement} */ (image).click());
+  await eventually(async () => !(await page.locator("#his").getAttribute("data-consentry-purpose")), "and so has the other");
+  assert.deepEqual(await page.locator("#hers").evaluate((image) => image.getAttributeNames().filter((name) => /^(on|style)/.test(name))), []);
+  assert.equal(await page.locator("#his").getAttribute("href"), null);
+  assert.equal(await page.evaluate(() => "stolen" in window), false);
+});
+
+test("a twin that somebody else has written starts nothing while the gateway cannot be asked", async () => {
+  const { context, page } = await visitor();
+  await page.route("**/_privacy/consent", (route) => route.abort());
+  await context.addCookies([{ name: "consentry_choice", value: "preferences!analytics!marketing", url: gateway.address }]);
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.waitForTimeout(500);
+  assert.equal(await page.locator("#consentry-banner").isVisible(), true, "it still asks");
+  assert.equal(await page.evaluate(() => "ran" in window), false);
+});

@@ -95,8 +95,9 @@ impl Folder {
     pub fn empty() -> Folder {
         let dir = TempDir::with_prefix("consentry-").expect("there is room for a folder");
         // All visitors of the tests are one address.
-        let pace = ("CONSENTRY__CAPTURE__BEACONS_PER_MINUTE".to_owned(), "1000000".to_owned());
-        Folder { dir, environment: vec![pace] }
+        let pace = ["CAPTURE__BEACONS_PER_MINUTE", "CONSENT__CHOICES_PER_MINUTE"]
+            .map(|key| (format!("CONSENTRY__{key}"), "1000000".to_owned()));
+        Folder { dir, environment: pace.into() }
     }
 
     /// With a variable of the program's environment.

@@ -43,7 +43,8 @@ pub fn meet(
         Err(_) => (said.granted, said.denied),
         Ok(choice) if choice.stamp == said.stamp || choice.under_16 => return stands(own),
         Ok(choice) => match (said.at, is_imported(choice)) {
-            (Some(at), true) if at > choice.said_at.unwrap_or(choice.made_at()) => (said.granted, said.denied),
+            // Whoever presses twice within a second means the second press; times are in seconds.
+            (Some(at), true) if at >= choice.said_at.unwrap_or(choice.made_at()) => (said.granted, said.denied),
             (Some(at), false) if at > choice.made_at() => (said.granted, said.denied),
             (None, true) if !shared => (said.granted, said.denied),
             (Some(_), _) => return stands(own),
@@ -151,7 +152,7 @@ mod tests {
         let now = NOW / 1000;
         for source in [ChoiceSource::Withdrawal, ChoiceSource::Import(Manager::Klaro)] {
             let withdrawn = Choice { said_at: Some(now - 60), ..ours(0, source, 2) };
-            for at in [now - 3600, now - 60] {
+            for at in [now - 3600, now - 61] {
                 let met = met(Ok(withdrawn.clone()), Some(said(0b1110, Some(at), 1)));
                 assert_eq!((met.choice, met.news), (Ok(withdrawn.clone()), None), "{source:?} at {at}");
             }
