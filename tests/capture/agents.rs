@@ -15,8 +15,9 @@ fn visit(gateway: &Gateway, cookies: &str, kind: &str, agents: &str) -> usize {
     let mut connection = Connection::open(gateway.address);
     for (number, agent) in agents.lines().enumerate() {
         connection.send(format!(
-            "GET /{kind}/{number} HTTP/1.1\r\nHost: www.example.org\r\nAccept: text/html\r\nUser-Agent: {agent}\r\n\
-             Cookie: {cookies}\r\n\r\n"
+            "GET /{kind}/{number} HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\nUser-Agent: {agent}\r\n\
+             Cookie: {cookies}\r\n\r\n",
+            gateway.address
         ));
         assert_eq!(connection.answer().status, 200, "{agent}");
     }
