@@ -1,0 +1,45 @@
+//! Who a browser is in the tables, as its cookies say: for the visitor to read, who has no other name there. Nothing is made,
+//! counted or kept here, and whoever has no cookie of ours stays without.
+
+use super::Capture;
+use super::visitor::VisitorToken;
+use crate::consent::{Analytics, Permit};
+use crate::keys::KeyId;
+use crate::pseudonym::VisitorId;
+
+/// A visitor whose cookie is one of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// `visitor_id` of the rows that are written now.
+    pub visitor: VisitorId,
+    /// The key it was made under: `visitor_key`.
+    pub key: KeyId,
+    /// The visit that goes on, if the cookie of one came too.
+    pub visit: Option<KnownVisit>,
+}
+
+/// A visit as its cookie says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownVisit {
+    /// When it began, in seconds since 1970.
+    pub began: u64,
+    /// Pages so far.
+    pub pages: u16,
+}
+
+impl Capture {
+    /// Who the values of the cookies `consentry_visitor` and `consentry_visit` stand for; nothing where the first is none of ours.
+    pub fn known(
+        &self,
+        permit: &Permit<Analytics>,
+        visitor_cookie: Option<&[u8]>,
+        visit_cookie: Option<&[u8]>,
+        now_ms: i64,
+    ) -> Option<Known> {
+        let token = VisitorToken::decode(permit, visitor_cookie?)?;
+        let keyed = self.shared.pseudonymiser.visitor(token.bytes());
+        let visit = visit_cookie.and_then(|value| self.shared.signed.decode(keyed.value, value, now_ms));
+        let visit = visit.map(|visit| KnownVisit { began: visit.began(), pages: visit.steps() });
+        Some(Known { visitor: keyed.value, key: keyed.key, visit })
+    }
+}
