@@ -4,16 +4,16 @@
 use super::Capture;
 use super::visitor::VisitorToken;
 use crate::consent::{Analytics, Permit};
-use crate::keys::KeyId;
-use crate::pseudonym::VisitorId;
+use crate::keys::Keyed;
+use crate::pseudonym::{Subject, VisitorId};
 
 /// A visitor whose cookie is one of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// `visitor_id` of the rows that are written now.
-    pub visitor: VisitorId,
-    /// The key it was made under: `visitor_key`.
-    pub key: KeyId,
+    /// `visitor_id` and `visitor_key` of the rows that are written now.
+    pub visitor: Keyed<VisitorId>,
+    /// Those that earlier rows may have, of keys that were replaced and are not destroyed.
+    pub earlier: Vec<Keyed<VisitorId>>,
     /// The visit that goes on, if the cookie of one came too.
     pub visit: Option<KnownVisit>,
 }
@@ -37,9 +37,11 @@ impl Capture {
         now_ms: i64,
     ) -> Option<Known> {
         let token = VisitorToken::decode(permit, visitor_cookie?)?;
-        let keyed = self.shared.pseudonymiser.visitor(token.bytes());
-        let visit = visit_cookie.and_then(|value| self.shared.signed.decode(keyed.value, value, now_ms));
+        let visitor = self.shared.pseudonymiser.visitor(token.bytes());
+        let every = self.shared.pseudonymiser.every(Subject::Visitor(token.bytes())).into_iter();
+        let earlier = every.map(|keyed| keyed.map(|id| VisitorId(id.0))).filter(|keyed| keyed.key != visitor.key);
+        let visit = visit_cookie.and_then(|value| self.shared.signed.decode(visitor.value, value, now_ms));
         let visit = visit.map(|visit| KnownVisit { began: visit.began(), pages: visit.steps() });
-        Some(Known { visitor: keyed.value, key: keyed.key, visit })
+        Some(Known { visitor, earlier: earlier.collect(), visit })
     }
 }

@@ -21,7 +21,7 @@ use crate::cookies;
 use formats::Facts;
 
 /// Under what the visitor's rows are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Recording {
     /// None are.
     #[default]
@@ -46,7 +46,8 @@ struct Data<'a> {
     began: Option<(String, String)>,
     pages: Option<u16>,
     state: &'a str,
-    reference: Option<Reference>,
+    /// The one that is written now first.
+    references: Vec<Reference>,
     write: &'a str,
 }
 
@@ -69,19 +70,21 @@ pub(super) struct Reference {
 }
 
 impl Recording {
-    fn known(self) -> Option<Known> {
+    fn known(&self) -> Option<&Known> {
         match self {
             Recording::Under(known) => Some(known),
             Recording::Off | Recording::NotYet => None,
         }
     }
 
-    fn visit(self) -> Option<KnownVisit> {
+    fn visit(&self) -> Option<KnownVisit> {
         self.known()?.visit
     }
 
-    fn reference(self) -> Option<Reference> {
-        self.known().map(|known| Reference { visitor_id: known.visitor.0.to_string(), key: known.key.0 })
+    /// The one that is written now first.
+    fn references(&self) -> Vec<Reference> {
+        let every = self.known().into_iter().flat_map(|known| std::iter::once(&known.visitor).chain(&known.earlier));
+        every.map(|keyed| Reference { visitor_id: keyed.value.0.to_string(), key: keyed.key.0 }).collect()
     }
 }
 
@@ -94,7 +97,7 @@ impl Pages {
             choice: request.choice,
             visitor: has(cookies::VISITOR),
             visit: has(cookies::VISIT),
-            recording: request.recording,
+            recording: &request.recording,
         };
         if request.wants("json", "application/json") {
             return answer::json(StatusCode::OK, &facts.as_json());
@@ -120,7 +123,7 @@ impl Pages {
                 Recording::NotYet => &words.data_not_yet,
                 Recording::Under(_) => &words.data_recorded,
             },
-            reference: request.recording.reference(),
+            references: request.recording.references(),
             write: more.write(words),
             more,
         };

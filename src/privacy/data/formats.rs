@@ -15,7 +15,7 @@ pub(super) struct Facts<'a> {
     /// Whether the cookies came, whatever is in them.
     pub visitor: bool,
     pub visit: bool,
-    pub recording: Recording,
+    pub recording: &'a Recording,
 }
 
 impl Facts<'_> {
@@ -37,13 +37,15 @@ impl Facts<'_> {
             })
         });
         let visit = self.recording.visit();
+        // As text: scripts round numbers of this size.
+        let references = self.recording.references().into_iter();
+        let references = references.map(|one| json!({ "visitor_id": one.visitor_id, "key": one.key }));
         json!({
             "choice": choice,
             "cookies": { cookies::VISITOR: self.visitor, cookies::VISIT: self.visit },
             "visit": visit.map(|visit| json!({ "began_at": iso(visit.began), "pages": visit.pages })),
-            "recorded": self.recording != Recording::Off,
-            // As text: scripts round numbers of this size.
-            "reference": self.recording.reference().map(|it| json!({ "visitor_id": it.visitor_id, "key": it.key })),
+            "recorded": *self.recording != Recording::Off,
+            "references": references.collect::<Vec<_>>(),
             "controller": consent.controller,
             "contact": consent.contact,
             "notice": consent.notice_url.clone().unwrap_or_else(|| format!("{}/notice", consent.path)),
@@ -65,6 +67,10 @@ fn flat(name: &str, value: &Value, lines: &mut String) {
                 let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
                 flat(&name, value, lines);
             }
+            return;
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items.iter().enumerate().for_each(|(at, item)| flat(&format!("{name}.{}", at + 1), item, lines));
             return;
         }
         Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, CONTENT_DISPOSITION};
 use super::*;
 use crate::capture::{Known, KnownVisit};
 use crate::config::{BUILT_IN, Item, KeyWindow, Period};
-use crate::keys::KeyId;
+use crate::keys::{KeyId, Keyed};
 use crate::pseudonym::VisitorId;
 
 fn operator() -> Consent {
@@ -48,7 +48,8 @@ fn recorded(site: &Site) -> Vec<String> {
 
 fn known() -> Known {
     let visit = Some(KnownVisit { began: NOW - 60, pages: 3 });
-    Known { visitor: VisitorId(u128::MAX - 1), key: KeyId(7), visit }
+    let keyed = |id, key| Keyed { value: VisitorId(id), key: KeyId(key) };
+    Known { visitor: keyed(u128::MAX - 1, 7), earlier: vec![keyed(12, 3)], visit }
 }
 
 const CARRIED: (&str, &str) = ("cookie", "consentry_visitor=AAAA; consentry_visit=x");
@@ -192,7 +193,7 @@ fn a_browser_that_carries_nothing_is_told_so() {
     assert!(page.contains("Your browser carries nothing of ours") && !page.contains("Reference"), "{page}");
     assert!(page.contains("href=\"/_privacy/notice\"") && page.contains("mailto:privacy@example.org"));
     let said = value(&site.get("/data?format=json", None));
-    assert_eq!((&said["choice"], &said["reference"], &said["recorded"]), (&json!(null), &json!(null), &json!(false)));
+    assert_eq!((&said["choice"], &said["references"], &said["recorded"]), (&json!(null), &json!([]), &json!(false)));
     let nobody = Site::with(Policy::default(), texts(), &[]);
     assert!(text(&nobody.get("/data", None)).contains("write to the people who run this website"));
 }
@@ -206,6 +207,7 @@ fn rule_r2_who_is_recorded_reads_the_reference_of_the_rows() {
     for said in [
         "<code>340282366920938463463374607431768211454</code>",
         "<code>7</code>",
+        "<code>12</code>",
         "<dt>Analytics</dt><dd>Yes</dd>",
         "<dt>Marketing</dt><dd>No</dd>",
         "<dt>Necessary</dt><dd>Always on</dd>",
@@ -225,26 +227,32 @@ fn rule_r2_who_is_recorded_reads_the_reference_of_the_rows() {
 fn what_a_browser_carries_is_a_file_too() {
     let site = site(NoticeFacts::default());
     let choice = site.choice(&["analytics"]);
-    let under = Recording::Under(known());
-    let json = data(&site, Some("format=json"), CARRIED, Some(&choice), under);
+    let under = || Recording::Under(known());
+    let json = data(&site, Some("format=json"), CARRIED, Some(&choice), under());
     let said = value(&json.response);
-    assert_eq!(said["reference"], json!({ "visitor_id": "340282366920938463463374607431768211454", "key": 7 }));
+    assert_eq!(
+        said["references"],
+        json!([
+            { "visitor_id": "340282366920938463463374607431768211454", "key": 7 },
+            { "visitor_id": "12", "key": 3 },
+        ])
+    );
     assert_eq!(said["cookies"], json!({ "consentry_visitor": true, "consentry_visit": true }));
     assert_eq!(said["visit"], json!({ "began_at": "2025-05-03T14:04:00Z", "pages": 3 }));
     assert_eq!(said["choice"]["granted"], json!(["necessary", "analytics"]));
     assert_eq!(said["choice"]["receipt"], format!("{:016x}", choice.receipt));
     assert_eq!(said["notice"], "/_privacy/notice");
-    let accepted = data(&site, None, (ACCEPT.as_str(), "application/json"), Some(&choice), under);
+    let accepted = data(&site, None, (ACCEPT.as_str(), "application/json"), Some(&choice), under());
     assert_eq!(accepted.response.headers()[CONTENT_TYPE], "application/json");
 
     for (query, line) in [(Some("format=csv"), CARRIED), (None, (ACCEPT.as_str(), "text/csv"))] {
-        let csv = data(&site, query, line, Some(&choice), under).response;
+        let csv = data(&site, query, line, Some(&choice), under()).response;
         assert!(csv.headers()[CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
         assert_eq!(csv.headers()[CONTENT_DISPOSITION], "attachment; filename=\"consentry-data.csv\"");
         assert!(text(&csv).starts_with("name,value\r\n"), "{}", text(&csv));
         for line in [
             "\"choice.granted\",\"necessary analytics\"",
-            "\"reference.visitor_id\",\"340282366920938463463374607431768211454\"",
+            "\"references.1.visitor_id\",\"340282366920938463463374607431768211454\"",
             "\"recorded\",\"true\"",
             "\"contact\",\"privacy@example.org\"",
         ] {
