@@ -17,6 +17,7 @@ pub mod calls;
 mod contact;
 pub mod event;
 mod exchange;
+mod known;
 mod pace;
 mod repeats;
 mod reported;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 pub use exchange::{Answer, Exchange, is_ahead, is_navigation, is_page_view};
+pub use known::{Known, KnownVisit};
 pub use pace::Pace;
 pub use repeats::Repeats;
 pub use shared::Shared;

@@ -206,6 +206,11 @@ impl Ledger {
         self.0.texts.read(hash)
     }
 
+    /// When the text of this hash was first kept here, in seconds since 1970; nothing where none is. Asks the disk.
+    pub fn text_kept_at(&self, hash: &[u8; 32]) -> Option<u64> {
+        self.0.texts.kept_at(hash)
+    }
+
     /// The one hash of a kept text that begins with these 16 hexadecimal digits; asks memory only.
     pub fn text_by_prefix(&self, prefix: &str) -> Option<[u8; 32]> {
         self.0.texts.by_prefix(prefix)

@@ -33,7 +33,7 @@ use crate::keys::{KeyRing, Token, private_folder};
 use crate::ledger::{Ledger, Recovery, Replaced};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
-use crate::privacy::{CollectorOptions, OwnCookieLives, Pages, Serves};
+use crate::privacy::{CollectorOptions, NoticeFacts, OwnCookieLives, Pages, Serves};
 use crate::rights;
 use crate::spool::record::Column;
 use crate::spool::{Partition, Refused, Spool, SpoolOptions};
@@ -127,12 +127,13 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let site =
-        Arc::new(site(&config, ring.clone(), contacts, (ledger.clone(), replaced), spool.clone(), metrics.clone()));
-    // What visitors are shown can be reproduced from the hash in their rows (P5).
+    let mut site = site(&config, ring.clone(), contacts, (ledger.clone(), replaced), spool.clone(), metrics.clone());
+    // What visitors are shown can be reproduced from the hash in their rows (P5), and the notice says since when it is so (R6).
     for text in site.pages.shown_texts() {
         site.ledger.keep_text(&text.bytes)?;
     }
+    site.pages.note_since(|hash| ledger.text_kept_at(hash));
+    let site = Arc::new(site);
     let (statistics, asked) = (site.statistics.clone(), site.asked.clone());
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
@@ -296,7 +297,8 @@ fn site(
     Site {
         pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
             .with_collector(&CollectorOptions::of(&config.capture))
-            .with(Serves { statistics: config.modes.differ(), ..Serves::default() }),
+            .with(Serves { statistics: config.modes.differ() })
+            .with_notice(NoticeFacts::of(config)),
         import: config.import.clone(),
         choice_cookie: ChoiceCookie::new(config.consent.cookie_domain.as_deref()),
         catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),

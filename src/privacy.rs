@@ -10,6 +10,8 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /` | the preferences page; `?saved=1` confirms, `?lang=cy` chooses the language |
+//! | `GET /notice` | what is collected, why and for how long; `?format=json` |
+//! | `GET /data` | what the visitor's browser carries, and how to get, correct or delete the rest; `?format=json`, `?format=csv` |
 //! | `GET /receipt` | the receipt of the choice, `?format=json` as a signed file |
 //! | `GET /keys.json` | the public keys that receipts are verified with |
 //! | `GET /consent` | the choice as JSON: `chosen`, `granted`, `denied`, `made_at`, `receipt`, … |
@@ -31,6 +33,7 @@ mod choose;
 mod choosing;
 mod collector;
 mod cookie_list;
+mod data;
 mod files;
 mod first;
 mod form;
@@ -38,6 +41,7 @@ mod frame;
 mod google;
 mod language;
 mod message;
+mod notice;
 mod origin;
 mod preferences;
 mod proof;
@@ -63,9 +67,11 @@ use banner::Site;
 pub use choose::{Act, act as choice_act};
 pub use choosing::{Answer, Pending, Reply, ended_with_analytics};
 pub use collector::CollectorOptions;
+pub use data::Recording;
 pub use frame::{OwnCookieLives, Serves};
 use language::{Language, Languages};
 pub use message::Message;
+pub use notice::{Located, NoticeFacts};
 pub use origin::{came_from, is_same_site_post};
 use preferences::{About, Standing, Visitor};
 pub use snippet::{PageView, VisitorState};
@@ -93,6 +99,8 @@ pub struct PrivacyRequest<'a> {
     pub signals: Signals,
     /// The stamp of what another consent manager says; all zero where none is asked, or it says nothing.
     pub stamp: [u8; 6],
+    /// Under what the visitor's rows are written; asked for `/data` only.
+    pub recording: Recording,
     /// Now, in milliseconds since 1970.
     pub now_ms: u64,
 }
@@ -104,10 +112,12 @@ pub struct Pages {
     choice_cookie: ChoiceCookie,
     lives: OwnCookieLives,
     serves: Serves,
+    facts: NoticeFacts,
     snippets: snippet::Snippets,
     files: files::Files,
-    /// The question about everything, then the preferences page, in every language they are in.
+    /// The question about everything, then the preferences page and the notice, in every language they are in.
     shown: Vec<ShownText>,
+    since: notice::Since,
 }
 
 impl Pages {
@@ -124,9 +134,10 @@ impl Pages {
         let (snippets, shown) = snippet::Snippets::new(site.clone());
         let files = files::Files::new(&CollectorOptions::default());
         let choice_cookie = ChoiceCookie::new(consent.cookie_domain.as_deref());
-        let (cookies, serves) = (cookies.to_vec(), Serves::default());
-        let pages = Pages { site, cookies, choice_cookie, lives, serves, snippets, files, shown };
-        pages.with(Serves::default())
+        let (cookies, serves, facts) = (cookies.to_vec(), Serves::default(), NoticeFacts::default());
+        let since = notice::Since::default();
+        let pages = Pages { site, cookies, choice_cookie, lives, serves, facts, snippets, files, shown, since };
+        pages.shown_again()
     }
 
     /// The same with a collector that collects what `options` list.
@@ -135,13 +146,26 @@ impl Pages {
     }
 
     /// The same beside what else the gateway serves.
-    pub fn with(mut self, serves: Serves) -> Pages {
-        self.serves = serves;
-        self.shown.retain(|text| text.kind != PREFERENCES);
-        let languages = self.site.languages.of_pages();
-        let page = |language: &Language| preferences::page(&self.about(), language, false, &Visitor::nobody());
-        let texts = languages.map(|language| ShownText::new(PREFERENCES, &language.code, page(language)));
-        let texts: Vec<ShownText> = texts.collect();
+    pub fn with(self, serves: Serves) -> Pages {
+        Pages { serves, ..self }.shown_again()
+    }
+
+    /// The same with a notice of what is captured as `facts` say.
+    pub fn with_notice(self, facts: NoticeFacts) -> Pages {
+        Pages { facts, ..self }.shown_again()
+    }
+
+    /// With preferences page and notice as they are shown now.
+    fn shown_again(mut self) -> Pages {
+        self.shown.retain(|text| ![PREFERENCES, NOTICE].contains(&text.kind));
+        let preferences = |language: &Language| {
+            let page = preferences::page(&self.about(), language, false, &Visitor::nobody());
+            ShownText::new(PREFERENCES, &language.code, page)
+        };
+        let notice =
+            |language: &Language| ShownText::new(NOTICE, &language.code, notice::kept(&self.about(), language));
+        let languages = || self.site.languages.of_pages();
+        let texts: Vec<ShownText> = languages().map(preferences).chain(languages().map(notice)).collect();
         self.shown.extend(texts);
         self
     }
@@ -152,8 +176,8 @@ impl Pages {
         self.snippets.insert(view)
     }
 
-    /// The texts visitors are shown from the start: the question about everything and the preferences page, in every language
-    /// (P5).
+    /// The texts visitors are shown from the start: the question about everything, the preferences page and the notice, in
+    /// every language (P5).
     pub fn shown_texts(&self) -> &[ShownText] {
         &self.shown
     }
@@ -166,7 +190,12 @@ impl Pages {
 
     /// The hash of the preferences page in a language, as somebody without a choice sees it.
     pub fn text_hash(&self, language: &str) -> [u8; 32] {
-        let mut pages = self.shown.iter().filter(|text| text.kind == PREFERENCES);
+        self.kept_hash(PREFERENCES, language)
+    }
+
+    /// The hash of a kept page in a language, else in the first.
+    fn kept_hash(&self, kind: &str, language: &str) -> [u8; 32] {
+        let mut pages = self.shown.iter().filter(|text| text.kind == kind);
         let first = pages.clone().next().map(|text| text.hash).unwrap_or_default();
         pages.find(|text| text.language == language).map_or(first, |text| text.hash)
     }
@@ -193,6 +222,8 @@ impl Pages {
         let reply = match request.path {
             "" if get => answer::see_other(&self.in_language("/", request)).into(),
             "/" if get => self.preferences_page(request).into(),
+            "/notice" if get => self.notice(request).into(),
+            "/data" if get => self.data(request).into(),
             "/receipt" if get => self.receipt(request).into(),
             "/keys.json" if get => self.keys().into(),
             "/consent" if get => answer::json(StatusCode::OK, &self.state(request.choice, request.signals)).into(),
@@ -212,7 +243,7 @@ impl Pages {
     }
 
     fn about(&self) -> About<'_> {
-        About { site: &self.site, cookies: &self.cookies, lives: self.lives, serves: self.serves }
+        About { site: &self.site, cookies: &self.cookies, lives: self.lives, serves: self.serves, facts: &self.facts }
     }
 
     fn say(&self, message: Message, request: &PrivacyRequest<'_>, detail: Option<&str>) -> Response<Bytes> {
@@ -229,7 +260,7 @@ impl Pages {
         let name = path.strip_prefix('/').unwrap_or_default();
         let file = self.files.get(name, request.headers).filter(|_| get);
         file.unwrap_or_else(|| match path {
-            "" | "/" | "/receipt" | "/keys.json" => self.not_possible(request, "GET, HEAD"),
+            "" | "/" | "/notice" | "/data" | "/receipt" | "/keys.json" => self.not_possible(request, "GET, HEAD"),
             _ if self.files.contains(name) => self.not_possible(request, "GET, HEAD"),
             _ => self.say(Message::NotFound, request, None),
         })
@@ -292,13 +323,31 @@ impl Pages {
 
 /// The kind of the preferences page among the texts that are shown.
 const PREFERENCES: &str = "preferences";
+/// The kind of the notice among them.
+const NOTICE: &str = "notice";
+
+impl PrivacyRequest<'_> {
+    /// Whether this format of a page is asked for: with `format` in the query, else by its media type and not as a page.
+    fn wants(&self, format: &str, media_type: &str) -> bool {
+        let asked = self.query.unwrap_or_default().split('&').find_map(|field| field.strip_prefix("format="));
+        asked.map_or_else(|| accepts_only(self.headers, media_type), |asked| asked == format)
+    }
+}
 
 /// Whether a client asks for JSON and not for a page.
 fn wants_json(headers: &HeaderMap) -> bool {
+    accepts_only(headers, "application/json")
+}
+
+fn accepts_only(headers: &HeaderMap, media_type: &str) -> bool {
     let names = |what: &str| {
         headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| value.contains(what))
     };
-    names("application/json") && !names("text/html")
+    names(media_type) && !names("text/html")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Nothing before a choice, nothing after a refusal; a choice that counts is one this gateway signed.
 
+mod pages;
 mod proof;
 mod signals;
 

@@ -46,6 +46,16 @@ impl Visit {
         let seconds = (now_ms / 1000) as u64;
         Visit { session_id: seconds << 32 | u64::from(u32::from_le_bytes(random)), seq: 0, last_ms: now_ms, origin }
     }
+
+    /// When it began, in seconds since 1970.
+    pub fn began(&self) -> u64 {
+        self.session_id >> 32
+    }
+
+    /// Its steps that counted, such as page views.
+    pub fn steps(&self) -> u16 {
+        self.seq
+    }
 }
 
 /// What brings a visitor to a page from outside, as checksums; nothing for a step within the site.

@@ -16,7 +16,7 @@ use super::role::{self, Role, cookie_lines};
 use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
-use crate::capture::{self, Answer, Captured, Exchange};
+use crate::capture::{self, Answer, Captured, Exchange, Known};
 use crate::consent::{self, Analytics, Mode, Permit, PurposeSet};
 use crate::cookies;
 use crate::enrich::ClientHints;
@@ -245,6 +245,13 @@ pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: impl IntoIterator<It
     for cookie in cookies {
         headers.append(SET_COOKIE, cookie);
     }
+}
+
+/// Who the visitor's cookies say it is.
+pub(super) fn known(gateway: &Gateway, visit: &Visit<'_>, permit: &Permit<Analytics>) -> Option<Known> {
+    let cookie = |name: &str| cookies::read(cookie_lines(&visit.parts.headers), name.as_bytes()).next();
+    let now_ms = milliseconds(visit.now);
+    gateway.capture.known(permit, cookie(cookies::VISITOR), cookie(cookies::VISIT), now_ms)
 }
 
 fn partition(event: &Event) -> Partition {

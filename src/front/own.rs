@@ -12,7 +12,7 @@ use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
 use super::{calls, choice, mail, role};
 use crate::capture::beacon::{self, BeaconError};
-use crate::privacy::{MAX_BODY, Message, PrivacyRequest, Reply, is_same_site_post};
+use crate::privacy::{MAX_BODY, Message, PrivacyRequest, Recording, Reply, is_same_site_post};
 
 /// Where support of Global Privacy Control is stated (GPC specification §4).
 const GPC: &str = "/.well-known/gpc.json";
@@ -73,6 +73,7 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
         choice: visit.choice.as_ref().ok(),
         signals: visit.decision.signals,
         stamp: visit.stamp,
+        recording: recording(gateway, visit, path),
         now_ms: keep::milliseconds(visit.now).unsigned_abs(),
     };
     let response = match gateway.site.pages.respond(&request) {
@@ -80,6 +81,16 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
         Reply::Record(pending) => choice::record(gateway, visit, *pending, &request).await,
     };
     response.map(VisitorBody::own)
+}
+
+/// Under what the visitor's rows are written, for the one page that says so.
+fn recording(gateway: &Gateway, visit: &Visit<'_>, path: &str) -> Recording {
+    match &visit.decision.analytics {
+        Some(permit) if path == "/data" => {
+            keep::known(gateway, visit, permit).map_or(Recording::NotYet, Recording::Under)
+        }
+        _ => Recording::Off,
+    }
 }
 
 /// That the signal is honoured, for everyone who asks.

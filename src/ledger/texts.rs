@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
+use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
 
@@ -64,6 +65,12 @@ impl Texts {
             return Ok(None);
         }
         read_text(&self.folder, hash)
+    }
+
+    /// A text that is there is not written again, so this is when its file was.
+    pub(super) fn kept_at(&self, hash: &[u8; 32]) -> Option<u64> {
+        let written = fs::metadata(self.folder.join(hex(hash))).ok()?.modified().ok()?;
+        Some(written.duration_since(UNIX_EPOCH).ok()?.as_secs())
     }
 
     pub(super) fn by_prefix(&self, prefix: &str) -> Option<[u8; 32]> {

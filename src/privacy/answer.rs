@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Method, Response, StatusCode};
 
@@ -23,6 +23,15 @@ pub(super) fn html(status: StatusCode, page: Bytes) -> Response<Bytes> {
 /// A value for scripts.
 pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Bytes> {
     personal(status, value.to_string().into(), "application/json")
+}
+
+/// A table to keep, under this name.
+pub(super) fn csv(status: StatusCode, table: String, name: &str) -> Response<Bytes> {
+    let mut response = personal(status, table.into(), "text/csv; charset=utf-8; header=present");
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
+    }
+    response
 }
 
 /// What was posted is done; the browser goes on to `location` with a GET.

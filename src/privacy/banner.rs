@@ -46,7 +46,7 @@ struct Markup<'a> {
 /// A text that is shown to visitors, as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownText {
-    /// `banner` or `preferences`.
+    /// `banner`, `preferences` or `notice`.
     pub kind: &'static str,
     /// The language it is in.
     pub language: String,

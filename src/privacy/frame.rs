@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::language::{Language, Languages, Said, dir};
+use super::words::Words;
 use crate::config::Consent;
 
 /// The page around the content.
@@ -46,9 +47,8 @@ impl<'a> Frame<'a> {
 
 /// What a page leads to, and who answers for it.
 pub(super) struct More<'a> {
-    /// Whether visitors can see their data here.
-    pub data: bool,
-    pub notice: Option<String>,
+    /// The site's own notice, which goes before ours.
+    pub notice_url: Option<&'a str>,
     pub controller: Option<Said>,
     pub contact: Option<Contact<'a>>,
 }
@@ -60,32 +60,27 @@ pub(super) struct Contact<'a> {
 }
 
 impl<'a> More<'a> {
-    pub(super) fn new(consent: &'a Consent, serves: Serves, language: &Language, languages: &Languages) -> More<'a> {
-        let own_notice = || serves.notice.then(|| format!("{}/notice", consent.path));
+    pub(super) fn new(consent: &'a Consent, language: &Language, languages: &Languages) -> More<'a> {
         let contact = consent.contact.as_deref().map(|text| Contact {
             href: if text.contains('/') { text.to_owned() } else { format!("mailto:{text}") },
             text,
         });
         More {
-            data: serves.data,
-            notice: consent.notice_url.clone().or_else(own_notice),
+            notice_url: consent.notice_url.as_deref(),
             controller: consent.controller.as_ref().map(|text| Said::by_operator(text, language, languages)),
             contact,
         }
     }
 
-    pub(super) fn any(&self) -> bool {
-        self.data || self.notice.is_some() || self.controller.is_some() || self.contact.is_some()
+    /// Whom to write to.
+    pub(super) fn write<'w>(&self, words: &'w Words) -> &'w str {
+        if self.contact.is_some() { &words.write_contact } else { &words.write_website }
     }
 }
 
-/// What else the gateway serves to visitors, so that pages lead there.
+/// What else the gateway does, so that pages say so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Serves {
-    /// `data`: what is held about the visitor.
-    pub data: bool,
-    /// `notice`: the privacy notice; a `notice_url` of the site's goes before it.
-    pub notice: bool,
     /// Whether visits may be counted without a choice somewhere (L2).
     pub statistics: bool,
 }

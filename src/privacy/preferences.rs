@@ -8,6 +8,7 @@ use super::banner::Site;
 use super::cookie_list::{self, CookieSaid};
 use super::frame::{Frame, More, OwnCookieLives, Serves};
 use super::language::{self, Language, PurposeSaid, signals_sent};
+use super::notice::NoticeFacts;
 use super::snippet::rendered;
 use super::words::{Words, fill, iso};
 use crate::config::DeclaredCookie;
@@ -45,7 +46,7 @@ impl Standing {
     }
 
     /// What was chosen for the purpose at `index`; nothing where it was not asked about, so that nothing is pre-ticked (C4).
-    fn allows(&self, index: usize) -> Option<bool> {
+    pub(super) fn allows(&self, index: usize) -> Option<bool> {
         match (self.granted.contains(index), self.denied.contains(index)) {
             (true, _) => Some(true),
             (_, true) => Some(false),
@@ -60,6 +61,7 @@ pub(super) struct About<'a> {
     pub cookies: &'a [DeclaredCookie],
     pub lives: OwnCookieLives,
     pub serves: Serves,
+    pub facts: &'a NoticeFacts,
 }
 
 /// What is told of one visitor.
@@ -116,7 +118,7 @@ struct PurposeView<'a> {
 
 /// Renders the page in `language`; `asked` is whether the address says which language it is.
 pub(super) fn page(about: &About<'_>, language: &Language, asked: bool, visitor: &Visitor<'_>) -> Bytes {
-    let About { site, cookies, lives, serves } = about;
+    let About { site, cookies, lives, serves, .. } = about;
     let (policy, words) = (&site.policy, &language.words);
     let optional = PurposeSet::of(policy.optional().map(|(index, _)| index));
     let granted = visitor.standing.map(|standing| standing.granted.intersect(optional)).unwrap_or_default();
@@ -158,7 +160,7 @@ pub(super) fn page(about: &About<'_>, language: &Language, asked: bool, visitor:
         asks: optional.bits() != 0,
         purposes: purposes.collect(),
         counted: serves.statistics.then(|| fill(&words.statistics_object, &[("reject", &words.reject)])),
-        more: More::new(&site.consent, *serves, language, &site.languages),
+        more: More::new(&site.consent, language, &site.languages),
         form: visitor.form,
     })
 }

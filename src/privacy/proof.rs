@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::preferences::Standing;
 use super::receipt::{self, ReceiptFacts};
-use super::{Message, Pages, PrivacyRequest, answer, cookie_list, language, wants_json};
+use super::{Message, Pages, PrivacyRequest, answer, cookie_list, hex, language};
 use crate::consent::Choice;
 use crate::ledger;
 use crate::ledger::receipt::{Controller, Cookie, Purpose, Receipt, STRICTLY_NECESSARY};
@@ -21,8 +21,7 @@ impl Pages {
     /// The receipt of the choice that counts: a page, or where it is asked for with `format=json` or as JSON alone, the signed
     /// file.
     pub(super) fn receipt(&self, request: &PrivacyRequest<'_>) -> Response<Bytes> {
-        let asked = request.query.is_some_and(|query| query.split('&').any(|field| field == "format=json"));
-        let to_script = asked || wants_json(request.headers);
+        let to_script = request.wants("json", "application/json");
         match request.choice {
             Some(choice) if to_script => {
                 receipt::file(&Standing::of(choice).receipt, &self.signed_receipt(choice, request.host))
@@ -36,7 +35,7 @@ impl Pages {
                 };
                 let language = self.language(request.query, request.headers);
                 let standing = Standing::of(choice);
-                let page = receipt::page(&self.site, self.serves, language, request.host, &standing, &facts);
+                let page = receipt::page(&self.site, language, request.host, &standing, &facts);
                 answer::html(StatusCode::OK, page)
             }
             None if to_script => answer::json(StatusCode::NOT_FOUND, &json!({ "error": "There is no receipt." })),
@@ -113,8 +112,4 @@ impl Pages {
         };
         receipt.sign(&site.ring)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::answer;
 use super::banner::Site;
-use super::frame::{Frame, More, Serves};
+use super::frame::{Frame, More};
 use super::language::{self, Language, Said};
 use super::preferences::Standing;
 use super::snippet::rendered;
@@ -56,7 +56,6 @@ struct Receipt<'a> {
 /// Renders the page in `language`; `asked` is whether the address says which language it is.
 pub(super) fn page(
     site: &Site,
-    serves: Serves,
     (language, asked): (&Language, bool),
     host: &str,
     standing: &Standing,
@@ -75,7 +74,7 @@ pub(super) fn page(
     rendered(&Receipt {
         frame: Frame::new(&site.consent, language, asked).with_languages(&site.languages),
         w: words,
-        more: More::new(&site.consent, serves, language, &site.languages),
+        more: More::new(&site.consent, language, &site.languages),
         receipt: &standing.receipt,
         host,
         made_at: iso(standing.made_at_ms / 1000),

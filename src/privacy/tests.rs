@@ -13,6 +13,7 @@ use crate::config::PurposeText;
 use crate::consent::{ChoiceSource, Mode, Purpose, Signals, decide};
 
 mod languages;
+mod notice;
 
 const NOW: u64 = 1_746_281_100;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -74,6 +75,7 @@ impl Site {
             choice,
             signals: Signals::default(),
             stamp: [0; 6],
+            recording: Recording::Off,
             now_ms: NOW * 1000,
         };
         match self.pages.respond(&request) {
@@ -200,7 +202,7 @@ fn nothing_is_written_inline() {
     let site = Site::new();
     let mut all: Vec<String> = inserts(&site.pages).map(|(_, html)| html).collect();
     let choice = site.choice(&["analytics"]);
-    for page in ["/", "/?saved=1", "/nowhere"] {
+    for page in ["/", "/?saved=1", "/notice", "/data", "/nowhere"] {
         all.push(text(&site.get(page, None)).into());
         all.push(text(&site.get(page, Some(&choice))).into());
     }
@@ -258,7 +260,9 @@ fn configured_texts_are_text_and_never_markup() {
         all.extend([head, body_start]);
         let page = format!("/?lang={language}");
         all.push(text(&site.get(&page, Some(&site.choice(&["analytics"])))).into());
-        all.push(text(&site.get(&page.replace("/", "/receipt"), Some(&site.choice(&["analytics"])))).into());
+        for other in ["/receipt", "/notice", "/data"] {
+            all.push(text(&site.get(&page.replace("/", other), Some(&site.choice(&["analytics"])))).into());
+        }
     }
     for html in all {
         assert!(!html.contains("<script>") && !html.contains("alert('"), "{html}");
@@ -403,6 +407,7 @@ fn over_plain_http_the_cookie_can_still_be_kept() {
         choice: None,
         signals: Signals::default(),
         stamp: [0; 6],
+        recording: Recording::Off,
         now_ms: NOW * 1000,
     };
     let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };
@@ -596,6 +601,7 @@ fn rule_c6_what_the_ledger_does_not_take_changes_nothing() {
             choice: None,
             signals: Signals::default(),
             stamp: [0; 6],
+            recording: Recording::Off,
             now_ms: NOW * 1000,
         };
         let Reply::Record(pending) = site.pages.respond(&request) else { panic!("it is a choice") };

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::config::BUILT_IN;
+use crate::config::{BUILT_IN, Period};
 
 macro_rules! words {
     ($($name:ident)*) => {
@@ -47,10 +47,20 @@ words!(
     kept_until receipt_number withdraw withdraw_hint choose choose_again one_by_one question save save_hint legal_basis
     basis_consent basis_necessary cookies no_cookies begins_so set_by kept_for not_stated this_website session cookie_choice
     cookie_visitor cookie_visit under_16_title under_16_text under_16_yes under_16_on under_16_no signal_title signal_open
-    signal_chosen statistics_title statistics_text statistics_object more see_receipt see_data controller contact
+    signal_chosen statistics_title statistics_text statistics_object more see_receipt see_data see_notice controller
+    contact
     receipt_title receipt_lead receipt_none_title receipt_none website allowed refused nothing language chosen_where
     source_banner source_preferences source_withdrawal source_api source_signal source_import policy_version banner_version
     text_hash download check_title check_text
+    notice_title notice_lead notice_who notice_purposes notice_collected notice_only_if notice_mail_title notice_mail
+    notice_calls_title notice_calls notice_proof_title notice_proof notice_withdraw_title notice_withdraw
+    notice_rights_title notice_rights notice_complaint notice_version notice_since write_contact write_website
+    give_reference key_used key_kept
+    item_pages item_source item_browser item_network item_tag item_country item_place item_visitor item_search item_events
+    item_device item_plugins item_timings item_vitals item_engagement item_clicks item_downloads item_outbound item_forms
+    item_contacts item_errors item_hover item_titles item_hash item_login
+    data_title data_lead data_none data_carried data_visitor data_visit data_began data_pages data_held data_recorded
+    data_not_recorded data_not_yet data_reference data_key data_ask data_ask_text data_json data_csv
     not_found_title not_found not_saved_title other_site too_large not_understood asked_changed too_old not_ours not_recorded
     not_possible_title not_possible failed_title too_slow broke_off no_answer
     first_of_month date date_time
@@ -132,6 +142,17 @@ impl Words {
         let mut whole = units.filter(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length));
         let (length, unit) = whole.next().unwrap_or((1, &self.second));
         unit.count(code, seconds / length)
+    }
+
+    /// A period by the calendar, in years where they are whole.
+    pub(super) fn calendar(&self, code: &str, period: Period) -> String {
+        let (amount, unit) = match period.months {
+            months if months.is_multiple_of(12) => (months / 12, &self.year),
+            months => (months, &self.month),
+        };
+        let parts = [(amount, unit), (period.days, &self.day)].into_iter().filter(|(amount, _)| *amount > 0);
+        let said: Vec<String> = parts.map(|(amount, unit)| unit.count(code, amount.into())).collect();
+        said.join(" ")
     }
 
     /// A period as operators write it in English, such as `13 months` or `Session`; nothing where it is written otherwise.

@@ -1,4 +1,4 @@
-// axe-core finds nothing to complain of in what a visitor meets: banner, link, preferences page, receipt; in every language, with the
+// axe-core finds nothing to complain of in what a visitor meets: banner, link, preferences page, receipt, notice, the visitor's data; in every language, with the
 // script and without, in light and dark, on a desk and on the narrowest screen.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -87,7 +87,7 @@ for (const language of LANGUAGES) {
         });
         assert.deepEqual(await found(page, "#consentry-corner"), [], where("link"));
 
-        for (const path of ["/_privacy/", "/_privacy/?saved=1", "/_privacy/receipt"]) {
+        for (const path of ["/_privacy/", "/_privacy/?saved=1", "/_privacy/receipt", "/_privacy/notice", "/_privacy/data"]) {
           const answer = await visit(() => page.goto(`${gateway.address}${path}`));
           assert.equal(answer?.status(), 200, path);
           assert.deepEqual(await found(page), [], where(path));
