@@ -56,6 +56,13 @@
 //! next start: its row was never acknowledged. A damaged line elsewhere is left, reported, and found by `verify`; the chain
 //! goes on behind it. Time never goes back within a chain: where the clock does, a row has the time of the row before it.
 //!
+//! # When somebody moves what is written to
+//! Before a group is written and after it is synced, the open file is held against its name: the same file, as long as it was
+//! left, in the folder that was locked. Otherwise the group fails and nobody is told that it counts. The next group opens what
+//! stands there: a month's file that is missing is made anew, one that was cut is continued at its real end, and `verify` names
+//! the rows that are missing. A folder that is missing or another one is an error until the ledger's own is back; no new
+//! ledger is made.
+//!
 //! # Expiry
 //! A month's file is removed when all its rows are over, by `[retention] consents`. What it ended with is signed and kept in
 //! `expired`, so that `verify` knows where the chain may begin.

@@ -30,7 +30,7 @@ pub(super) fn recover(folder: &Folder, now_ms: i64) -> Result<(Link, Tail, Recov
     let months = folder::segments(folder.path()).map_err(failed("list the ledger"))?;
     let mut recovery = Recovery::default();
     let month = months.last().copied().unwrap_or(Month::of(now_ms));
-    let mut tail = Tail { month, len: 0 };
+    let mut tail = Tail { month, len: 0, opening: 0 };
     if !months.is_empty() {
         let segment = folder.open_segment(month).map_err(failed("open the ledger's newest file"))?;
         recovery.torn_bytes = segment.torn;

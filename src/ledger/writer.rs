@@ -34,6 +34,8 @@ pub(super) struct Writer {
     site_id: u32,
     link: Link,
     segment: Option<Segment>,
+    /// How often a segment was opened.
+    openings: u64,
     head: Head,
 }
 
@@ -49,7 +51,7 @@ struct Group {
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, ring: Arc<KeyRing>, site_id: u32, link: Link) -> Writer {
         let head = Head::open(&shared.folder);
-        Writer { shared, ring, site_id, link, segment: None, head }
+        Writer { shared, ring, site_id, link, segment: None, openings: 0, head }
     }
 
     /// Until it is told to close, or nobody can append any more.
@@ -121,24 +123,31 @@ impl Writer {
     }
 
     fn write(&mut self, group: &Group) -> std::io::Result<()> {
+        if let Some(before) = &mut self.segment
+            && (before.month != group.month || before.is_displaced())
+        {
+            before.leave()?;
+            self.segment = None;
+        }
         let segment = match &mut self.segment {
-            Some(segment) if segment.month == group.month => segment,
-            other => {
-                if let Some(before) = other {
-                    before.leave()?;
-                }
-                other.insert(self.shared.folder.open_segment(group.month)?)
+            Some(segment) => segment,
+            none => {
+                self.openings += 1;
+                none.insert(self.shared.folder.open_segment(group.month)?)
             }
         };
         #[cfg(test)]
         let faults = &self.shared.faults;
-        segment.append(&group.bytes, |file, bytes, at| {
+        segment.append(&self.shared.folder, &group.bytes, |file, bytes, at| {
             #[cfg(test)]
             faults.strike(file, bytes, at)?;
-            write_and_sync(file, bytes, at)
+            write_and_sync(file, bytes, at)?;
+            #[cfg(test)]
+            faults.strike_behind();
+            Ok(())
         })?;
         *self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner) =
-            super::read::Tail { month: segment.month, len: segment.len };
+            super::read::Tail { month: segment.month, len: segment.len, opening: self.openings };
         Ok(())
     }
 }
@@ -146,19 +155,32 @@ impl Writer {
 /// Failures of the disk, for tests.
 #[cfg(test)]
 #[derive(Default)]
-pub(super) struct Faults(std::sync::Mutex<Option<usize>>);
+pub(super) struct Faults {
+    ends_after: std::sync::Mutex<Option<usize>>,
+    behind: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
 
 #[cfg(test)]
 impl Faults {
     /// Lets the next write end with an error, after so many bytes of it were written.
     pub(super) fn next_write_ends_after(&self, bytes: usize) {
-        *self.0.lock().unwrap() = Some(bytes);
+        *self.ends_after.lock().unwrap() = Some(bytes);
+    }
+
+    /// Lets something happen right behind the next sync.
+    pub(super) fn next_sync_is_followed_by(&self, what: impl FnOnce() + Send + 'static) {
+        *self.behind.lock().unwrap() = Some(Box::new(what));
     }
 
     fn strike(&self, file: &std::fs::File, bytes: &[u8], at: u64) -> std::io::Result<()> {
         use std::os::unix::fs::FileExt as _;
-        let Some(len) = self.0.lock().unwrap().take() else { return Ok(()) };
+        let Some(len) = self.ends_after.lock().unwrap().take() else { return Ok(()) };
         file.write_all_at(&bytes[..len.min(bytes.len())], at)?;
         Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    fn strike_behind(&self) {
+        let what = self.behind.lock().unwrap().take();
+        what.into_iter().for_each(|what| what());
     }
 }
