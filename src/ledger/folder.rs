@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::LedgerError;
 use super::month::Month;
-use super::note;
-use super::row::{Beginning, ChainId, Row};
+use super::note::{self, LastRow};
+use super::read::{Found, Rows};
+use super::row::{Beginning, ChainId};
 use super::sign::PublicKeys;
 use crate::keys::private_folder;
 
@@ -248,13 +249,34 @@ pub(super) fn segments(folder: &Path) -> io::Result<Vec<Month>> {
     Ok(months)
 }
 
+/// Names in a folder that look like a segment's and are of no month: nothing in such a file is read.
+pub fn strange_files(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut strange = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.contains(".jsonl") && Month::of_file(&name).is_none() {
+            strange.push(name);
+        }
+    }
+    strange.sort_unstable();
+    Ok(strange)
+}
+
 /// What stands in the ledger's folder beside its rows, for who verifies them. Reads without the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notes {
-    /// The chain that is appended to; nothing where that is not noted.
+    /// The chain that is appended to: as it is noted, else that of the last row's note, else that of the first row.
     pub chain: Option<ChainId>,
-    /// The last row, as it was noted when it was written.
-    pub head: Option<Row>,
+    /// Whether the chain's id is noted.
+    pub chain_is_noted: bool,
+    /// The last row, as it was noted when it was written, if the note of it is signed.
+    pub head: Option<LastRow>,
+    /// Whether there is a note of it that is not signed by a key of the ring.
+    pub head_is_forged: bool,
     /// Up to which row the table was known to have them.
     pub shipped: u64,
     /// Where the chain may begin, if the note of it is signed.
@@ -266,16 +288,26 @@ pub struct Notes {
 impl Notes {
     /// Reads them.
     pub fn read(folder: &Path, keys: &PublicKeys) -> Notes {
-        let head = note::read_head(folder);
-        let chain = note::read_chain(folder).or(head.as_ref().map(|head| head.chain));
+        let head = note::read_head(folder, keys);
+        let noted = note::read_chain(folder);
+        let chain = noted.or(head.map(|head| head.chain)).or_else(|| first_chain(folder));
         let expired = chain.and_then(|chain| note::read_expired(folder, chain, keys));
-        let is_there = folder.join(note::EXPIRED).exists();
+        let has = |name: &str| fs::metadata(folder.join(name)).is_ok_and(|found| found.len() > 0);
         Notes {
             chain,
+            chain_is_noted: noted.is_some(),
             head,
+            head_is_forged: has(note::HEAD) && head.is_none(),
             shipped: chain.map_or(0, |chain| note::read_shipped(folder, chain)),
             beginning: expired,
-            beginning_is_forged: is_there && expired.is_none(),
+            beginning_is_forged: has(note::EXPIRED) && expired.is_none(),
         }
     }
+}
+
+fn first_chain(folder: &Path) -> Option<ChainId> {
+    Rows::of(folder).ok()?.find_map(|found| match found {
+        Found::Row { row, .. } => Some(row.chain),
+        _ => None,
+    })
 }

@@ -10,9 +10,9 @@ use super::entry::Entry;
 use super::error::LedgerError;
 use super::folder::{Segment, write_and_sync};
 use super::month::Month;
-use super::note::Head;
+use super::note::{self, Head, LastRow};
 use super::row::{Link, Row};
-use super::sign::Signer;
+use super::sign::{PublicKeys, Signer};
 use super::{Appended, Shared};
 use crate::keys::KeyRing;
 
@@ -45,13 +45,22 @@ struct Group {
     link: Link,
     bytes: Vec<u8>,
     waiting: Vec<(Waiter, Appended)>,
-    last_line: String,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, ring: Arc<KeyRing>, site_id: u32, link: Link) -> Writer {
         let head = Head::open(&shared.folder);
         Writer { shared, ring, site_id, link, segment: None, openings: 0, head }
+    }
+
+    /// At the start: where the last row that was found is not the one that is noted, it is noted anew, and that is said. A
+    /// loss of power can be why, since the note is not synced.
+    pub(super) fn note_last(&mut self, last: LastRow) {
+        let folder = &self.shared.folder;
+        if note::read_head(folder.path(), &PublicKeys::of(&self.ring)) != Some(last) {
+            tracing::warn!(seq = last.seq, "the ledger's last row was not the one noted beside it; it is noted anew");
+            self.head.note(folder, last, &Signer::current(&self.ring));
+        }
     }
 
     /// Until it is told to close, or nobody can append any more.
@@ -84,35 +93,29 @@ impl Writer {
         for (entry, waiter) in entries {
             let month = Month::of(entry.at_ms.max(group.as_ref().map_or(self.link, |group| group.link).at_ms));
             if let Some(full) = group.take_if(|group| group.month != month) {
-                self.commit(full);
+                self.commit(full, &signer);
             }
-            let group = group.get_or_insert_with(|| Group {
-                month,
-                link: self.link,
-                bytes: Vec::new(),
-                waiting: Vec::new(),
-                last_line: String::new(),
-            });
+            let group =
+                group.get_or_insert_with(|| Group { month, link: self.link, bytes: Vec::new(), waiting: Vec::new() });
             let row = Row::behind(&group.link, self.site_id, *entry, &signer);
             group.link = Link { chain: row.chain, seq: row.seq, hash: row.hash, at_ms: row.entry.at_ms };
-            group.last_line = row.line();
-            group.bytes.extend_from_slice(group.last_line.as_bytes());
+            group.bytes.extend_from_slice(row.line().as_bytes());
             group.bytes.push(b'\n');
             group.waiting.push((waiter, Appended { seq: row.seq, hash: row.hash, at_ms: row.entry.at_ms }));
         }
         if let Some(group) = group {
-            self.commit(group);
+            self.commit(group, &signer);
         }
     }
 
     /// Brings a group to the disk and answers who waits for it. Only then does the chain go on behind it.
-    fn commit(&mut self, group: Group) {
+    fn commit(&mut self, group: Group, signer: &Signer) {
         let written = self.write(&group);
         if let Err(error) = &written {
             tracing::error!(%error, rows = group.waiting.len(), "choices could not be written to the ledger and do not count");
         } else {
             self.link = group.link;
-            self.head.note(&group.last_line);
+            self.head.note(&self.shared.folder, group.link.last_row(), signer);
             self.shared.head.send_replace(group.link.seq);
         }
         for (waiter, appended) in group.waiting {
