@@ -75,3 +75,67 @@ impl Expiry {
         self.findings.push(Finding { kind: Kind::Changed, chain: Some(chain), seq, receipt, what });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyId;
+    use crate::ledger::{Action, Entry};
+
+    const SIX_YEARS: Period = Period { months: 72, days: 0 };
+
+    /// A row of this day, in days since 1970.
+    fn row(seq: u64, day: u16) -> Row {
+        let entry = Entry {
+            receipt: seq,
+            previous: None,
+            at_ms: i64::from(day) * 86_400_000,
+            action: Action::Accept,
+            policy_version: 1,
+            text_hash: [0; 32],
+            banner_version: String::new(),
+            banner_hash: [0; 32],
+            granted: vec![],
+            denied: vec![],
+            source: "api".into(),
+            language: String::new(),
+            host: String::new(),
+            gpc: false,
+            dnt: false,
+            under_16: false,
+        };
+        let (hash, signature) = ([0; 32], [0; 64]);
+        Row { chain: ChainId(1), seq, site_id: 1, entry, prev_hash: [0; 32], key: KeyId(1), hash, signature }
+    }
+
+    /// Which rows are named, of rows of these days that expire on those.
+    fn named(retention: Period, rows: impl IntoIterator<Item = (u16, u16)>) -> Vec<u64> {
+        let mut expiry = Expiry::of(retention);
+        for ((day, expires_at), seq) in rows.into_iter().zip(1..) {
+            expiry.see(&row(seq, day), expires_at);
+        }
+        expiry.finish().into_iter().filter_map(|finding| finding.seq).collect()
+    }
+
+    #[test]
+    fn rows_of_one_period_are_alike_whatever_the_calendar() {
+        // Every day of four years, kept for periods of which months are too short, under another configuration.
+        for months in [1, 6, 18, 72] {
+            let period = Period { months, days: 0 };
+            let rows: Vec<_> = (20_000..21_461).map(|day| (day, period.after(day))).collect();
+            assert_eq!(named(period, rows.clone()), [0; 0]);
+            assert_eq!(named(SIX_YEARS, rows), [0; 0], "{months}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_goes_earlier_or_later_than_its_month_is_named() {
+        let right = SIX_YEARS.after(20_635);
+        for wrong in [right - 365, right - 10, right + 10, right + 30_000, 20_634, u16::MAX] {
+            for retention in [SIX_YEARS, Period { months: 12, days: 0 }] {
+                let rows = [(20_635, right), (20_635, wrong), (20_635, right)];
+                assert_eq!(named(retention, rows), [2], "{wrong}");
+            }
+        }
+    }
+}
