@@ -9,7 +9,7 @@
 //! ledger/lock                 held by the one process that appends
 //! ledger/chain                the chain's id: 64 random bits, in hexadecimal
 //! ledger/2026-11.jsonl        the rows of one month (UTC), one JSON object on a line, only ever appended to
-//! ledger/head                 the last row again, so that it is missed when it is cut off
+//! ledger/head                 which row is the last, signed, so that it is missed when it is cut off
 //! ledger/shipped              up to which row the table has them
 //! ledger/expired              the last row that went because its time was over, signed
 //! ledger/texts/HEX            banners and notices by their SHA-256 (P5)
@@ -44,6 +44,9 @@
 //! the 32 bytes of the hash. So whoever has the rows can recompute every hash, and whoever has the [public keys](PublicKeys)
 //! knows that no row was written without the key ring.
 //!
+//! What the notes `head` and `expired` name is signed the same way under texts of their own: `consentry-ledger-head-1` or
+//! `consentry-ledger-expired-1`, then chain and number in 8 bytes each, then the row's hash. So no row is a note.
+//!
 //! The signed hash says that a row is as it was written, the number and the previous hash that none is missing or added
 //! between. That the last rows of a file were cut off is seen by the table, by `head` and by `shipped`; that the table lost
 //! some, by the file. Who holds the key ring can write another history: only copies elsewhere, such as the visitors' own
@@ -55,6 +58,13 @@
 //! the cut fail, nothing is written until it succeeds. After the death of the process a torn last line is cut off at the
 //! next start: its row was never acknowledged. A damaged line elsewhere is left, reported, and found by `verify`; the chain
 //! goes on behind it. Time never goes back within a chain: where the clock does, a row has the time of the row before it.
+//!
+//! # When somebody moves what is written to
+//! Before a group is written and after it is synced, the open file is held against its name: the same file, as long as it was
+//! left, in the folder that was locked. Otherwise the group fails and nobody is told that it counts. The next group opens what
+//! stands there: a month's file that is missing is made anew, one that was cut is continued at its real end, and `verify` names
+//! the rows that are missing. A folder that is missing or another one is an error until the ledger's own is back; no new
+//! ledger is made.
 //!
 //! # Expiry
 //! A month's file is removed when all its rows are over, by `[retention] consents`. What it ended with is signed and kept in
@@ -90,7 +100,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use entry::{Action, Entry, Unfit};
 pub use error::LedgerError;
-pub use folder::Notes;
+pub use folder::{Notes, strange_files};
+pub use note::LastRow;
 pub use read::{Found, Place, Rows};
 pub use recover::Recovery;
 pub use replaced::Replaced;
@@ -168,7 +179,7 @@ impl Ledger {
     ) -> Result<(Ledger, Recovery), LedgerError> {
         let folder = Folder::open(folder)?;
         let texts = Texts::open(&folder)?;
-        let (link, tail, recovery) = recover::recover(&folder, now_ms)?;
+        let recover::Start { link, is_behind_a_row, tail, recovery } = recover::recover(&folder, now_ms)?;
         let shared = Arc::new(Shared {
             chain: link.chain,
             head: watch::Sender::new(link.seq),
@@ -178,7 +189,10 @@ impl Ledger {
             faults: writer::Faults::default(),
         });
         let (jobs, waiting) = mpsc::channel(WAITING);
-        let writer = Writer::new(Arc::clone(&shared), Arc::clone(&ring), site_id, link);
+        let mut writer = Writer::new(Arc::clone(&shared), Arc::clone(&ring), site_id, link);
+        if is_behind_a_row {
+            writer.note_last(link.last_row());
+        }
         let thread = std::thread::Builder::new().name("ledger".into()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(|source| shared.folder.failed("start the ledger's thread", source))?;
         let handle = Handle { jobs, shared, texts, ring, thread: Mutex::new(Some(thread)) };

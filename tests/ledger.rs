@@ -8,6 +8,7 @@ use consentry::keys::KeyRing;
 use consentry::ledger::receipt::{Controller, Purpose, Receipt};
 use consentry::ledger::{Action, Entry, Ledger, public_keys};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::eventually;
 use crate::support::gateway::{Folder, Gateway};
@@ -16,6 +17,10 @@ use crate::support::site::Site;
 /// 1 July 2026, midnight; in milliseconds since 1970.
 const AT: i64 = 1_782_864_000_000;
 
+/// What visitors were shown.
+const ASKED: &[u8] = b"<main>Cookies</main>";
+const BANNER: &[u8] = b"<aside>Cookies?</aside>";
+
 fn entry(receipt: u64) -> Entry {
     Entry {
         receipt,
@@ -23,9 +28,9 @@ fn entry(receipt: u64) -> Entry {
         at_ms: AT + receipt as i64,
         action: if receipt.is_multiple_of(2) { Action::Refuse } else { Action::Accept },
         policy_version: 1,
-        text_hash: [3; 32],
+        text_hash: Sha256::digest(ASKED).into(),
         banner_version: "1".into(),
-        banner_hash: [4; 32],
+        banner_hash: Sha256::digest(BANNER).into(),
         granted: vec!["necessary".into()],
         denied: vec!["analytics".into(), "marketing".into()],
         source: "banner".into(),
@@ -45,6 +50,9 @@ fn ring(folder: &Folder) -> Arc<KeyRing> {
 /// Appends rows while no gateway has the ledger, as one would have.
 fn append(folder: &Folder, receipts: std::ops::RangeInclusive<u64>) {
     let (ledger, _) = Ledger::open(&folder.data().join("ledger"), ring(folder), 1, AT).expect("nobody has it");
+    for text in [ASKED, BANNER] {
+        ledger.keep_text(text).expect("the disk is well");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for receipt in receipts {
         runtime.block_on(ledger.append(entry(receipt))).expect("the disk is well");
@@ -64,7 +72,15 @@ fn ledger(folder: &Folder, arguments: &[&str]) -> Said {
 }
 
 fn verified(folder: &Folder) -> Value {
-    let said = ledger(folder, &["verify", "--json"]);
+    verified_with(folder, &[])
+}
+
+fn verified_files(folder: &Folder) -> Value {
+    verified_with(folder, &["--files-only"])
+}
+
+fn verified_with(folder: &Folder, more: &[&str]) -> Value {
+    let said = ledger(folder, &[&["verify", "--json"][..], more].concat());
     let report: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{}{}", said.out, said.err));
     assert_eq!(said.code, Some(if report["ok"] == true { 0 } else { 1 }), "{report}");
     report
@@ -139,12 +155,156 @@ fn rule_p3_a_changed_removed_or_inserted_row_in_the_table_is_found_and_named() {
     tamper("alter table consentry.consents delete where seq in (6, 9)");
     let report = verified(&gateway.folder);
     assert!(found(&report).contains(&finding("table", "removed", 6, "0000000000000006")), "{report}");
-    // The files are as they were, and stay provable without the gateway.
+    // The files are as they were, and stay provable without the gateway; that both agree is not said then.
     let (_, folder) = gateway.end("TERM");
     let report = verified(&folder);
     assert_eq!((found(&report), &report["table"]["checked"]), (vec![], &json!(false)), "{report}");
+    assert_eq!(report["ok"], false, "{report}");
     let said = ledger(&folder, &["verify"]);
-    assert!(said.code == Some(0) && said.out.contains("not running"), "{}", said.out);
+    assert!(
+        said.code == Some(1) && said.out.contains("NOT checked: the embedded ClickHouse is not running"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("--files-only"), "{}", said.out);
+    let report = verified_files(&folder);
+    assert_eq!((&report["ok"], &report["table"]["checked"]), (&json!(true), &json!(false)), "{report}");
+    let said = ledger(&folder, &["verify", "--files-only"]);
+    assert!(said.code == Some(0) && said.out.contains("6 rows, whole"), "{}", said.out);
+}
+
+/// What was found, in words.
+fn words(report: &Value) -> Vec<String> {
+    let findings = report["findings"].as_array().expect("a list");
+    findings.iter().map(|finding| finding["what"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn rule_p3_an_end_that_was_cut_off_is_not_hidden_by_the_note_of_the_last_row() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=6);
+    let at = |name: &str| folder.data().join("ledger").join(name);
+    let (rows, head) = (std::fs::read(at("2026-07.jsonl")).expect("rows"), std::fs::read(at("head")).expect("a note"));
+    assert_eq!(words(&verified_files(&folder)), [""; 0]);
+    // Cut off, with the last row that is left in the place of the note.
+    edit(&folder, |lines| lines.truncate(4));
+    let lines = std::fs::read_to_string(at("2026-07.jsonl")).expect("rows");
+    std::fs::write(at("head"), lines.lines().last().expect("a row")).expect("ours");
+    assert!(words(&verified_files(&folder))[0].contains("(`head`) is not signed"));
+    std::fs::write(at("head"), &head).expect("ours");
+    assert_eq!(found(&verified_files(&folder)), [finding("files", "removed", 5, "-")]);
+    // The row and the note of it together: `shipped` knows better.
+    edit(&folder, |lines| lines.truncate(4));
+    std::fs::remove_file(at("head")).expect("ours");
+    let chain = std::fs::read_to_string(at("chain")).expect("a note");
+    std::fs::write(at("shipped"), format!("{} 6\n", chain.trim_end())).expect("ours");
+    let report = verified_files(&folder);
+    assert!(found(&report).contains(&finding("files", "removed", 5, "-")), "{report}");
+    assert!(words(&report).iter().any(|what| what.contains("(`head`) is missing")), "{report}");
+    std::fs::remove_file(at("shipped")).expect("ours");
+    // The note alone: missing, no note, another row's.
+    std::fs::write(at("2026-07.jsonl"), &rows).expect("ours");
+    assert!(words(&verified_files(&folder))[0].contains("(`head`) is missing"));
+    std::fs::write(at("head"), "junk").expect("ours");
+    assert!(words(&verified_files(&folder))[0].contains("(`head`) is not signed"));
+    std::fs::write(at("head"), &head).expect("ours");
+    append(&folder, 7..=7);
+    assert_eq!(words(&verified_files(&folder)), [""; 0]);
+    std::fs::write(at("head"), &head).expect("ours");
+    assert!(words(&verified_files(&folder))[0].contains("(`head`) names another row, 6"));
+    // A start that finds the last row notes it again.
+    append(&folder, 8..=7);
+    assert_eq!(words(&verified_files(&folder)), [""; 0]);
+    // The chain's own note.
+    for note in [None, Some("junk")] {
+        match note {
+            None => std::fs::remove_file(at("chain")).expect("ours"),
+            Some(junk) => std::fs::write(at("chain"), junk).expect("ours"),
+        }
+        let report = verified_files(&folder);
+        assert_eq!(words(&report), ["the note of the chain's id (`chain`) is missing or is none"], "{report}");
+    }
+    std::fs::remove_file(at("head")).expect("ours");
+    assert_eq!(words(&verified_files(&folder)).len(), 2);
+}
+
+#[test]
+fn rule_p5_a_text_that_is_missing_or_was_changed_is_found_and_named_with_the_row_that_names_it() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=3);
+    let at = |text: &[u8]| {
+        let digits: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        folder.data().join("ledger/texts").join(digits)
+    };
+    assert_eq!(words(&verified_files(&folder)), [""; 0]);
+    std::fs::write(at(BANNER), "<aside>No cookies</aside>").expect("ours");
+    let report = verified_files(&folder);
+    assert_eq!(found(&report), [finding("files", "changed", 1, "0000000000000001")], "{report}");
+    assert!(words(&report)[0].starts_with("the banner, texts/"), "{report}");
+    std::fs::write(at(BANNER), BANNER).expect("ours");
+    std::fs::remove_file(at(ASKED)).expect("ours");
+    let report = verified_files(&folder);
+    assert_eq!(found(&report), [finding("files", "removed", 1, "0000000000000001")], "{report}");
+    assert!(words(&report)[0].starts_with("what was asked, texts/"), "{report}");
+}
+
+#[test]
+fn rule_p3_rows_in_a_file_of_another_month_or_of_none_are_found_and_named() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=3);
+    let at = |name: &str| folder.data().join("ledger").join(name);
+    std::fs::copy(at("2026-07.jsonl"), at("2026-13.jsonl")).expect("ours");
+    let report = verified_files(&folder);
+    assert!(words(&report)[0].starts_with("2026-13.jsonl is named like"), "{report}");
+    std::fs::remove_file(at("2026-13.jsonl")).expect("ours");
+    std::fs::rename(at("2026-07.jsonl"), at("2026-06.jsonl")).expect("ours");
+    let report = verified_files(&folder);
+    let misplaced = |seq| finding("files", "reordered", seq, &format!("{seq:016x}"));
+    assert_eq!(found(&report), [misplaced(1), misplaced(2), misplaced(3)], "{report}");
+    assert!(words(&report)[0].contains("it stands in 2026-06.jsonl, and belongs in 2026-07.jsonl"), "{report}");
+}
+
+#[test]
+fn rule_p3_a_day_of_expiry_that_was_changed_in_the_table_is_found_and_named() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=5);
+    let gateway = folder.serve();
+    all_shipped(&gateway, 5);
+    let expires = |seq: u64, date: &str| {
+        let sql = format!("update expires_at = '{date}' where seq = {seq} settings mutations_sync = 1");
+        drop(gateway.query(&format!("alter table consentry.consents {sql}")));
+    };
+    for date in ["2031-07-01", "2148-01-01"] {
+        expires(4, date);
+        let report = verified(&gateway.folder);
+        assert_eq!(found(&report), [finding("table", "changed", 4, "0000000000000004")], "{report}");
+        assert!(words(&report)[0].contains(date), "{report}");
+    }
+    expires(4, "2032-07-01");
+    assert_eq!(found(&verified(&gateway.folder)), []);
+}
+
+#[test]
+fn rule_p3_a_folder_that_was_deleted_leaves_its_rows_in_the_table_and_verify_says_so() {
+    let site = Site::start();
+    let folder = folder(&site);
+    append(&folder, 1..=4);
+    let gateway = folder.serve();
+    all_shipped(&gateway, 4);
+    let (_, folder) = gateway.end("TERM");
+    std::fs::remove_dir_all(folder.data().join("ledger")).expect("ours");
+    append(&folder, 5..=5);
+    let gateway = folder.serve();
+    all_shipped(&gateway, 5);
+    let said = ledger(&gateway.folder, &["verify"]);
+    assert!(said.out.contains("5 rows of 2 gateways"), "{}", said.out);
+    assert!(said.out.contains(": 4 rows, "), "{}", said.out);
+    assert!(said.out.contains("of another gateway, or of a folder that is gone"), "{}", said.out);
+    assert!(said.out.contains(": 1 row, ") && said.out.contains("; of this folder"), "{}", said.out);
 }
 
 /// The rows of a ledger elsewhere, as another gateway would ship them.
@@ -180,7 +340,16 @@ fn rule_p3_the_rows_of_every_gateway_are_verified_in_the_table() {
     };
     ship(&gateway, &other);
     let report = verified(&gateway.folder);
-    assert_eq!((found(&report), report["table"]["chains"].as_array().map(Vec::len)), (vec![], Some(2)), "{report}");
+    assert_eq!(found(&report), [], "{report}");
+    // A second gateway is seen.
+    let chains = report["table"]["chains"].as_array().expect("a list");
+    let here: Vec<_> = chains.iter().map(|one| (one["here"] == true, one["rows"].as_u64())).collect();
+    assert!(chains.len() == 2 && here.contains(&(true, Some(3))) && here.contains(&(false, Some(4))), "{report}");
+    let theirs = format!(
+        "chain {chain}: 4 rows, 2026-07-01T00:00:00Z to 2026-07-01T00:00:00Z; of another gateway, or of a folder that is gone"
+    );
+    let said = ledger(&gateway.folder, &["verify"]);
+    assert!(said.code == Some(0) && said.out.contains(&theirs), "{}", said.out);
     let number = u64::from_str_radix(&chain, 16).expect("a number");
     gateway.query(&format!(
         "alter table consentry.consents update host = 'evil.example' where chain = {number} and seq = 1 settings mutations_sync = 1"

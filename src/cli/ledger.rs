@@ -45,6 +45,9 @@ enum Action {
     /// Check every row in the files and in the database: hash, signature, order, and that both have the same
     #[command(after_help = "Example: consentry ledger verify --json")]
     Verify {
+        /// Leave the database out, as where the gateway is stopped; otherwise one that cannot be asked is a failure
+        #[arg(long)]
+        files_only: bool,
         /// The public keys as downloaded from /_privacy/keys.json; the key ring's own unless given
         #[arg(long, value_name = "FILE")]
         keys: Option<PathBuf>,
@@ -92,7 +95,10 @@ fn hash(text: &str) -> Result<String, String> {
 /// Does it.
 pub fn run(args: &Args, place: &Ledger) -> anyhow::Result<ExitCode> {
     match &args.action {
-        Action::Verify { keys } => check::run(args.json, place, &public_keys(place, keys.as_deref())?),
+        Action::Verify { files_only, keys } => {
+            let asked = check::Asked { as_json: args.json, files_only: *files_only };
+            check::run(&asked, place, &public_keys(place, keys.as_deref())?)
+        }
         Action::Export { format, table } => {
             let mut out = BufWriter::new(io::stdout().lock());
             match exported(place, *format, *table, &mut out).and_then(|()| Ok(out.flush()?)) {

@@ -120,7 +120,32 @@ fn time(entry: &Entry) -> String {
     jiff::Timestamp::from_millisecond(entry.at_ms).map_or_else(|_| entry.at_ms.to_string(), |time| time.to_string())
 }
 
-/// What a row holds needs no quotes; what somebody put into a file might.
+/// What a row holds needs no quotes; what somebody put into a file might. What a spreadsheet would take for a formula, such as
+/// the host `-A1`, has an apostrophe before it.
 fn quoted(field: String) -> String {
+    let field = if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{field}") } else { field };
     if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_field_of_the_csv_is_a_formula_to_a_spreadsheet() {
+        for (field, written) in [
+            ("-A1", "'-A1"),
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\tx", "'\tx"),
+            ("\rx", "\"'\rx\""),
+            ("=A1,\"B\"", "\"'=A1,\"\"B\"\"\""),
+            ("www.example.com", "www.example.com"),
+            ("a-b", "a-b"),
+            ("", ""),
+        ] {
+            assert_eq!(quoted(field.to_owned()), written);
+        }
+    }
 }

@@ -7,14 +7,17 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::Folder;
+use super::folder::{FileId, Folder};
 use super::hex::{hex, hex_u64, unhex, unhex_u64};
-use super::row::{Beginning, ChainId, Row};
+use super::row::{Beginning, ChainId};
 use super::sign::{PublicKeys, Signer};
 use crate::keys::KeyId;
 
+/// What stands before the note of the last row where it is signed.
+const SIGNED_HEAD: &[u8] = b"consentry-ledger-head-1";
+
 const CHAIN: &str = "chain";
-const HEAD: &str = "head";
+pub(super) const HEAD: &str = "head";
 const SHIPPED: &str = "shipped";
 pub(super) const EXPIRED: &str = "expired";
 
@@ -27,26 +30,64 @@ pub(super) fn write_chain(folder: &Folder, chain: ChainId) -> io::Result<()> {
     folder.write_durably(CHAIN, format!("{chain}\n").as_bytes())
 }
 
-/// The last row, as it was noted when it was written; nothing where the note is torn.
-pub(super) fn read_head(folder: &Path) -> Option<Row> {
-    let bytes = fs::read(folder.join(HEAD)).ok()?;
-    let line = bytes.split(|byte| *byte == b'\n').next()?;
-    Row::parse(line).ok()
+/// The last row, as it is noted beside the rows when it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRow {
+    /// Whose chain.
+    pub chain: ChainId,
+    /// The row's number.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+impl LastRow {
+    /// What is signed of it: nothing that stands in a row, so that no row can be copied to where it is noted.
+    fn signed(&self) -> Vec<u8> {
+        [SIGNED_HEAD, &self.chain.0.to_be_bytes(), &self.seq.to_be_bytes(), &self.hash].concat()
+    }
+}
+
+/// The last row, where the note of it is signed.
+pub(super) fn read_head(folder: &Path, keys: &PublicKeys) -> Option<LastRow> {
+    let (last, key, signature) = head(folder)?;
+    let is_right = keys.verify(key, &last.signed(), &signature) == Some(true);
+    is_right.then_some(last)
+}
+
+/// As it is noted, signed or not: for going on, not for proving.
+pub(super) fn read_head_unproven(folder: &Path) -> Option<LastRow> {
+    head(folder).map(|(last, ..)| last)
+}
+
+fn head(folder: &Path) -> Option<(LastRow, KeyId, [u8; 64])> {
+    let (chain, end, key, signature) = signed(folder, HEAD)?;
+    Some((LastRow { chain, seq: end.seq, hash: end.hash }, key, signature))
 }
 
 /// The note of the last row: written over after each append, never synced. After a loss of power it may be an older one.
-pub(super) struct Head(Option<File>);
+pub(super) struct Head(Option<(File, FileId)>);
 
 impl Head {
     pub(super) fn open(folder: &Folder) -> Head {
-        Head(folder.open_note(HEAD).ok())
+        let file = folder.open_note(HEAD).ok();
+        Head(file.and_then(|file| file.metadata().ok().map(|found| (file, FileId::of(&found)))))
     }
 
-    /// Best effort: without it a cut-off end is seen by the table alone.
-    pub(super) fn note(&self, line: &str) {
-        let Some(file) = &self.0 else { return };
-        let bytes = format!("{line}\n");
-        let written = file.write_all_at(bytes.as_bytes(), 0).and_then(|()| file.set_len(bytes.len() as u64));
+    /// Best effort: without it a cut-off end is seen by the table alone, and `verify` says that it is missing.
+    pub(super) fn note(&mut self, folder: &Folder, last: LastRow, signer: &Signer) {
+        let is_there = |id: FileId| fs::metadata(folder.path().join(HEAD)).is_ok_and(|found| FileId::of(&found) == id);
+        if !self.0.as_ref().is_some_and(|(_, id)| is_there(*id)) {
+            *self = Head::open(folder);
+        }
+        let Some((file, _)) = &self.0 else { return };
+        let end = Beginning { seq: last.seq, hash: last.hash };
+        let note = Signed::of(last.chain, end, signer.key(), &signer.sign(&last.signed()));
+        let written = serde_json::to_vec(&note).map_err(io::Error::from).and_then(|mut bytes| {
+            bytes.push(b'\n');
+            file.write_all_at(&bytes, 0)?;
+            file.set_len(bytes.len() as u64)
+        });
         if let Err(error) = written {
             tracing::warn!(%error, "the ledger's last row could not be noted beside it");
         }
@@ -64,14 +105,30 @@ pub(super) fn write_shipped(folder: &Folder, chain: ChainId, seq: u64) -> io::Re
     folder.write(SHIPPED, format!("{chain} {seq}\n").as_bytes())
 }
 
+/// A row that is named, and signed for what it is named as.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Expired {
+struct Signed {
     chain: String,
     seq: u64,
     hash: String,
     key: u32,
     signature: String,
+}
+
+impl Signed {
+    fn of(chain: ChainId, end: Beginning, key: KeyId, signature: &[u8; 64]) -> Signed {
+        let (hash, signature) = (hex(&end.hash), hex(signature));
+        Signed { chain: hex_u64(chain.0), seq: end.seq, hash, key: key.0, signature }
+    }
+}
+
+/// What stands in a note, whether its signature is right or not.
+fn signed(folder: &Path, name: &str) -> Option<(ChainId, Beginning, KeyId, [u8; 64])> {
+    let text = fs::read_to_string(folder.join(name)).ok()?;
+    let note: Signed = serde_json::from_str(&text).ok()?;
+    let end = Beginning { seq: note.seq, hash: unhex(&note.hash)? };
+    Some((ChainId(unhex_u64(&note.chain)?), end, KeyId(note.key), unhex(&note.signature)?))
 }
 
 /// Where the chain begins after what has expired; nothing where none has, or the note is not signed.
@@ -87,22 +144,11 @@ pub(super) fn read_expired_unproven(folder: &Path, chain: ChainId) -> Option<Beg
 }
 
 fn expired(folder: &Path, chain: ChainId) -> Option<(Beginning, KeyId, [u8; 64])> {
-    let text = fs::read_to_string(folder.join(EXPIRED)).ok()?;
-    let note: Expired = serde_json::from_str(&text).ok()?;
-    if note.chain != hex_u64(chain.0) {
-        return None;
-    }
-    let beginning = Beginning { seq: note.seq, hash: unhex(&note.hash)? };
-    Some((beginning, KeyId(note.key), unhex(&note.signature)?))
+    let (of, beginning, key, signature) = signed(folder, EXPIRED)?;
+    (of == chain).then_some((beginning, key, signature))
 }
 
 pub(super) fn write_expired(folder: &Folder, chain: ChainId, end: Beginning, signer: &Signer) -> io::Result<()> {
-    let note = Expired {
-        chain: hex_u64(chain.0),
-        seq: end.seq,
-        hash: hex(&end.hash),
-        key: signer.key().0,
-        signature: hex(&signer.sign(&end.signed(chain))),
-    };
+    let note = Signed::of(chain, end, signer.key(), &signer.sign(&end.signed(chain)));
     folder.write_durably(EXPIRED, &serde_json::to_vec(&note)?)
 }

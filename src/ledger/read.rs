@@ -194,13 +194,15 @@ impl Lines {
 pub(super) struct Tail {
     pub(super) month: Month,
     pub(super) len: u64,
+    /// How often the writer had opened a segment by then: places in an earlier one may be nowhere in this one.
+    pub(super) opening: u64,
 }
 
 /// Where reading behind a number stopped.
 #[derive(Debug, Default)]
 pub struct Place {
-    /// The last number read, and behind which byte of which segment that was.
-    at: Option<(u64, Month, u64)>,
+    /// The last number read, and behind which byte of which segment that was, at which opening.
+    at: Option<(u64, Month, u64, u64)>,
 }
 
 /// Up to `limit` rows of the chain behind `seq`, of what is durable.
@@ -215,7 +217,7 @@ pub(super) fn after(
     let months: Vec<Month> =
         folder::segments(folder.path())?.into_iter().filter(|month| *month <= tail.month).collect();
     let (from, mut offset) = match place.at {
-        Some((at, month, offset)) if at == seq => (month, offset),
+        Some((at, month, offset, opening)) if at == seq && opening == tail.opening => (month, offset),
         _ => (oldest_that_can_hold(folder, &months, chain, seq + 1), 0),
     };
     let mut rows = Vec::new();
@@ -232,7 +234,7 @@ pub(super) fn after(
             if rows.last().is_some_and(|last: &Row| row.seq <= last.seq) {
                 continue;
             }
-            place.at = Some((row.seq, month, lines.offset));
+            place.at = Some((row.seq, month, lines.offset, tail.opening));
             rows.push(row);
             if rows.len() >= limit {
                 return Ok(rows);

@@ -25,12 +25,21 @@ pub struct Recovery {
 }
 
 /// Where the chain goes on.
-pub(super) fn recover(folder: &Folder, now_ms: i64) -> Result<(Link, Tail, Recovery), LedgerError> {
+pub(super) struct Start {
+    pub(super) link: Link,
+    /// Whether the link is a row that stands there, and not one that is missing or damaged.
+    pub(super) is_behind_a_row: bool,
+    pub(super) tail: Tail,
+    pub(super) recovery: Recovery,
+}
+
+/// Finds it.
+pub(super) fn recover(folder: &Folder, now_ms: i64) -> Result<Start, LedgerError> {
     let failed = |doing| move |source| folder.failed(doing, source);
     let months = folder::segments(folder.path()).map_err(failed("list the ledger"))?;
     let mut recovery = Recovery::default();
     let month = months.last().copied().unwrap_or(Month::of(now_ms));
-    let mut tail = Tail { month, len: 0 };
+    let mut tail = Tail { month, len: 0, opening: 0 };
     if !months.is_empty() {
         let segment = folder.open_segment(month).map_err(failed("open the ledger's newest file"))?;
         recovery.torn_bytes = segment.torn;
@@ -48,16 +57,18 @@ pub(super) fn recover(folder: &Folder, now_ms: i64) -> Result<(Link, Tail, Recov
         note::write_chain(folder, chain).map_err(failed("note the id of the chain"))?;
     }
 
+    let last_row = found.row.as_ref().map_or(0, |row| row.seq);
     let expired = note::read_expired_unproven(folder.path(), chain).unwrap_or(Beginning::FIRST);
     let (last, hash, at_ms) =
         found.row.map_or((expired.seq, expired.hash, 0), |row| (row.seq, row.hash, row.entry.at_ms));
     // Whatever stood behind it had numbers too, which are not given again.
-    let head = note::read_head(folder.path()).filter(|head| head.chain == chain).map_or(0, |head| head.seq);
+    let head = note::read_head_unproven(folder.path()).filter(|head| head.chain == chain).map_or(0, |head| head.seq);
     let used = head.max(note::read_shipped(folder.path(), chain));
     recovery.missing = used.saturating_sub(last + found.damaged_behind);
     let seq = (last + found.damaged_behind).max(used);
     recovery.seq = seq;
-    Ok((Link { chain, seq, hash, at_ms }, tail, recovery))
+    let is_behind_a_row = seq > 0 && seq == last_row;
+    Ok(Start { link: Link { chain, seq, hash, at_ms }, is_behind_a_row, tail, recovery })
 }
 
 /// The last row of a chain, and how many damaged lines stand behind it.

@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::{Action, Entry};
 use super::hex::{hex, hex_u64, unhex, unhex_u64};
+use super::month::Month;
+use super::note::LastRow;
 use super::sign::Signer;
 use crate::keys::KeyId;
 
@@ -40,6 +42,13 @@ pub(super) struct Link {
     pub(super) hash: [u8; 32],
     /// Its time; no later row has an earlier one.
     pub(super) at_ms: i64,
+}
+
+impl Link {
+    /// The last row, to be noted.
+    pub(super) fn last_row(&self) -> LastRow {
+        LastRow { chain: self.chain, seq: self.seq, hash: self.hash }
+    }
 }
 
 /// One row.
@@ -123,6 +132,11 @@ impl Row {
         row.hash = row.content_hash();
         row.signature = signer.sign(&[SIGNED_ROW, &row.hash].concat());
         row
+    }
+
+    /// The name of the file in which it belongs: that of its month in UTC.
+    pub fn file(&self) -> String {
+        Month::of(self.entry.at_ms).file()
     }
 
     /// SHA-256 of what the row says.

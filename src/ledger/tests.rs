@@ -2,6 +2,7 @@
 //! and named, and texts that come back byte for byte.
 
 mod damage;
+mod displaced;
 mod model;
 mod texts;
 mod verify;

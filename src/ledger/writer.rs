@@ -10,9 +10,9 @@ use super::entry::Entry;
 use super::error::LedgerError;
 use super::folder::{Segment, write_and_sync};
 use super::month::Month;
-use super::note::Head;
+use super::note::{self, Head, LastRow};
 use super::row::{Link, Row};
-use super::sign::Signer;
+use super::sign::{PublicKeys, Signer};
 use super::{Appended, Shared};
 use crate::keys::KeyRing;
 
@@ -34,6 +34,8 @@ pub(super) struct Writer {
     site_id: u32,
     link: Link,
     segment: Option<Segment>,
+    /// How often a segment was opened.
+    openings: u64,
     head: Head,
 }
 
@@ -43,13 +45,22 @@ struct Group {
     link: Link,
     bytes: Vec<u8>,
     waiting: Vec<(Waiter, Appended)>,
-    last_line: String,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, ring: Arc<KeyRing>, site_id: u32, link: Link) -> Writer {
         let head = Head::open(&shared.folder);
-        Writer { shared, ring, site_id, link, segment: None, head }
+        Writer { shared, ring, site_id, link, segment: None, openings: 0, head }
+    }
+
+    /// At the start: where the last row that was found is not the one that is noted, it is noted anew, and that is said. A
+    /// loss of power can be why, since the note is not synced.
+    pub(super) fn note_last(&mut self, last: LastRow) {
+        let folder = &self.shared.folder;
+        if note::read_head(folder.path(), &PublicKeys::of(&self.ring)) != Some(last) {
+            tracing::warn!(seq = last.seq, "the ledger's last row was not the one noted beside it; it is noted anew");
+            self.head.note(folder, last, &Signer::current(&self.ring));
+        }
     }
 
     /// Until it is told to close, or nobody can append any more.
@@ -82,35 +93,29 @@ impl Writer {
         for (entry, waiter) in entries {
             let month = Month::of(entry.at_ms.max(group.as_ref().map_or(self.link, |group| group.link).at_ms));
             if let Some(full) = group.take_if(|group| group.month != month) {
-                self.commit(full);
+                self.commit(full, &signer);
             }
-            let group = group.get_or_insert_with(|| Group {
-                month,
-                link: self.link,
-                bytes: Vec::new(),
-                waiting: Vec::new(),
-                last_line: String::new(),
-            });
+            let group =
+                group.get_or_insert_with(|| Group { month, link: self.link, bytes: Vec::new(), waiting: Vec::new() });
             let row = Row::behind(&group.link, self.site_id, *entry, &signer);
             group.link = Link { chain: row.chain, seq: row.seq, hash: row.hash, at_ms: row.entry.at_ms };
-            group.last_line = row.line();
-            group.bytes.extend_from_slice(group.last_line.as_bytes());
+            group.bytes.extend_from_slice(row.line().as_bytes());
             group.bytes.push(b'\n');
             group.waiting.push((waiter, Appended { seq: row.seq, hash: row.hash, at_ms: row.entry.at_ms }));
         }
         if let Some(group) = group {
-            self.commit(group);
+            self.commit(group, &signer);
         }
     }
 
     /// Brings a group to the disk and answers who waits for it. Only then does the chain go on behind it.
-    fn commit(&mut self, group: Group) {
+    fn commit(&mut self, group: Group, signer: &Signer) {
         let written = self.write(&group);
         if let Err(error) = &written {
             tracing::error!(%error, rows = group.waiting.len(), "choices could not be written to the ledger and do not count");
         } else {
             self.link = group.link;
-            self.head.note(&group.last_line);
+            self.head.note(&self.shared.folder, group.link.last_row(), signer);
             self.shared.head.send_replace(group.link.seq);
         }
         for (waiter, appended) in group.waiting {
@@ -121,24 +126,31 @@ impl Writer {
     }
 
     fn write(&mut self, group: &Group) -> std::io::Result<()> {
+        if let Some(before) = &mut self.segment
+            && (before.month != group.month || before.is_displaced())
+        {
+            before.leave()?;
+            self.segment = None;
+        }
         let segment = match &mut self.segment {
-            Some(segment) if segment.month == group.month => segment,
-            other => {
-                if let Some(before) = other {
-                    before.leave()?;
-                }
-                other.insert(self.shared.folder.open_segment(group.month)?)
+            Some(segment) => segment,
+            none => {
+                self.openings += 1;
+                none.insert(self.shared.folder.open_segment(group.month)?)
             }
         };
         #[cfg(test)]
         let faults = &self.shared.faults;
-        segment.append(&group.bytes, |file, bytes, at| {
+        segment.append(&self.shared.folder, &group.bytes, |file, bytes, at| {
             #[cfg(test)]
             faults.strike(file, bytes, at)?;
-            write_and_sync(file, bytes, at)
+            write_and_sync(file, bytes, at)?;
+            #[cfg(test)]
+            faults.strike_behind();
+            Ok(())
         })?;
         *self.shared.tail.lock().unwrap_or_else(PoisonError::into_inner) =
-            super::read::Tail { month: segment.month, len: segment.len };
+            super::read::Tail { month: segment.month, len: segment.len, opening: self.openings };
         Ok(())
     }
 }
@@ -146,19 +158,32 @@ impl Writer {
 /// Failures of the disk, for tests.
 #[cfg(test)]
 #[derive(Default)]
-pub(super) struct Faults(std::sync::Mutex<Option<usize>>);
+pub(super) struct Faults {
+    ends_after: std::sync::Mutex<Option<usize>>,
+    behind: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
 
 #[cfg(test)]
 impl Faults {
     /// Lets the next write end with an error, after so many bytes of it were written.
     pub(super) fn next_write_ends_after(&self, bytes: usize) {
-        *self.0.lock().unwrap() = Some(bytes);
+        *self.ends_after.lock().unwrap() = Some(bytes);
+    }
+
+    /// Lets something happen right behind the next sync.
+    pub(super) fn next_sync_is_followed_by(&self, what: impl FnOnce() + Send + 'static) {
+        *self.behind.lock().unwrap() = Some(Box::new(what));
     }
 
     fn strike(&self, file: &std::fs::File, bytes: &[u8], at: u64) -> std::io::Result<()> {
         use std::os::unix::fs::FileExt as _;
-        let Some(len) = self.0.lock().unwrap().take() else { return Ok(()) };
+        let Some(len) = self.ends_after.lock().unwrap().take() else { return Ok(()) };
         file.write_all_at(&bytes[..len.min(bytes.len())], at)?;
         Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    fn strike_behind(&self) {
+        let what = self.behind.lock().unwrap().take();
+        what.into_iter().for_each(|what| what());
     }
 }

@@ -130,3 +130,37 @@ async fn without_the_note_of_it_the_chain_is_the_one_its_rows_say() {
     }
     assert_eq!(home.findings(), []);
 }
+
+#[tokio::test]
+async fn rule_p3_the_note_of_the_last_row_is_signed_for_what_it_is() {
+    let home = Home::new();
+    let (ledger, _) = home.opened();
+    let done = append(&ledger, 1..=3).await;
+    let head = || Notes::read(&home.path(), &home.keys()).head;
+    let last = LastRow { chain: ledger.chain(), seq: 3, hash: done[2].hash };
+    assert_eq!(head(), Some(last));
+    let path = home.path().join("head");
+    let note = fs::read_to_string(&path).unwrap();
+    let row = fs::read_to_string(home.segment("2026-11")).unwrap().lines().nth(1).unwrap().to_owned();
+    // With the signature of the row, which is of the same hash.
+    let row_signature = home.rows().0[2].signature;
+    let mut of_row: serde_json::Value = serde_json::from_str(&note).unwrap();
+    of_row["signature"] = crate::ledger::hex::hex(&row_signature).into();
+    let another = note.replace("\"seq\":3", "\"seq\":2");
+    assert_ne!(another, note);
+    for forged in [row, of_row.to_string(), another, "junk".into()] {
+        fs::write(&path, forged).unwrap();
+        let notes = Notes::read(&home.path(), &home.keys());
+        assert!(notes.head.is_none() && notes.head_is_forged);
+    }
+    // Removed while the gateway runs: there again with the next row.
+    fs::remove_file(&path).unwrap();
+    assert!(!Notes::read(&home.path(), &home.keys()).head_is_forged);
+    append(&ledger, 4..=4).await;
+    assert_eq!(head().map(|head| head.seq), Some(4));
+    // And with the next start, as after a loss of power.
+    drop(ledger);
+    fs::write(&path, note).unwrap();
+    let (_ledger, recovery) = home.opened();
+    assert_eq!((recovery.seq, recovery.missing, head().map(|head| head.seq)), (4, 0, Some(4)));
+}
