@@ -2,20 +2,23 @@
 //! answer that carries the new choice.
 //!
 //! A cookie expires by a line that names its place, and nothing says where a cookie lies: so lines go to every place where it
-//! may lie, the likeliest first, within a bound.
-//! 1. What came with this very request lies at the top (`/`): for the host alone, for the domain and for each domain above.
-//! 2. Where the site's answers have set what was permitted until now ([`Seen`]), and where the configuration says it lies.
-//! 3. The folders of the page the visitor comes from or goes to: scripts set cookies there without meaning to.
-//! 4. Folders in which browsers sent it.
-//! 5. What is declared by name, at the top, should something in between have kept it from us; and on safe connections
-//!    what came with the request, in a partition.
+//! may lie, within a bound, and what is declared goes before what is not, however many of those there are.
+//! 1. What is declared and came with this very request, at the top (`/`): for the host alone, for the domain and for each
+//!    domain above.
+//! 2. Where the site's answers have set what was permitted until now ([`Seen`]), and where the configuration says it lies:
+//!    first what is declared as it stands, then what the site has set of which the beginning is declared.
+//! 3. What is declared as it stands and did not come, for the host alone, should something in between have kept it from us.
+//! 4. The folders of the page the visitor comes from or goes to: scripts set cookies there without meaning to. Folders in
+//!    which browsers sent it. On safe connections what came, in a partition.
+//! 5. What is not declared and came: at the top, in the page's folders, in a partition. Part of the room waits for it.
+//! 6. What came with names that are very long.
+//!
+//! No name is told that only other visitors' requests have taught, unless it is declared as it stands.
 //!
 //! What lies elsewhere stays in the browser until it is sent: [`filter_request`](super::filter_request) keeps it from the
 //! site, and [`sweep`](super::sweep) makes it expire then.
 
 mod line;
-
-use std::collections::HashSet;
 
 use http::HeaderValue;
 
@@ -23,16 +26,27 @@ use super::place::{self, folders, whole};
 use super::seen::Known;
 use super::{Catalogue, Seen};
 use crate::consent::PurposeSet;
-pub(super) use line::{Lines, forbidden};
+pub(super) use line::{Came, Lines};
 
-/// The most names of one request that are expired in one answer.
-const MOST_NAMES: usize = 40;
-/// The most lines in one answer.
+/// The most lines in one answer: proxies in front bound the fields of an answer, HAProxy to 101 and Envoy to 100.
 const MOST_LINES: usize = 90;
-/// The most bytes they may take with their names and ends: proxies in front bound an answer's head, often to 8 KiB. With four
-/// optional cookies it is 0.9 KiB from the preferences page and 3 KiB from a page in a folder. Below nginx, whose
+/// The most names of one kind in one request that are expired: each takes a line at least.
+const MOST_NAMES: usize = MOST_LINES;
+/// The most bytes the lines may take with their names and ends: proxies in front bound an answer's head, often to 8 KiB. With
+/// four optional cookies it is 0.9 KiB from the preferences page and 3 KiB from a page in a folder. Below nginx, whose
 /// `proxy_buffer_size` is 4 KiB on some systems, give it 8.
 const MOST_BYTES: usize = 6 * 1024;
+/// The most bytes of an answer's head, the lines among them. The rest to 8 KiB is for what proxies in front add.
+const MOST_HEAD: usize = 7 * 1024;
+/// What of the room is left to what comes after the top of what came, in hundredths: whoever makes up names that begin as
+/// declared does not take it all.
+const AFTER_CAME: usize = 50;
+/// What is left after the top of what did not come, which is hardly ever there.
+const AFTER_ABSENT: usize = 40;
+/// What is left after all places that are known.
+const AFTER_PLACES: usize = 30;
+/// What is left to what is not declared, where any of it came, after guesses at folders.
+const AFTER_FOLDERS: usize = 20;
 
 /// What is withdrawn, where, and what is known of it.
 pub struct Withdrawal<'w> {
@@ -51,35 +65,59 @@ pub struct Withdrawal<'w> {
     pub https: bool,
     /// Paths of the site's pages the visitor comes from or goes to.
     pub pages: &'w [&'w str],
+    /// Bytes of the answer's head so far, such as where it leads and our own cookies. With the lines it is not to be more
+    /// than 7 KiB.
+    pub used: usize,
 }
 
 /// `Set-Cookie` lines that expire every cookie the browser may still have (`lines`: all `Cookie` headers) and may not keep.
 /// Never one for a name that is permitted.
 pub fn expire<'a>(lines: impl IntoIterator<Item = &'a [u8]>, of: &Withdrawal<'_>) -> Vec<HeaderValue> {
-    let sent = forbidden(lines, of.catalogue, of.permitted, MOST_NAMES);
-    let domains = place::domains(of.host);
-    let mut expired = Lines::new(MOST_LINES, MOST_BYTES);
-    for domain in &domains {
-        sent.iter().for_each(|name| expired.add(name, "/", *domain, false));
-    }
+    let came = Came::read(lines, of.catalogue, of.permitted, MOST_NAMES);
+    let has = |name: &[u8]| came.declared.contains(&name) || came.begun.contains(&name);
+    // What only visitors' requests have brought is told to those who have it.
     let known = of.seen.known(|name| of.withdraws(name));
+    let (known, mut learnt): (Vec<_>, Vec<_>) =
+        known.into_iter().partition(|(name, known)| known.is_declared() || has(name));
+    learnt.retain(|(_, known)| known.is_the_sites());
+    let may_be_there = |name: &&[u8]| of.withdraws(name) && !of.catalogue.is_ours(name) && !has(name);
+    let absent: Vec<&[u8]> = of.catalogue.exact().filter(may_be_there).collect();
+    // What may lie in a folder, each once.
+    let the_sites = came.declared.iter().copied().filter(|name| !of.catalogue.is_ours(name));
+    let names = the_sites.chain(absent.iter().copied()).chain(came.begun.iter().copied());
+    let names: Vec<&[u8]> = names.chain(learnt.iter().map(|(name, _)| &**name)).collect();
+
+    let domains = place::domains(of.host);
+    let mut expired = Lines::new(MOST_LINES, MOST_BYTES.min(MOST_HEAD.saturating_sub(of.used)));
+    expired.hold_back(AFTER_CAME);
+    expired.add_at_top(&came.declared, &domains);
+    expired.add_at_top(&came.begun, &domains);
+    expired.hold_back(0);
     of.set_by_the_site(&known, &domains, &mut expired);
-    of.declared(&sent, &known, &domains, &mut expired);
-    // What may lie in a folder, each once: what was let through, what is declared, what came.
-    let declared = of.catalogue.exact().filter(|name| of.withdraws(name) && !of.catalogue.is_ours(name));
-    let came = sent.iter().copied().filter(|name| !of.catalogue.is_ours(name));
-    let mut names: Vec<&[u8]> = known.iter().map(|(name, _)| &**name).chain(declared).chain(came).collect();
-    let mut once = HashSet::new();
-    names.retain(|name| once.insert(*name));
+    of.declared(&[], &domains, &mut expired);
+    expired.hold_back(AFTER_PLACES);
+    of.declared(&names, &domains, &mut expired);
+    expired.add_at_top(&came.declared, &domains);
+    expired.hold_back(AFTER_ABSENT);
+    expired.add_at_top(&absent, &[None]);
+    expired.hold_back(AFTER_PLACES);
+    of.set_by_the_site(&learnt, &domains, &mut expired);
+    expired.hold_back(if came.undeclared.is_empty() { 0 } else { AFTER_FOLDERS });
     for domain in &domains {
-        of.in_folders(&names, &sent, &known, *domain, &mut expired);
+        of.in_pages(&names, *domain, &mut expired);
+        of.in_folders(&known, has, *domain, &mut expired);
+        of.in_folders(&learnt, has, *domain, &mut expired);
     }
-    if of.https {
-        sent.iter().for_each(|name| expired.add(name, "/", None, true));
-    }
+    of.in_a_partition(&came.declared, &mut expired);
+    of.in_a_partition(&came.begun, &mut expired);
+    expired.add_at_top(&names, &domains);
+    expired.hold_back(0);
+    expired.add_at_top(&came.undeclared, &domains);
     for domain in &domains {
-        names.iter().for_each(|name| expired.add(name, "/", *domain, false));
+        of.in_pages(&came.undeclared, *domain, &mut expired);
     }
+    of.in_a_partition(&came.undeclared, &mut expired);
+    expired.add_at_top(&came.long, &domains);
     expired.done()
 }
 
@@ -95,27 +133,37 @@ impl Withdrawal<'_> {
         until_now && !self.catalogue.permits(name, self.permitted)
     }
 
-    /// The folders of the pages around, for every name, and those a name came from. Stops when there is no room left.
-    fn in_folders(
-        &self,
-        names: &[&[u8]],
-        sent: &[&[u8]],
-        known: &[(Box<[u8]>, Known)],
-        domain: Option<&str>,
-        expired: &mut Lines,
-    ) {
+    /// The folders of the pages around, for every name.
+    fn in_pages(&self, names: &[&[u8]], domain: Option<&str>, expired: &mut Lines) {
         for page in self.pages {
             for path in folders(page).flat_map(both).chain(whole(page).map(str::to_owned)) {
                 names.iter().for_each(|name| expired.add(name, &path, domain, false));
             }
         }
+    }
+
+    /// The folders a name came from; `has` says which came now. Stops when there is no room left.
+    fn in_folders(
+        &self,
+        known: &[(Box<[u8]>, Known)],
+        has: impl Fn(&[u8]) -> bool,
+        domain: Option<&str>,
+        expired: &mut Lines,
+    ) {
         for (name, known) in known {
             if expired.is_full() {
                 return;
             }
-            for path in known.folders(sent.contains(&&**name)).flat_map(both) {
+            for path in known.folders(has(name)).flat_map(both) {
                 expired.add(name, &path, domain, false);
             }
+        }
+    }
+
+    /// At the top of a partition, which only safe connections have.
+    fn in_a_partition(&self, names: &[&[u8]], expired: &mut Lines) {
+        if self.https {
+            names.iter().for_each(|name| expired.add(name, "/", None, true));
         }
     }
 
@@ -129,9 +177,8 @@ impl Withdrawal<'_> {
         }
     }
 
-    /// The places the configuration names. A beginning of a name stands for the names that are known by it.
-    fn declared(&self, sent: &[&[u8]], known: &[(Box<[u8]>, Known)], domains: &[Option<&str>], expired: &mut Lines) {
-        let names = || known.iter().map(|(name, _)| &**name).chain(sent.iter().copied());
+    /// The places the configuration names. A beginning of a name stands for the names that begin so, of those in hand.
+    fn declared(&self, names: &[&[u8]], domains: &[Option<&str>], expired: &mut Lines) {
         for declared in self.catalogue.places() {
             let path = declared.path.as_deref().unwrap_or("/");
             let mut expire = |name: &[u8]| match &declared.domain {
@@ -140,7 +187,7 @@ impl Withdrawal<'_> {
                 None => domains.iter().for_each(|domain| expired.add(name, path, *domain, false)),
             };
             match declared.prefix {
-                true => names().filter(|name| name.starts_with(&declared.name)).for_each(expire),
+                true => names.iter().copied().filter(|name| name.starts_with(&declared.name)).for_each(expire),
                 false if self.withdraws(&declared.name) => expire(&declared.name),
                 false => {}
             }

@@ -3,13 +3,16 @@
 //! withdraws, and lines must name its place to make it expire.
 //!
 //! It is about the site and never about a visitor: names that are declared for an optional purpose, with domains and paths; no
-//! value, nobody's address, nothing of who had what when. It is in memory only, shared by all workers, and bounded: 256
-//! names with 16 places and 16 folders each, about 2 MiB if all of them were as long as they may be. A restart forgets it, and
-//! each gateway of a fleet has its own: `path` and `domain` in the configuration are for what must not wait to be seen.
+//! value, nobody's address, nothing of who had what when. It is in memory only, shared by all workers, and bounded: the names
+//! that are declared as they stand and 288 others, with 16 places and 16 folders each, about 2 MiB if all of those were as long
+//! as they may be. A restart forgets it, and each gateway of a fleet has its own: `path` and `domain` in the configuration are
+//! for what must not wait to be seen.
 //!
-//! What one visitor's request taught is told to others, in the lines that make their cookies expire. So a folder is learnt only
-//! where each part of it is a plain word that scrubbing leaves alone, and one below the site's first folders only once it
-//! has come with ten different pages or sets of cookies; whoever would be missed by that is found by
+//! What one visitor's request taught is told to others, in the lines that make their cookies expire. So requests teach no name
+//! to others: one of which only the beginning is declared is told to those who have it themselves, unless the site has set
+//! it, and takes no room from what the site sets or what is declared. A folder is learnt only where each part of it is a
+//! plain word that scrubbing leaves alone, and one below the site's first folders only once it has come with ten
+//! different pages or sets of cookies; whoever would be missed by any of that is found by
 //! [`sweep`](super::sweep) on the next page they ask for there.
 
 mod filter;
@@ -28,8 +31,10 @@ use super::pairs::{name, pairs};
 use super::place::{self, Place};
 use filter::Filter;
 
-/// Names that are known at once.
-const MOST_NAMES: usize = 256;
+/// Names the site has set that are known at once, beside those that are declared as they stand.
+const MOST_SET: usize = 256;
+/// Names only requests have brought that are known at once.
+const MOST_BROUGHT: usize = 32;
 /// Places and folders that are known of a name.
 const MOST_PLACES: usize = 16;
 /// The longest name that is known, in bytes.
@@ -45,9 +50,22 @@ pub struct Seen {
     known: RwLock<HashMap<Box<[u8]>, Known>>,
 }
 
+/// Who vouches for a name. What is of more worth never makes room for what is of less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Voucher {
+    /// Visitors, who may make up whatever begins as declared.
+    #[default]
+    Requests,
+    /// The site, which has set it.
+    Site,
+    /// The configuration, which has it as it stands.
+    Declared,
+}
+
 /// What is known of one name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
+    voucher: Voucher,
     /// Where the site's answers set it.
     pub places: Vec<Place>,
     /// Where browsers sent it.
@@ -67,6 +85,16 @@ struct Folder {
 }
 
 impl Known {
+    /// Whether the site or its configuration vouches for the name, so that visitors may be told of it who do not have it.
+    pub(super) fn is_the_sites(&self) -> bool {
+        self.voucher > Voucher::Requests
+    }
+
+    /// Whether it is declared as it stands.
+    pub(super) fn is_declared(&self) -> bool {
+        self.voucher == Voucher::Declared
+    }
+
     /// Folders the cookie may lie at beside the top, those it came with most first. Where `at_top` says that it came with
     /// the request in hand, a folder counts only where something speaks for a second one beside it.
     pub(super) fn folders(&self, at_top: bool) -> impl Iterator<Item = &str> {
@@ -113,12 +141,13 @@ impl Seen {
         }
     }
 
-    /// What is known of every name that `wanted` asks for.
+    /// What is known of every name that `wanted` asks for: what is declared as it stands comes first, what only requests
+    /// have brought last.
     pub(super) fn known(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<(Box<[u8]>, Known)> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut found: Vec<_> =
             known.iter().filter(|(name, _)| wanted(name)).map(|(name, known)| (name.clone(), known.clone())).collect();
-        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        found.sort_by(|(one, known), (other, also)| also.voucher.cmp(&known.voucher).then_with(|| one.cmp(other)));
         found
     }
 
@@ -134,7 +163,7 @@ impl Seen {
         if !self.noticed.is_new(hash) || !place.path.split_at(1).1.is_empty() && !is_tellable(&place.path) {
             return;
         }
-        self.change(name, true, |known| {
+        self.change(name, voucher(name, catalogue, Voucher::Site), |known| {
             if known.places.len() < MOST_PLACES && !known.places.contains(&place) {
                 known.places.push(place);
             }
@@ -154,31 +183,59 @@ impl Seen {
         }
         let mut learnt: Vec<&[u8]> = Vec::new();
         for name in names().filter(|name| is_learnable(name, catalogue)) {
+            let voucher = voucher(name, catalogue, Voucher::Requests);
+            if voucher == Voucher::Requests && !is_plain(name) {
+                continue;
+            }
             if learnt.contains(&name) {
                 continue;
             }
             learnt.push(name);
             let doubled = names().filter(|other| *other == name).count() > 1;
-            self.change(name, false, |known| {
+            self.change(name, voucher, |known| {
                 known.at_top |= at_top;
                 folders.iter().for_each(|folder| known.came_with(folder, doubled));
             });
         }
     }
 
-    /// Changes what is known of a name. Where there is no room for one more, the name that browsers sent least goes, if the
-    /// site never set it.
-    fn change(&self, name: &[u8], by_site: bool, change: impl FnOnce(&mut Known)) {
+    /// Changes what is known of a name, if there is room for it.
+    fn change(&self, name: &[u8], voucher: Voucher, change: impl FnOnce(&mut Known)) {
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if !all.contains_key(name) && all.len() >= MOST_NAMES {
-            let unset = all.iter().filter(|(_, known)| known.places.is_empty());
-            let rarest = unset.min_by_key(|(_, known)| known.times());
-            let Some(rarest) = rarest.filter(|(_, known)| by_site || known.times() <= 1) else { return };
-            let rarest = rarest.0.clone();
-            all.remove(&rarest);
+        let is_more = all.get(name).is_none_or(|known| known.voucher < voucher);
+        if is_more && !make_room(&mut all, voucher) {
+            return;
         }
-        change(all.entry(name.into()).or_default());
+        let known = all.entry(name.into()).or_default();
+        known.voucher = known.voucher.max(voucher);
+        change(known);
     }
+}
+
+/// Whether there is room for one more name of that kind. Of those that only requests have brought the rarest goes.
+fn make_room(all: &mut HashMap<Box<[u8]>, Known>, voucher: Voucher) -> bool {
+    let of_the_kind = all.iter().filter(|(_, known)| known.voucher == voucher);
+    match voucher {
+        // The catalogue is their bound.
+        Voucher::Declared => true,
+        Voucher::Site => of_the_kind.count() < MOST_SET,
+        Voucher::Requests if of_the_kind.clone().count() < MOST_BROUGHT => true,
+        Voucher::Requests => {
+            let rarest = of_the_kind.min_by_key(|(_, known)| known.times()).filter(|(_, known)| known.times() <= 1);
+            let rarest = rarest.map(|(name, _)| name.clone());
+            rarest.is_some_and(|name| all.remove(&name).is_some())
+        }
+    }
+}
+
+/// Who vouches for a name: the configuration, where it has it as it stands, or else the `other` it came from.
+fn voucher(name: &[u8], catalogue: &Catalogue, other: Voucher) -> Voucher {
+    if catalogue.is_exact(name) { Voucher::Declared } else { other }
+}
+
+/// Whether a name is of the characters that names are made of where nobody means anything else by it.
+fn is_plain(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
 /// Whether a name is one of the site's optional ones, and one that every visitor may be told of: it is declared as it

@@ -4,7 +4,7 @@
 use http::HeaderValue;
 
 use super::Catalogue;
-use super::expire::{Lines, both, forbidden};
+use super::expire::{Came, Lines, both};
 use super::place::{domains, folders, whole};
 use crate::consent::PurposeSet;
 
@@ -28,7 +28,7 @@ pub fn sweep<'a>(
     host: &str,
     path: &str,
 ) -> Vec<HeaderValue> {
-    let names = forbidden(lines, catalogue, permitted, MOST_NAMES);
+    let names: Vec<&[u8]> = Came::read(lines, catalogue, permitted, MOST_NAMES).all().take(MOST_NAMES).collect();
     if names.is_empty() {
         return Vec::new();
     }
@@ -72,6 +72,14 @@ mod tests {
         assert!(!lines.iter().any(|line| line.starts_with("undeclared") && line.contains("Domain")), "{lines:?}");
         assert!(!lines.iter().any(|line| line.starts_with("sid")));
         assert!(swept("ad=1", "/").contains(&"ad /; Secure; Partitioned".to_owned()));
+    }
+
+    #[test]
+    fn rule_c6_what_is_declared_goes_first_and_what_has_no_name_goes_too() {
+        let many: String = (0..100).map(|i| format!("c{i}=1; ")).collect();
+        let lines = swept(&format!("{many}bare; ad=1"), "/");
+        assert_eq!(lines[..3], ["ad /", "=x; Max-Age=0; Path=/", "c0 /"]);
+        assert!(lines.contains(&"ad /; Domain=shop.test".to_owned()), "{lines:?}");
     }
 
     #[test]

@@ -118,6 +118,7 @@ pub(super) fn ended(
         host: visit.host,
         https: visit.client.https,
         pages: &pages,
+        used: 0,
     };
     cookies::expire(cookie_lines(&visit.parts.headers), &withdrawal)
 }

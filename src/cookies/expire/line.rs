@@ -4,43 +4,88 @@ use http::HeaderValue;
 
 use crate::consent::PurposeSet;
 use crate::cookies::Catalogue;
-use crate::cookies::pairs::{name, pairs};
+use crate::cookies::pairs::{name, pairs, trim};
 use crate::cookies::place::is_path;
 
-/// The longest name that is expired. A line of ours must not be what bursts the head.
-const LONGEST_NAME: usize = 256;
+/// The longest name that is expired, in bytes.
+const LONGEST_NAME: usize = 1024;
+/// Longer ones are expired last: a few of them take the room of all others.
+const LONG_NAME: usize = 256;
 /// What a line takes beside its value: `set-cookie: ` and the line's end.
 const AROUND: usize = 14;
 
-/// The names in `lines` (all `Cookie` headers) that are not permitted, each once, in their order, `most` of them.
-pub(crate) fn forbidden<'a>(
-    lines: impl IntoIterator<Item = &'a [u8]>,
-    catalogue: &Catalogue,
-    permitted: PurposeSet,
-    most: usize,
-) -> Vec<&'a [u8]> {
-    let mut names: Vec<&[u8]> = Vec::new();
-    for (_, pair) in lines.into_iter().flat_map(pairs) {
-        // A cookie without a name is sent as its value alone; there is no line that would expire it.
-        let Some(name) = name(pair).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME) else { continue };
-        if names.len() < most && !catalogue.permits(name, permitted) && !names.contains(&name) {
-            names.push(name);
+/// The names that came with a request and are not permitted, each once.
+#[derive(Default)]
+pub(crate) struct Came<'a> {
+    /// Those that are declared as they stand.
+    pub declared: Vec<&'a [u8]>,
+    /// Those of which the beginning is declared.
+    pub begun: Vec<&'a [u8]>,
+    /// Those that are not. A cookie without a name (RFC 6265bis §5.6) is the first of them, as a name of no bytes.
+    pub undeclared: Vec<&'a [u8]>,
+    /// Declared or not: those that are so long that they come last.
+    pub long: Vec<&'a [u8]>,
+}
+
+impl<'a> Came<'a> {
+    /// Reads `lines` (all `Cookie` headers), `most` names of each kind in their order.
+    pub(crate) fn read(
+        lines: impl IntoIterator<Item = &'a [u8]>,
+        catalogue: &Catalogue,
+        permitted: PurposeSet,
+        most: usize,
+    ) -> Came<'a> {
+        let (mut came, mut is_nameless) = (Came::default(), false);
+        for (_, pair) in lines.into_iter().flat_map(pairs) {
+            // A cookie without a name is sent as its value alone, behind a `=` where it holds one.
+            let name = name(pair).unwrap_or_default();
+            is_nameless |= name.is_empty() && !matches!(trim(pair), b"" | b"=");
+            if name.is_empty() || name.len() > LONGEST_NAME || catalogue.permits(name, permitted) {
+                continue;
+            }
+            let kind = match catalogue.purpose(name) {
+                _ if name.len() > LONG_NAME => &mut came.long,
+                None => &mut came.undeclared,
+                Some(_) if catalogue.is_exact(name) => &mut came.declared,
+                Some(_) => &mut came.begun,
+            };
+            if kind.len() < most && !kind.contains(&name) {
+                kind.push(name);
+            }
         }
+        if is_nameless {
+            came.undeclared.insert(0, b"");
+        }
+        came
     }
-    names
+
+    /// All of them, what is declared first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'a [u8]> {
+        [&self.declared, &self.begun, &self.undeclared, &self.long].into_iter().flatten().copied()
+    }
 }
 
 /// Lines of one answer, each once and no more than there is room for.
 pub(crate) struct Lines {
     lines: Vec<HeaderValue>,
-    most: usize,
-    room: usize,
+    /// How many there may be, and how many bytes they may take.
+    most: (usize, usize),
+    /// What is left for others, in hundredths.
+    held_back: usize,
+    bytes: usize,
+    is_closed: bool,
 }
 
 impl Lines {
     /// With room for `most` lines that take `bytes` together.
     pub(crate) fn new(most: usize, bytes: usize) -> Lines {
-        Lines { lines: Vec::new(), most, room: bytes }
+        Lines { lines: Vec::new(), most: (most, bytes), held_back: 0, bytes: 0, is_closed: false }
+    }
+
+    /// From now on leaves so many hundredths of all the room to what comes later.
+    pub(crate) fn hold_back(&mut self, hundredths: usize) {
+        self.held_back = hundredths;
+        self.is_closed = false;
     }
 
     /// Expires the cookie called `name` at a place, if there is room.
@@ -49,25 +94,35 @@ impl Lines {
             return;
         }
         let Some(line) = line(name, path, domain, partitioned) else { return };
-        match self.room.checked_sub(line.len() + AROUND) {
-            _ if self.lines.contains(&line) => {}
-            Some(room) => {
-                self.room = room;
-                self.lines.push(line);
-            }
-            // Full; what is tried from here on costs nothing.
-            None => self.most = 0,
+        let bytes = self.bytes + line.len() + AROUND;
+        if bytes > self.share_of(self.most.1) {
+            // Full; what is tried from here on costs nothing. A long name may be one too long, and a shorter one fit.
+            self.is_closed |= name.len() <= LONG_NAME;
+        } else if !self.lines.contains(&line) {
+            self.bytes = bytes;
+            self.lines.push(line);
+        }
+    }
+
+    /// Expires cookies at the top: for the host alone, then for each of its domains.
+    pub(crate) fn add_at_top(&mut self, names: &[&[u8]], domains: &[Option<&str>]) {
+        for domain in domains {
+            names.iter().for_each(|name| self.add(name, "/", *domain, false));
         }
     }
 
     /// Whether nothing more will be added.
     pub(crate) fn is_full(&self) -> bool {
-        self.lines.len() >= self.most
+        self.is_closed || self.lines.len() >= self.share_of(self.most.0)
     }
 
     /// All of them.
     pub(crate) fn done(self) -> Vec<HeaderValue> {
         self.lines
+    }
+
+    fn share_of(&self, all: usize) -> usize {
+        all - all * self.held_back / 100
     }
 }
 
@@ -81,7 +136,9 @@ fn line(name: &[u8], path: &str, domain: Option<&str>, partitioned: bool) -> Opt
     }
     let mut line = Vec::with_capacity(name.len() + path.len() + domain.map_or(0, str::len) + 64);
     line.extend_from_slice(name);
-    line.extend_from_slice(b"=; Max-Age=0; Path=");
+    // Without a name it needs a value: browsers take no line that has neither.
+    line.extend_from_slice(if name.is_empty() { &b"=x"[..] } else { b"=" });
+    line.extend_from_slice(b"; Max-Age=0; Path=");
     line.extend_from_slice(path.as_bytes());
     if let Some(domain) = domain {
         line.extend_from_slice(b"; Domain=");

@@ -120,11 +120,41 @@ fn whatever_visitors_make_up_stays_bounded() {
         seen.learn(None, &answer(StatusCode::OK, &[&line]), &catalogue(), "/");
     }
     let known_names = seen.known(|_| true);
-    assert_eq!(known_names.len(), MOST_NAMES);
+    assert_eq!(known_names.len(), MOST_BROUGHT + 1);
     for (_, known) in &known_names {
         assert!(known.places.len() <= MOST_PLACES && known.folders.len() <= MOST_PLACES);
     }
     assert_eq!(&*known(&seen, "ad").places[0].path, "/kept", "what the site sets is not driven out");
+}
+
+#[test]
+fn rule_c6_requests_take_no_room_from_what_the_site_sets_or_declares() {
+    let (seen, page) = (Seen::default(), answer(StatusCode::OK, &[]));
+    let name = |kind: &str, i: u8| format!("_ga_{kind}{}{}", char::from(b'a' + i / 26), char::from(b'a' + i % 26));
+    for i in 0..200 {
+        let cookies = format!("{}=1; {}=1", name("x", i), name("!", i));
+        seen.learn(Some(cookies.as_bytes()), &page, &catalogue(), "/shop/");
+    }
+    let brought = seen.known(|_| true);
+    assert_eq!(brought.len(), MOST_BROUGHT);
+    assert!(brought.iter().all(|(name, known)| !known.is_the_sites() && !name.contains(&b'!')));
+    for i in 0..=255 {
+        let line = format!("{}=1; Path=/a", name("x", i));
+        seen.learn(Some(b"ad=1; lang=1"), &answer(StatusCode::OK, &[&line]), &catalogue(), "/shop/");
+    }
+    let kinds = |seen: &Seen| {
+        let all = seen.known(|_| true);
+        let count = |kind: Voucher| all.iter().filter(|(_, known)| known.voucher == kind).count();
+        assert!(all.is_sorted_by_key(|(_, known)| std::cmp::Reverse(known.voucher)));
+        [Voucher::Declared, Voucher::Site, Voucher::Requests].map(count)
+    };
+    assert_eq!(kinds(&seen), [2, 256, 0], "those the site has set since are the site's");
+    for i in 0..200 {
+        let line = format!("{}=1; Path=/a", name("y", i));
+        seen.learn(Some(line.as_bytes()), &answer(StatusCode::OK, &[&line]), &catalogue(), "/shop/");
+    }
+    assert_eq!(kinds(&seen), [2, 256, 32]);
+    assert_eq!(known(&seen, "_ga_xaa").places.len(), 1);
 }
 
 proptest! {
