@@ -57,7 +57,8 @@ pub(super) async fn record(
     // A choice that counts no more may have permitted anything.
     let is_known = matches!(visit.choice, Ok(_) | Err(NoChoice::Missing));
     let before = is_known.then_some(visit.decision.permitted);
-    let ended = ended(site, visit, before, answer.chosen.granted, to);
+    let used = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let ended = ended(site, visit, before, answer.chosen.granted, (to, used));
     for line in ended {
         response.headers_mut().append(SET_COOKIE, line);
     }
@@ -96,13 +97,14 @@ async fn keep_new_texts(site: &Site) {
 }
 
 /// The lines that end what the browser may have kept and `granted` does not permit any more (C6). `before` is what was
-/// permitted until now, where that is known; `to` is where the answer leads, if anywhere.
+/// permitted until now, where that is known; `to` is where the answer leads, if anywhere, and `used` the bytes its head has
+/// already.
 pub(super) fn ended(
     site: &Site,
     visit: &Visit<'_>,
     before: Option<PurposeSet>,
     granted: PurposeSet,
-    to: Option<&str>,
+    (to, used): (Option<&str>, usize),
 ) -> Vec<HeaderValue> {
     // The site's pages a choice was made on and leads back to, as far as browser and answer tell.
     let pages: Vec<&str> = came_from(&visit.parts.headers, visit.host)
@@ -118,7 +120,7 @@ pub(super) fn ended(
         host: visit.host,
         https: visit.client.https,
         pages: &pages,
-        used: 0,
+        used,
     };
     cookies::expire(cookie_lines(&visit.parts.headers), &withdrawal)
 }

@@ -76,7 +76,7 @@ pub(super) fn lines(site: &Site, visit: &super::gateway::Visit<'_>, asked: Asked
     let mut lines = site.choice_cookie.set(choice, sent, asked, &site.policy, &site.ring);
     let path = visit.parts.uri.path();
     let to = role::own_path(path, &site.privacy_path).is_none().then_some(path);
-    lines.extend(super::choice::ended(site, visit, None, choice.granted, to));
+    lines.extend(super::choice::ended(site, visit, None, choice.granted, (to, 3000)));
     lines.extend(privacy::ended_with_analytics(&site.policy, choice, asked.https));
     lines
 }
