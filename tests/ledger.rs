@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::support::eventually;
-use crate::support::gateway::{Folder, Gateway};
+use crate::support::gateway::{Folder, Gateway, without_database};
 use crate::support::site::Site;
+use crate::support::visitor::Visitor;
 
 /// 1 July 2026, midnight; in milliseconds since 1970.
 const AT: i64 = 1_782_864_000_000;
@@ -366,6 +367,57 @@ fn rule_p3_the_rows_of_every_gateway_are_verified_in_the_table() {
     assert!(report["findings"].as_array().is_some_and(|all| all.iter().all(|one| one["chain"] == chain.as_str())));
     let said = ledger(&gateway.folder, &["export", "--format", "csv", "--table"]);
     assert_eq!(said.out.lines().count(), 1 + 3 + 3, "{}", said.out);
+}
+
+#[test]
+fn what_visitors_choose_is_whole_with_every_text_they_were_shown() {
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, "");
+    for language in ["en", "de"] {
+        let mut visitor = Visitor::new(&gateway);
+        visitor.fetch("GET", "/a");
+        visitor.choose("accept");
+        visitor.post("/_privacy/consent", "application/json", br#"{"granted":["preferences"]}"#);
+        visitor.post(
+            &format!("/_privacy/consent?lang={language}"),
+            "application/x-www-form-urlencoded",
+            b"choice=reject&source=withdrawal",
+        );
+    }
+    all_shipped(&gateway, 6);
+    let (_, folder) = gateway.end("TERM");
+    assert_eq!(verified_files(&folder)["ok"], true);
+}
+
+#[test]
+fn rule_p3_nobody_is_told_that_a_choice_counts_whose_row_has_no_place() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    let mut visitor = Visitor::new(&gateway);
+    assert_eq!(visitor.choose("accept").status, 303);
+    let (ledger, away) = (gateway.folder.data().join("ledger"), gateway.folder.path().join("away"));
+    // The folder: an error until it is back, without a restart.
+    std::fs::rename(&ledger, &away).expect("the folder is ours");
+    for _ in 0..2 {
+        assert_eq!(visitor.choose("reject").status, 503);
+    }
+    assert!(!ledger.exists(), "no ledger is made in its place");
+    std::fs::rename(&away, &ledger).expect("the folder is ours");
+    assert_eq!(visitor.choose("reject").status, 303);
+    assert_eq!(verified_files(&gateway.folder)["ok"], true);
+    // The month's file: made anew, and what is missing is named.
+    let month = ledger.join(jiff::Timestamp::now().strftime("%Y-%m.jsonl").to_string());
+    std::fs::remove_file(&month).expect("there are rows");
+    assert_eq!(visitor.choose("accept").status, 503);
+    assert_eq!(visitor.choose("accept").status, 303);
+    let report = verified_files(&gateway.folder);
+    assert_eq!(found(&report), [finding("files", "removed", 1, "-")], "{report}");
+    assert_eq!(words(&report), ["rows 1 to 2 are missing, 2 of them"]);
+    let log = gateway.folder.log();
+    assert!(
+        log.contains("the ledger's folder is gone") && log.contains("the file of the month's rows is gone"),
+        "{log}"
+    );
 }
 
 fn edit(folder: &Folder, change: impl FnOnce(&mut Vec<String>)) {
