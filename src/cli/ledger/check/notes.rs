@@ -19,7 +19,7 @@ pub(super) fn check(place: &Ledger, keys: &PublicKeys, own: &Seen, last: u64) ->
     }
     let mut notes = Notes::read(&place.folder, keys);
     let waited = Instant::now();
-    while waited.elapsed() < PATIENCE && !notes.head.is_some_and(|head| head.seq >= last) {
+    while waited.elapsed() < PATIENCE && notes.head.is_none_or(|head| head.seq < last) {
         std::thread::sleep(LOOK);
         notes = Notes::read(&place.folder, keys);
     }
