@@ -240,6 +240,12 @@ fn rule_p3_the_rows_of_every_gateway_are_verified_in_the_table() {
     assert!(report["findings"].as_array().is_some_and(|all| all.iter().all(|one| one["chain"] == chain.as_str())));
     let said = ledger(&gateway.folder, &["export", "--format", "csv", "--table"]);
     assert_eq!(said.out.lines().count(), 1 + 3 + 3, "{}", said.out);
+    // It begins with 1 as long as none of its rows is about to expire.
+    gateway.query(&format!(
+        "alter table consentry.consents delete where chain = {number} and seq = 1 settings mutations_sync = 1"
+    ));
+    let report = verified(&gateway.folder);
+    assert_eq!(found(&report), [finding("table", "removed", 1, "-"), finding("table", "removed", 3, "-")], "{report}");
 }
 
 fn edit(folder: &Folder, change: impl FnOnce(&mut Vec<String>)) {
