@@ -71,7 +71,11 @@
 //! `expired`, so that `verify` knows where the chain may begin.
 //!
 //! # Limits
-//! Two gateways on copies of one folder write two chains under one id: remove everything but `texts` from a copy.
+//! - Who may write to the folder can put an older `head` beside rows that are cut at the same place, as who restores a backup
+//!   does: the table and `shipped` tell, and `shipped` is not signed. Where the table is away too, nothing does.
+//! - `head` is not synced: after a loss of power it may be an older one until the next start, and `verify` says so.
+//! - Rows of the same file that are overwritten in place are for `verify` to find, not for who appends.
+//! - Two gateways on copies of one folder write two chains under one id: remove everything but `texts` from a copy.
 
 mod entry;
 mod error;
@@ -85,6 +89,7 @@ pub mod receipt;
 mod recover;
 mod replaced;
 mod row;
+mod segment;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -100,8 +105,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use entry::{Action, Entry, Unfit};
 pub use error::LedgerError;
-pub use folder::{Notes, strange_files};
-pub use note::LastRow;
+pub use folder::strange_files;
+pub use note::{LastRow, Notes};
 pub use read::{Found, Place, Rows};
 pub use recover::Recovery;
 pub use replaced::Replaced;

@@ -42,8 +42,11 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Check every row in the files and in the database: hash, signature, order, and that both have the same
-    #[command(after_help = "Example: consentry ledger verify --json")]
+    /// Check every row in the files and in the database: hash, signature, order, that both have the same, and the kept texts
+    #[command(after_help = "\
+Examples:
+  consentry ledger verify --json
+  consentry ledger verify --files-only    # while the gateway is stopped")]
     Verify {
         /// Leave the database out, as where the gateway is stopped; otherwise one that cannot be asked is a failure
         #[arg(long)]

@@ -1,4 +1,4 @@
-//! The small files beside the rows: which chain it is, its last row, what the table has, what has expired.
+//! The small files beside the rows: which chain it is, which row is the last, what the table has, what has expired.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{FileId, Folder};
 use super::hex::{hex, hex_u64, unhex, unhex_u64};
+use super::read::{Found, Rows};
 use super::row::{Beginning, ChainId};
 use super::sign::{PublicKeys, Signer};
 use crate::keys::KeyId;
@@ -17,9 +18,9 @@ use crate::keys::KeyId;
 const SIGNED_HEAD: &[u8] = b"consentry-ledger-head-1";
 
 const CHAIN: &str = "chain";
-pub(super) const HEAD: &str = "head";
+const HEAD: &str = "head";
 const SHIPPED: &str = "shipped";
-pub(super) const EXPIRED: &str = "expired";
+const EXPIRED: &str = "expired";
 
 /// The chain's id, where it is noted.
 pub(super) fn read_chain(folder: &Path) -> Option<ChainId> {
@@ -151,4 +152,50 @@ fn expired(folder: &Path, chain: ChainId) -> Option<(Beginning, KeyId, [u8; 64])
 pub(super) fn write_expired(folder: &Folder, chain: ChainId, end: Beginning, signer: &Signer) -> io::Result<()> {
     let note = Signed::of(chain, end, signer.key(), &signer.sign(&end.signed(chain)));
     folder.write_durably(EXPIRED, &serde_json::to_vec(&note)?)
+}
+
+/// What stands in the ledger's folder beside its rows, for who verifies them. Reads without the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notes {
+    /// The chain that is appended to: as it is noted, else that of the last row's note, else that of the first row.
+    pub chain: Option<ChainId>,
+    /// Whether the chain's id is noted.
+    pub chain_is_noted: bool,
+    /// The last row, as it was noted when it was written, if the note of it is signed.
+    pub head: Option<LastRow>,
+    /// Whether there is a note of it that is not signed by a key of the ring.
+    pub head_is_forged: bool,
+    /// Up to which row the table was known to have them.
+    pub shipped: u64,
+    /// Where the chain may begin, if the note of it is signed.
+    pub beginning: Option<Beginning>,
+    /// Whether there is a note of it that is not signed by a key of the ring.
+    pub beginning_is_forged: bool,
+}
+
+impl Notes {
+    /// Reads them.
+    pub fn read(folder: &Path, keys: &PublicKeys) -> Notes {
+        let head = read_head(folder, keys);
+        let noted = read_chain(folder);
+        let chain = noted.or(head.map(|head| head.chain)).or_else(|| first_chain(folder));
+        let expired = chain.and_then(|chain| read_expired(folder, chain, keys));
+        let has = |name: &str| fs::metadata(folder.join(name)).is_ok_and(|found| found.len() > 0);
+        Notes {
+            chain,
+            chain_is_noted: noted.is_some(),
+            head,
+            head_is_forged: has(HEAD) && head.is_none(),
+            shipped: chain.map_or(0, |chain| read_shipped(folder, chain)),
+            beginning: expired,
+            beginning_is_forged: has(EXPIRED) && expired.is_none(),
+        }
+    }
+}
+
+fn first_chain(folder: &Path) -> Option<ChainId> {
+    Rows::of(folder).ok()?.find_map(|found| match found {
+        Found::Row { row, .. } => Some(row.chain),
+        _ => None,
+    })
 }

@@ -54,6 +54,9 @@ pub(super) fn recover(folder: &Folder, now_ms: i64) -> Result<Start, LedgerError
         (None, None) => ChainId(random().map_err(failed("make the id of a chain"))?),
     };
     if noted.is_none() {
+        if found.row.is_some() {
+            tracing::warn!(%chain, "the id of the ledger's chain was not noted beside its rows; it is taken from them");
+        }
         note::write_chain(folder, chain).map_err(failed("note the id of the chain"))?;
     }
 

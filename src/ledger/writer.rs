@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::entry::Entry;
 use super::error::LedgerError;
-use super::folder::{Segment, write_and_sync};
 use super::month::Month;
 use super::note::{self, Head, LastRow};
 use super::row::{Link, Row};
+use super::segment::{Segment, write_and_sync};
 use super::sign::{PublicKeys, Signer};
 use super::{Appended, Shared};
 use crate::keys::KeyRing;

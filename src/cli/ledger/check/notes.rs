@@ -42,7 +42,7 @@ pub(super) fn check(place: &Ledger, keys: &PublicKeys, own: &Seen, last: u64) ->
         }
         Some(head) if head.seq < last => {
             let what = format!(
-                "the note of the last row (`head`) names another row, {}: it was set back, or a loss of power did",
+                "the note of the last row (`head`) names another row, {}: it was set back, or power or process ended right then (the next start notes it again)",
                 head.seq
             );
             find(Kind::Changed, Some(last), what);

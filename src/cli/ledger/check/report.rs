@@ -31,7 +31,11 @@ impl Report<'_> {
 
     /// For people.
     pub(super) fn print(&self) {
-        let state = |checked: &Checked| if checked.findings.is_empty() { "whole" } else { "NOT whole" };
+        let state = |checked: &Checked| match (checked.findings.is_empty(), checked.rows) {
+            (true, 0) => "nothing to prove",
+            (true, _) => "whole",
+            (false, _) => "NOT whole",
+        };
         println!("files  {}: {}, {}", self.place.folder.display(), many(self.files.rows), state(&self.files));
         match (&self.table, self.why_not()) {
             (Some(table), _) => {
