@@ -96,6 +96,7 @@ async function accepts({ page, at, jar }) {
   assert.deepEqual((await jar()).filter((cookie) => !cookie.startsWith("session ")), [], "nothing before the choice");
   await page.getByRole("button", { name: "Accept all" }).click();
   await page.getByText("Your choice is saved.").waitFor();
+  await page.goto(`${at}/`);
   await page.goto(`${at}/shop/item`);
   await page.evaluate(() => {
     document.cookie = "j_root=1; path=/; max-age=999";
