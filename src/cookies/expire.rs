@@ -144,7 +144,8 @@ impl Withdrawal<'_> {
         }
     }
 
-    /// The folders a name came from; `has` says which came now. Stops when there is no room left.
+    /// The folders a name came from; `has` says which came now. The likeliest of every name before the next of any, so that
+    /// whoever sends one with pages all over the site does not hide where another lies.
     fn in_folders(
         &self,
         known: &[(Box<[u8]>, Known)],
@@ -152,12 +153,15 @@ impl Withdrawal<'_> {
         domain: Option<&str>,
         expired: &mut Lines,
     ) {
-        for (name, known) in known {
+        let folders: Vec<(&[u8], Vec<&str>)> =
+            known.iter().map(|(name, known)| (&**name, known.folders(has(name)).collect())).collect();
+        let most = folders.iter().map(|(_, folders)| folders.len()).max().unwrap_or_default();
+        for rank in 0..most {
             if expired.is_full() {
                 return;
             }
-            for path in known.folders(has(name)).flat_map(both) {
-                expired.add(name, &path, domain, false);
+            for (name, folder) in folders.iter().filter_map(|(name, folders)| Some((name, folders.get(rank)?))) {
+                both(folder).iter().for_each(|path| expired.add(name, path, domain, false));
             }
         }
     }
