@@ -159,6 +159,35 @@ fn rule_c6_a_cookie_on_a_path_is_expired_there_though_it_does_not_come_with_the_
 }
 
 #[test]
+fn rule_c6_one_visitors_made_up_cookies_are_not_in_the_way_of_another_ones_withdrawal() {
+    let (gateway, site) = shared();
+    site.answers("/made-up/page", page(&[("Set-Cookie", "ad=1; Path=/made-up")], "<p>x</p>"));
+    let mut attacker = Visitor::who_accepts(gateway);
+    attacker.get("/made-up/page");
+    for i in 0..40 {
+        attacker.cookies.retain(|name, _| name.starts_with("consentry"));
+        for mark in ["", "!", "x"] {
+            attacker
+                .cookies
+                .insert(format!("_ga_{mark}{}", char::from(b'a' + i % 26).to_string().repeat(3)), "1".into());
+        }
+        attacker.get("/made-up/page");
+    }
+    let mut visitor = Visitor::who_accepts(gateway);
+    for i in 0..45 {
+        visitor.cookies.insert(format!("a{i}"), "1".into());
+    }
+    visitor.cookies.insert("lang".into(), "1".into());
+    let answer = visitor.choose("reject");
+    let lines = answer.all("set-cookie");
+    for expected in ["lang=; Max-Age=0; Path=/", "ad=; Max-Age=0; Path=/made-up", "a0=; Max-Age=0; Path=/"] {
+        assert!(lines.contains(&expected), "{expected}: {}", answer.head);
+    }
+    assert!(!lines.iter().any(|line| line.starts_with("_ga_!") || line.starts_with("_ga_xaaa")), "{}", answer.head);
+    assert!(answer.head.len() < 8 * 1024, "{}", answer.head.len());
+}
+
+#[test]
 fn rule_c1_a_forged_altered_or_expired_choice_is_no_choice() {
     let (gateway, _) = shared();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();

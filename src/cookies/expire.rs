@@ -10,7 +10,7 @@
 //! 3. What is declared as it stands and did not come, for the host alone, should something in between have kept it from us.
 //! 4. The folders of the page the visitor comes from or goes to: scripts set cookies there without meaning to. Folders in
 //!    which browsers sent it. On safe connections what came, in a partition.
-//! 5. What is not declared and came: at the top, in the page's folders, in a partition. Part of the room waits for it.
+//! 5. What has no name or is not declared, and came: at the top, in the page's folders, in a partition. Part of the room waits for it.
 //! 6. What came with names that are very long.
 //!
 //! No name is told that only other visitors' requests have taught, unless it is declared as it stands.
@@ -102,7 +102,7 @@ pub fn expire<'a>(lines: impl IntoIterator<Item = &'a [u8]>, of: &Withdrawal<'_>
     expired.add_at_top(&absent, &[None]);
     expired.hold_back(AFTER_PLACES);
     of.set_by_the_site(&learnt, &domains, &mut expired);
-    expired.hold_back(if came.undeclared.is_empty() { 0 } else { AFTER_FOLDERS });
+    expired.hold_back(if came.undeclared.len() + came.nameless.len() > 0 { AFTER_FOLDERS } else { 0 });
     for domain in &domains {
         of.in_pages(&names, *domain, &mut expired);
         of.in_folders(&known, has, *domain, &mut expired);
@@ -112,8 +112,10 @@ pub fn expire<'a>(lines: impl IntoIterator<Item = &'a [u8]>, of: &Withdrawal<'_>
     of.in_a_partition(&came.begun, &mut expired);
     expired.add_at_top(&names, &domains);
     expired.hold_back(0);
+    expired.add_at_top(&came.nameless, &domains);
     expired.add_at_top(&came.undeclared, &domains);
     for domain in &domains {
+        of.in_pages(&came.nameless, *domain, &mut expired);
         of.in_pages(&came.undeclared, *domain, &mut expired);
     }
     of.in_a_partition(&came.undeclared, &mut expired);
@@ -142,7 +144,8 @@ impl Withdrawal<'_> {
         }
     }
 
-    /// The folders a name came from; `has` says which came now. Stops when there is no room left.
+    /// The folders a name came from; `has` says which came now. The likeliest of every name before the next of any, so that
+    /// whoever sends one with pages all over the site does not hide where another lies.
     fn in_folders(
         &self,
         known: &[(Box<[u8]>, Known)],
@@ -150,12 +153,15 @@ impl Withdrawal<'_> {
         domain: Option<&str>,
         expired: &mut Lines,
     ) {
-        for (name, known) in known {
+        let folders: Vec<(&[u8], Vec<&str>)> =
+            known.iter().map(|(name, known)| (&**name, known.folders(has(name)).collect())).collect();
+        let most = folders.iter().map(|(_, folders)| folders.len()).max().unwrap_or_default();
+        for rank in 0..most {
             if expired.is_full() {
                 return;
             }
-            for path in known.folders(has(name)).flat_map(both) {
-                expired.add(name, &path, domain, false);
+            for (name, folder) in folders.iter().filter_map(|(name, folders)| Some((name, folders.get(rank)?))) {
+                both(folder).iter().for_each(|path| expired.add(name, path, domain, false));
             }
         }
     }

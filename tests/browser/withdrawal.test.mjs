@@ -36,7 +36,8 @@ async function startShop() {
     if (path === "/part") lines.push("s_part=1; Path=/part; Secure; HttpOnly; Partitioned; SameSite=None");
     response.setHeader("set-cookie", lines);
     response.setHeader("content-type", "text/html; charset=utf-8");
-    response.end(`<!doctype html><html lang="en-GB"><head><title>Shop</title></head><body><h1>${path}</h1></body></html>`);
+    // With an icon of its own: a browser that asks for one does so when it likes, and its answer would set cookies after a withdrawal.
+    response.end(`<!doctype html><html lang="en-GB"><head><title>Shop</title><link rel="icon" href="data:,"></head><body><h1>${path}</h1></body></html>`);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -95,6 +96,7 @@ async function accepts({ page, at, jar }) {
   assert.deepEqual((await jar()).filter((cookie) => !cookie.startsWith("session ")), [], "nothing before the choice");
   await page.getByRole("button", { name: "Accept all" }).click();
   await page.getByText("Your choice is saved.").waitFor();
+  await page.goto(`${at}/`);
   await page.goto(`${at}/shop/item`);
   await page.evaluate(() => {
     document.cookie = "j_root=1; path=/; max-age=999";
@@ -182,6 +184,31 @@ test("rule_c6_what_escaped_goes_with_the_next_page_that_sends_it", async () => {
   assert.deepEqual(ofTheShop(host), ["session www.shop.test/"], "with one page those of the host itself");
   await page.goto(`${at}/far/away/place`);
   assert.deepEqual(ofTheShop(await shopper.jar()), ["session www.shop.test/"], "with the next those above it");
+});
+
+test("rule_c6_what_is_declared_and_what_has_no_name_goes_however_much_else_is_there", async () => {
+  const shopper = await visitor("www.shop.test");
+  const { page, at } = shopper;
+  await accepts(shopper);
+  const long = `l${"o".repeat(400)}ng`;
+  const status = await page.evaluate(async (long) => {
+    for (let i = 0; i < 45; i++) document.cookie = `u${i}=1; path=/; max-age=999`;
+    document.cookie = "=nameless; path=/; max-age=999";
+    document.cookie = "=above; path=/; domain=shop.test; max-age=999";
+    document.cookie = `${long}=1; path=/; max-age=999`;
+    // Sent last: a browser sends the oldest first.
+    document.cookie = "j_late=1; path=/; max-age=999";
+    const body = JSON.stringify({ choice: "reject", source: "banner" });
+    const answer = await fetch("/_privacy/consent", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    return answer.status;
+  }, long);
+  assert.equal(status, 200);
+  const left = ofTheShop(await shopper.jar()).filter((cookie) => !cookie.startsWith("session "));
+  assert.deepEqual(left.filter((cookie) => !/^(u\d|long|lo)/.test(cookie)), [], "what is declared, and what has no name");
+  assert.ok(left.length < 45, `some of what is not declared too: ${left.length} are left`);
+  // The rest goes with the next pages, a few with each.
+  for (let i = 0; i < 8; i++) await page.goto(`${at}/`);
+  assert.deepEqual(ofTheShop(await shopper.jar()), ["session www.shop.test/"]);
 });
 
 test("rule_c6_a_cookie_in_a_partition_goes_too", async () => {

@@ -21,7 +21,9 @@ pub(crate) struct Came<'a> {
     pub declared: Vec<&'a [u8]>,
     /// Those of which the beginning is declared.
     pub begun: Vec<&'a [u8]>,
-    /// Those that are not. A cookie without a name (RFC 6265bis §5.6) is the first of them, as a name of no bytes.
+    /// The name of no bytes, if a cookie without a name came (RFC 6265bis §5.6).
+    pub nameless: Vec<&'a [u8]>,
+    /// Those that are not declared.
     pub undeclared: Vec<&'a [u8]>,
     /// Declared or not: those that are so long that they come last.
     pub long: Vec<&'a [u8]>,
@@ -35,15 +37,18 @@ impl<'a> Came<'a> {
         permitted: PurposeSet,
         most: usize,
     ) -> Came<'a> {
-        let (mut came, mut is_nameless) = (Came::default(), false);
+        let mut came = Came::default();
         for (_, pair) in lines.into_iter().flat_map(pairs) {
             // A cookie without a name is sent as its value alone, behind a `=` where it holds one.
             let name = name(pair).unwrap_or_default();
-            is_nameless |= name.is_empty() && !matches!(trim(pair), b"" | b"=");
-            if name.is_empty() || name.len() > LONGEST_NAME || catalogue.permits(name, permitted) {
+            if name.is_empty() && matches!(trim(pair), b"" | b"=")
+                || name.len() > LONGEST_NAME
+                || catalogue.permits(name, permitted)
+            {
                 continue;
             }
             let kind = match catalogue.purpose(name) {
+                _ if name.is_empty() => &mut came.nameless,
                 _ if name.len() > LONG_NAME => &mut came.long,
                 None => &mut came.undeclared,
                 Some(_) if catalogue.is_exact(name) => &mut came.declared,
@@ -53,15 +58,12 @@ impl<'a> Came<'a> {
                 kind.push(name);
             }
         }
-        if is_nameless {
-            came.undeclared.insert(0, b"");
-        }
         came
     }
 
     /// All of them, what is declared first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &'a [u8]> {
-        [&self.declared, &self.begun, &self.undeclared, &self.long].into_iter().flatten().copied()
+        [&self.declared, &self.begun, &self.nameless, &self.undeclared, &self.long].into_iter().flatten().copied()
     }
 }
 

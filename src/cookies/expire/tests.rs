@@ -204,6 +204,19 @@ fn rule_c6_what_one_visitor_makes_up_is_neither_told_to_others_nor_in_their_way(
 }
 
 #[test]
+fn rule_c6_pages_all_over_the_site_do_not_hide_where_another_cookie_lies() {
+    let catalogue = catalogue(&["ad", "b", "c", "mk"].map(|name| declared(name, 3, None, None)));
+    let seen = seen(&catalogue, "mk=1", &[], "/shop/item");
+    let page = Response::new(()).into_parts().0;
+    for i in 0..160u8 {
+        let path = format!("/{}/{i}", char::from(b'a' + i % 16));
+        seen.learn(Some(b"ad=1; b=1; c=1"), &page, &catalogue, &path);
+    }
+    let lines = short(expire([&b"sid=1"[..]], &withdrawal(&catalogue, &seen, "www.shop.test")));
+    assert!(lines.contains(&"mk /shop".to_owned()) && lines.contains(&"mk /shop/".to_owned()), "{lines:?}");
+}
+
+#[test]
 fn rule_c6_a_cookie_without_a_name_goes() {
     for cookies in ["bare", "sid=1; =bare", "sid=1; =a=b; =other; third"] {
         let expected = ["", "; Domain=example.org"].map(|domain| format!("=x; Max-Age=0; Path=/{domain}"));
@@ -211,7 +224,8 @@ fn rule_c6_a_cookie_without_a_name_goes() {
     }
     assert!(expired("sid=1; ; =; = ", "example.org").is_empty());
     let many: String = (0..100).map(|i| format!("u{i}=1; ")).collect();
-    assert_eq!(expired(&format!("{many}bare"), "example.org")[0], "=x; Max-Age=0; Path=/", "and is not crowded out");
+    let lines = expired(&format!("{many}bare"), "example.org");
+    assert_eq!(lines[1], "=x; Max-Age=0; Path=/; Domain=example.org", "and is not crowded out");
 }
 
 #[test]
