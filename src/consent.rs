@@ -12,19 +12,23 @@ pub mod call;
 pub mod choice;
 mod decide;
 pub mod import;
+mod language;
 pub mod mail;
 mod mode;
 mod permit;
 mod place;
 mod purpose;
+mod seal;
 mod signals;
 
-pub use choice::{Choice, ChoiceSource, NoChoice, Seal};
+pub use choice::{Choice, ChoiceSource, NoChoice};
 pub use decide::{Decision, Reason, decide};
+pub use language::Language;
 pub use mode::{Mode, Modes};
 pub use permit::{Analytics, Granted, MailOpening, Permit, PhoneCall, Statistics};
 pub use place::Place;
 pub use purpose::{Fingerprint, Policy, PolicyError, Purpose, PurposeSet};
+pub use seal::Seal;
 pub use signals::Signals;
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use super::import::Manager;
-use super::{Fingerprint, Policy, PurposeSet, Signals};
-use crate::keys::{KeyPurpose, KeyRing};
+use super::seal::Seal;
+use super::{Fingerprint, Language, Policy, PurposeSet, Signals};
 
 /// The cookie's name.
 pub const COOKIE: &str = "consentry";
@@ -75,62 +75,6 @@ impl ChoiceSource {
             return Manager::from_word(manager).map(ChoiceSource::Import);
         }
         SOURCES.iter().find(|(_, w)| *w == word).map(|(source, _)| *source)
-    }
-}
-
-/// What a choice is signed with: the ring's key, for the hosts it counts for.
-#[derive(Clone, Copy)]
-pub struct Seal<'a> {
-    ring: &'a KeyRing,
-    scope: &'a str,
-}
-
-impl<'a> Seal<'a> {
-    /// For `scope`: a host, or the domain whose hosts share the choice, in lower case. A choice that was made for one scope is
-    /// none in another.
-    pub fn new(ring: &'a KeyRing, scope: &'a str) -> Seal<'a> {
-        Seal { ring, scope }
-    }
-
-    fn tag(self, body: &str) -> [u8; 32] {
-        self.ring.mac(KeyPurpose::Choice, &[self.scope.as_bytes(), body.as_bytes()]).value
-    }
-
-    fn is_on(self, body: &str, tag: &[u8; 16]) -> bool {
-        self.ring.verify(KeyPurpose::Choice, &[self.scope.as_bytes(), body.as_bytes()], tag)
-    }
-}
-
-impl<'a> From<&'a KeyRing> for Seal<'a> {
-    /// Where there are no hosts to tell apart.
-    fn from(ring: &'a KeyRing) -> Seal<'a> {
-        Seal { ring, scope: "" }
-    }
-}
-
-/// A language tag of at most 11 bytes, as in `en-GB`; a longer one is cut.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Language([u8; 11]);
-
-impl Language {
-    /// Of letters, digits and `-`; anything else is left out.
-    pub fn new(tag: &str) -> Language {
-        let mut bytes = [0; 11];
-        let plain = tag.bytes().filter(|b| b.is_ascii_alphanumeric() || *b == b'-');
-        bytes.iter_mut().zip(plain).for_each(|(place, byte)| *place = byte);
-        Language(bytes)
-    }
-
-    /// As text; empty where it is not known.
-    pub fn as_str(&self) -> &str {
-        let length = self.0.iter().position(|b| *b == 0).unwrap_or(self.0.len());
-        std::str::from_utf8(&self.0[..length]).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Debug for Language {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.as_str().fmt(f)
     }
 }
 

@@ -140,7 +140,7 @@ fn what_was_read_is_what_was_written() {
         signals: Signals { gpc: true, dnt: true },
         stamp: [1, 2, 3, 4, 5, 6],
         said_at: Some(NOW / 1000 - 60),
-        language: choice::Language::new("zh-Hant-TW-x-more"),
+        language: Language::new("zh-Hant-TW-x-more"),
         text: [0xab; 8],
         row: [0xcd; 16],
         until: NOW / 1000 + 60,
@@ -184,7 +184,7 @@ fn a_choice_of_eight_long_purposes_stays_under_400_bytes() {
         signals: Signals { gpc: true, dnt: true },
         stamp: [0xff; 6],
         said_at: Some(NOW / 1000),
-        language: choice::Language::new("zh-Hant-TW1"),
+        language: Language::new("zh-Hant-TW1"),
         until: u64::MAX >> 16,
         ..Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW)
     };

@@ -45,7 +45,7 @@ pub(super) async fn hear(
     }
     news.signals = signals;
     let language = site.pages.language_of(&parts.headers);
-    news.language = crate::consent::choice::Language::new(language);
+    news.language = crate::consent::Language::new(language);
     let made = Made {
         site,
         choice: &news,

@@ -3,7 +3,7 @@
 
 use super::form::Shown;
 use super::submission::Submission;
-use crate::consent::choice::Language;
+use crate::consent::Language;
 use crate::consent::{Choice, Policy, PurposeSet, Signals};
 
 /// What the visitor did (P1).

@@ -312,7 +312,7 @@ fn rule_p4_the_receipt_is_a_page_and_a_signed_file() {
         Site::with(Policy::default(), Consent { controller: Some("Example Ltd".into()), ..texts() }, &[declared()]);
     let granted = PurposeSet::of([2]);
     let mut choice = Choice::new(&site.policy, granted, ChoiceSource::Banner, NOW * 1000);
-    choice.language = crate::consent::choice::Language::new("cy");
+    choice.language = crate::consent::Language::new("cy");
     choice.row = [0xcd; 16];
     choice.text.copy_from_slice(&site.pages.text_hash("cy")[..8]);
     let ask = |path: &str, lines: &[(&str, &str)], choice| site.ask(Method::GET, path, lines, "", choice).response;
