@@ -6,8 +6,9 @@ use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::choose::{self, Act, Circumstances};
+use super::request::wants_json;
 use super::submission::{self, Encoding, Submission};
-use super::{Message, Pages, PrivacyRequest, answer, cookie_list, form, origin, wants_json};
+use super::{Message, Pages, PrivacyRequest, answer, cookie_list, form, origin};
 use crate::consent::{Choice, ChoiceSource, Policy, PurposeSet};
 use crate::cookies;
 
