@@ -84,12 +84,15 @@ export async function choose(choice) {
  */
 async function look(doubt) {
   if (sending || (!doubt && twin() === seen)) return;
-  known = undefined;
+  const earlier = seen;
+  [known, seen] = [undefined, twin()];
   const state = await ask().catch(() => null);
   if (state) {
     if (!doubt || state.chosen) apply(state);
     return;
   }
+  // To be asked again the next time.
+  seen = earlier;
   // Without the gateway's word the twin can take away and never add: anybody may have written it.
   const { granted } = get();
   if (!before.every((id) => granted.includes(id))) apply({ ...get(), granted: granted.filter((id) => before.includes(id)) });
