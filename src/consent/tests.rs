@@ -75,6 +75,21 @@ fn rule_c11_who_says_to_be_under_16_is_asked_nothing_and_permits_nothing() {
 }
 
 #[test]
+fn rule_c11_a_declaration_outlives_another_policy_and_a_grant_does_not() {
+    let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
+    let choice = Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW);
+    let child = Choice { under_16: true, ..choice.clone() };
+    let mut raised = policy.clone();
+    raised.version += 1;
+    assert_eq!(decode(&choice.encode(&policy, &ring), &raised, &ring, NOW), Err(NoChoice::OldPolicy));
+    let read = decode(&child.encode(&policy, &ring), &raised, &ring, NOW).unwrap();
+    let decision = decide(&raised, Ok(read), Signals::default(), Mode::OptIn);
+    assert_eq!((decision.reason, decision.permitted), (Reason::Under16, raised.necessary()));
+    let late = NOW + life(&policy);
+    assert_eq!(decode(&child.encode(&policy, &ring), &raised, &ring, late), Err(NoChoice::Expired));
+}
+
+#[test]
 fn rule_c7_a_changed_purpose_is_asked_again_alone_and_a_wording_is_not() {
     let (mut policy, ring) = (Policy::default(), KeyRing::ephemeral());
     let cookie = Choice::new(&policy, policy.all(), ChoiceSource::Banner, NOW).encode(&policy, &ring);

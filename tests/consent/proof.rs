@@ -1,10 +1,14 @@
 //! Every choice leaves a row that proves it (P1, P2, C6), or is none.
 
+use std::sync::{Arc, Mutex};
+use std::thread;
+
 use serde_json::{Value, json};
 
-use crate::support::gateway::{Gateway, shared, without_database};
-use crate::support::site::Site;
+use crate::support::gateway::{Folder, Gateway, Nobody, shared, without_database};
+use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
+use crate::support::{eventually, files, holds};
 
 /// The rows of the visitor's receipts, the oldest first, once there are `count`.
 fn rows(gateway: &Gateway, host: &str, count: usize) -> Vec<Value> {
@@ -118,4 +122,47 @@ fn rule_c1_a_copy_of_an_earlier_choice_counts_no_more_not_even_after_a_restart()
     let mut again = Visitor::new(&gateway);
     again.cookies = visitor.cookies;
     assert!(again.get("/kept").head.contains("analytics=denied;reason=choice"), "what replaced it counts");
+}
+
+#[test]
+fn rule_c6_what_is_withdrawn_while_the_site_thinks_is_withdrawn_for_that_answer_too() {
+    let site = Site::start();
+    let cookie = "[[cookie]]\nname = \"_ga\"\npurpose = \"analytics\"\n";
+    let (gateway, _nobody) = without_database(site.address, cookie);
+    let thinking = Arc::new(Mutex::new(()));
+    let answer = page(&[("Set-Cookie", "_ga=1; Path=/")], PAGE);
+    site.on("/thinks", Behaviour::AnswersAfter(thinking.clone(), answer.clone()));
+    site.answers("/at-once", answer);
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let before = visitor.get("/at-once");
+    assert!(before.all("set-cookie").iter().any(|line| line.starts_with("_ga=1")), "{}", before.head);
+    let held = thinking.lock().expect("nobody else has it");
+    let mut other_tab = Visitor::new(&gateway);
+    other_tab.cookies = visitor.cookies.clone();
+    let late = thread::spawn(move || other_tab.get("/thinks"));
+    eventually("the site is asked", || (!site.requests("/thinks").is_empty()).then_some(()));
+    assert_eq!(visitor.choose("reject").status, 303);
+    drop(held);
+    let late = late.join().expect("it is answered");
+    assert_eq!(late.status, 200);
+    let set = late.all("set-cookie");
+    assert!(set.iter().all(|line| line.to_ascii_lowercase().contains("max-age=0")), "{set:?}");
+    assert!(!late.text().contains("collector.js"), "{}", late.text());
+    let queue = files(&gateway.folder.data().join("spool"));
+    assert!(queue.iter().any(|(_, bytes)| holds(bytes, b"/at-once")), "what was permitted is there");
+    assert!(!queue.iter().any(|(_, bytes)| holds(bytes, b"/thinks")));
+}
+
+#[test]
+fn more_choices_than_one_address_may_make_change_nothing_and_a_withdrawal_is_always_taken() {
+    let site = Site::start();
+    let nobody = Nobody::new();
+    let more = format!("[clickhouse]\nurl = \"http://{}\"\n", nobody.address);
+    let gateway = Folder::new(site.address, &more).with("CONSENTRY__CONSENT__CHOICES_PER_MINUTE", "2").serve();
+    let mut visitor = Visitor::who_accepts(&gateway);
+    assert_eq!(Visitor::new(&gateway).choose("accept").status, 303);
+    let refused = Visitor::new(&gateway).choose("accept");
+    assert_eq!((refused.status, refused.all("set-cookie").len()), (429, 0), "{}", refused.head);
+    assert!(refused.field("retry-after").is_some(), "{}", refused.head);
+    assert_eq!(visitor.choose("reject").status, 303, "who has something to take back may");
 }

@@ -19,6 +19,8 @@ pub enum Behaviour {
     Tunnels,
     /// Says nothing, and keeps the connection.
     IsSilent,
+    /// Sends these bytes once the lock can be had.
+    AnswersAfter(Arc<Mutex<()>>, Vec<u8>),
 }
 
 /// A request as it arrived.
@@ -114,6 +116,10 @@ fn serve(mut stream: TcpStream, known: &Known) {
         let behaviour = lock(&known.behaviours).get(&path).cloned();
         let sent = match behaviour.unwrap_or_else(|| Behaviour::Answers(page(&[], PAGE))) {
             Behaviour::Answers(bytes) => stream.write_all(&bytes),
+            Behaviour::AnswersAfter(lock, bytes) => {
+                drop(lock.lock().unwrap_or_else(PoisonError::into_inner));
+                stream.write_all(&bytes)
+            }
             Behaviour::AnswersAndCloses(bytes) => {
                 let _ = stream.write_all(&bytes);
                 return;

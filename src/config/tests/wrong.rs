@@ -60,6 +60,8 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
         (G, "[consent]\npath = \"/é\"", &[(4, "consent.path", "characters")]),
         (G, "[consent]\nchoice_days = 401", &[(4, "consent.choice_days", "from 1 to 400")]),
         (G, "[consent]\npolicy_version = 65536", &[(4, "consent.policy_version", "from 1 to 65535")]),
+        (G, "[consent]\nbanner_version = \"Spring 2026\"", &[(4, "consent.banner_version", "other characters")]),
+        (G, "[consent]\nbanner_version = \"10.0.0.1\"", &[(4, "consent.banner_version", "is an address")]),
         (G, "[consent]\nbanner_title = \"  \"", &[(4, "consent.banner_title", "is empty")]),
         (G, "[consent]\nnotice_url = \"javascript:alert(1)\"", &[(4, "consent.notice_url", "a URL with http")]),
         (G, "[consent]\nnotice_url = \"//evil.example\"", &[(4, "consent.notice_url", "neither")]),
