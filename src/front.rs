@@ -14,6 +14,7 @@ pub mod known_calls;
 pub mod listen;
 mod mail;
 mod manager;
+mod objection;
 mod own;
 mod page_body;
 mod patience;

@@ -319,6 +319,7 @@ fn site(
         mail_withdrawals: contacts.mail_withdrawals,
         calls: contacts.calls,
         choices: capture::Pace::new(config.consent.choices_per_minute),
+        objections: capture::Pace::new(config.consent.choices_per_minute),
         replaced,
         ledger,
         spool,

@@ -47,15 +47,21 @@ pub enum ChoiceSource {
     Withdrawal,
     /// The page's own script, through `POST /_privacy/consent` as JSON.
     Api,
+    /// Nowhere: the browser said `Sec-GPC: 1`. No choice, but an objection that is written down (C8, [`NoChoice::Objected`]).
+    Gpc,
+    /// Likewise `DNT: 1`.
+    Dnt,
     /// The consent manager the site has already (C12).
     Import(Manager),
 }
 
-const SOURCES: [(ChoiceSource, &str); 4] = [
+const SOURCES: [(ChoiceSource, &str); 6] = [
     (ChoiceSource::Banner, "banner"),
     (ChoiceSource::Preferences, "preferences"),
     (ChoiceSource::Withdrawal, "withdrawal"),
     (ChoiceSource::Api, "api"),
+    (ChoiceSource::Gpc, "gpc"),
+    (ChoiceSource::Dnt, "dnt"),
 ];
 
 const IMPORT: &str = "import:";
@@ -128,13 +134,18 @@ pub enum NoChoice {
     ClockSkew,
     /// A later choice has taken its place: it is a copy.
     Replaced,
+    /// The visitor has chosen nothing, but their browser objected, and that has a row in the ledger (C8, P1).
+    Objected {
+        /// The row's receipt.
+        receipt: u64,
+    },
 }
 
 impl NoChoice {
     /// The reason as one word.
     pub fn word(self) -> &'static str {
         match self {
-            NoChoice::Missing => "no-choice",
+            NoChoice::Missing | NoChoice::Objected { .. } => "no-choice",
             NoChoice::Invalid => "invalid-choice",
             NoChoice::Expired => "expired-choice",
             NoChoice::OldPolicy => "old-policy",
@@ -208,6 +219,13 @@ impl Choice {
         if granted.is_empty() { "none".to_owned() } else { granted.join("!") }
     }
 
+    /// The objection that a signal is where nothing was chosen (C8): it refuses marketing, and grants and answers nothing.
+    pub fn objection(policy: &Policy, signals: Signals, now_ms: u64) -> Choice {
+        let source = if signals.gpc { ChoiceSource::Gpc } else { ChoiceSource::Dnt };
+        let (nothing, refused) = (Choice::new(policy, PurposeSet::default(), source, now_ms), policy.marketing());
+        Choice { denied: refused, refused, signals, ..nothing }
+    }
+
     /// Reads one cookie value.
     pub fn decode<'a>(
         value: &[u8],
@@ -235,7 +253,10 @@ impl Choice {
         if now >= choice.until || now.saturating_sub(choice.made_at()) >= policy.choice_life {
             return Err(NoChoice::Expired);
         }
-        Ok(choice)
+        match choice.source {
+            ChoiceSource::Gpc | ChoiceSource::Dnt => Err(NoChoice::Objected { receipt: choice.receipt }),
+            _ => Ok(choice),
+        }
     }
 
     /// The choice among all cookies of one name in a request: a browser may send several, from parent domains or paths, and
@@ -279,7 +300,9 @@ impl Choice {
                 Ok(Choice { denied, ..hosted }.held_to(&plain))
             }
             (Ok(hosted), _) => Ok(hosted),
-            (Err(NoChoice::Missing), Ok(plain)) => Ok(Choice { granted: PurposeSet::default(), ..plain }),
+            (Err(NoChoice::Missing | NoChoice::Objected { .. }), Ok(plain)) => {
+                Ok(Choice { granted: PurposeSet::default(), ..plain })
+            }
             (Err(NoChoice::Missing), Err(why)) | (Err(why), _) => Err(why),
         }
     }

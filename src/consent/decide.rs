@@ -61,10 +61,12 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signal
     let choice = match choice {
         Ok(choice) => choice,
         Err(why) => {
+            // What was written down of a signal stands until something is chosen, also where the signal is gone.
+            let objects = signals.object() || matches!(why, NoChoice::Objected { .. });
             return Decision {
                 permitted: policy.necessary(),
                 // C8: a signal refuses marketing as long as nobody has chosen otherwise.
-                refused: if signals.object() { policy.marketing() } else { PurposeSet::default() },
+                refused: if objects { policy.marketing() } else { PurposeSet::default() },
                 reason: Reason::NoChoice(why),
                 ask: optional,
                 held_back: false,
@@ -111,9 +113,7 @@ fn objects(policy: &Policy, choice: &Result<Choice, NoChoice>, signals: Signals)
             refused || signals.object() || choice.under_16
         }
         Err(NoChoice::Missing) => signals.object(),
-        Err(NoChoice::Invalid | NoChoice::Expired | NoChoice::OldPolicy | NoChoice::ClockSkew | NoChoice::Replaced) => {
-            true
-        }
+        Err(_) => true,
     }
 }
 
@@ -142,13 +142,11 @@ impl Decision {
 
     fn reason_for(&self, index: usize) -> &'static str {
         match self.reason {
-            Reason::NoChoice(_) if self.refused.contains(index) => {
-                if self.signals.gpc {
-                    "gpc"
-                } else {
-                    "dnt"
-                }
-            }
+            Reason::NoChoice(_) if self.refused.contains(index) => match self.signals {
+                Signals { gpc: true, .. } => "gpc",
+                Signals { dnt: true, .. } => "dnt",
+                _ => "objection",
+            },
             Reason::Choice if self.ask.contains(index) => "not-asked",
             reason => reason.word(),
         }

@@ -177,6 +177,39 @@ fn rule_c8_a_signal_never_grants_and_an_explicit_choice_wins() {
 }
 
 #[test]
+fn rule_c8_a_written_objection_answers_nothing_and_stands_until_something_is_chosen() {
+    let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
+    for (signals, source) in [(signals(true, true), ChoiceSource::Gpc), (signals(false, true), ChoiceSource::Dnt)] {
+        let objection = Choice::objection(&policy, signals, NOW);
+        assert_eq!((objection.source, objection.denied), (source, policy.marketing()));
+        let objected = Err(NoChoice::Objected { receipt: objection.receipt });
+        let value = objection.encode(&policy, &ring);
+        assert_eq!(decode(&value, &policy, &ring, NOW), objected);
+        assert_eq!(decode(&value, &policy, &ring, NOW + life(&policy)), Err(NoChoice::Expired));
+
+        // The signal is gone.
+        let decision = decide(&policy, objected.clone(), Signals::default(), Mode::UkStatistics);
+        assert_eq!(decision.ask, policy.all().without(policy.necessary()), "everything is still asked");
+        assert_eq!((decision.permitted, decision.refused), (policy.necessary(), policy.marketing()));
+        assert!(decision.statistics.is_none() && decision.analytics.is_none());
+        let said = decision.explain(&policy);
+        assert!(said.starts_with("analytics=denied;reason=no-choice,"), "{said}");
+        assert!(said.ends_with("marketing=denied;reason=objection"), "{said}");
+
+        // Beside a choice it is nothing, whichever was made last.
+        for at in [NOW - 1000, NOW + 1000] {
+            let choice = Choice::new(&policy, policy.all(), ChoiceSource::Banner, at).encode(&policy, &ring);
+            for values in [[&value, &choice], [&choice, &value]] {
+                let values = values.map(|value| value.as_bytes());
+                let seal = Seal::new(&ring, "");
+                let counts = Choice::among(values, &policy, seal, NOW).map(|choice| choice.granted);
+                assert_eq!(counts, Ok(policy.all()));
+            }
+        }
+    }
+}
+
+#[test]
 fn of_several_choice_cookies_the_last_made_counts() {
     let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
     let cookie = |set, at| Choice::new(&policy, set, ChoiceSource::Banner, at).encode(&policy, &ring);
@@ -401,7 +434,7 @@ proptest! {
     /// changes nothing else of the decision.
     #[test]
     fn rule_l4_nobody_who_objects_is_counted(
-        granted in any::<u8>(), asked in any::<u8>(), kind in 0u8..7, gpc: bool, dnt: bool, uk: bool
+        granted in any::<u8>(), asked in any::<u8>(), kind in 0u8..8, gpc: bool, dnt: bool, uk: bool
     ) {
         let policy = Policy::default();
         let mode = if uk { Mode::UkStatistics } else { Mode::OptIn };
@@ -411,6 +444,7 @@ proptest! {
             2 => Err(NoChoice::Expired),
             3 => Err(NoChoice::OldPolicy),
             4 => Err(NoChoice::ClockSkew),
+            5 => Err(NoChoice::Objected { receipt: 7 }),
             _ => {
                 let bits = |bits: u8| PurposeSet::of((0..8).filter(move |i| bits >> i & 1 == 1));
                 let mut choice = Choice::new(&policy, bits(granted), ChoiceSource::Api, NOW);

@@ -20,7 +20,7 @@ use http::HeaderValue;
 use super::own::{Own, line};
 use super::pairs::read;
 use crate::consent::choice::{COOKIE, HOST_COOKIE, TWIN};
-use crate::consent::{Choice, NoChoice, Policy, Seal};
+use crate::consent::{Choice, ChoiceSource, NoChoice, Policy, Seal};
 use crate::keys::KeyRing;
 
 /// For which hosts a choice counts.
@@ -74,7 +74,7 @@ impl ChoiceCookie {
     }
 
     /// The lines that make `choice` the one that counts from now on: its cookie, its twin, and the end of cookies of the
-    /// other name or scope that the request carried in `lines`.
+    /// other name or scope that the request carried in `lines`. An objection, which is no choice, has no twin.
     pub fn set<'a, L: Iterator<Item = &'a [u8]>>(
         &self,
         choice: &Choice,
@@ -90,10 +90,10 @@ impl ChoiceCookie {
         let seconds = choice.until.saturating_sub(asked.now_ms / 1000);
         let scope = self.scope(asked.host);
         let value = choice.encode(policy, Seal::new(ring, &scope));
-        let mut set = vec![
-            line(Own { name, value, seconds, https, domain, readable: false }),
-            line(Own { name: TWIN, value: choice.twin(policy), seconds, https, domain, readable: true }),
-        ];
+        let mut set = vec![line(Own { name, value, seconds, https, domain, readable: false })];
+        if !matches!(choice.source, ChoiceSource::Gpc | ChoiceSource::Dnt) {
+            set.push(line(Own { name: TWIN, value: choice.twin(policy), seconds, https, domain, readable: true }));
+        }
         let mut end = |name: &'static str| {
             if read(lines(), name.as_bytes()).next().is_some() {
                 set.push(line(Own { name, value: String::new(), seconds: 0, https, domain: None, readable: false }));
@@ -158,7 +158,7 @@ fn name_of(host: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consent::{ChoiceSource, PurposeSet};
+    use crate::consent::PurposeSet;
 
     const NOW: u64 = 1_790_000_000_000;
 

@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode};
 use super::gateway::{Gateway, Site, Visit};
 use super::role::{self, cookie_lines};
 use crate::asked::Answer;
-use crate::consent::{Choice, ChoiceSource, NoChoice, PurposeSet, Signals};
+use crate::consent::{Choice, ChoiceSource, NoChoice, PurposeSet};
 use crate::cookies::{self, Withdrawal};
 use crate::ledger::{Action, Entry, LedgerError};
 use crate::privacy::{Act, Pending, PrivacyRequest, came_from};
@@ -33,8 +33,8 @@ pub(super) async fn record(
     let made = Made {
         site,
         choice: &pending.choice,
-        act: pending.act,
-        before: visit.choice.as_ref().ok(),
+        action: pending.act.into(),
+        before: &visit.choice,
         host: visit.host,
         language: &pending.language,
         shown: pending.shown.as_deref(),
@@ -55,7 +55,7 @@ pub(super) async fn record(
     let mut response = answer.response;
     let to = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     // A choice that counts no more may have permitted anything.
-    let is_known = matches!(visit.choice, Ok(_) | Err(NoChoice::Missing));
+    let is_known = matches!(visit.choice, Ok(_) | Err(NoChoice::Missing | NoChoice::Objected { .. }));
     let before = is_known.then_some(visit.decision.permitted);
     let used = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let ended = ended(site, visit, before, answer.chosen.granted, (to, used));
@@ -139,13 +139,24 @@ pub(super) enum NotRecorded {
     Slow,
 }
 
-/// A choice on its way into the ledger.
+impl From<Act> for Action {
+    fn from(act: Act) -> Action {
+        match act {
+            Act::Accept => Action::Accept,
+            Act::Refuse => Action::Refuse,
+            Act::Change => Action::Change,
+            Act::Withdrawal => Action::Withdrawal,
+        }
+    }
+}
+
+/// A choice on its way into the ledger, or an objection.
 pub(super) struct Made<'a> {
     pub(super) site: &'a Site,
     pub(super) choice: &'a Choice,
-    pub(super) act: Act,
-    /// The choice that counted until now.
-    pub(super) before: Option<&'a Choice>,
+    pub(super) action: Action,
+    /// What counted until now.
+    pub(super) before: &'a Result<Choice, NoChoice>,
     pub(super) host: &'a str,
     /// The language it was asked in.
     pub(super) language: &'a str,
@@ -165,34 +176,21 @@ impl Made<'_> {
 
     async fn append_all(&self) -> Result<[u8; 32], LedgerError> {
         let ledger = &self.site.ledger;
-        let mut previous = self.before.map(|choice| choice.receipt);
-        if self.before.is_none() && self.choice.signals.object() {
-            let objection = self.objection();
-            previous = Some(objection.receipt);
-            ledger.append(objection).await?;
-        }
-        let action = match self.act {
-            Act::Accept => Action::Accept,
-            Act::Refuse => Action::Refuse,
-            Act::Change => Action::Change,
-            Act::Withdrawal => Action::Withdrawal,
+        let previous = match self.before {
+            Ok(choice) => Some(choice.receipt),
+            Err(NoChoice::Objected { receipt }) => Some(*receipt),
+            Err(_) if self.choice.signals.object() && self.action != Action::Objection => {
+                let objection = Choice::objection(&self.site.policy, self.choice.signals, self.choice.made_at_ms);
+                ledger.append(Entry { action: Action::Objection, ..self.entry(&objection) }).await?;
+                Some(objection.receipt)
+            }
+            Err(_) => None,
         };
-        let entry = Entry { previous, action, ..self.entry(self.choice) };
+        let entry = Entry { previous, action: self.action, ..self.entry(self.choice) };
         let hash = ledger.append(entry).await?.hash;
         // From now on a copy of the earlier choice counts nothing.
-        self.before.into_iter().for_each(|choice| self.site.replaced.add(choice.receipt));
+        self.before.iter().for_each(|choice| self.site.replaced.add(choice.receipt));
         Ok(hash)
-    }
-
-    /// What the signal said before anything was chosen.
-    fn objection(&self) -> Entry {
-        let policy = &self.site.policy;
-        let refused = policy.marketing();
-        let signals @ Signals { gpc, .. } = self.choice.signals;
-        let nothing = Choice::new(policy, PurposeSet::default(), ChoiceSource::Api, self.choice.made_at_ms);
-        let objection = Choice { denied: refused, signals, ..nothing };
-        let source = if gpc { "gpc" } else { "dnt" }.to_owned();
-        Entry { action: Action::Objection, source, banner_hash: [0; 32], ..self.entry(&objection) }
     }
 
     fn entry(&self, choice: &Choice) -> Entry {

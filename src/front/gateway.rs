@@ -76,6 +76,8 @@ pub struct Site {
     pub calls: Option<CallsImport>,
     /// How many choices one address may make.
     pub choices: Pace,
+    /// Of how many objections the browsers behind one address may leave a row.
+    pub objections: Pace,
     /// The choices that later ones have replaced.
     pub replaced: Replaced,
     /// The proof of what was chosen: appended to before a choice is answered (P1, C6).

@@ -15,6 +15,7 @@ use super::client_addr;
 use super::gateway::{Gateway, Visit};
 use super::keep;
 use super::manager::{self, Heard};
+use super::objection;
 use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
@@ -74,10 +75,18 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
     // Ours, or the site's?
-    let mut response = match own::path(parts.uri.path(), &site.privacy_path) {
-        Some(path) => own::answer(gateway, &visit, path, body).await,
-        None => pass_on(gateway, caller, &mut visit, body, on_upgrade, began).await,
+    let (mut response, objected) = match own::path(parts.uri.path(), &site.privacy_path) {
+        Some(path) => (own::answer(gateway, &visit, path, body).await, Vec::new()),
+        None => {
+            let objection = objection::of(gateway, &visit, asked);
+            let written = async { if let Some(objection) = objection { objection.write().await } else { Vec::new() } };
+            tokio::join!(pass_on(gateway, caller, &mut visit, body, on_upgrade, began), written)
+        }
     };
+    if !objected.is_empty() && began.elapsed() < objection::FRESH {
+        keep::set_cookies(response.headers_mut(), objected);
+        page::sets_cookies(response.headers_mut());
+    }
     if heard.is_new {
         let lines = manager::lines(site, &visit, asked);
         keep::set_cookies(response.headers_mut(), lines);

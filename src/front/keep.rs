@@ -191,10 +191,14 @@ pub(super) fn banner_shown(gateway: &Gateway, visit: &Visit<'_>, status: StatusC
     if !visit.decision.asks() || !capture::is_page_view(&visit.parts.method, headers, status) {
         return None;
     }
+    (!is_bot(gateway, headers)).then(|| Arc::clone(&gateway.site.asked))
+}
+
+/// Whether the agent a request names is a program.
+pub(super) fn is_bot(gateway: &Gateway, headers: &HeaderMap) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let agent = RawUserAgent::new(headers.get("user-agent").map_or(&[][..], |value| value.as_bytes()));
-    let is_bot = gateway.agents.borrow_mut().get(&agent, &ClientHints::read(text)).is_bot();
-    (!is_bot).then(|| Arc::clone(&gateway.site.asked))
+    gateway.agents.borrow_mut().get(&agent, &ClientHints::read(text)).is_bot()
 }
 
 /// Why a beacon's events are not kept.

@@ -33,7 +33,7 @@ pub(super) async fn hear(
 ) -> Heard {
     let said = import.read(cookie_lines(&parts.headers), asked.now_ms / 1000, site.policy.choice_life);
     let stamp = said.map(|said| said.stamp).unwrap_or_default();
-    let before = own.clone().ok();
+    let before = own.clone();
     let shared = site.choice_cookie.is_shared();
     let met = meet(import.manager(), &site.policy, own, said, shared, asked.now_ms);
     let stands = |choice| Heard { choice, is_new: false, stamp };
@@ -49,8 +49,8 @@ pub(super) async fn hear(
     let made = Made {
         site,
         choice: &news,
-        act: choice_act(&site.policy, before.as_ref(), &news),
-        before: before.as_ref(),
+        action: choice_act(&site.policy, before.as_ref().ok(), &news).into(),
+        before: &before,
         host: asked.host,
         language,
         shown: None,

@@ -60,6 +60,8 @@ pub struct Metrics {
     pub choices_recorded: Counter,
     /// Choices that do not count because the ledger could not be written.
     pub choices_refused: Counter,
+    /// Objections of browsers whose visitors have chosen nothing (C8) that are in the ledger.
+    pub objections_recorded: Counter,
     /// Openings of e-mails that were kept.
     pub mail_openings_kept: Counter,
     /// Fetches of the picture of which nothing was kept, for want of a token that counts.
@@ -148,6 +150,8 @@ impl Metrics {
         counter("consentry_beacons_accepted_total", "Beacons whose events were taken.", &self.beacons_accepted);
         counter("consentry_beacons_refused_total", "Beacons that were refused.", &self.beacons_refused);
         counter("consentry_choices_total", "Choices of visitors that are in the ledger.", &self.choices_recorded);
+        let objections = &self.objections_recorded;
+        counter("consentry_objections_total", "Browsers' objections (GPC, DNT) that are in the ledger.", objections);
         let refused = &self.choices_refused;
         counter("consentry_choices_refused_total", "Choices refused because the ledger could not be written.", refused);
         counter("consentry_mail_openings_total", "Openings of e-mails that were kept.", &self.mail_openings_kept);
@@ -229,7 +233,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 31);
+        assert_eq!(before, 32);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }

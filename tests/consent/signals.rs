@@ -1,9 +1,11 @@
 //! What a browser says by itself (C8), and what the gateway says of its decision.
 
-use crate::support::gateway::{Folder, Nobody, shared, without_database};
+use serde_json::{Value, json};
+
+use crate::support::gateway::{Folder, Gateway, Nobody, shared, without_database};
 use crate::support::http::Connection;
 use crate::support::site::Site;
-use crate::support::visitor::Visitor;
+use crate::support::visitor::{AGENT, Visitor};
 use crate::support::{files, holds};
 
 const NO_CHOICE: &str =
@@ -49,6 +51,96 @@ fn rule_c8_only_a_header_that_is_exactly_1_is_a_signal() {
     assert_eq!(reason("DNT: 1\r\n"), "dnt");
     assert_eq!(reason("DNT: 0\r\n"), "no-choice");
     assert_eq!(reason("DNT: 1\r\nSec-GPC: 1\r\n"), "gpc");
+}
+
+/// Rows of the ledger's files, in the order they were appended.
+fn ledger_rows(gateway: &Gateway) -> Vec<Value> {
+    let month = jiff::Timestamp::now().strftime("%Y-%m.jsonl").to_string();
+    let text = std::fs::read_to_string(gateway.folder.data().join("ledger").join(month)).unwrap_or_default();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is a value"));
+    lines.filter(|row| row.get("action").is_some()).collect()
+}
+
+#[test]
+fn rule_p1_an_objection_has_a_row_from_the_first_page_on_and_only_one() {
+    let site = Site::start();
+    let more = "[observe]\ndecision_header = true\n[consent]\nhonour_dnt = true\n";
+    let (gateway, _nobody) = without_database(site.address, more);
+    for (name, source) in [("Sec-GPC", "gpc"), ("DNT", "dnt")] {
+        let before = ledger_rows(&gateway).len();
+        let mut visitor = Visitor::new(&gateway).saying(name, "1");
+        let first = visitor.get("/objects");
+        let set = first.all("set-cookie");
+        assert!(set.len() == 1 && set[0].starts_with("consentry=v2~") && set[0].contains("; HttpOnly"), "{set:?}");
+        assert!(first.field("cache-control").is_some_and(|control| control.contains("private")), "{}", first.head);
+        let rows = ledger_rows(&gateway);
+        assert_eq!(rows.len(), before + 1, "{rows:?}");
+        let row = &rows[before];
+        assert_eq!((&row["action"], &row["source"]), (&json!("objection"), &json!(source)));
+        assert_eq!((&row["granted"], &row["denied"]), (&json!([]), &json!(["marketing"])));
+        // It is no choice: it is asked, nothing is captured, and there is not a second row.
+        for page in ["/objects", "/objects/again"] {
+            let page = visitor.get(page);
+            assert_eq!(page.all("set-cookie").len(), 0, "{}", page.head);
+            assert!(page.text().contains("id=\"consentry-banner\"") && !page.text().contains("collector.js"));
+            assert!(page.head.contains(&format!("marketing=denied;reason={source}")), "{}", page.head);
+        }
+        assert_eq!(visitor.beacon("/objects").status, 403);
+        assert_eq!(visitor.fetch("GET", "/_privacy/consent").json()["chosen"], false);
+        assert_eq!(ledger_rows(&gateway).len(), before + 1);
+        // Without the signal it stands.
+        visitor.fields.clear();
+        let page = visitor.get("/objects/later");
+        assert!(page.head.contains("marketing=denied;reason=objection"), "{}", page.head);
+        // An explicit later choice wins, and names it.
+        assert_eq!(visitor.choose("accept").status, 303);
+        assert!(visitor.get("/objects").head.contains("marketing=granted;reason=choice"));
+        let rows = ledger_rows(&gateway);
+        assert_eq!((rows.len(), &rows[before + 1]["previous"]), (before + 2, &rows[before]["receipt"]));
+    }
+    let verified = gateway.folder.run(&["ledger", "verify", "--files-only"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[test]
+fn an_objection_is_written_only_where_somebody_looks_and_nothing_was_chosen() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    let ask = |method: &str, fields: &str| {
+        let head = format!("{method} /looks HTTP/1.1\r\nHost: {}\r\nSec-GPC: 1\r\n{fields}\r\n", gateway.address);
+        Connection::open(gateway.address).send(head.into_bytes()).answer_to(method)
+    };
+    let browser = format!("User-Agent: {AGENT}\r\nAccept: text/html\r\nSec-Fetch-Dest: ");
+    for (method, fields) in [
+        ("HEAD", format!("{browser}document\r\n")),
+        ("GET", format!("{browser}image\r\n")),
+        ("GET", format!("{browser}iframe\r\n")),
+        ("GET", format!("{browser}empty\r\n")),
+        ("GET", format!("{browser}document\r\nSec-Purpose: prefetch\r\n")),
+        ("GET", "User-Agent: Googlebot/2.1\r\nAccept: text/html\r\n".to_owned()),
+    ] {
+        let answer = ask(method, &fields);
+        assert_eq!((answer.status, answer.all("set-cookie").len()), (200, 0), "{method} {fields}");
+    }
+    let chosen = Visitor::who_refuses(&gateway).saying("Sec-GPC", "1").get("/looks");
+    assert_eq!(chosen.all("set-cookie").len(), 0, "{}", chosen.head);
+    assert_eq!(ledger_rows(&gateway).iter().filter(|row| row["action"] == "objection").count(), 0);
+}
+
+#[test]
+fn an_objection_that_cannot_be_written_counts_and_the_page_is_served() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "[observe]\ndecision_header = true\n");
+    let month = jiff::Timestamp::now().strftime("%Y-%m.jsonl").to_string();
+    let in_the_way = gateway.folder.data().join("ledger").join(month);
+    std::fs::create_dir(&in_the_way).expect("nobody has objected yet");
+    let mut visitor = Visitor::new(&gateway).saying("Sec-GPC", "1");
+    let page = visitor.get("/served");
+    assert_eq!((page.status, page.all("set-cookie").len()), (200, 0), "{}", page.head);
+    assert!(page.head.contains("marketing=denied;reason=gpc"), "{}", page.head);
+    std::fs::remove_dir(&in_the_way).expect("it is empty");
+    assert_eq!(visitor.get("/served").all("set-cookie").len(), 1, "the next page tries again");
+    assert_eq!(ledger_rows(&gateway).len(), 1);
 }
 
 #[test]
