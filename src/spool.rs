@@ -57,6 +57,7 @@
 
 mod batch;
 mod batch_ids;
+pub mod disk;
 mod error;
 mod folder;
 mod group;
@@ -89,6 +90,7 @@ pub use recover::Recovery;
 
 use batch::Queue;
 use batch_ids::BatchIds;
+use disk::{Disk, RealDisk};
 use folder::Folder;
 use group::{Group, Stop};
 use record::Column;
@@ -186,13 +188,18 @@ impl Spool {
     /// Opens the folder, takes up what an earlier process left in it, and starts the threads. Blocks for the time of some
     /// file operations.
     pub fn open(options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
+        Spool::open_on(Arc::new(RealDisk), options)
+    }
+
+    /// Opens a folder on this disk; see [`open`](Spool::open).
+    pub fn open_on(disk: Arc<dyn Disk>, options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
         let header =
             Header { batch_id: 0, partition: Partition { month: 0, retention_days: 0 }, columns: options.columns };
         if !header.can_be_read_again() {
             return Err(SpoolError::Columns { columns: header.columns.len() });
         }
         let options = SpoolOptions { columns: header.columns, ..options };
-        let folder = Folder::open(&options.dir)?;
+        let folder = Folder::open(disk, &options.dir)?;
         let dir = &options.dir;
         let failed = |doing| move |source| SpoolError::io(doing, dir, source);
         let (entries, recovery) = recover::recover(&folder).map_err(failed("read the spool folder"))?;

@@ -1,7 +1,6 @@
 //! The reading side: the queue of sealed batches, a batch that was taken from it, and its records.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -117,8 +116,9 @@ impl SealedBatch {
 
     /// Reads its records from disk. Blocks; call it where that is allowed. Damaged records are left out and counted.
     pub fn read(&self) -> Result<Records, SpoolError> {
-        let path = self.shared.folder.path(self.entry.batch_id);
-        let bytes = fs::read(&path).map_err(|source| SpoolError::io("read a batch", &path, source))?;
+        let folder = &self.shared.folder;
+        let failed = |source| SpoolError::io("read a batch", &folder.path(self.entry.batch_id), source);
+        let bytes = folder.read_segment(self.entry.batch_id).map_err(failed)?;
         let records = Records::parse(bytes)
             .map_err(|fault| SpoolError::Unreadable { batch_id: self.entry.batch_id, fault: fault.to_string() })?;
         let missing = u64::from(self.entry.rows).saturating_sub(records.len() as u64);

@@ -2,15 +2,14 @@
 //! per segment and turn, answers who waits, and hands segments that are due to the sealing thread. It never syncs, so a
 //! slow disk delays sealing and not the acknowledgements.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::batch_ids::BatchIds;
+use super::disk::DiskFile;
 use super::group::{Pause, Stop, Taken};
 use super::seal::Job;
 use super::segment::{self, Header};
@@ -30,7 +29,7 @@ const AGE_DOUBLINGS: usize = 6;
 
 /// A segment that records are still written to, or that waits to be sealed.
 pub(super) struct OpenSegment {
-    pub(super) file: File,
+    pub(super) file: Box<dyn DiskFile>,
     pub(super) batch_id: u64,
     pub(super) partition: Partition,
     pub(super) seed: u32,
