@@ -4,16 +4,22 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use super::SpoolError;
 use super::disk::{Disk, DiskFile, DiskFolder, Lock};
 
 const SEGMENT: &str = "segment";
+/// A segment in quarantine that is to be tried again; named so by `consentry spool retry-quarantine`.
+pub(super) const RETRY: &str = "retry";
+/// A segment whose rows are in the table.
+const SHIPPED: &str = "shipped";
 
 pub(super) struct Folder {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     quarantine: PathBuf,
+    recent: PathBuf,
     /// The folder itself, open for syncing.
     handle: Box<dyn DiskFolder>,
     _lock: Lock,
@@ -23,13 +29,15 @@ pub(super) struct Folder {
 pub(super) struct Listed {
     pub(super) batch_id: u64,
     pub(super) bytes: u64,
+    /// When it was last written to, in milliseconds since 1970.
+    pub(super) modified_ms: i64,
 }
 
 impl Folder {
     /// Makes the folder where it is missing, and takes it for this process.
     pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Folder, SpoolError> {
-        let quarantine = dir.join("quarantine");
-        for made in [dir, &quarantine] {
+        let (quarantine, recent) = (dir.join("quarantine"), dir.join("recent"));
+        for made in [dir, &quarantine, &recent] {
             disk.make_folder(made).map_err(|source| SpoolError::io("make the spool folder", made, source))?;
         }
         let path = dir.join("lock");
@@ -37,7 +45,7 @@ impl Folder {
         let lock = disk.lock(&path).map_err(failed)?;
         let lock = lock.ok_or_else(|| SpoolError::Locked { dir: dir.to_owned() })?;
         let handle = disk.open_folder(dir).map_err(failed)?;
-        Ok(Folder { disk, dir: dir.to_owned(), quarantine, handle, _lock: lock })
+        Ok(Folder { disk, dir: dir.to_owned(), quarantine, recent, handle, _lock: lock })
     }
 
     pub(super) fn path(&self, batch_id: u64) -> PathBuf {
@@ -60,6 +68,15 @@ impl Folder {
         self.disk.open(&self.path(batch_id))
     }
 
+    /// Whether a segment is in the queue's folder.
+    pub(super) fn has_segment(&self, batch_id: u64) -> io::Result<bool> {
+        match self.disk.open(&self.path(batch_id)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A segment's bytes.
     pub(super) fn read_segment(&self, batch_id: u64) -> io::Result<Vec<u8>> {
         self.disk.read(&self.path(batch_id))
@@ -67,18 +84,31 @@ impl Folder {
 
     /// The segments that are there, oldest first, without those in quarantine.
     pub(super) fn segments(&self) -> io::Result<Vec<Listed>> {
-        self.list(&self.dir)
+        self.list(&self.dir, SEGMENT)
     }
 
     /// The segments in quarantine.
     pub(super) fn quarantined(&self) -> io::Result<Vec<Listed>> {
-        self.list(&self.quarantine)
+        self.list(&self.quarantine, SEGMENT)
     }
 
-    fn list(&self, dir: &Path) -> io::Result<Vec<Listed>> {
+    /// The segments in quarantine that are to be tried again.
+    pub(super) fn to_be_retried(&self) -> io::Result<Vec<Listed>> {
+        self.list(&self.quarantine, RETRY)
+    }
+
+    /// The segments whose rows came into the table a short while ago.
+    pub(super) fn recent(&self) -> io::Result<Vec<Listed>> {
+        self.list(&self.recent, SHIPPED)
+    }
+
+    fn list(&self, dir: &Path, extension: &str) -> io::Result<Vec<Listed>> {
         let files = self.disk.list(dir)?;
-        let listed = |batch_id, bytes| Listed { batch_id, bytes };
-        let segments = files.iter().filter_map(|file| Some(listed(batch_id(Path::new(&file.name))?, file.bytes)));
+        let segments = files.iter().filter_map(|file| {
+            let since = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let modified_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+            Some(Listed { batch_id: batch_id(Path::new(&file.name), extension)?, bytes: file.bytes, modified_ms })
+        });
         let mut found: Vec<_> = segments.collect();
         found.sort_unstable_by_key(|segment| segment.batch_id);
         Ok(found)
@@ -89,6 +119,34 @@ impl Folder {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Moves a segment out of the queue, since its rows are in the table.
+    pub(super) fn shelve(&self, batch_id: u64) -> io::Result<()> {
+        self.disk.rename(&self.path(batch_id), &self.shelved(batch_id))
+    }
+
+    /// The bytes of a segment that was moved so.
+    pub(super) fn read_shelved(&self, batch_id: u64) -> io::Result<Vec<u8>> {
+        self.disk.read(&self.shelved(batch_id))
+    }
+
+    /// Removes it at last.
+    pub(super) fn remove_shelved(&self, batch_id: u64) -> io::Result<()> {
+        self.disk.remove(&self.shelved(batch_id))
+    }
+
+    fn shelved(&self, batch_id: u64) -> PathBuf {
+        self.recent.join(file_name(batch_id)).with_extension(SHIPPED)
+    }
+
+    /// Moves a segment that is to be tried again back into the queue's folder; the reason beside it goes. Not synced.
+    pub(super) fn take_back(&self, batch_id: u64) -> io::Result<()> {
+        let aside = self.quarantine.join(file_name(batch_id));
+        self.disk.rename(&aside.with_extension(RETRY), &self.path(batch_id))?;
+        // Should this fail, a reason stands there for nothing.
+        let _ = self.disk.remove(&aside.with_extension("reason"));
+        Ok(())
     }
 
     /// Moves a segment to quarantine, with the reason in a file beside it.
@@ -116,6 +174,11 @@ impl Folder {
         }
     }
 
+    /// Removes a small file. Not synced.
+    pub(super) fn remove_note(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(&self.dir.join(name))
+    }
+
     /// Replaces a small file durably: after a crash it has the old bytes or the new ones.
     pub(super) fn write_note(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let fresh = self.dir.join(format!("{name}.new"));
@@ -132,8 +195,7 @@ fn file_name(batch_id: u64) -> String {
 }
 
 /// The batch id in a segment's name; nothing where it is no segment's.
-fn batch_id(name: &Path) -> Option<u64> {
+fn batch_id(name: &Path, extension: &str) -> Option<u64> {
     let stem = name.file_stem()?.to_str().filter(|stem| stem.len() == 16)?;
-    let extension = name.extension()?;
-    u64::from_str_radix(stem, 16).ok().filter(|_| extension == SEGMENT)
+    u64::from_str_radix(stem, 16).ok().filter(|_| name.extension().is_some_and(|found| found == extension))
 }

@@ -77,14 +77,31 @@ fn take_up(folder: &Folder, listed: &Listed, report: &mut Recovery) -> Result<Op
     if read.header.batch_id != listed.batch_id {
         return Err(Fault::OtherBatch(read.header.batch_id));
     }
+    // Half of a batch that is there whole: nobody has sent it, and it counts for nothing.
+    if let Some(whole) = read.header.half_of
+        && folder.has_segment(whole)?
+    {
+        return Ok(None);
+    }
     let partition = read.header.partition;
-    let entry = |rows, bytes| Entry { batch_id: listed.batch_id, partition, rows, bytes, in_doubt: true };
+    let Listed { batch_id, modified_ms: born_ms, .. } = *listed;
+    let entry = |rows, bytes| Entry { batch_id, partition, rows, bytes, in_doubt: true, born_ms };
     // A sealed segment is believed without reading it all: a backlog must not delay the start.
     if let Some(seal) = read_seal(&*file, &read, listed)? {
         return Ok(Some(entry(seal.rows, listed.bytes)));
     }
     let Some((rows, bytes)) = seal_what_is_whole(&*file, head, &read, report)? else { return Ok(None) };
     Ok(Some(entry(rows, bytes)))
+}
+
+/// A sealed segment as a batch; nothing where it is no such.
+pub(super) fn take_up_sealed(folder: &Folder, listed: &Listed) -> io::Result<Option<Entry>> {
+    let mut report = Recovery::default();
+    match take_up(folder, listed, &mut report) {
+        Ok(entry) => Ok(entry),
+        Err(Fault::Io(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 fn read_seal(file: &dyn DiskFile, read: &ReadHeader, listed: &Listed) -> io::Result<Option<Seal>> {

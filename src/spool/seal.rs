@@ -69,7 +69,14 @@ fn seal(shared: &Shared, open: &OpenSegment) -> io::Result<()> {
     shared.folder.sync()?;
     shared.tally.disk_bytes.fetch_add(SEAL_BYTES as u64, Relaxed);
     let Seal { rows, batch_id, .. } = seal;
-    shared.queue.push(Entry { batch_id, partition: open.partition, rows, bytes, in_doubt: false });
+    shared.queue.push(Entry {
+        batch_id,
+        partition: open.partition,
+        rows,
+        bytes,
+        in_doubt: false,
+        born_ms: open.born_ms,
+    });
     Ok(())
 }
 
