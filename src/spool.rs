@@ -94,6 +94,8 @@ use disk::{Disk, RealDisk};
 use folder::Folder;
 use group::{Group, Stop};
 use record::Column;
+use recover::{Left, Recovered};
+use seal::Unsealed;
 use segment::Header;
 use threads::{Stopping, Threads};
 
@@ -199,26 +201,49 @@ impl Spool {
             return Err(SpoolError::Columns { columns: header.columns.len() });
         }
         let options = SpoolOptions { columns: header.columns, ..options };
+        let (shared, ids, unsealed, recovery) = Spool::take_up(disk, options)?;
+        let threads = Threads::start(&shared, ids, unsealed)?;
+        Ok((Spool(Arc::new(Handle { shared, threads: Mutex::new(Some(threads)) })), recovery))
+    }
+
+    /// Everything about an open spool but its threads, and what they begin with.
+    fn take_up(
+        disk: Arc<dyn Disk>,
+        options: SpoolOptions,
+    ) -> Result<(Arc<Shared>, BatchIds, Vec<Unsealed>, Recovery), SpoolError> {
         let folder = Folder::open(disk, &options.dir)?;
         let dir = &options.dir;
         let failed = |doing| move |source| SpoolError::io(doing, dir, source);
-        let (entries, recovery) = recover::recover(&folder).map_err(failed("read the spool folder"))?;
-        let ids = BatchIds::open(&folder, entries.iter().map(|entry| entry.batch_id));
-        let ids = ids.map_err(failed("read the instance id"))?;
+        let found = recover::recover(&folder).map_err(failed("read the spool folder"))?;
+        let Recovered { all, stuck_bytes, report: recovery } = found;
+        let ids = BatchIds::open(&folder, all.iter().map(Left::batch_id)).map_err(failed("draw an instance id"))?;
 
         let (queue, tally) = (Queue::default(), Tally::default());
-        let aside = folder.quarantined().unwrap_or_default();
-        let kept: u64 = entries.iter().map(|entry| entry.bytes).chain(aside.iter().map(|segment| segment.bytes)).sum();
-        tally.disk_bytes.store(kept, Relaxed);
+        let aside = folder.quarantined().unwrap_or_else(|error| {
+            tracing::error!(%error, "the spool's quarantine cannot be listed; it is not counted until the next start");
+            Vec::new()
+        });
+        let kept: u64 = all.iter().map(Left::bytes).chain(aside.iter().map(|segment| segment.bytes)).sum();
+        tally.disk_bytes.store(kept + stuck_bytes, Relaxed);
         tally.quarantined.store(aside.len() as u64, Relaxed);
         tally.waiting_rows.store(recovery.rows, Relaxed);
         tally.damaged.store(recovery.damaged, Relaxed);
-        entries.into_iter().for_each(|entry| queue.push(entry));
 
         let (group, stopping) = (Group::default(), Stopping::default());
         let shared = Arc::new(Shared { options, folder, group, queue, tally, stopping });
-        let threads = Threads::start(&shared, ids)?;
-        Ok((Spool(Arc::new(Handle { shared, threads: Mutex::new(Some(threads)) })), recovery))
+        let mut unsealed = Vec::new();
+        for left in all {
+            match left {
+                Left::Sealed(entry) => shared.queue.push(entry),
+                Left::Unsealed(mut segment) => {
+                    if let Err(error) = seal::seal(&shared, &mut segment) {
+                        tracing::error!(%error, batch_id = segment.batch_id, "a batch cannot be sealed yet");
+                        unsealed.push(segment);
+                    }
+                }
+            }
+        }
+        Ok((shared, ids, unsealed, recovery))
     }
 
     /// Takes a record for the partition without waiting for anything; `encode` appends its values to what it is given.

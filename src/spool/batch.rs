@@ -22,6 +22,10 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
     /// It may have been sent before.
     pub(super) in_doubt: bool,
+    /// This process knows that its bytes are durable.
+    pub(super) synced: bool,
+    /// What of it is damaged stands in the tally.
+    pub(super) damage_counted: bool,
 }
 
 /// Sealed batches in the order they are to be shipped.
@@ -68,7 +72,7 @@ impl Queue {
     fn give_back(&self, entry: Entry) {
         let mut batches = self.lock();
         if batches.taken.remove(&entry.batch_id).is_some() {
-            batches.waiting.push_front(Entry { in_doubt: true, ..entry });
+            batches.waiting.push_front(entry);
             drop(batches);
             self.arrived.notify_one();
         }
@@ -84,13 +88,15 @@ impl Queue {
 pub struct SealedBatch {
     shared: Arc<Shared>,
     entry: Entry,
-    /// Its damaged records are counted once, however often it is read.
-    counted: AtomicBool,
+    /// What the first reading adds to what is known of it.
+    synced: AtomicBool,
+    damage_counted: AtomicBool,
 }
 
 impl SealedBatch {
     pub(super) fn new(shared: Arc<Shared>, entry: Entry) -> Self {
-        SealedBatch { shared, entry, counted: AtomicBool::new(false) }
+        let (synced, damage_counted) = (AtomicBool::new(entry.synced), AtomicBool::new(entry.damage_counted));
+        SealedBatch { shared, entry, synced, damage_counted }
     }
 
     /// The id that stands in each of its rows.
@@ -119,10 +125,11 @@ impl SealedBatch {
         let folder = &self.shared.folder;
         let failed = |source| SpoolError::io("read a batch", &folder.path(self.entry.batch_id), source);
         let bytes = folder.read_segment(self.entry.batch_id).map_err(failed)?;
+        self.make_durable(&bytes).map_err(failed)?;
         let records = Records::parse(bytes)
             .map_err(|fault| SpoolError::Unreadable { batch_id: self.entry.batch_id, fault: fault.to_string() })?;
         let missing = u64::from(self.entry.rows).saturating_sub(records.len() as u64);
-        if missing > 0 && !self.counted.swap(true, Relaxed) {
+        if missing > 0 && !self.damage_counted.swap(true, Relaxed) {
             self.shared.tally.damaged.fetch_add(missing, Relaxed);
         }
         if records.is_empty() {
@@ -131,11 +138,29 @@ impl SealedBatch {
         }
         Ok(records)
     }
+
+    /// An earlier process may have sealed it and not come to sync it. It must not be sent before it is: a power loss would
+    /// leave another batch under the same id.
+    fn make_durable(&self, bytes: &[u8]) -> io::Result<()> {
+        if self.synced.load(Relaxed) {
+            return Ok(());
+        }
+        let (folder, batch_id) = (&self.shared.folder, self.entry.batch_id);
+        let synced = folder.open_segment(batch_id).and_then(|file| file.sync()).and_then(|()| folder.sync());
+        if let Err(error) = synced {
+            // Only a new file is believed from then on; see `seal::rewrite`.
+            tracing::error!(%error, batch_id, "a sync failed; the batch is written again");
+            folder.replace_segment(batch_id, bytes)?;
+        }
+        self.synced.store(true, Relaxed);
+        Ok(())
+    }
 }
 
 impl Drop for SealedBatch {
     fn drop(&mut self) {
-        self.shared.queue.give_back(self.entry);
+        let (synced, damage_counted) = (self.synced.load(Relaxed), self.damage_counted.load(Relaxed));
+        self.shared.queue.give_back(Entry { in_doubt: true, synced, damage_counted, ..self.entry });
     }
 }
 
@@ -225,21 +250,20 @@ impl Shared {
         self.settle(batch_id, "remove a shipped batch", |entry| {
             self.tally.shipped.fetch_add(1, Relaxed);
             self.folder.remove(batch_id)?;
-            self.folder.sync()?;
             self.tally.disk_bytes.fetch_sub(entry.bytes, Relaxed);
-            Ok(())
+            self.folder.sync()
         })
     }
 
     /// The batch's rows cannot be in the table: its segment is kept aside, with the reason.
     pub(super) fn reject(&self, batch_id: u64, rejection: &Rejection) -> Result<(), SpoolError> {
         self.settle(batch_id, "move a batch to quarantine", |_| {
-            self.folder.quarantine(batch_id, &rejection.to_string())?;
-            self.tally.quarantined.fetch_add(1, Relaxed);
             if matches!(rejection, Rejection::Miscounted { .. }) {
                 self.tally.miscounted.fetch_add(1, Relaxed);
             }
-            Ok(())
+            self.folder.quarantine(batch_id, &rejection.to_string())?;
+            self.tally.quarantined.fetch_add(1, Relaxed);
+            self.folder.sync_quarantine()
         })
     }
 

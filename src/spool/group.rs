@@ -22,6 +22,13 @@ const HEAD_BYTES: usize = 10;
 
 pub(super) type Waiter = oneshot::Sender<Result<(), SpoolError>>;
 
+/// Somebody who waits for a record, and which of the turn's records it is.
+pub(super) struct Waiting {
+    pub(super) partition: Partition,
+    pub(super) record: u32,
+    pub(super) waiter: Waiter,
+}
+
 /// How the writer's thread is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -35,7 +42,7 @@ pub(super) enum Stop {
 #[derive(Default)]
 pub(super) struct Taken {
     bytes: Vec<u8>,
-    pub(super) waiters: Vec<(Partition, Waiter)>,
+    pub(super) waiters: Vec<Waiting>,
     /// Who waits for everything so far to be sealed.
     pub(super) flushes: Vec<oneshot::Sender<()>>,
     pub(super) stop: Option<Stop>,
@@ -46,13 +53,13 @@ impl Taken {
         self.bytes.is_empty() && self.flushes.is_empty()
     }
 
-    /// The records in the order they came.
-    pub(super) fn records(&self) -> impl Iterator<Item = (Partition, &[u8])> {
+    /// The records in the order they came, each with its number.
+    pub(super) fn records(&self) -> impl Iterator<Item = (u32, Partition, &[u8])> {
         let mut rest = Reader(&self.bytes);
-        std::iter::from_fn(move || {
+        (0..).map_while(move |record| {
             let len = rest.u32()?;
             let partition = Partition { month: rest.u32()?, retention_days: rest.u16()? };
-            Some((partition, rest.take(len as usize)?))
+            Some((record, partition, rest.take(len as usize)?))
         })
     }
 
@@ -84,6 +91,8 @@ struct Filling {
     taken: Taken,
     /// Where the last whole record ends; an encoder that panicked leaves bytes behind it.
     whole: usize,
+    /// How many records there are.
+    records: u32,
     writer_sleeps: bool,
     hurried: bool,
     closed: bool,
@@ -121,7 +130,9 @@ impl Group {
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
         filling.whole = bytes.len();
-        filling.taken.waiters.extend(waiter.map(|waiter| (partition, waiter)));
+        let record = filling.records;
+        filling.records += 1;
+        filling.taken.waiters.extend(waiter.map(|waiter| Waiting { partition, record, waiter }));
         let hurry = filling.whole >= HURRY_BYTES && !std::mem::replace(&mut filling.hurried, true);
         let wake = std::mem::take(&mut filling.writer_sleeps) || hurry;
         drop(filling);
@@ -193,6 +204,7 @@ impl Group {
         }
         filling.writer_sleeps = false;
         filling.hurried = false;
+        filling.records = 0;
         let whole = std::mem::take(&mut filling.whole);
         filling.taken.bytes.truncate(whole);
         std::mem::swap(&mut filling.taken, into);

@@ -1,7 +1,11 @@
 //! The spool as a whole, over real files. Crashes are made by dropping the spool without closing it and by what is then
-//! done to its files.
+//! done to its files. `mem` is a disk in memory that fails and crashes; `crank` a spool without threads over it.
 
+mod crank;
 mod damage;
+mod faults;
+mod list;
+mod mem;
 mod model;
 
 use std::fs;

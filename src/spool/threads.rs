@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::batch_ids::BatchIds;
+use super::seal::Unsealed;
 use super::writer::Writer;
 use super::{Shared, SpoolError, seal};
 
@@ -18,12 +19,13 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    pub(super) fn start(shared: &Arc<Shared>, ids: BatchIds) -> Result<Threads, SpoolError> {
+    pub(super) fn start(shared: &Arc<Shared>, ids: BatchIds, found: Vec<Unsealed>) -> Result<Threads, SpoolError> {
         let failed = |source| SpoolError::io("start the spool's threads", &shared.options.dir, source);
         let (jobs, waiting) = mpsc::sync_channel(SEALING_BACKLOG);
         let writer = Writer::new(Arc::clone(shared), ids, jobs);
         let sealing = Arc::clone(shared);
-        let sealing = thread::Builder::new().name("spool-seal".into()).spawn(move || seal::run(sealing, waiting));
+        let sealing =
+            thread::Builder::new().name("spool-seal".into()).spawn(move || seal::run(sealing, found, waiting));
         let sealing = sealing.map_err(failed)?;
         let refuse = RefuseAfterwards(Arc::clone(shared));
         let writer = thread::Builder::new().name("spool-write".into()).spawn(move || {

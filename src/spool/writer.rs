@@ -9,9 +9,8 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::batch_ids::BatchIds;
-use super::disk::DiskFile;
-use super::group::{Pause, Stop, Taken};
-use super::seal::Job;
+use super::group::{Pause, Stop, Taken, Waiting};
+use super::seal::{Job, Unsealed};
 use super::segment::{self, Header};
 use super::{Partition, Shared, SpoolError};
 
@@ -27,21 +26,23 @@ const DISK_PAUSE: Duration = Duration::from_secs(1);
 /// must not become a folder of a hundred thousand files.
 const AGE_DOUBLINGS: usize = 6;
 
-/// A segment that records are still written to, or that waits to be sealed.
-pub(super) struct OpenSegment {
-    pub(super) file: Box<dyn DiskFile>,
-    pub(super) batch_id: u64,
-    pub(super) partition: Partition,
-    pub(super) seed: u32,
-    /// Written bytes, rows and chain.
-    pub(super) len: u64,
-    pub(super) rows: u32,
-    pub(super) chain: u32,
+/// A segment that records are still written to.
+struct OpenSegment {
+    written: Unsealed,
     born: Instant,
     /// Records of this turn, framed, not written yet.
     pending: Vec<u8>,
     pending_rows: u32,
     pending_chain: u32,
+    /// The number of the first of them.
+    pending_from: u32,
+}
+
+/// The records of a partition that could not be written in this turn: from this number on, all of them.
+struct Failed {
+    partition: Partition,
+    from: u32,
+    kind: io::ErrorKind,
 }
 
 pub(super) struct Writer {
@@ -49,136 +50,149 @@ pub(super) struct Writer {
     ids: BatchIds,
     sealing: SyncSender<Job>,
     open: Vec<OpenSegment>,
-    /// Partitions whose records of this turn could not be written, and why.
-    failed: Vec<(Partition, io::ErrorKind)>,
+    failed: Vec<Failed>,
     failed_at: Option<Instant>,
+    quiet_turns: u32,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, ids: BatchIds, sealing: SyncSender<Job>) -> Writer {
-        Writer { shared, ids, sealing, open: Vec::new(), failed: Vec::new(), failed_at: None }
+        let (open, failed) = (Vec::new(), Vec::new());
+        Writer { shared, ids, sealing, open, failed, failed_at: None, quiet_turns: QUIET_TURNS }
     }
 
     /// The thread's life.
     pub(super) fn run(mut self) {
         let mut taken = Taken::default();
-        let mut quiet_turns = QUIET_TURNS;
         loop {
-            let pause = if quiet_turns < QUIET_TURNS { Pause::Turn } else { Pause::Until(self.next_due()) };
+            let pause = if self.quiet_turns < QUIET_TURNS { Pause::Turn } else { Pause::Until(self.next_due()) };
             self.shared.group.take(&mut taken, pause);
-            quiet_turns = if taken.is_empty() { quiet_turns.saturating_add(1) } else { 0 };
-            self.write(&taken);
-            for (partition, waiter) in taken.waiters.drain(..) {
-                let failure = self.failed.iter().find(|(failed, _)| *failed == partition);
-                // Who stopped waiting does not mind.
-                let _ = waiter.send(failure.map_or(Ok(()), |(_, kind)| Err(SpoolError::NotWritten(*kind))));
-            }
-            self.failed.clear();
-            let everything = !taken.flushes.is_empty() || taken.stop == Some(Stop::Close);
-            self.seal_due(everything);
-            if !taken.flushes.is_empty() {
-                self.hand_over(Job::Flushed(std::mem::take(&mut taken.flushes)));
-            }
-            if taken.stop.is_some() {
+            if !self.turn(&mut taken) {
                 return;
             }
         }
     }
 
+    /// What is done with what was taken; `false` after the last turn.
+    pub(super) fn turn(&mut self, taken: &mut Taken) -> bool {
+        self.quiet_turns = if taken.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
+        self.write(taken);
+        for Waiting { partition, record, waiter } in taken.waiters.drain(..) {
+            let failure = self.failed.iter().find(|failed| failed.partition == partition && failed.from <= record);
+            // Who stopped waiting does not mind.
+            let _ = waiter.send(failure.map_or(Ok(()), |failed| Err(SpoolError::NotWritten(failed.kind))));
+        }
+        self.failed.clear();
+        let everything = !taken.flushes.is_empty() || taken.stop == Some(Stop::Close);
+        self.seal_due(everything);
+        if !taken.flushes.is_empty() {
+            self.hand_over(Job::Flushed(std::mem::take(&mut taken.flushes)));
+        }
+        taken.stop.is_none()
+    }
+
     fn write(&mut self, taken: &Taken) {
-        for (partition, payload) in taken.records() {
-            if self.failed.iter().any(|(failed, _)| *failed == partition) {
+        for (record, partition, payload) in taken.records() {
+            if self.failed.iter().any(|failed| failed.partition == partition) {
                 self.lost(1);
                 continue;
             }
             match self.segment(partition) {
-                Ok(at) => self.put(at, payload),
-                Err(error) => self.failure(partition, 1, &error),
+                Ok(at) => self.put(at, record, payload),
+                Err(error) => self.failure(Failed { partition, from: record, kind: error.kind() }, 1, &error),
             }
         }
-        for at in 0..self.open.len() {
+        // From behind, since a segment that fails is taken out.
+        for at in (0..self.open.len()).rev() {
             self.write_pending(at);
         }
     }
 
     /// Adds a record to the open segment at `at`, and hands the segment over when that fills it.
-    fn put(&mut self, at: usize, payload: &[u8]) {
+    fn put(&mut self, at: usize, record: u32, payload: &[u8]) {
         let Some(open) = self.open.get_mut(at) else { return };
-        open.pending_chain = segment::write_record(&mut open.pending, open.seed, open.pending_chain, payload);
+        if open.pending_rows == 0 {
+            open.pending_from = record;
+        }
+        open.pending_chain = segment::write_record(&mut open.pending, open.written.seed, open.pending_chain, payload);
         open.pending_rows += 1;
-        let rows = open.rows + open.pending_rows;
-        if rows >= self.shared.options.batch_rows || open.len + open.pending.len() as u64 >= BATCH_BYTES {
-            self.write_pending(at);
+        let rows = open.written.rows + open.pending_rows;
+        let bytes = open.written.len + open.pending.len() as u64;
+        if (rows >= self.shared.options.batch_rows || bytes >= BATCH_BYTES) && self.write_pending(at) {
             self.seal(at);
         }
     }
 
     /// Where the partition's open segment stands in `open`; makes one where there is none.
     fn segment(&mut self, partition: Partition) -> io::Result<usize> {
-        if let Some(at) = self.open.iter().position(|open| open.partition == partition) {
+        if let Some(at) = self.open.iter().position(|open| open.written.partition == partition) {
             return Ok(at);
         }
-        if self.open.len() >= OPEN_SEGMENTS {
-            self.write_pending(0);
+        if self.open.len() >= OPEN_SEGMENTS && self.write_pending(0) {
             self.seal(0);
         }
         let shared = &self.shared;
         let batch_id = self.ids.next(&shared.folder)?;
         let columns = shared.options.columns.clone();
         let (header, seed) = Header { batch_id, partition, columns }.encode();
-        let file = shared.folder.create_segment(batch_id, &header)?;
-        let len = header.len() as u64;
+        let file = shared.folder.create_segment(batch_id)?;
+        let (len, rows, chain, in_doubt, distrusted) = (header.len() as u64, 0, seed, false, false);
+        let mut written = Unsealed { file, batch_id, partition, header, seed, len, rows, chain, in_doubt, distrusted };
+        if let Err(error) = written.file.write_all_at(&written.header, 0) {
+            // It has no row, so sealing removes it.
+            written.len = 0;
+            self.hand_over(Job::Seal(written));
+            return Err(error);
+        }
         shared.tally.disk_bytes.fetch_add(len, Relaxed);
         self.open.push(OpenSegment {
-            file,
-            batch_id,
-            partition,
-            seed,
-            len,
-            rows: 0,
-            chain: seed,
+            written,
             born: Instant::now(),
             pending: Vec::new(),
             pending_rows: 0,
             pending_chain: seed,
+            pending_from: 0,
         });
         Ok(self.open.len() - 1)
     }
 
-    /// Writes what is pending for the open segment at `at`. A failed write leaves the segment as it was.
-    fn write_pending(&mut self, at: usize) {
-        let Some(open) = self.open.get_mut(at) else { return };
-        if open.pending.is_empty() {
-            return;
-        }
-        let rows = std::mem::take(&mut open.pending_rows);
-        let written = open.file.write_all_at(&open.pending, open.len);
-        let failure = match written {
-            Ok(()) => {
-                let bytes = open.pending.len() as u64;
-                open.len += bytes;
-                open.rows += rows;
-                open.chain = open.pending_chain;
-                self.shared.tally.disk_bytes.fetch_add(bytes, Relaxed);
-                None
-            }
-            Err(error) => {
-                open.pending_chain = open.chain;
-                // What was written of it must not come back as records that were reported lost. Where even this fails,
-                // the next write or the seal overwrites it.
-                let _ = open.file.set_len(open.len);
-                Some((open.partition, error))
-            }
+    /// Writes what is pending for the open segment at `at`. A failed write leaves the segment as it was, or else, where
+    /// not even that can be had of the disk, ends it. Says whether it is still open.
+    fn write_pending(&mut self, at: usize) -> bool {
+        let Some(OpenSegment { written, pending, pending_rows, pending_chain, pending_from, .. }) =
+            self.open.get_mut(at)
+        else {
+            return false;
         };
-        open.pending.clear();
-        if let Some((partition, error)) = failure {
-            self.failure(partition, rows, &error);
+        if pending.is_empty() {
+            return true;
         }
+        let rows = std::mem::take(pending_rows);
+        let result = written.file.write_all_at(pending, written.len);
+        let bytes = pending.len() as u64;
+        pending.clear();
+        let Err(error) = result else {
+            written.len += bytes;
+            written.rows += rows;
+            written.chain = *pending_chain;
+            self.shared.tally.disk_bytes.fetch_add(bytes, Relaxed);
+            return true;
+        };
+        *pending_chain = written.chain;
+        // What was written of it must not come back as records that were reported lost. Where it cannot be cut off, no
+        // shorter record may follow it, and the seal will cut it off.
+        let cut = written.file.set_len(written.len).is_ok();
+        let failed = Failed { partition: written.partition, from: *pending_from, kind: error.kind() };
+        self.failure(failed, rows, &error);
+        if !cut {
+            self.seal(at);
+        }
+        cut
     }
 
     /// Counts records that the disk did not take, and lets appends be refused for a while.
-    fn failure(&mut self, partition: Partition, rows: u32, error: &io::Error) {
-        self.failed.push((partition, error.kind()));
+    fn failure(&mut self, failed: Failed, rows: u32, error: &io::Error) {
+        self.failed.push(failed);
         self.failed_at = Some(Instant::now());
         self.lost(rows);
         self.shared.tally.disk_failing.store(true, Relaxed);
@@ -196,6 +210,13 @@ impl Writer {
         let sealing = oldest.map(|born| born + self.age());
         let probing = self.failed_at.map(|at| at + DISK_PAUSE);
         sealing.into_iter().chain(probing).min()
+    }
+
+    /// Takes the disk for well again at once.
+    #[cfg(test)]
+    pub(super) fn end_pause(&mut self) {
+        self.failed_at = None;
+        self.shared.tally.disk_failing.store(false, Relaxed);
     }
 
     fn age(&self) -> Duration {
@@ -221,7 +242,7 @@ impl Writer {
     fn seal(&mut self, at: usize) {
         // The order of the others stays: the first is the oldest.
         let open = self.open.remove(at);
-        self.hand_over(Job::Seal(open));
+        self.hand_over(Job::Seal(open.written));
     }
 
     /// Blocks where sealing is far behind: then the group fills and appends are refused, instead of files piling up open.
