@@ -36,7 +36,7 @@ use crate::page::gate::Tags;
 use crate::privacy::{CollectorOptions, NoticeFacts, OwnCookieLives, Pages, Serves};
 use crate::rights;
 use crate::spool::record::Column;
-use crate::spool::{Partition, Refused, Spool, SpoolOptions};
+use crate::spool::{Durability, Partition, Refused, Spool, SpoolOptions};
 use crate::statistics::Lane;
 use crate::store::client;
 use database::Database;
@@ -211,6 +211,7 @@ fn open_spool(config: &Config) -> Result<Spool, LifeError> {
         max_bytes: config.spool.max_bytes,
         batch_rows: config.spool.batch_rows,
         batch_age: config.spool.batch_age,
+        durability: Durability::default(),
     })?;
     if recovery.damaged > 0 || recovery.unreadable > 0 || recovery.torn_bytes > 0 {
         let (damaged, unreadable, torn) = (recovery.damaged, recovery.unreadable, recovery.torn_bytes);

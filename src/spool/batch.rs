@@ -146,7 +146,8 @@ impl SealedBatch {
             return Ok(());
         }
         let (folder, batch_id) = (&self.shared.folder, self.entry.batch_id);
-        let synced = folder.open_segment(batch_id).and_then(|file| file.sync()).and_then(|()| folder.sync());
+        let name = || if self.shared.found_names_synced { Ok(()) } else { folder.sync() };
+        let synced = folder.open_segment(batch_id).and_then(|file| file.sync()).and_then(|()| name());
         if let Err(error) = synced {
             // Only a new file is believed from then on; see `seal::rewrite`.
             tracing::error!(%error, batch_id, "a sync failed; the batch is written again");

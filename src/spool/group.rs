@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::segment::{MAX_RECORD_BYTES, Reader};
-use super::{Partition, Refused, SpoolError};
+use super::{Durability, Partition, Refused, SpoolError};
 
 /// The most bytes that may wait for the writer; at 250 bytes a record about 30 000 records.
 const GROUP_BYTES: usize = 8 << 20;
@@ -17,6 +17,10 @@ const HURRY_BYTES: usize = GROUP_BYTES / 4;
 /// How long the writer lets a group collect while records keep coming: the most that a killed process loses of the page
 /// views, and what an acknowledgement waits for.
 const TURN: Duration = Duration::from_millis(4);
+/// The same where an acknowledgement waits for a sync, and how many may wait before the writer is woken for them: one sync
+/// should do for many, and nobody should wait long for the others.
+const POWER_TURN: Duration = Duration::from_millis(20);
+const POWER_WAITERS: usize = 256;
 /// Length, month, retention days: what stands before each payload in the group.
 const HEAD_BYTES: usize = 10;
 
@@ -80,10 +84,12 @@ pub(super) enum Pause {
     Until(Option<Instant>),
 }
 
-#[derive(Default)]
 pub(super) struct Group {
     filling: Mutex<Filling>,
     wake: Condvar,
+    turn: Duration,
+    /// From here on the writer is woken before its turn.
+    many_waiters: usize,
 }
 
 #[derive(Default)]
@@ -99,6 +105,14 @@ struct Filling {
 }
 
 impl Group {
+    pub(super) fn new(durability: Durability) -> Group {
+        let (turn, many_waiters) = match durability {
+            Durability::Write => (TURN, usize::MAX),
+            Durability::Power => (POWER_TURN, POWER_WAITERS),
+        };
+        Group { filling: Mutex::default(), wake: Condvar::new(), turn, many_waiters }
+    }
+
     /// Appends a record. `encode` must only append to what it is given.
     pub(super) fn append(
         &self,
@@ -133,7 +147,8 @@ impl Group {
         let record = filling.records;
         filling.records += 1;
         filling.taken.waiters.extend(waiter.map(|waiter| Waiting { partition, record, waiter }));
-        let hurry = filling.whole >= HURRY_BYTES && !std::mem::replace(&mut filling.hurried, true);
+        let much = filling.whole >= HURRY_BYTES || filling.taken.waiters.len() >= self.many_waiters;
+        let hurry = much && !std::mem::replace(&mut filling.hurried, true);
         let wake = std::mem::take(&mut filling.writer_sleeps) || hurry;
         drop(filling);
         if wake {
@@ -183,7 +198,7 @@ impl Group {
         let mut filling = self.lock();
         match pause {
             Pause::Turn => {
-                let waited = self.wake.wait_timeout_while(filling, TURN, |filling| !filling.is_urgent());
+                let waited = self.wake.wait_timeout_while(filling, self.turn, |filling| !filling.is_urgent());
                 filling = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             Pause::Until(due) if filling.whole == 0 && !filling.is_urgent() => {

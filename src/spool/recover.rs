@@ -58,17 +58,18 @@ impl Left {
 }
 
 /// What there is in the folder, oldest first.
-#[derive(Default)]
 pub(super) struct Recovered {
     pub(super) all: Vec<Left>,
     /// Bytes of files that should be gone or in quarantine, and could not be moved.
     pub(super) stuck_bytes: u64,
+    /// The folder was synced, so that the names found are durable.
+    pub(super) names_synced: bool,
     pub(super) report: Recovery,
 }
 
 /// Looks through the folder.
 pub(super) fn recover(folder: &Folder) -> io::Result<Recovered> {
-    let Recovered { mut all, mut stuck_bytes, mut report } = Recovered::default();
+    let (mut all, mut stuck_bytes, mut report) = (Vec::new(), 0, Recovery::default());
     note("the remains of an unfinished write cannot be removed", folder.remove_unfinished());
     for listed in folder.segments()? {
         match take_up(folder, &listed, &mut report) {
@@ -92,9 +93,8 @@ pub(super) fn recover(folder: &Folder) -> io::Result<Recovered> {
             }
         }
     }
-    // Before it is shipped, each batch is synced with its name in any case.
-    note("the spool folder cannot be synced", folder.sync_quarantine());
-    Ok(Recovered { all, stuck_bytes, report })
+    let names_synced = note("the spool folder cannot be synced", folder.sync_quarantine());
+    Ok(Recovered { all, stuck_bytes, names_synced, report })
 }
 
 /// What fails here is met again at the next start, and keeps nothing from starting. Says whether it did not fail.

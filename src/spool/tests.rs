@@ -7,6 +7,7 @@ mod faults;
 mod list;
 mod mem;
 mod model;
+mod power;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +25,14 @@ const LONG: Duration = Duration::from_secs(600);
 
 fn options(dir: &Path) -> SpoolOptions {
     let columns = vec![Column { name: "note".into(), kind: ColumnKind::Text }];
-    SpoolOptions { dir: dir.to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age: LONG }
+    SpoolOptions {
+        dir: dir.to_owned(),
+        columns,
+        max_bytes: 1 << 30,
+        batch_rows: 10_000,
+        batch_age: LONG,
+        durability: Durability::Write,
+    }
 }
 
 fn open(dir: &Path) -> Spool {

@@ -1,6 +1,6 @@
 //! The writer: one thread that takes the group, puts each record into the open segment of its partition with one `write`
-//! per segment and turn, answers who waits, and hands segments that are due to the sealing thread. It never syncs, so a
-//! slow disk delays sealing and not the acknowledgements.
+//! per segment and turn, answers who waits, and hands segments that are due to the sealing thread. It syncs only where an
+//! acknowledgement is to survive the loss of power; else a slow disk delays sealing and not the acknowledgements.
 
 use std::io;
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::batch_ids::BatchIds;
+use super::folder::Folder;
 use super::group::{Pause, Stop, Taken, Waiting};
 use super::seal::{Job, Unsealed};
 use super::segment::{self, Header};
-use super::{Partition, Shared, SpoolError};
+use super::{Durability, Partition, Shared, SpoolError};
 
 /// Bytes after which a batch is sealed, whatever its rows: what the encoder and one insert hold in memory.
 const BATCH_BYTES: u64 = 16 << 20;
@@ -36,6 +37,10 @@ struct OpenSegment {
     pending_chain: u32,
     /// The number of the first of them.
     pending_from: u32,
+    /// Somebody waits for one of them.
+    pending_is_awaited: bool,
+    /// Its name is durable.
+    name_synced: bool,
 }
 
 /// The records of a partition that could not be written in this turn: from this number on, all of them.
@@ -92,13 +97,15 @@ impl Writer {
     }
 
     fn write(&mut self, taken: &Taken) {
+        let mut awaited = taken.waiters.iter().map(|waiting| waiting.record).peekable();
         for (record, partition, payload) in taken.records() {
+            let is_awaited = awaited.next_if_eq(&record).is_some();
             if self.failed.iter().any(|failed| failed.partition == partition) {
                 self.lost(1);
                 continue;
             }
             match self.segment(partition) {
-                Ok(at) => self.put(at, record, payload),
+                Ok(at) => self.put(at, record, payload, is_awaited),
                 Err(error) => self.failure(Failed { partition, from: record, kind: error.kind() }, 1, &error),
             }
         }
@@ -109,13 +116,14 @@ impl Writer {
     }
 
     /// Adds a record to the open segment at `at`, and hands the segment over when that fills it.
-    fn put(&mut self, at: usize, record: u32, payload: &[u8]) {
+    fn put(&mut self, at: usize, record: u32, payload: &[u8], is_awaited: bool) {
         let Some(open) = self.open.get_mut(at) else { return };
         if open.pending_rows == 0 {
             open.pending_from = record;
         }
         open.pending_chain = segment::write_record(&mut open.pending, open.written.seed, open.pending_chain, payload);
         open.pending_rows += 1;
+        open.pending_is_awaited |= is_awaited;
         let rows = open.written.rows + open.pending_rows;
         let bytes = open.written.len + open.pending.len() as u64;
         if (rows >= self.shared.options.batch_rows || bytes >= BATCH_BYTES) && self.write_pending(at) {
@@ -152,42 +160,45 @@ impl Writer {
             pending_rows: 0,
             pending_chain: seed,
             pending_from: 0,
+            pending_is_awaited: false,
+            name_synced: false,
         });
         Ok(self.open.len() - 1)
     }
 
-    /// Writes what is pending for the open segment at `at`. A failed write leaves the segment as it was, or else, where
-    /// not even that can be had of the disk, ends it. Says whether it is still open.
+    /// Writes what is pending for the open segment at `at`, and syncs it where somebody waits for that. A failed write
+    /// leaves the segment as it was, or else, where not even that can be had of the disk, ends it; so does a failed sync,
+    /// after which only a new file is believed. Says whether the segment is still open.
     fn write_pending(&mut self, at: usize) -> bool {
-        let Some(OpenSegment { written, pending, pending_rows, pending_chain, pending_from, .. }) =
-            self.open.get_mut(at)
-        else {
-            return false;
-        };
-        if pending.is_empty() {
+        let Some(open) = self.open.get_mut(at) else { return false };
+        if open.pending.is_empty() {
             return true;
         }
-        let rows = std::mem::take(pending_rows);
-        let result = written.file.write_all_at(pending, written.len);
-        let bytes = pending.len() as u64;
-        pending.clear();
-        let Err(error) = result else {
+        let rows = std::mem::take(&mut open.pending_rows);
+        let sync = std::mem::take(&mut open.pending_is_awaited) && self.shared.options.durability == Durability::Power;
+        let bytes = open.pending.len() as u64;
+        let written = open.written.file.write_all_at(&open.pending, open.written.len);
+        open.pending.clear();
+        let done = written.and_then(|()| if sync { open.sync(&self.shared.folder) } else { Ok(()) });
+        let written = &mut open.written;
+        let Err(error) = done else {
             written.len += bytes;
             written.rows += rows;
-            written.chain = *pending_chain;
+            written.chain = open.pending_chain;
             self.shared.tally.disk_bytes.fetch_add(bytes, Relaxed);
             return true;
         };
-        *pending_chain = written.chain;
+        open.pending_chain = written.chain;
         // What was written of it must not come back as records that were reported lost. Where it cannot be cut off, no
         // shorter record may follow it, and the seal will cut it off.
-        let cut = written.file.set_len(written.len).is_ok();
-        let failed = Failed { partition: written.partition, from: *pending_from, kind: error.kind() };
+        let is_cut = written.file.set_len(written.len).is_ok();
+        let stays_open = is_cut && !written.distrusted;
+        let failed = Failed { partition: written.partition, from: open.pending_from, kind: error.kind() };
         self.failure(failed, rows, &error);
-        if !cut {
+        if !stays_open {
             self.seal(at);
         }
-        cut
+        stays_open
     }
 
     /// Counts records that the disk did not take, and lets appends be refused for a while.
@@ -250,5 +261,16 @@ impl Writer {
         if self.sealing.send(job).is_err() {
             tracing::error!("the spool's sealing thread is gone; what is written is sealed at the next start");
         }
+    }
+}
+
+impl OpenSegment {
+    /// Makes what was written durable: the bytes, and the first time the name too.
+    fn sync(&mut self, folder: &Folder) -> io::Result<()> {
+        let bytes = self.written.file.sync_data();
+        let synced = if self.name_synced { bytes } else { bytes.and_then(|()| folder.sync()) };
+        self.name_synced |= synced.is_ok();
+        self.written.distrusted |= synced.is_err();
+        synced
     }
 }

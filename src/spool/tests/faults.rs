@@ -6,9 +6,9 @@ use super::crank::{Cranked, DIR};
 use super::mem::{Crash, Fault, MemDisk};
 use super::*;
 
-const EIO: Fault = Fault::Refuse(ErrorKind::Other);
+pub(super) const EIO: Fault = Fault::Refuse(ErrorKind::Other);
 
-fn cranked(disk: &MemDisk) -> (Cranked, Recovery) {
+pub(super) fn cranked(disk: &MemDisk) -> (Cranked, Recovery) {
     Cranked::open(disk, options(Path::new(DIR))).unwrap()
 }
 
@@ -22,13 +22,13 @@ fn two_written() -> (MemDisk, Cranked) {
     (disk, spool)
 }
 
-fn crashed(disk: &MemDisk, spool: Cranked, how: Crash) -> (Cranked, Recovery) {
+pub(super) fn crashed(disk: &MemDisk, spool: Cranked, how: Crash) -> (Cranked, Recovery) {
     drop(spool);
     disk.crash(how);
     cranked(disk)
 }
 
-fn next(spool: &Cranked) -> Vec<Vec<u8>> {
+pub(super) fn next(spool: &Cranked) -> Vec<Vec<u8>> {
     spool.spool.try_next_batch().map(|batch| payloads(&batch)).unwrap_or_default()
 }
 

@@ -38,6 +38,7 @@ struct Beside {
     /// None only while it is opened again.
     spool: Option<Cranked>,
     hand: Vec<SealedBatch>,
+    durability: Durability,
     life: u32,
     /// Whether a fault met the last start; what is in quarantine may then be uncounted.
     hit_at_start: bool,
@@ -60,12 +61,13 @@ fn partition_of(number: u8) -> Partition {
 }
 
 impl Beside {
-    fn new(seed: u64) -> Beside {
+    fn new(seed: u64, durability: Durability) -> Beside {
         let disk = MemDisk::new(seed);
         let mut beside = Beside {
             disk,
             spool: None,
             hand: Vec::new(),
+            durability,
             life: 0,
             hit_at_start: false,
             power_was_lost: false,
@@ -87,7 +89,8 @@ impl Beside {
 
     /// Opens the spool; a fault may keep it from that once.
     fn open(&mut self) {
-        let with = || SpoolOptions { batch_rows: 7, ..options(Path::new(DIR)) };
+        let durability = self.durability;
+        let with = || SpoolOptions { batch_rows: 7, durability, ..options(Path::new(DIR)) };
         let opened = Cranked::open(&self.disk, with());
         if self.disk.is_dead() {
             drop(opened);
@@ -163,7 +166,8 @@ impl Beside {
                 },
             };
             if written {
-                record.fate = Fate::Written;
+                let synced = self.durability == Durability::Power && record.acknowledgement.is_some();
+                record.fate = if synced { Fate::Synced } else { Fate::Written };
             }
         }
         assert!(refused <= lost, "{refused} were refused, {lost} counted");

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::spool::record::{Column, ColumnKind, RecordWriter};
-use crate::spool::{Partition, SpoolOptions};
+use crate::spool::{Durability, Partition, SpoolOptions};
 use fake::{Fake, Fault};
 
 const JULY: Partition = Partition { month: 202507, retention_days: 90 };
@@ -18,8 +18,14 @@ const JULY: Partition = Partition { month: 202507, retention_days: 90 };
 fn open(dir: &TempDir) -> Spool {
     let columns = vec![Column { name: "n".into(), kind: ColumnKind::UInt32 }];
     let batch_age = Duration::from_millis(20);
-    let options =
-        SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age };
+    let options = SpoolOptions {
+        dir: dir.path().to_owned(),
+        columns,
+        max_bytes: 1 << 30,
+        batch_rows: 10_000,
+        batch_age,
+        durability: Durability::Write,
+    };
     Spool::open(options).unwrap().0
 }
 

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{MemDisk, Random, Verdict};
+use super::MemDisk;
+use super::state::{Random, Verdict};
 use crate::spool::disk::DiskFile;
 
 /// A file's bytes, as they are seen and as they would be after a power loss.

@@ -67,9 +67,10 @@ proptest! {
     #[test]
     fn what_is_promised_holds_through_every_fault_and_crash(
         seed in any::<u64>(),
+        durability in prop_oneof![Just(Durability::Write), Just(Durability::Power)],
         steps in proptest::collection::vec(step(), 1..80),
     ) {
-        let mut beside = Beside::new(seed);
+        let mut beside = Beside::new(seed, durability);
         let mut with_it = Crash::Killed;
         for step in steps {
             match step {

@@ -26,8 +26,14 @@ async fn on(database: &str) -> Client {
 
 fn open_real(dir: &TempDir, batch_age: Duration) -> Spool {
     let columns = COLUMNS.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
-    let options =
-        SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age };
+    let options = SpoolOptions {
+        dir: dir.path().to_owned(),
+        columns,
+        max_bytes: 1 << 30,
+        batch_rows: 10_000,
+        batch_age,
+        durability: Durability::Write,
+    };
     Spool::open(options).unwrap().0
 }
 
@@ -177,8 +183,14 @@ async fn rows_of_a_wrong_type_go_to_quarantine_and_a_missing_table_is_waited_for
             Column { name: "site_id".into(), kind: ColumnKind::Text },
         ];
         let batch_age = Duration::from_millis(20);
-        let options =
-            SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 100, batch_age };
+        let options = SpoolOptions {
+            dir: dir.path().to_owned(),
+            columns,
+            max_bytes: 1 << 30,
+            batch_rows: 100,
+            batch_age,
+            durability: Durability::Write,
+        };
         Spool::open(options).unwrap().0
     };
     let (stop, task) = shipping(&spool, client.clone());
