@@ -175,6 +175,22 @@ fn a_write_that_fails_and_cannot_be_cut_off_ends_its_segment() {
 }
 
 #[test]
+fn what_was_half_written_and_reported_lost_does_not_come_back_after_a_kill() {
+    for seed in 0..20 {
+        let disk = MemDisk::new(seed);
+        let (mut spool, _) = cranked(&disk);
+        spool.append(JULY, b"first").unwrap();
+        spool.write();
+        disk.fail(0, Fault::Half(ErrorKind::StorageFull), 1);
+        (0..10u8).for_each(|i| spool.append(JULY, &[i]).unwrap());
+        spool.write();
+        assert_eq!(spool.spool.status().lost, 10);
+        let (_spool, recovery) = crashed(&disk, spool, Crash::Killed);
+        assert_eq!(recovery.rows, 1);
+    }
+}
+
+#[test]
 fn a_segment_without_a_whole_header_is_removed_as_soon_as_that_can_be() {
     let (disk, mut spool) = two_written();
     spool.append(AUGUST, b"third").unwrap();

@@ -92,6 +92,11 @@ impl MemDisk {
         all.map(|(name, inode)| (name.clone(), bytes(inode))).collect()
     }
 
+    /// How often a file's length could not be set.
+    pub(super) fn refused_cuts(&self) -> u64 {
+        self.state().refused_cuts
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

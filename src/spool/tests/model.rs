@@ -24,6 +24,8 @@ struct Record {
 enum Fate {
     /// It died with the process that had it in memory.
     Gone,
+    /// It was reported lost and cut off, which only a loss of power undoes.
+    Refused,
     /// It may be there and may be not, but never twice.
     Perhaps,
     /// It survives the death of the process.
@@ -112,8 +114,9 @@ impl Beside {
         self.disk.crash(how);
         if how == Crash::PowerLost {
             self.power_was_lost = true;
-            let written = self.records.values_mut().filter(|record| record.fate == Fate::Written);
-            written.for_each(|record| record.fate = Fate::Perhaps);
+            let unsynced = [Fate::Refused, Fate::Written];
+            let unsynced = self.records.values_mut().filter(|record| unsynced.contains(&record.fate));
+            unsynced.for_each(|record| record.fate = Fate::Perhaps);
         }
         self.hit_at_start = then.is_some();
         if let Some((skip, fault, times)) = then {
@@ -148,9 +151,10 @@ impl Beside {
     /// A turn of the writer, and what is known of its records afterwards.
     fn write(&mut self, turn: impl FnOnce(&mut Cranked)) {
         let lost = |spool: &mut Cranked| spool.spool.status().lost;
-        let before = lost(self.spool());
+        let (before, cuts) = (lost(self.spool()), self.disk.refused_cuts());
         turn(self.spool());
         let lost = lost(self.spool()) - before;
+        let all_cut = self.disk.refused_cuts() == cuts;
         let mut refused = 0;
         for id in std::mem::take(&mut self.in_group) {
             let record = self.records.get_mut(&id).expect("was taken");
@@ -160,6 +164,7 @@ impl Beside {
                     Ok(()) => true,
                     Err(SpoolError::NotWritten(_)) => {
                         refused += 1;
+                        record.fate = if all_cut { Fate::Refused } else { Fate::Perhaps };
                         false
                     }
                     Err(other) => panic!("{other}"),
@@ -219,7 +224,7 @@ impl Beside {
         let id = payload.first_chunk().map(|id| u32::from_le_bytes(*id)).expect("an id");
         let record = self.records.get(&id).unwrap_or_else(|| panic!("{id} was never taken"));
         assert_eq!((record.payload.as_slice(), partition_of(record.partition)), (payload, partition));
-        assert_ne!(record.fate, Fate::Gone, "{id} died in memory");
+        assert!(record.fate >= Fate::Perhaps, "{id} is there, which was {:?}", record.fate);
         id
     }
 

@@ -140,7 +140,10 @@ impl DiskFile for Handle {
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.disk.state();
-        state.whole()?;
+        if let Err(error) = state.whole() {
+            state.refused_cuts += 1;
+            return Err(error);
+        }
         state.inodes[self.inode].set_len(bytes as usize);
         Ok(())
     }

@@ -18,6 +18,7 @@ pub(super) struct State {
     /// Operations to go until the fault, the fault, and how many operations it meets; one behind the other.
     pub(super) faults: VecDeque<(u32, Fault, u32)>,
     pub(super) operations: u64,
+    pub(super) refused_cuts: u64,
     pub(super) dead: bool,
     pub(super) random: Random,
 }
