@@ -213,6 +213,7 @@ fn open_spool(config: &Config) -> Result<Spool, LifeError> {
         max_age: config.spool.max_age,
         batch_rows: config.spool.batch_rows,
         batch_age: config.spool.batch_age,
+        durability: config.spool.durability,
     })?;
     if recovery.damaged > 0 || recovery.unreadable > 0 || recovery.torn_bytes > 0 {
         let (damaged, unreadable, torn) = (recovery.damaged, recovery.unreadable, recovery.torn_bytes);

@@ -5,9 +5,11 @@
 //! # What it promises
 //! - An append never waits for the disk. Records in memory are bounded: 8 MiB that fill, and 8 MiB that are being written.
 //! - An [acknowledged](Spool::append_acknowledged) record has been given to the kernel by `write(2)`: it survives the death
-//!   of the process. A [plain](Spool::append) record is at most one turn (4 ms) from there; a killed process loses those.
-//!   A sealed batch is synced, file and folder, and survives the loss of power too; a record not yet sealed (at most
-//!   `batch_age` old, longer while the database is away) may not.
+//!   of the process. With [`Durability::Power`] it has been synced besides, and survives the loss of power. A
+//!   [plain](Spool::append) record is at most one turn from the kernel (4 ms; 20 ms and a sync with `Durability::Power`); a
+//!   killed process loses those.
+//! - A sealed batch is synced, file and folder, before it can be sent, and survives the loss of power. What is neither
+//!   sealed (at most `batch_age` old, longer while the database is away) nor acknowledged under `Power` may not.
 //! - A record is in exactly one batch, and a batch has one id for ever.
 //! - It is bounded by `max_bytes` on disk, quarantine included. What is refused or lost is counted, never silent.
 //! - It starts, whatever it finds in its folder.
@@ -17,6 +19,7 @@
 //! spool/lock                        held by the one process that has the spool open
 //! spool/instance                    instance id and the batch numbers that may be in use
 //! spool/5f3a9c10000000a7.segment    one segment = one batch; the name is the batch id
+//! spool/ID.segment.new              what is to replace a segment or the instance id, until it is whole; a start removes it
 //! spool/quarantine/ID.segment       what the database will never take, with ID.reason beside it
 //! ```
 //! A segment is a header (format version, batch id, partition, columns), record frames and, at last, a seal; [`segment`]
@@ -28,7 +31,9 @@
 //! ```text
 //! append ─▶ group (memory) ─▶ writer thread: write(2) ─▶ open segment ─▶ sealing thread: seal, fsync ─▶ queue ─▶ shipper
 //! ```
-//! The writer never syncs and the sealing thread never answers anybody, so that acknowledgements do not wait for a sync. A
+//! The sealing thread never answers anybody, and the writer syncs only with `Durability::Power`, so that else no
+//! acknowledgement waits for a sync. With it, the writer syncs once a turn each segment that somebody waits for, and a new
+//! one's folder once; a turn then lasts 20 ms or 256 acknowledgements, so that one sync does for many. A
 //! segment is sealed when it has `batch_rows` rows, 16 MiB, or is `batch_age` old; the age is doubled for each batch that
 //! waits behind the first, so that an outage leaves few large batches rather than one each second.
 //!
@@ -37,7 +42,8 @@
 //! come from a number range that was reserved durably before. The steps, and what a crash after each of them leaves:
 //! 1. *file made, header written*: no record; the next start removes it.
 //! 2. *records written*: not sealed, hence never sent. The next start cuts the torn tail and seals it under its id.
-//! 3. *seal written, not synced*: never sent either, since a batch is taken only after the sync. As 2, or sealed.
+//! 3. *seal written, not synced*: never sent either, since a batch is taken only after the sync. As 2, or sealed; a
+//!    sealed one that a start finds is synced when it is first read, before it can be sent.
 //! 4. *synced and queued*: whole, with a fixed number of rows. It may have been sent, so whatever a start finds is
 //!    [in doubt](SealedBatch::in_doubt), and the shipper asks the table for the id before it sends.
 //! 5. *stored, acknowledged, segment removed*: should the removal be undone by a power loss, it is 4 again, and the table
@@ -46,6 +52,17 @@
 //! So the state of a batch is in its one file and needs no second one (a ledger, an acknowledgement log) that could disagree
 //! with it: a seal at its end says that it may have been sent, its absence from the folder that it is stored.
 //!
+//! # A disk that fails
+//! - *A write fails* (no space, say): what was written of it is cut off, the turn's records for that segment are counted as
+//!   lost, who waits for them is told so, and appends are refused for a second. Where it cannot even be cut off, the segment
+//!   ends, so that nothing shorter is written over the remains.
+//! - *A sync fails*: Linux then takes the pages it was about for written, and the next sync succeeds without them. So no
+//!   later sync of that file is believed. The segment ends, is read back, checked, and written into a new file, which is
+//!   synced and renamed over the old one under the same id; what the kernel did not keep is counted as damaged. Under
+//!   `Power`, the records of the turn whose sync failed are cut off before, as after a failed write.
+//! - *A start meets it*: what cannot be sealed is left to the sealing thread, which tries each second; what cannot be read
+//!   goes to quarantine; what cannot be moved either is met again at the next start.
+//!
 //! # Damage
 //! Frames are checksummed from the header's checksum on. A frame that does not check is skipped by its own length or else
 //! by search; what is whole behind it is kept. A seal counts its rows, so what is missing is known. A header that does
@@ -53,11 +70,16 @@
 //!
 //! # Limits
 //! Two folders with the same `instance` file (a copied volume of which both copies run) give the same ids: remove that
-//! file from a copy. A sync that fails is tried again, which Linux may answer with success without having written.
+//! file from a copy. A process that dies between a failed sync and the new file leaves a segment whose pages the kernel has
+//! and the disk may not have; the next process cannot know, and a power loss before they are written anew may take them.
+//! One segment that cannot be sealed holds up those behind it. The new file of a failed sync takes its space (16 MiB at
+//! most) beside the old one for a moment. Under `Power` the group fills while the writer syncs, so a disk that takes long
+//! over it refuses events sooner.
 
 mod batch;
 mod batch_ids;
 pub mod disk;
+mod durability;
 mod error;
 mod folder;
 mod group;
@@ -89,6 +111,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use batch::{Records, Rejection, SealedBatch};
+pub use durability::Durability;
 pub use error::{Refused, SpoolError};
 pub use partition::Partition;
 pub use recover::Recovery;
@@ -101,6 +124,8 @@ use folder::Folder;
 use group::{Group, Stop};
 use recent::Recent;
 use record::Column;
+use recover::{Left, Recovered};
+use seal::Unsealed;
 use segment::Header;
 use sift::Forgotten;
 use threads::{Stopping, Threads};
@@ -120,16 +145,8 @@ pub struct SpoolOptions {
     pub batch_rows: u32,
     /// Age after which a batch is sealed.
     pub batch_age: Duration,
-}
-
-/// What an acknowledgement waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// `write(2)`: the record survives the death of the process.
-    #[default]
-    Write,
-    /// `fdatasync(2)`: it survives the loss of power.
-    Power,
+    /// What an acknowledgement waits for.
+    pub durability: Durability,
 }
 
 /// How the spool is doing; for metrics and readiness.
@@ -185,6 +202,8 @@ struct Shared {
     queue: Queue,
     tally: Tally,
     stopping: Stopping,
+    /// Whether the names of the segments that the start found are durable.
+    found_names_synced: bool,
     ids: Mutex<BatchIds>,
     recent: Recent,
     forgotten: Forgotten,
@@ -214,7 +233,7 @@ struct Tally {
     forgotten: AtomicU64,
 }
 
-/// Resolves when a record survives the death of the process; see [`Spool::append_acknowledged`].
+/// Resolves when a record is as durable as it is to be; see [`Spool::append_acknowledged`].
 #[must_use = "the record is only known to be kept when this has resolved"]
 pub struct Acknowledgement(oneshot::Receiver<Result<(), SpoolError>>);
 
@@ -235,16 +254,22 @@ impl Spool {
 
     /// Opens a folder on this disk; see [`open`](Spool::open).
     pub fn open_on(disk: Arc<dyn Disk>, options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
-        let header = Header {
-            batch_id: 0,
-            partition: Partition { month: 0, retention_days: 0 },
-            columns: options.columns,
-            half_of: Some(0),
-        };
+        let partition = Partition { month: 0, retention_days: 0 };
+        let header = Header { batch_id: 0, partition, columns: options.columns, half_of: Some(0) };
         if !header.can_be_read_again() {
             return Err(SpoolError::Columns { columns: header.columns.len() });
         }
         let options = SpoolOptions { columns: header.columns, ..options };
+        let (shared, unsealed, recovery) = Spool::take_up(disk, options)?;
+        let threads = Threads::start(&shared, unsealed)?;
+        Ok((Spool(Arc::new(Handle { shared, threads: Mutex::new(Some(threads)) })), recovery))
+    }
+
+    /// Everything about an open spool but its threads, and what they begin with.
+    fn take_up(
+        disk: Arc<dyn Disk>,
+        options: SpoolOptions,
+    ) -> Result<(Arc<Shared>, Vec<Unsealed>, Recovery), SpoolError> {
         let folder = Folder::open(disk, &options.dir)?;
         let dir = &options.dir;
         let failed = |doing| move |source| SpoolError::io(doing, dir, source);
@@ -254,27 +279,44 @@ impl Spool {
                 tracing::error!(%error, batch_id = listed.batch_id, "a batch in quarantine cannot be tried again");
             }
         }
-        let (entries, recovery) = recover::recover(&folder).map_err(failed("read the spool folder"))?;
-        let ids = BatchIds::open(&folder, entries.iter().map(|entry| entry.batch_id));
-        let ids = ids.map_err(failed("read the instance id"))?;
+        let found = recover::recover(&folder).map_err(failed("read the spool folder"))?;
+        let Recovered { all, stuck_bytes, names_synced: found_names_synced, report: recovery } = found;
+        let ids = BatchIds::open(&folder, all.iter().map(Left::batch_id)).map_err(failed("draw an instance id"))?;
 
         let (queue, tally) = (Queue::default(), Tally::default());
-        let aside = folder.quarantined().unwrap_or_default();
-        let kept: u64 = entries.iter().map(|entry| entry.bytes).chain(aside.iter().map(|segment| segment.bytes)).sum();
-        tally.disk_bytes.store(kept, Relaxed);
+        let aside = folder.quarantined().unwrap_or_else(|error| {
+            tracing::error!(%error, "the spool's quarantine cannot be listed; it is not counted until the next start");
+            Vec::new()
+        });
+        let kept: u64 = all.iter().map(Left::bytes).chain(aside.iter().map(|segment| segment.bytes)).sum();
+        tally.disk_bytes.store(kept + stuck_bytes, Relaxed);
         tally.quarantined.store(aside.len() as u64, Relaxed);
         tally.waiting_rows.store(recovery.rows, Relaxed);
         tally.damaged.store(recovery.damaged, Relaxed);
-        entries.into_iter().for_each(|entry| queue.push(entry));
 
-        let (group, stopping) = (Group::default(), Stopping::default());
-        let forgotten =
-            Forgotten::read(folder.read_note(sift::NOTE).map_err(failed("read whom to forget"))?.as_deref());
-        let (ids, recent) = (Mutex::new(ids), Recent::open(&folder));
-        let shared = Arc::new(Shared { options, folder, group, queue, tally, stopping, ids, recent, forgotten });
+        let (group, stopping) = (Group::new(options.durability), Stopping::default());
+        let note = folder.read_note(sift::NOTE).unwrap_or_else(|error| {
+            tracing::error!(%error, "the spool's list of whom to forget cannot be read");
+            None
+        });
+        let (forgotten, recent, ids) = (Forgotten::read(note.as_deref()), Recent::open(&folder), Mutex::new(ids));
+        let shared =
+            Shared { options, folder, group, queue, tally, stopping, found_names_synced, ids, recent, forgotten };
+        let shared = Arc::new(shared);
+        let mut unsealed = Vec::new();
+        for left in all {
+            match left {
+                Left::Sealed(entry) => shared.queue.push(entry),
+                Left::Unsealed(mut segment) => {
+                    if let Err(error) = seal::seal(&shared, &mut segment) {
+                        tracing::error!(%error, batch_id = segment.batch_id, "a batch cannot be sealed yet");
+                        unsealed.push(segment);
+                    }
+                }
+            }
+        }
         shared.judge_age(sift::now_ms());
-        let threads = Threads::start(&shared)?;
-        Ok((Spool(Arc::new(Handle { shared, threads: Mutex::new(Some(threads)) })), recovery))
+        Ok((shared, unsealed, recovery))
     }
 
     /// Takes a record for the partition without waiting for anything; `encode` appends its values to what it is given.
@@ -282,8 +324,8 @@ impl Spool {
         self.put(partition, encode, None)
     }
 
-    /// Takes a record, and says when it will survive the death of the process: after the group's `write(2)`, a few
-    /// milliseconds later.
+    /// Takes a record, and says when it will survive what [`durability`](SpoolOptions::durability) asks for: after the
+    /// group's `write(2)`, a few milliseconds later, or after the sync that follows it.
     pub fn append_acknowledged(
         &self,
         partition: Partition,

@@ -23,6 +23,10 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
     /// It may have been sent before.
     pub(super) in_doubt: bool,
+    /// This process knows that its bytes are durable.
+    pub(super) synced: bool,
+    /// What of it is damaged stands in the tally.
+    pub(super) damage_counted: bool,
     /// When its first record came, in milliseconds since 1970; for one that was found at the start, when its last did.
     pub(super) born_ms: i64,
 }
@@ -100,7 +104,7 @@ impl Queue {
     fn give_back(&self, entry: Entry) {
         let mut batches = self.lock();
         if batches.taken.remove(&entry.batch_id).is_some() {
-            batches.waiting.push_front(Entry { in_doubt: true, ..entry });
+            batches.waiting.push_front(entry);
             drop(batches);
             self.arrived.notify_one();
         }
@@ -116,15 +120,17 @@ impl Queue {
 pub struct SealedBatch {
     shared: Arc<Shared>,
     entry: Entry,
-    /// Its damaged records are counted once, however often it is read.
-    counted: AtomicBool,
+    /// What the first reading adds to what is known of it.
+    synced: AtomicBool,
+    damage_counted: AtomicBool,
     /// What was left out of it so far.
     left_out: Mutex<LeftOut>,
 }
 
 impl SealedBatch {
     pub(super) fn new(shared: Arc<Shared>, entry: Entry) -> Self {
-        SealedBatch { shared, entry, counted: AtomicBool::new(false), left_out: Mutex::default() }
+        let (synced, damage_counted) = (AtomicBool::new(entry.synced), AtomicBool::new(entry.damage_counted));
+        SealedBatch { shared, entry, synced, damage_counted, left_out: Mutex::default() }
     }
 
     /// The id that stands in each of its rows.
@@ -154,10 +160,11 @@ impl SealedBatch {
         let folder = &self.shared.folder;
         let failed = |source| SpoolError::io("read a batch", &folder.path(self.entry.batch_id), source);
         let bytes = folder.read_segment(self.entry.batch_id).map_err(failed)?;
+        self.make_durable(&bytes).map_err(failed)?;
         let mut records = Records::parse(bytes)
             .map_err(|fault| SpoolError::Unreadable { batch_id: self.entry.batch_id, fault: fault.to_string() })?;
         let missing = u64::from(self.entry.rows).saturating_sub(records.len() as u64);
-        if missing > 0 && !self.counted.swap(true, Relaxed) {
+        if missing > 0 && !self.damage_counted.swap(true, Relaxed) {
             self.shared.tally.damaged.fetch_add(missing, Relaxed);
         }
         if records.is_empty() {
@@ -183,11 +190,30 @@ impl SealedBatch {
         *counted =
             LeftOut { outlived: now.outlived.max(counted.outlived), forgotten: now.forgotten.max(counted.forgotten) };
     }
+
+    /// An earlier process may have sealed it and not come to sync it. It must not be sent before it is: a power loss would
+    /// leave another batch under the same id.
+    fn make_durable(&self, bytes: &[u8]) -> io::Result<()> {
+        if self.synced.load(Relaxed) {
+            return Ok(());
+        }
+        let (folder, batch_id) = (&self.shared.folder, self.entry.batch_id);
+        let name = || if self.shared.found_names_synced { Ok(()) } else { folder.sync() };
+        let synced = folder.open_segment(batch_id).and_then(|file| file.sync()).and_then(|()| name());
+        if let Err(error) = synced {
+            // Only a new file is believed from then on; see `seal::rewrite`.
+            tracing::error!(%error, batch_id, "a sync failed; the batch is written again");
+            folder.replace_segment(batch_id, bytes)?;
+        }
+        self.synced.store(true, Relaxed);
+        Ok(())
+    }
 }
 
 impl Drop for SealedBatch {
     fn drop(&mut self) {
-        self.shared.queue.give_back(self.entry);
+        let (synced, damage_counted) = (self.synced.load(Relaxed), self.damage_counted.load(Relaxed));
+        self.shared.queue.give_back(Entry { in_doubt: true, synced, damage_counted, ..self.entry });
     }
 }
 
@@ -277,21 +303,20 @@ impl Shared {
         self.settle(batch_id, "remove a shipped batch", |entry| {
             self.tally.shipped.fetch_add(1, Relaxed);
             self.recent.put(&self.folder, entry)?;
-            self.folder.sync()?;
             self.tally.disk_bytes.fetch_sub(entry.bytes, Relaxed);
-            Ok(())
+            self.folder.sync()
         })
     }
 
     /// The batch's rows cannot be in the table: its segment is kept aside, with the reason.
     pub(super) fn reject(&self, batch_id: u64, rejection: &Rejection) -> Result<(), SpoolError> {
         self.settle(batch_id, "move a batch to quarantine", |_| {
-            self.folder.quarantine(batch_id, &rejection.to_string())?;
-            self.tally.quarantined.fetch_add(1, Relaxed);
             if matches!(rejection, Rejection::Miscounted { .. }) {
                 self.tally.miscounted.fetch_add(1, Relaxed);
             }
-            Ok(())
+            self.folder.quarantine(batch_id, &rejection.to_string())?;
+            self.tally.quarantined.fetch_add(1, Relaxed);
+            self.folder.sync_quarantine()
         })
     }
 

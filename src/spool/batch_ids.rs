@@ -24,7 +24,10 @@ impl BatchIds {
     /// Takes up the folder's numbering, or begins one. `found` are the ids of segments that are there: should the note be
     /// older than they are (restored from a copy), none of them is given again.
     pub(super) fn open(folder: &Folder, found: impl Iterator<Item = u64>) -> io::Result<BatchIds> {
-        let note = folder.read_note(NOTE)?;
+        let note = folder.read_note(NOTE).unwrap_or_else(|error| {
+            tracing::error!(%error, "the spool's instance id cannot be read; it gets a new one");
+            None
+        });
         let ids = match note.as_deref().and_then(decode) {
             Some((instance, reserved)) => {
                 let numbers = found.filter(|id| (id >> 32) as u32 == instance).map(|id| id as u32);

@@ -11,9 +11,10 @@ use super::disk::{Disk, DiskFile, DiskFolder, Lock};
 
 const SEGMENT: &str = "segment";
 /// A segment in quarantine that is to be tried again; named so by `consentry spool retry-quarantine`.
-pub(super) const RETRY: &str = "retry";
+const RETRY: &str = "retry";
 /// A segment whose rows are in the table.
 const SHIPPED: &str = "shipped";
+const UNFINISHED: &str = "new";
 
 pub(super) struct Folder {
     disk: Arc<dyn Disk>,
@@ -52,16 +53,9 @@ impl Folder {
         self.dir.join(file_name(batch_id))
     }
 
-    /// Makes a new segment's file with its header. Not synced: that is sealing's part.
-    pub(super) fn create_segment(&self, batch_id: u64, header: &[u8]) -> io::Result<Box<dyn DiskFile>> {
-        let path = self.path(batch_id);
-        let file = self.disk.create_new(&path)?;
-        if let Err(error) = file.write_all_at(header, 0) {
-            // It holds no record; a segment without a whole header would only puzzle the next start.
-            let _ = self.disk.remove(&path);
-            return Err(error);
-        }
-        Ok(file)
+    /// Makes a new segment's file. Not synced: that is sealing's part.
+    pub(super) fn create_segment(&self, batch_id: u64) -> io::Result<Box<dyn DiskFile>> {
+        self.disk.create_new(&self.path(batch_id))
     }
 
     pub(super) fn open_segment(&self, batch_id: u64) -> io::Result<Box<dyn DiskFile>> {
@@ -149,15 +143,36 @@ impl Folder {
         Ok(())
     }
 
-    /// Moves a segment to quarantine, with the reason in a file beside it.
+    /// Moves a segment to quarantine, with the reason in a file beside it. [Durable](Folder::sync_quarantine) is another
+    /// step.
     pub(super) fn quarantine(&self, batch_id: u64, reason: &str) -> io::Result<()> {
         let to = self.quarantine.join(file_name(batch_id));
         let file = self.disk.create(&to.with_extension("reason"))?;
         file.write_all_at(format!("{reason}\n").as_bytes(), 0)?;
         file.sync()?;
-        self.disk.rename(&self.path(batch_id), &to)?;
+        self.disk.rename(&self.path(batch_id), &to)
+    }
+
+    /// Makes what was moved to quarantine durable, there and here.
+    pub(super) fn sync_quarantine(&self) -> io::Result<()> {
         self.disk.open_folder(&self.quarantine)?.sync()?;
         self.sync()
+    }
+
+    /// Puts a whole segment in the place of the one that is there; see [`write_note`](Folder::write_note).
+    pub(super) fn replace_segment(&self, batch_id: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_note(&file_name(batch_id), bytes)
+    }
+
+    /// Removes what a crash left of files that were to replace others.
+    pub(super) fn remove_unfinished(&self) -> io::Result<()> {
+        for file in self.disk.list(&self.dir)? {
+            let name = Path::new(&file.name);
+            if name.extension().is_some_and(|extension| extension == UNFINISHED) {
+                self.disk.remove(&self.dir.join(name))?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes new, removed and renamed names durable.
@@ -181,7 +196,7 @@ impl Folder {
 
     /// Replaces a small file durably: after a crash it has the old bytes or the new ones.
     pub(super) fn write_note(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let fresh = self.dir.join(format!("{name}.new"));
+        let fresh = self.dir.join(format!("{name}.{UNFINISHED}"));
         let file = self.disk.create(&fresh)?;
         file.write_all_at(bytes, 0)?;
         file.sync()?;

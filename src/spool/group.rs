@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::segment::{MAX_RECORD_BYTES, Reader};
-use super::{Partition, Refused, SpoolError};
+use super::{Durability, Partition, Refused, SpoolError};
 
 /// The most bytes that may wait for the writer; at 250 bytes a record about 30 000 records.
 const GROUP_BYTES: usize = 8 << 20;
@@ -17,10 +17,21 @@ const HURRY_BYTES: usize = GROUP_BYTES / 4;
 /// How long the writer lets a group collect while records keep coming: the most that a killed process loses of the page
 /// views, and what an acknowledgement waits for.
 const TURN: Duration = Duration::from_millis(4);
+/// The same where an acknowledgement waits for a sync, and how many may wait before the writer is woken for them: one sync
+/// should do for many, and nobody should wait long for the others.
+const POWER_TURN: Duration = Duration::from_millis(20);
+const POWER_WAITERS: usize = 256;
 /// Length, month, retention days: what stands before each payload in the group.
 const HEAD_BYTES: usize = 10;
 
 pub(super) type Waiter = oneshot::Sender<Result<(), SpoolError>>;
+
+/// Somebody who waits for a record, and which of the turn's records it is.
+pub(super) struct Waiting {
+    pub(super) partition: Partition,
+    pub(super) record: u32,
+    pub(super) waiter: Waiter,
+}
 
 /// How the writer's thread is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +46,7 @@ pub(super) enum Stop {
 #[derive(Default)]
 pub(super) struct Taken {
     bytes: Vec<u8>,
-    pub(super) waiters: Vec<(Partition, Waiter)>,
+    pub(super) waiters: Vec<Waiting>,
     /// Who waits for everything so far to be sealed.
     pub(super) flushes: Vec<oneshot::Sender<()>>,
     pub(super) stop: Option<Stop>,
@@ -46,13 +57,13 @@ impl Taken {
         self.bytes.is_empty() && self.flushes.is_empty()
     }
 
-    /// The records in the order they came.
-    pub(super) fn records(&self) -> impl Iterator<Item = (Partition, &[u8])> {
+    /// The records in the order they came, each with its number.
+    pub(super) fn records(&self) -> impl Iterator<Item = (u32, Partition, &[u8])> {
         let mut rest = Reader(&self.bytes);
-        std::iter::from_fn(move || {
+        (0..).map_while(move |record| {
             let len = rest.u32()?;
             let partition = Partition { month: rest.u32()?, retention_days: rest.u16()? };
-            Some((partition, rest.take(len as usize)?))
+            Some((record, partition, rest.take(len as usize)?))
         })
     }
 
@@ -73,10 +84,12 @@ pub(super) enum Pause {
     Until(Option<Instant>),
 }
 
-#[derive(Default)]
 pub(super) struct Group {
     filling: Mutex<Filling>,
     wake: Condvar,
+    turn: Duration,
+    /// From here on the writer is woken before its turn.
+    many_waiters: usize,
 }
 
 #[derive(Default)]
@@ -84,12 +97,22 @@ struct Filling {
     taken: Taken,
     /// Where the last whole record ends; an encoder that panicked leaves bytes behind it.
     whole: usize,
+    /// How many records there are.
+    records: u32,
     writer_sleeps: bool,
     hurried: bool,
     closed: bool,
 }
 
 impl Group {
+    pub(super) fn new(durability: Durability) -> Group {
+        let (turn, many_waiters) = match durability {
+            Durability::Write => (TURN, usize::MAX),
+            Durability::Power => (POWER_TURN, POWER_WAITERS),
+        };
+        Group { filling: Mutex::default(), wake: Condvar::new(), turn, many_waiters }
+    }
+
     /// Appends a record. `encode` must only append to what it is given.
     pub(super) fn append(
         &self,
@@ -121,8 +144,11 @@ impl Group {
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
         filling.whole = bytes.len();
-        filling.taken.waiters.extend(waiter.map(|waiter| (partition, waiter)));
-        let hurry = filling.whole >= HURRY_BYTES && !std::mem::replace(&mut filling.hurried, true);
+        let record = filling.records;
+        filling.records += 1;
+        filling.taken.waiters.extend(waiter.map(|waiter| Waiting { partition, record, waiter }));
+        let much = filling.whole >= HURRY_BYTES || filling.taken.waiters.len() >= self.many_waiters;
+        let hurry = much && !std::mem::replace(&mut filling.hurried, true);
         let wake = std::mem::take(&mut filling.writer_sleeps) || hurry;
         drop(filling);
         if wake {
@@ -172,7 +198,7 @@ impl Group {
         let mut filling = self.lock();
         match pause {
             Pause::Turn => {
-                let waited = self.wake.wait_timeout_while(filling, TURN, |filling| !filling.is_urgent());
+                let waited = self.wake.wait_timeout_while(filling, self.turn, |filling| !filling.is_urgent());
                 filling = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             Pause::Until(due) if filling.whole == 0 && !filling.is_urgent() => {
@@ -193,6 +219,7 @@ impl Group {
         }
         filling.writer_sleeps = false;
         filling.hurried = false;
+        filling.records = 0;
         let whole = std::mem::take(&mut filling.whole);
         filling.taken.bytes.truncate(whole);
         std::mem::swap(&mut filling.taken, into);

@@ -1,12 +1,13 @@
 //! Recovery: what a start finds in the folder becomes sealed batches again. It never refuses and never panics: a torn tail
 //! is cut, a damaged record is left out, a segment that cannot be read at all is kept aside, and each of them is counted.
+//! A disk that cannot be written to stops none of it: what cannot be sealed now is left to the sealing thread.
 
 use std::io;
 
 use super::batch::Entry;
 use super::disk::DiskFile;
 use super::folder::{Folder, Listed};
-use super::seal::write_seal;
+use super::seal::Unsealed;
 use super::segment::{self, Header, HeaderFault, MAX_HEADER_BYTES, ReadHeader, SEAL_BYTES, Seal};
 
 /// What a start found in the folder.
@@ -26,34 +27,79 @@ pub struct Recovery {
     pub unreadable: u64,
 }
 
-/// The folder's segments as a queue, oldest first.
-pub(super) fn recover(folder: &Folder) -> io::Result<(Vec<Entry>, Recovery)> {
-    let mut report = Recovery::default();
-    let mut entries = Vec::new();
+/// A segment of an earlier process.
+pub(super) enum Left {
+    Sealed(Entry),
+    Unsealed(Unsealed),
+}
+
+impl Left {
+    pub(super) fn batch_id(&self) -> u64 {
+        match self {
+            Left::Sealed(entry) => entry.batch_id,
+            Left::Unsealed(segment) => segment.batch_id,
+        }
+    }
+
+    /// Its bytes on disk, as they are counted.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Left::Sealed(entry) => entry.bytes,
+            Left::Unsealed(segment) => segment.len,
+        }
+    }
+
+    pub(super) fn rows(&self) -> u32 {
+        match self {
+            Left::Sealed(entry) => entry.rows,
+            Left::Unsealed(segment) => segment.rows,
+        }
+    }
+}
+
+/// What there is in the folder, oldest first.
+pub(super) struct Recovered {
+    pub(super) all: Vec<Left>,
+    /// Bytes of files that should be gone or in quarantine, and could not be moved.
+    pub(super) stuck_bytes: u64,
+    /// The folder was synced, so that the names found are durable.
+    pub(super) names_synced: bool,
+    pub(super) report: Recovery,
+}
+
+/// Looks through the folder.
+pub(super) fn recover(folder: &Folder) -> io::Result<Recovered> {
+    let (mut all, mut stuck_bytes, mut report) = (Vec::new(), 0, Recovery::default());
+    note("the remains of an unfinished write cannot be removed", folder.remove_unfinished());
     for listed in folder.segments()? {
         match take_up(folder, &listed, &mut report) {
-            Ok(Some(entry)) => {
+            Ok(Some(left)) => {
                 report.batches += 1;
-                report.rows += u64::from(entry.rows);
-                entries.push(entry);
+                report.rows += u64::from(left.rows());
+                all.push(left);
             }
-            Ok(None) => note(listed.batch_id, folder.remove(listed.batch_id)),
+            Ok(None) => {
+                if !note("an empty spool segment cannot be removed", folder.remove(listed.batch_id)) {
+                    stuck_bytes += listed.bytes;
+                }
+            }
             Err(fault) => {
                 report.unreadable += 1;
                 tracing::error!(batch_id = listed.batch_id, %fault, "a spool segment cannot be read; it goes to quarantine");
-                note(listed.batch_id, folder.quarantine(listed.batch_id, &fault.to_string()));
+                let moved = folder.quarantine(listed.batch_id, &fault.to_string());
+                if !note("a spool segment cannot be moved to quarantine", moved) {
+                    stuck_bytes += listed.bytes;
+                }
             }
         }
     }
-    folder.sync()?;
-    Ok((entries, report))
+    let names_synced = note("the spool folder cannot be synced", folder.sync_quarantine());
+    Ok(Recovered { all, stuck_bytes, names_synced, report })
 }
 
-/// A file that cannot be moved stays where it is, and is met again at the next start.
-fn note(batch_id: u64, moved: io::Result<()>) {
-    if let Err(error) = moved {
-        tracing::error!(batch_id, %error, "a spool segment cannot be moved away");
-    }
+/// What fails here is met again at the next start, and keeps nothing from starting. Says whether it did not fail.
+fn note(what: &str, done: io::Result<()>) -> bool {
+    done.inspect_err(|error| tracing::error!(%error, "{what}")).is_ok()
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +108,12 @@ enum Fault {
     Header(#[from] HeaderFault),
     #[error("its header is of batch {0:016x}")]
     OtherBatch(u64),
-    #[error("it cannot be read or sealed: {0}")]
+    #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
 }
 
-/// A segment as a batch; nothing where it holds no record.
-fn take_up(folder: &Folder, listed: &Listed, report: &mut Recovery) -> Result<Option<Entry>, Fault> {
+/// A segment as it is to be queued; nothing where it holds no record.
+fn take_up(folder: &Folder, listed: &Listed, report: &mut Recovery) -> Result<Option<Left>, Fault> {
     if listed.bytes == 0 {
         return Ok(None);
     }
@@ -83,22 +129,27 @@ fn take_up(folder: &Folder, listed: &Listed, report: &mut Recovery) -> Result<Op
     {
         return Ok(None);
     }
-    let partition = read.header.partition;
-    let Listed { batch_id, modified_ms: born_ms, .. } = *listed;
-    let entry = |rows, bytes| Entry { batch_id, partition, rows, bytes, in_doubt: true, born_ms };
     // A sealed segment is believed without reading it all: a backlog must not delay the start.
     if let Some(seal) = read_seal(&*file, &read, listed)? {
-        return Ok(Some(entry(seal.rows, listed.bytes)));
+        return Ok(Some(Left::Sealed(Entry {
+            batch_id: listed.batch_id,
+            partition: read.header.partition,
+            rows: seal.rows,
+            bytes: listed.bytes,
+            in_doubt: true,
+            synced: false,
+            damage_counted: false,
+            born_ms: listed.modified_ms,
+        })));
     }
-    let Some((rows, bytes)) = seal_what_is_whole(&*file, head, &read, report)? else { return Ok(None) };
-    Ok(Some(entry(rows, bytes)))
+    let whole = what_is_whole(file, head, &read, report)?;
+    Ok(whole.map(|segment| Left::Unsealed(Unsealed { born_ms: listed.modified_ms, ..segment })))
 }
 
-/// A sealed segment as a batch; nothing where it is no such.
-pub(super) fn take_up_sealed(folder: &Folder, listed: &Listed) -> io::Result<Option<Entry>> {
-    let mut report = Recovery::default();
-    match take_up(folder, listed, &mut report) {
-        Ok(entry) => Ok(entry),
+/// A segment that came back into the folder, likewise; nothing where it cannot be read or holds no record.
+pub(super) fn take_up_again(folder: &Folder, listed: &Listed) -> io::Result<Option<Left>> {
+    match take_up(folder, listed, &mut Recovery::default()) {
+        Ok(left) => Ok(left),
         Err(Fault::Io(error)) => Err(error),
         Err(_) => Ok(None),
     }
@@ -114,28 +165,32 @@ fn read_seal(file: &dyn DiskFile, read: &ReadHeader, listed: &Listed) -> io::Res
     Ok(seal.filter(|seal| seal.data_len == at && seal.batch_id == listed.batch_id && seal.rows > 0))
 }
 
-/// Cuts the torn tail of an unsealed segment and seals the rest under the id it was born with.
-fn seal_what_is_whole(
-    file: &dyn DiskFile,
+/// An unsealed segment without its torn tail, to be sealed under the id it was born with.
+fn what_is_whole(
+    file: Box<dyn DiskFile>,
     mut bytes: Vec<u8>,
     read: &ReadHeader,
     report: &mut Recovery,
-) -> io::Result<Option<(u32, u64)>> {
+) -> io::Result<Option<Unsealed>> {
     bytes.extend(file.read_some_at(bytes.len() as u64, u64::MAX)?);
     let found = segment::scan(&bytes, read);
-    if let Some(seal) = found.seal.filter(|seal| seal.batch_id == read.header.batch_id) {
-        // It was sealed, and perhaps sent; only something behind the seal is wrong. Its row count must stay.
-        return Ok(Some((seal.rows, write_seal(file, &seal, read.seed)?)));
-    }
-    report.damaged += found.gaps;
-    report.torn_bytes += bytes.len().saturating_sub(found.end) as u64;
-    if found.records.is_empty() {
-        return Ok(None);
-    }
-    let rows = u32::try_from(found.records.len()).unwrap_or(u32::MAX);
-    let data_len = found.end as u64;
-    let seal = Seal { rows, data_len, chain: found.chain, batch_id: read.header.batch_id };
-    let len = write_seal(file, &seal, read.seed)?;
-    report.sealed_now += 1;
-    Ok(Some((rows, len)))
+    let Header { batch_id, partition, .. } = read.header;
+    // A seal with something wrong behind it: it was sealed, and perhaps sent, so its row count must stay.
+    let (rows, len, chain) =
+        match found.seal.filter(|seal| seal.batch_id == batch_id && seal.data_len <= bytes.len() as u64) {
+            Some(seal) => (seal.rows, seal.data_len, seal.chain),
+            None => {
+                report.damaged += found.gaps;
+                report.torn_bytes += bytes.len().saturating_sub(found.end) as u64;
+                if found.records.is_empty() {
+                    return Ok(None);
+                }
+                report.sealed_now += 1;
+                (u32::try_from(found.records.len()).unwrap_or(u32::MAX), found.end as u64, found.chain)
+            }
+        };
+    bytes.truncate(read.len);
+    let (header, seed) = (bytes, read.seed);
+    let (in_doubt, distrusted, born_ms) = (true, false, 0);
+    Ok(Some(Unsealed { file, batch_id, partition, header, seed, len, rows, chain, in_doubt, distrusted, born_ms }))
 }

@@ -9,29 +9,50 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Shared;
 use super::batch::Entry;
 use super::disk::DiskFile;
-use super::segment::{SEAL_BYTES, Seal};
-use super::writer::OpenSegment;
+use super::segment::{self, Header, SEAL_BYTES, Seal};
+use super::{Partition, Shared};
 
 /// How long to wait before a segment that could not be sealed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// A segment that is written and waits for its seal.
+pub(super) struct Unsealed {
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) batch_id: u64,
+    pub(super) partition: Partition,
+    /// The header's bytes, and the seed of the frames' checksums.
+    pub(super) header: Vec<u8>,
+    pub(super) seed: u32,
+    /// Bytes, header included; whatever the file has behind them is cut off.
+    pub(super) len: u64,
+    pub(super) rows: u32,
+    pub(super) chain: u32,
+    /// It may have been sent, so its number of rows stays whatever happens.
+    pub(super) in_doubt: bool,
+    /// A sync of it failed, so that no later one of this file is believed.
+    pub(super) distrusted: bool,
+    /// When its first record came, in milliseconds since 1970.
+    pub(super) born_ms: i64,
+}
+
 /// What the writer hands over.
 pub(super) enum Job {
-    Seal(OpenSegment),
+    Seal(Unsealed),
     /// Everything handed over before is sealed when this is reached.
     Flushed(Vec<oneshot::Sender<()>>),
 }
 
-/// The thread's life: it ends when the writer has ended and everything it handed over is sealed. Returns how many
-/// segments had to be left for the next start to seal.
-pub(super) fn run(shared: Arc<Shared>, jobs: Receiver<Job>) -> u32 {
+/// The thread's life: it ends when the writer has ended and everything it handed over is sealed. It begins with what the
+/// start could not seal. Returns how many segments had to be left for the next start to seal.
+pub(super) fn run(shared: Arc<Shared>, found: Vec<Unsealed>, jobs: Receiver<Job>) -> u32 {
     let mut left = 0;
-    for job in jobs {
+    for job in found.into_iter().map(Job::Seal).chain(jobs) {
         match job {
-            Job::Seal(open) => left += u32::from(!seal_until_done(&shared, &open)),
+            Job::Seal(mut segment) => left += u32::from(!seal_until_done(&shared, &mut segment)),
+            // What could not be sealed was not flushed; who waits learns it by the sender's end.
+            Job::Flushed(_) if left > 0 => {}
             Job::Flushed(waiting) => {
                 for done in waiting {
                     // Who stopped waiting does not mind.
@@ -43,12 +64,12 @@ pub(super) fn run(shared: Arc<Shared>, jobs: Receiver<Job>) -> u32 {
     left
 }
 
-fn seal_until_done(shared: &Shared, open: &OpenSegment) -> bool {
+fn seal_until_done(shared: &Shared, segment: &mut Unsealed) -> bool {
     loop {
-        match seal(shared, open) {
+        match seal(shared, segment) {
             Ok(()) => return true,
             Err(error) => {
-                tracing::error!(%error, batch_id = open.batch_id, rows = open.rows, "a batch cannot be sealed yet");
+                tracing::error!(%error, batch_id = segment.batch_id, rows = segment.rows, "a batch cannot be sealed yet");
             }
         }
         // At the end of the process nobody can wait: the records are written, and the next start seals them.
@@ -58,33 +79,76 @@ fn seal_until_done(shared: &Shared, open: &OpenSegment) -> bool {
     }
 }
 
-fn seal(shared: &Shared, open: &OpenSegment) -> io::Result<()> {
-    if open.rows == 0 {
-        shared.folder.remove(open.batch_id)?;
-        shared.tally.disk_bytes.fetch_sub(open.len, Relaxed);
-        return Ok(());
+/// Seals a segment durably and puts it into the queue; one without rows is removed.
+pub(super) fn seal(shared: &Shared, segment: &mut Unsealed) -> io::Result<()> {
+    if segment.rows > 0 && !segment.distrusted {
+        let seal = segment.seal();
+        segment.file.write_all_at(&seal.encode(segment.seed), segment.len)?;
+        segment.file.set_len(segment.len + SEAL_BYTES as u64)?;
+        match segment.file.sync().and_then(|()| shared.folder.sync()) {
+            Ok(()) => {
+                shared.tally.disk_bytes.fetch_add(SEAL_BYTES as u64, Relaxed);
+                queue(shared, segment);
+                return Ok(());
+            }
+            Err(error) => {
+                tracing::error!(%error, batch_id = segment.batch_id, "a sync failed; the segment is written again");
+                segment.distrusted = true;
+            }
+        }
     }
-    let seal = Seal { rows: open.rows, data_len: open.len, chain: open.chain, batch_id: open.batch_id };
-    let bytes = write_seal(&*open.file, &seal, open.seed)?;
-    shared.folder.sync()?;
-    shared.tally.disk_bytes.fetch_add(SEAL_BYTES as u64, Relaxed);
-    let Seal { rows, batch_id, .. } = seal;
-    shared.queue.push(Entry {
-        batch_id,
-        partition: open.partition,
-        rows,
-        bytes,
-        in_doubt: false,
-        born_ms: open.born_ms,
-    });
+    if segment.rows > 0 {
+        return rewrite(shared, segment);
+    }
+    shared.folder.remove(segment.batch_id)?;
+    shared.tally.disk_bytes.fetch_sub(segment.len, Relaxed);
     Ok(())
 }
 
-/// Ends a segment with its seal, durably; returns the file's length. The folder is still to be synced.
-pub(super) fn write_seal(file: &dyn DiskFile, seal: &Seal, seed: u32) -> io::Result<u64> {
-    file.write_all_at(&seal.encode(seed), seal.data_len)?;
-    let len = seal.data_len + SEAL_BYTES as u64;
-    file.set_len(len)?;
-    file.sync()?;
-    Ok(len)
+/// Writes a segment that a sync failed for into a new file under the same name. Linux takes the pages of a failed sync for
+/// written, so that a second sync of the same file succeeds without them; a new file has no such past. What the kernel did
+/// not keep of the old one is found by the checksums and counted as damaged.
+fn rewrite(shared: &Shared, segment: &mut Unsealed) -> io::Result<()> {
+    let mut bytes = segment.file.read_some_at(0, segment.len)?;
+    bytes.resize(bytes.len().max(segment.header.len()), 0);
+    bytes[..segment.header.len()].copy_from_slice(&segment.header);
+    if !segment.in_doubt {
+        let header = Header::decode(&bytes).map_err(io::Error::other)?;
+        let found = segment::scan(&bytes, &header);
+        let whole = u32::try_from(found.records.len()).unwrap_or(u32::MAX);
+        let missing = u64::from(segment.rows.saturating_sub(whole));
+        shared.tally.damaged.fetch_add(missing, Relaxed);
+        shared.tally.waiting_rows.fetch_sub(missing, Relaxed);
+        shared.tally.disk_bytes.fetch_sub(segment.len - found.end as u64, Relaxed);
+        (segment.rows, segment.chain, segment.len) = (whole, found.chain, found.end as u64);
+        if segment.rows == 0 {
+            return seal(shared, segment);
+        }
+    }
+    bytes.resize(usize::try_from(segment.len).map_err(io::Error::other)?, 0);
+    bytes.extend_from_slice(&segment.seal().encode(segment.seed));
+    shared.folder.replace_segment(segment.batch_id, &bytes)?;
+    shared.tally.disk_bytes.fetch_add(SEAL_BYTES as u64, Relaxed);
+    queue(shared, segment);
+    Ok(())
+}
+
+fn queue(shared: &Shared, segment: &Unsealed) {
+    let &Unsealed { batch_id, partition, rows, len, in_doubt, born_ms, .. } = segment;
+    shared.queue.push(Entry {
+        batch_id,
+        partition,
+        rows,
+        bytes: len + SEAL_BYTES as u64,
+        in_doubt,
+        synced: true,
+        damage_counted: false,
+        born_ms,
+    });
+}
+
+impl Unsealed {
+    fn seal(&self) -> Seal {
+        Seal { rows: self.rows, data_len: self.len, chain: self.chain, batch_id: self.batch_id }
+    }
 }

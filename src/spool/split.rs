@@ -9,7 +9,7 @@ use std::io;
 
 use super::batch::{Entry, Records};
 use super::segment::{self, Header, Seal};
-use super::{Shared, Spool, SpoolError, off_the_runtime, seal};
+use super::{Shared, Spool, SpoolError, off_the_runtime};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -43,7 +43,7 @@ impl Shared {
             }
         };
         let halves = [first, second];
-        if let Err(error) = self.folder.sync().and_then(|()| self.folder.remove(batch_id)) {
+        if let Err(error) = self.folder.remove(batch_id) {
             self.take_away(&halves);
             return Err(failed(error));
         }
@@ -59,24 +59,22 @@ impl Shared {
         Ok(halves.map(|half| half.batch_id))
     }
 
-    /// A half's segment, whole and sealed; its name is not synced yet.
+    /// A half's segment, whole, sealed and durable.
     fn write_half(&self, whole: &Entry, records: &Records, payloads: &[&[u8]]) -> io::Result<Entry> {
         let batch_id = self.next_id()?;
         let columns = records.columns().to_vec();
         let header = Header { batch_id, partition: whole.partition, columns, half_of: Some(whole.batch_id) };
         let (mut bytes, seed) = header.encode();
-        let (head, mut chain) = (bytes.len() as u64, seed);
+        let mut chain = seed;
         for payload in payloads {
             chain = segment::write_record(&mut bytes, seed, chain, payload);
         }
-        let made = || -> io::Result<u64> {
-            let file = self.folder.create_segment(batch_id, bytes.get(..head as usize).unwrap_or_default())?;
-            file.write_all_at(bytes.get(head as usize..).unwrap_or_default(), head)?;
-            let seal = Seal { rows: payloads.len() as u32, data_len: bytes.len() as u64, chain, batch_id };
-            seal::write_seal(&*file, &seal, seed)
-        };
-        let half = |bytes| Entry { batch_id, rows: payloads.len() as u32, bytes, in_doubt: false, ..*whole };
-        made().map(half).inspect_err(|_| drop(self.folder.remove(batch_id)))
+        let rows = payloads.len() as u32;
+        let seal = Seal { rows, data_len: bytes.len() as u64, chain, batch_id };
+        bytes.extend_from_slice(&seal.encode(seed));
+        self.folder.replace_segment(batch_id, &bytes)?;
+        let bytes = bytes.len() as u64;
+        Ok(Entry { batch_id, rows, bytes, in_doubt: false, synced: true, damage_counted: false, ..*whole })
     }
 
     /// Removes halves that do not count after all; one that stays is removed by the next start, which finds the whole beside it.

@@ -1,9 +1,14 @@
 //! The spool as a whole, over real files. Crashes are made by dropping the spool without closing it and by what is then
-//! done to its files.
+//! done to its files. `mem` is a disk in memory that fails and crashes; `crank` a spool without threads over it.
 
+mod crank;
 mod damage;
+mod faults;
 mod halves;
+mod list;
+mod mem;
 mod model;
+mod power;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -28,6 +33,7 @@ fn options(dir: &Path) -> SpoolOptions {
         max_age: LONG,
         batch_rows: 10_000,
         batch_age: LONG,
+        durability: Durability::Write,
     }
 }
 

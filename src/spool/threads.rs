@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::seal::Unsealed;
 use super::writer::Writer;
 use super::{Shared, SpoolError, seal};
 
@@ -17,12 +18,13 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    pub(super) fn start(shared: &Arc<Shared>) -> Result<Threads, SpoolError> {
+    pub(super) fn start(shared: &Arc<Shared>, found: Vec<Unsealed>) -> Result<Threads, SpoolError> {
         let failed = |source| SpoolError::io("start the spool's threads", &shared.options.dir, source);
         let (jobs, waiting) = mpsc::sync_channel(SEALING_BACKLOG);
         let writer = Writer::new(Arc::clone(shared), jobs);
         let sealing = Arc::clone(shared);
-        let sealing = thread::Builder::new().name("spool-seal".into()).spawn(move || seal::run(sealing, waiting));
+        let sealing =
+            thread::Builder::new().name("spool-seal".into()).spawn(move || seal::run(sealing, found, waiting));
         let sealing = sealing.map_err(failed)?;
         let refuse = RefuseAfterwards(Arc::clone(shared));
         let writer = thread::Builder::new().name("spool-write".into()).spawn(move || {

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::batch::Entry;
-use super::recover;
+use super::recover::{self, Left};
+use super::seal;
 use super::sift::{self, Whose};
 use super::{Shared, Spool, SpoolError, off_the_runtime};
 
@@ -70,12 +70,12 @@ impl Shared {
             let taken = self.folder.take_back(listed.batch_id).and_then(|()| self.folder.sync()).and_then(|()| {
                 let listed = self.folder.segments()?.into_iter().find(|segment| segment.batch_id == listed.batch_id);
                 let listed = listed.ok_or(io::ErrorKind::NotFound)?;
-                recover::take_up_sealed(&self.folder, &listed)
+                recover::take_up_again(&self.folder, &listed)
             });
             match taken {
-                Ok(Some(entry)) => self.queue_again(entry),
+                Ok(Some(left)) => self.queue_again(left),
                 Ok(None) => {
-                    let reason = "it is no sealed segment that this program can read";
+                    let reason = "it is no segment that this program can read";
                     if let Err(error) = self.folder.quarantine(listed.batch_id, reason) {
                         tracing::error!(%error, batch_id = listed.batch_id, "a segment cannot go back to quarantine");
                     }
@@ -87,10 +87,18 @@ impl Shared {
         }
     }
 
-    fn queue_again(&self, entry: Entry) {
-        tracing::info!(batch_id = entry.batch_id, rows = entry.rows, "a batch of the quarantine is tried again");
+    fn queue_again(&self, left: Left) {
+        let (batch_id, rows) = (left.batch_id(), left.rows());
+        tracing::info!(batch_id, rows, "a batch of the quarantine is tried again");
         self.tally.quarantined.fetch_sub(1, Relaxed);
-        self.tally.waiting_rows.fetch_add(u64::from(entry.rows), Relaxed);
-        self.queue.push(entry);
+        self.tally.waiting_rows.fetch_add(u64::from(rows), Relaxed);
+        match left {
+            Left::Sealed(entry) => self.queue.push(entry),
+            Left::Unsealed(mut segment) => {
+                if let Err(error) = seal::seal(self, &mut segment) {
+                    tracing::error!(%error, batch_id, "it cannot be sealed; the next start tries again");
+                }
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::spool::record::{ColumnKind, RecordWriter};
-use crate::spool::{Partition, SpoolOptions};
+use crate::spool::{Durability, Partition, SpoolOptions};
 use fake::{Fake, Fault};
 
 const JULY: Partition = Partition { month: 202507, retention_days: 90 };
@@ -25,6 +25,7 @@ fn open(dir: &TempDir) -> Spool {
         max_age: Duration::from_secs(3600),
         batch_rows: 10_000,
         batch_age,
+        durability: Durability::Write,
     };
     Spool::open(options).unwrap().0
 }

@@ -33,6 +33,7 @@ fn open_real(dir: &TempDir, batch_age: Duration) -> Spool {
         max_age: Duration::from_secs(3600),
         batch_rows: 10_000,
         batch_age,
+        durability: Durability::Write,
     };
     Spool::open(options).unwrap().0
 }
@@ -189,6 +190,7 @@ async fn rows_of_a_wrong_type_go_to_quarantine_and_a_missing_table_is_waited_for
             max_age: Duration::from_secs(3600),
             batch_rows: 100,
             batch_age,
+            durability: Durability::Write,
         };
         Spool::open(options).unwrap().0
     };
