@@ -60,6 +60,7 @@ mod batch_ids;
 mod error;
 mod folder;
 mod group;
+pub mod look;
 mod partition;
 pub mod record;
 mod recover;
