@@ -74,6 +74,7 @@ Examples:
         format: Option<Shown>,
     },
     /// Ask the gateway to take batches out of quarantine and to send them again; the table is asked first
+    #[command(override_usage = "consentry spool retry-quarantine [OPTIONS] <BATCH_ID>... | --all")]
     #[command(after_help = "\
 Examples:
   consentry spool retry-quarantine 5f3a9c10000000a7
