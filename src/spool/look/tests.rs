@@ -62,6 +62,66 @@ fn what_is_composed_is_what_a_spool_writes() {
 }
 
 #[test]
+fn beside_a_spool_at_work_nothing_looks_damaged() {
+    let dir = TempDir::new().unwrap();
+    let options = SpoolOptions {
+        dir: dir.path().to_owned(),
+        columns: columns(),
+        max_bytes: 1 << 30,
+        batch_rows: 700,
+        batch_age: std::time::Duration::from_millis(20),
+    };
+    let spool = Spool::open(options).unwrap().0;
+    let record = [b"\xac\x02", &[b'x'; 300][..]].concat();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (mut open, mut sealed, mut aside, mut gone) = (0, 0, 0, 0);
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            for round in 0..400u32 {
+                for _ in 0..100 {
+                    spool.append(JULY, |out| out.extend_from_slice(&record)).unwrap();
+                }
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                while let Some(batch) = spool.try_next_batch() {
+                    let reason = super::super::Rejection::Data("no".into());
+                    runtime.block_on(async {
+                        match round % 8 {
+                            0 => spool.reject(batch.batch_id(), reason).await.unwrap(),
+                            _ => spool.acknowledge(batch.batch_id()).await.unwrap(),
+                        }
+                    });
+                }
+            }
+        });
+        while !working.is_finished() {
+            for listed in list(dir.path()).unwrap() {
+                let normal = |faults: &[Fault]| faults.iter().all(|fault| fault.what == What::TornTail);
+                let (short, long) = (summary(&listed), read(&listed));
+                for unread in [short.as_ref().err(), long.as_ref().err()].into_iter().flatten() {
+                    gone += u32::from(matches!(unread, Unread::Gone));
+                    assert!(matches!(unread, Unread::Gone | Unread::Empty), "{unread} {}", listed.path.display());
+                }
+                if let Ok(found) = short {
+                    assert!(normal(&found.faults), "{:?} {}", found.faults, listed.path.display());
+                }
+                let Ok(found) = long else { continue };
+                assert!(normal(found.faults()), "{:?} {}", found.faults(), listed.path.display());
+                assert!(found.payloads().all(|payload| payload == record));
+                match (listed.place, found.sealed()) {
+                    (Place::Queue, None) => open += 1,
+                    (Place::Queue, Some(_)) => sealed += 1,
+                    _ => aside += 1,
+                }
+            }
+        }
+        working.join().unwrap();
+    });
+    assert!(open > 0 && aside > 0, "{open} open, {sealed} sealed, {aside} in quarantine, {gone} gone");
+    assert_eq!(holder(dir.path()), Holder::Process(std::process::id()));
+    assert_eq!((spool.status().lost, spool.status().refused, spool.status().damaged), (0, 0, 0));
+}
+
+#[test]
 fn a_whole_segment_says_what_it_is_and_has_no_fault() {
     for is_sealed in [true, false] {
         let segment = Segment::of(segment(is_sealed), Some(ID)).unwrap();
