@@ -29,11 +29,13 @@ pub(super) struct Asked<'a> {
 /// Does it.
 pub(super) fn run(place: &Spool, asked: &Asked<'_>, as_json: bool, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let listed = look::list(&place.dir)?;
-    let in_quarantine = listed.iter().filter(|listed| listed.place == Place::Quarantine);
-    let batches: Vec<u64> = match asked.all {
-        true => in_quarantine.filter_map(|listed| listed.named).collect(),
+    let aside = listed.iter().filter(|listed| listed.place != Place::Queue);
+    let mut batches: Vec<u64> = match asked.all {
+        true => aside.filter_map(|listed| listed.named).collect(),
         false => asked.batches.to_vec(),
     };
+    batches.sort_unstable();
+    batches.dedup();
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
     for batch in batches {
         match ask_again(&place.dir, batch, asked.miscounted) {

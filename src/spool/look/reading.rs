@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::segment::{HeaderFault, MAX_HEADER_BYTES, SEAL_BYTES, Seal};
+use super::Listed;
 use super::contents::{About, Fault, Sealed, Segment};
-use super::{Listed, What};
 
 /// The most that is read of a file. A segment is sealed at 16 MiB; what is longer is none, or damaged beyond use.
 const MAX_BYTES: u64 = 64 << 20;
@@ -48,7 +48,7 @@ impl From<io::Error> for Unread {
 pub fn read(listed: &Listed) -> Result<Segment, Unread> {
     let first = read_once(listed);
     let is_well = match &first {
-        Ok(segment) => segment.faults().iter().all(|fault| fault.what == What::TornTail),
+        Ok(segment) => segment.faults().is_empty(),
         Err(Unread::Gone | Unread::Long(_) | Unread::Io(_)) => true,
         Err(Unread::Empty | Unread::Header(_)) => false,
     };

@@ -35,6 +35,11 @@ pub enum NotAsked {
     /// It was asked for before.
     #[error("batch {0:016x} waits already to be taken up")]
     Already(u64),
+    /// There are two files of it, which no gateway leaves.
+    #[error(
+        "batch {0:016x} is in quarantine twice, as {0:016x}.segment and {0:016x}.retry; compare them, and move one of them out of the spool's folder"
+    )]
+    Twice(u64),
     /// Some of its rows may be in the table.
     #[error(
         "batch {batch_id:016x} stays in quarantine: {reason}. Compare `select count() from events where batch_id = {batch_id}` with the batch's rows. Where the table has all of them, or the rows it has were deleted, --miscounted gives it another try"
@@ -75,7 +80,8 @@ pub fn ask_again(dir: &Path, batch_id: u64, though_miscounted: bool) -> Result<(
     };
     // Never over a file that is there: two of one batch can only be somebody's copy, and whose is right is not ours to say.
     if to.symlink_metadata().is_ok() {
-        return Err(NotAsked::Already(batch_id));
+        let twice = from.symlink_metadata().is_ok();
+        return Err(if twice { NotAsked::Twice(batch_id) } else { NotAsked::Already(batch_id) });
     }
     if dir.join(&name).symlink_metadata().is_ok() {
         return Err(NotAsked::InQueue(batch_id));

@@ -266,7 +266,7 @@ fn a_batch_in_quarantine_is_renamed_and_nothing_else() {
     assert!(matches!(ask_again(dir.path(), ID, false), Err(NotAsked::Already(ID))));
     // Not even where somebody put a copy there.
     fs::write(dir.path().join(&name), b"a copy").unwrap();
-    assert!(matches!(ask_again(dir.path(), ID, true), Err(NotAsked::Already(ID))));
+    assert!(matches!(ask_again(dir.path(), ID, true), Err(NotAsked::Twice(ID))));
     assert_eq!(fs::read(dir.path().join(&retry)).unwrap(), segment(true));
 }
 
