@@ -11,6 +11,7 @@
 //! The queue itself never looks into a record. Here [`text`] does, for `consentry spool export` alone.
 
 mod contents;
+mod fault;
 mod holder;
 mod reading;
 mod reason;
@@ -25,7 +26,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub use contents::{About, Fault, Sealed, Segment, What, compose};
+pub use contents::{About, Sealed, Segment, compose};
+pub use fault::{Fault, What};
 pub use holder::{Holder, holder};
 pub use reading::{Summary, Unread, read, summary};
 pub use reason::Reason;

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::segment::{HeaderFault, MAX_HEADER_BYTES, SEAL_BYTES, Seal};
-use super::Listed;
-use super::contents::{About, Fault, Sealed, Segment};
+use super::contents::{About, Sealed, Segment};
+use super::{Fault, Listed};
 
 /// The most that is read of a file. A segment is sealed at 16 MiB; what is longer is none, or damaged beyond use.
 const MAX_BYTES: u64 = 64 << 20;
