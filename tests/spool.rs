@@ -338,6 +338,7 @@ fn every_misuse_says_what_to_do() {
     fails(&["inspect", "gone.segment"], 1, &["gone.segment"]);
     fails(&["inspect", "batch"], 2, &["16 hexadecimal digits"]);
     fails(&["export", "--format", "jsonl", "batch"], 2, &["16 hexadecimal digits"]);
+    fails(&["retry-quarantine", "--all", "--wait", "18446744073709551615"], 2, &["86400"]);
     fails(&["export"], 2, &["--format"]);
     fails(&["retry-quarantine"], 2, &["--all"]);
     fails(&["retry-quarantine", "--all", "5f3a9c10000000a7"], 2, &["--all"]);

@@ -92,7 +92,7 @@ Where no gateway runs, the next start takes them up. What is refused again comes
         #[arg(long)]
         miscounted: bool,
         /// How long to wait until the gateway has taken them up
-        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=86_400))]
         wait: u64,
     },
     /// Print records: what waits, or what is in quarantine, or the batches that are named

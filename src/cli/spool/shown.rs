@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::spool::Partition;
 use crate::spool::look::{Fault, Listed};
 
-/// How long ago it was made; nothing where that is not known, nothing at all where the clock was set back since.
+/// How long ago it was made; nothing where that is not known, zero where the clock was set back since.
 pub(super) fn age(since: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
     since.map(|since| now.duration_since(since).unwrap_or_default())
 }
@@ -47,7 +47,7 @@ pub(super) fn hex(batch_id: u64) -> String {
     format!("{batch_id:016x}")
 }
 
-/// The name of a segment's file within the spool's folder.
+/// Where a segment lies.
 pub(super) fn file(listed: &Listed) -> String {
     listed.path.display().to_string()
 }
