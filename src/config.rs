@@ -45,6 +45,7 @@ use ipnet::IpNet;
 use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
+use crate::spool::Durability;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
@@ -288,6 +289,10 @@ pub enum Geo {
 pub struct SpoolConfig {
     /// The most bytes that may wait on disk; default 4 GiB.
     pub max_bytes: u64,
+    /// How long events may wait before new ones are refused; default 30 days.
+    pub max_age: Duration,
+    /// What an acknowledgement waits for; default `write`.
+    pub durability: Durability,
     /// Rows after which a batch is sealed; default 10 000.
     pub batch_rows: u32,
     /// Age after which a batch is sealed; default 1 s.

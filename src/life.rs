@@ -120,6 +120,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let metrics = Arc::new(Metrics::default());
     let capture = Arc::new(capture::Shared::new(&config, ring.clone(), places));
     capture.know_calls(&known_calls);
+    spool.known_events(|visitor, event| capture.know_event(visitor, event));
     let pages = dashboard::Parts {
         client: client::connect(&config.clickhouse, &config.data_dir)?,
         metrics: metrics.clone(),
@@ -209,6 +210,7 @@ fn open_spool(config: &Config) -> Result<Spool, LifeError> {
         dir: config.spool_dir(),
         columns,
         max_bytes: config.spool.max_bytes,
+        max_age: config.spool.max_age,
         batch_rows: config.spool.batch_rows,
         batch_age: config.spool.batch_age,
     })?;

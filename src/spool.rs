@@ -57,16 +57,22 @@
 
 mod batch;
 mod batch_ids;
+pub mod disk;
 mod error;
 mod folder;
 mod group;
 pub mod look;
 mod partition;
+mod pick;
+mod recent;
 pub mod record;
 mod recover;
 mod seal;
 pub mod segment;
+mod sift;
+mod split;
 mod threads;
+mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -87,13 +93,17 @@ pub use batch::{Records, Rejection, SealedBatch};
 pub use error::{Refused, SpoolError};
 pub use partition::Partition;
 pub use recover::Recovery;
+pub use sift::Whose;
 
 use batch::Queue;
 use batch_ids::BatchIds;
+use disk::{Disk, RealDisk};
 use folder::Folder;
 use group::{Group, Stop};
+use recent::Recent;
 use record::Column;
 use segment::Header;
+use sift::Forgotten;
 use threads::{Stopping, Threads};
 
 /// How a spool is to be.
@@ -105,10 +115,22 @@ pub struct SpoolOptions {
     pub columns: Vec<Column>,
     /// The most bytes on disk; beyond, appends are refused.
     pub max_bytes: u64,
+    /// How long events may wait; while one waits longer, appends are refused.
+    pub max_age: Duration,
     /// Rows after which a batch is sealed.
     pub batch_rows: u32,
     /// Age after which a batch is sealed.
     pub batch_age: Duration,
+}
+
+/// What an acknowledgement waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// `write(2)`: the record survives the death of the process.
+    #[default]
+    Write,
+    /// `fdatasync(2)`: it survives the loss of power.
+    Power,
 }
 
 /// How the spool is doing; for metrics and readiness.
@@ -136,6 +158,14 @@ pub struct SpoolStatus {
     pub miscounted_batches: u64,
     /// Whether the disk refused the last write.
     pub disk_failing: bool,
+    /// How long the oldest batch has waited.
+    pub oldest: Duration,
+    /// Whether that is longer than it may.
+    pub overdue: bool,
+    /// Records that were not shipped because their own period was over, since the start.
+    pub outlived: u64,
+    /// Records that were not shipped because their visitor withdrew while they waited, since the start.
+    pub forgotten: u64,
 }
 
 /// The spool. Clones are handles to the same one; when the last is dropped without [`close`](Spool::close), what is
@@ -156,6 +186,16 @@ struct Shared {
     queue: Queue,
     tally: Tally,
     stopping: Stopping,
+    ids: Mutex<BatchIds>,
+    recent: Recent,
+    forgotten: Forgotten,
+}
+
+impl Shared {
+    /// An id that no batch has or had.
+    fn next_id(&self) -> std::io::Result<u64> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).next(&self.folder)
+    }
 }
 
 #[derive(Default)]
@@ -169,6 +209,10 @@ struct Tally {
     quarantined: AtomicU64,
     miscounted: AtomicU64,
     disk_failing: AtomicBool,
+    oldest_ms: AtomicU64,
+    overdue: AtomicBool,
+    outlived: AtomicU64,
+    forgotten: AtomicU64,
 }
 
 /// Resolves when a record survives the death of the process; see [`Spool::append_acknowledged`].
@@ -187,15 +231,30 @@ impl Spool {
     /// Opens the folder, takes up what an earlier process left in it, and starts the threads. Blocks for the time of some
     /// file operations.
     pub fn open(options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
-        let header =
-            Header { batch_id: 0, partition: Partition { month: 0, retention_days: 0 }, columns: options.columns };
+        Spool::open_on(Arc::new(RealDisk), options)
+    }
+
+    /// Opens a folder on this disk; see [`open`](Spool::open).
+    pub fn open_on(disk: Arc<dyn Disk>, options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
+        let header = Header {
+            batch_id: 0,
+            partition: Partition { month: 0, retention_days: 0 },
+            columns: options.columns,
+            half_of: Some(0),
+        };
         if !header.can_be_read_again() {
             return Err(SpoolError::Columns { columns: header.columns.len() });
         }
         let options = SpoolOptions { columns: header.columns, ..options };
-        let folder = Folder::open(&options.dir)?;
+        let folder = Folder::open(disk, &options.dir)?;
         let dir = &options.dir;
         let failed = |doing| move |source| SpoolError::io(doing, dir, source);
+        // What somebody wants to be tried again comes before the start looks at what there is.
+        for listed in folder.to_be_retried().unwrap_or_default() {
+            if let Err(error) = folder.take_back(listed.batch_id) {
+                tracing::error!(%error, batch_id = listed.batch_id, "a batch in quarantine cannot be tried again");
+            }
+        }
         let (entries, recovery) = recover::recover(&folder).map_err(failed("read the spool folder"))?;
         let ids = BatchIds::open(&folder, entries.iter().map(|entry| entry.batch_id));
         let ids = ids.map_err(failed("read the instance id"))?;
@@ -210,8 +269,12 @@ impl Spool {
         entries.into_iter().for_each(|entry| queue.push(entry));
 
         let (group, stopping) = (Group::default(), Stopping::default());
-        let shared = Arc::new(Shared { options, folder, group, queue, tally, stopping });
-        let threads = Threads::start(&shared, ids)?;
+        let forgotten =
+            Forgotten::read(folder.read_note(sift::NOTE).map_err(failed("read whom to forget"))?.as_deref());
+        let (ids, recent) = (Mutex::new(ids), Recent::open(&folder));
+        let shared = Arc::new(Shared { options, folder, group, queue, tally, stopping, ids, recent, forgotten });
+        shared.judge_age(sift::now_ms());
+        let threads = Threads::start(&shared)?;
         Ok((Spool(Arc::new(Handle { shared, threads: Mutex::new(Some(threads)) })), recovery))
     }
 
@@ -239,7 +302,7 @@ impl Spool {
         waiter: Option<group::Waiter>,
     ) -> Result<(), Refused> {
         let shared = &self.0.shared;
-        let failing = shared.tally.disk_failing.load(Relaxed);
+        let failing = shared.tally.disk_failing.load(Relaxed) || shared.tally.overdue.load(Relaxed);
         let room = shared.options.max_bytes.saturating_sub(shared.tally.disk_bytes.load(Relaxed));
         let room = if failing { 0 } else { room };
         // Counted before it can be written, shipped and counted off again.
@@ -305,6 +368,10 @@ impl Spool {
             quarantined_batches: tally.quarantined.load(Relaxed),
             miscounted_batches: tally.miscounted.load(Relaxed),
             disk_failing: tally.disk_failing.load(Relaxed),
+            oldest: Duration::from_millis(tally.oldest_ms.load(Relaxed)),
+            overdue: tally.overdue.load(Relaxed),
+            outlived: tally.outlived.load(Relaxed),
+            forgotten: tally.forgotten.load(Relaxed),
         }
     }
 
@@ -318,7 +385,9 @@ impl Spool {
     }
 }
 
-async fn off_the_runtime(work: impl FnOnce() -> Result<(), SpoolError> + Send + 'static) -> Result<(), SpoolError> {
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SpoolError> + Send + 'static,
+) -> Result<T, SpoolError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(SpoolError::Closed))
 }
 

@@ -214,6 +214,77 @@ fn while_clickhouse_is_away_the_site_is_served_and_events_wait_for_it() {
     drop(engine);
 }
 
+/// A beacon of a custom event with an id of its own.
+fn custom(number: u64) -> Vec<u8> {
+    let event =
+        serde_json::json!({"n": "tried", "u": "/repeats", "i": format!("{number:016x}"), "props": {"number": number}});
+    serde_json::json!({"v": 1, "events": [event]}).to_string().into_bytes()
+}
+
+#[test]
+fn a_beacon_that_is_sent_again_after_a_crash_is_counted_once() {
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, "");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    visitor.get("/repeats");
+    let send = |visitor: &mut Visitor, number| {
+        assert_eq!(visitor.post("/_privacy/events", "application/json", &custom(number)).status, 204);
+    };
+    send(&mut visitor, 1);
+    gateway.rows(1, "select name from consentry.events where name = 'tried'");
+    send(&mut visitor, 2);
+    // One is in the table, the other may wait still; their answers were lost, say.
+    let (_, folder) = gateway.end("KILL");
+    let gateway = folder.serve();
+    let mut again = Visitor::new(&gateway);
+    again.cookies = visitor.cookies;
+    (1..=3).for_each(|number| send(&mut again, number));
+    let (status, folder) = gateway.end("TERM");
+    assert_eq!(status.code(), Some(0), "{}", folder.log());
+    let gateway = folder.serve();
+    let rows =
+        gateway.rows(3, "select props['number'] as number from consentry.events where name = 'tried' order by 1");
+    assert_eq!(rows, ["1", "2", "3"].map(|number| serde_json::json!({ "number": number })));
+}
+
+#[test]
+fn rule_c6_what_waits_of_a_visitor_who_withdraws_never_gets_there() {
+    let site = Site::start();
+    let nobody = Nobody::new();
+    let address = nobody.address;
+    let gateway = Gateway::start(site.address, &format!("[clickhouse]\nurl = \"http://{address}\"\n"));
+    let mut stays = Visitor::who_accepts(&gateway);
+    let mut withdraws = Visitor::who_accepts(&gateway);
+    for visitor in [&mut stays, &mut withdraws] {
+        assert_eq!(visitor.get("/waits/page").status, 200);
+        assert_eq!(visitor.beacon("/waits/page").status, 204);
+    }
+    // A choice that was changed in between: the rows of both are theirs.
+    withdraws.post("/_privacy/consent", "application/json", br#"{"granted":["analytics"]}"#);
+    assert_eq!(withdraws.beacon("/waits/page").status, 204);
+    assert_eq!(withdraws.choose("reject").status, 303);
+    let (_, folder) = gateway.end("KILL");
+    let gateway = folder.serve();
+
+    let elsewhere = Folder::empty();
+    drop(nobody);
+    let command = elsewhere.logged(&["engine", "--data", "data", "--listen", &address.to_string()]);
+    let (engine, lines) = Process::start(command, elsewhere.path());
+    assert!(lines.next().is_some(), "the engine did not start:\n{}", elsewhere.log());
+    let sql = "select uniqExact(visitor_id) as visitors, count() as rows from consentry.events";
+    eventually("what may be stored is", || {
+        let said = elsewhere.run(&["query", "--data-dir", "data", "--format", "JSONEachRow", sql]).stdout;
+        (said == b"{\"visitors\":1,\"rows\":2}\n").then_some(())
+    });
+    let metrics = eventually("nothing waits", || {
+        let metrics = crate::dashboard::get(&gateway, "/metrics").text();
+        metrics.contains("\nconsentry_spool_waiting_rows 0\n").then_some(metrics)
+    });
+    assert!(metrics.contains("\nconsentry_spool_forgotten_rows_total 3\n"), "{metrics}");
+    drop(gateway);
+    drop(engine);
+}
+
 #[test]
 fn a_database_of_a_newer_program_is_an_error_that_says_what_to_do_and_the_site_is_served() {
     let elsewhere = Folder::empty();

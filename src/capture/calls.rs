@@ -247,6 +247,11 @@ impl Shared {
         }
     }
 
+    /// Remembers a visitor's event that an earlier process kept.
+    pub fn know_event(&self, visitor: u128, event: u64) {
+        self.repeats.admit(VisitorId(visitor), event);
+    }
+
     /// The keyed form of an id that comes for the first time, under whichever key; it is remembered. Keyed, since an id may
     /// have the caller's number in it.
     fn admit_call(&self, id: &str) -> Option<u128> {

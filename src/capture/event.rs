@@ -225,6 +225,8 @@ pub struct Draft {
     pub custom: Custom,
     /// When the row expires.
     pub expiry: Expiry,
+    /// By what the browser knows it, should it be sent again; 0 where it has no id.
+    pub event_id: u64,
 }
 
 impl Draft {
@@ -261,6 +263,7 @@ impl Draft {
             subject: Subject::default(),
             custom: Custom::default(),
             expiry: Expiry::default(),
+            event_id: 0,
         }
     }
 }

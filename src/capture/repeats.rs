@@ -1,6 +1,6 @@
-//! Events that came already: a beacon that was sent again, because its answer was lost or by somebody who recorded it. Kept
-//! within this process and for the last hundred thousand events or more; a visitor's event id is drawn at random, so two
-//! events never share one by chance.
+//! Events that came already: a beacon that was sent again, because its answer was lost or by somebody who recorded it. Known are
+//! the last hundred thousand events or more, those of an earlier process as far as its spool still has them; a visitor's event
+//! id is drawn at random, so two events never share one by chance.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

@@ -104,6 +104,7 @@ impl Capture {
                 Name::Custom(name) => Cow::Owned(name.clone()),
             };
             draft.page_view_id = item.page_view_id;
+            draft.event_id = item.id.unwrap_or(0);
             self.reported(&mut draft, item, exchange.host);
             draft.custom = custom;
             // Before the visit counts it: what is not kept is no step of it.

@@ -233,7 +233,13 @@ pub(super) const SECTIONS: &[Section] = &[
     section(
         "spool",
         &[
-            key("max_bytes", r#""4 GiB""#, "may wait on disk while ClickHouse is away"),
+            key("max_bytes", r#""4 GiB""#, "may wait on disk while ClickHouse is away; then events are refused"),
+            key("max_age", r#""30d""#, "how long events may wait; then new ones are refused, and what waits is kept"),
+            key(
+                "durability",
+                r#""write""#,
+                "what a beacon's answer waits for: `write` survives a crash, `power` a power cut",
+            ),
             key("batch_rows", "10_000", "rows after which a batch is sealed"),
             key("batch_age", r#""1s""#, "age after which a batch is sealed"),
         ],

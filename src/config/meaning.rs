@@ -11,6 +11,7 @@ use super::{
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
+use crate::spool::Durability;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -50,6 +51,8 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let place = reader.section("spool");
     let spool = SpoolConfig {
         max_bytes: reader.get(&place, "max_bytes", kind::size(64 * KIB, 16 * TIB)),
+        max_age: reader.get(&place, "max_age", kind::duration(HOUR, Duration::from_secs(3660 * DAY))),
+        durability: reader.get(&place, "durability", kind::word(&DURABILITIES)),
         batch_rows: reader.get(&place, "batch_rows", kind::whole(1, 1_000_000)),
         batch_age: reader.get(&place, "batch_age", kind::duration(Duration::from_millis(10), HOUR)),
     };
@@ -86,6 +89,9 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     together::check(&config, reader);
     Some(config)
 }
+
+/// What an acknowledgement waits for.
+const DURABILITIES: [(&str, Durability); 2] = [("write", Durability::Write), ("power", Durability::Power)];
 
 const LEVELS: [(&str, tracing::Level); 4] = [
     ("error", tracing::Level::ERROR),

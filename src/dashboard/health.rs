@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::State;
 use super::answer::{Answer, answer, json};
+use crate::observe::metrics::SpoolFigures;
 use crate::query;
 
 /// How long the database may take to say that it is there.
@@ -24,22 +25,47 @@ pub fn healthz() -> Answer {
     answer(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
 
-/// `GET /readyz`: 200 where the database answers and the spool takes events, else 503; both in the body.
+/// `GET /readyz`: 200 where the database answers and the spool takes events, else 503; both in the body, and in `alarms` one
+/// word for each thing that wants somebody's eye, whether or not it hinders.
 pub async fn readyz(state: &State) -> Answer {
     let database = database_answers(state).await;
     let (spool, max_bytes) = (&state.parts.metrics.spool, state.parts.spool_max_bytes);
     let (rows, bytes) = (spool.waiting_rows.get(), spool.waiting_bytes.get());
-    let room = bytes < max_bytes && spool.disk_failing.get() == 0;
+    let room = bytes < max_bytes && spool.disk_failing.get() == 0 && spool.overdue.get() == 0;
     let ready = database && room;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(
         status,
         &json!({
             "ready": ready,
+            "alarms": alarms(spool, max_bytes),
             "database": { "ok": database },
-            "spool": { "ok": room, "waiting_rows": rows, "waiting_bytes": bytes, "max_bytes": max_bytes },
+            "spool": {
+                "ok": room,
+                "waiting_rows": rows,
+                "waiting_bytes": bytes,
+                "max_bytes": max_bytes,
+                "oldest_seconds": spool.oldest_seconds.get(),
+                "quarantined_batches": spool.quarantined_batches.get(),
+            },
         }),
     )
+}
+
+/// What is wrong with the spool.
+fn alarms(spool: &SpoolFigures, max_bytes: u64) -> Vec<&'static str> {
+    let bytes = spool.waiting_bytes.get();
+    let all = [
+        ("spool-full", bytes >= max_bytes),
+        ("spool-half-full", bytes < max_bytes && bytes >= max_bytes / 2),
+        ("spool-overdue", spool.overdue.get() > 0),
+        ("disk-failing", spool.disk_failing.get() > 0),
+        ("rows-lost", spool.lost_rows.get() > 0),
+        ("rows-damaged", spool.damaged_rows.get() > 0),
+        ("quarantine", spool.quarantined_batches.get() > 0),
+        ("miscounted", spool.miscounted_batches.get() > 0),
+    ];
+    all.into_iter().filter_map(|(word, is_so)| is_so.then_some(word)).collect()
 }
 
 /// `GET /metrics`

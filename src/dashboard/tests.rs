@@ -205,9 +205,12 @@ async fn a_full_spool_is_not_ready() {
     let served = Served::without_database().await;
     served.metrics.spool.waiting_bytes.set(1000);
     served.metrics.spool.waiting_rows.set(7);
-    let spool = served.get("/readyz").await.json()["spool"].clone();
-    let expected = json!({ "ok": false, "waiting_rows": 7, "waiting_bytes": 1000, "max_bytes": 1000 });
-    assert_eq!(spool, expected);
+    served.metrics.spool.oldest_seconds.set(60);
+    let said = served.get("/readyz").await.json();
+    let expected = json!({ "ok": false, "waiting_rows": 7, "waiting_bytes": 1000, "max_bytes": 1000,
+                           "oldest_seconds": 60, "quarantined_batches": 0 });
+    assert_eq!(said["spool"], expected);
+    assert_eq!(said["alarms"], json!(["spool-full"]));
     served.end().await;
 }
 
@@ -216,6 +219,11 @@ async fn a_spool_whose_disk_fails_is_not_ready() {
     let served = Served::without_database().await;
     served.metrics.spool.disk_failing.set(1);
     assert_eq!(served.get("/readyz").await.json()["spool"]["ok"], false);
+    served.metrics.spool.disk_failing.set(0);
+    served.metrics.spool.overdue.set(1);
+    served.metrics.spool.quarantined_batches.set(2);
+    let said = served.get("/readyz").await.json();
+    assert_eq!((&said["spool"]["ok"], &said["alarms"]), (&json!(false), &json!(["spool-overdue", "quarantine"])));
     served.end().await;
 }
 

@@ -8,12 +8,14 @@ use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::gateway::{Gateway, Site, Visit};
+use super::keep;
 use super::role::{self, cookie_lines};
 use crate::asked::Answer;
 use crate::consent::{Choice, ChoiceSource, NoChoice, PurposeSet};
 use crate::cookies::{self, Withdrawal};
 use crate::ledger::{Action, Entry, LedgerError};
 use crate::privacy::{Act, Pending, PrivacyRequest, came_from};
+use crate::spool::Whose;
 
 /// Records a choice and answers it.
 pub(super) async fn record(
@@ -48,6 +50,7 @@ pub(super) async fn record(
         }
     };
     site.metrics.choices_recorded.count();
+    forget_what_waits(gateway, visit, &pending.choice).await;
     if visit.decision.asks() {
         count_answer(site, &pending);
     }
@@ -65,11 +68,28 @@ pub(super) async fn record(
     response
 }
 
+/// What was captured while it was permitted and still waits for ClickHouse does not get there once analytics is withdrawn (C6).
+async fn forget_what_waits(gateway: &Gateway, visit: &Visit<'_>, now: &Choice) {
+    let (site, Some(permit)) = (&gateway.site, &visit.decision.analytics) else { return };
+    let still = site.policy.analytics().is_some_and(|index| now.granted.contains(index)) && !now.under_16;
+    if still {
+        return;
+    }
+    let receipt = visit.choice.as_ref().ok().map(|choice| Whose::Receipt(choice.receipt));
+    let visitor = keep::known(gateway, visit, permit)
+        .into_iter()
+        .flat_map(|known| [known.visitor].into_iter().chain(known.earlier));
+    let whose: Vec<Whose> = receipt.into_iter().chain(visitor.map(|keyed| Whose::Visitor(keyed.value.0))).collect();
+    if let Err(error) = site.spool.forget(&whose, keep::milliseconds(visit.now)).await {
+        tracing::error!(%error, "what waits of a visitor who withdrew is left out until a restart, and then no longer");
+    }
+}
+
 /// Whether one more choice is taken from an address, or after how many seconds. A withdrawal always is.
 fn pace(site: &Site, visit: &Visit<'_>, choice: &Choice) -> Result<(), u64> {
     let before = visit.choice.as_ref().map(|before| before.granted).unwrap_or_default();
     let takes_away = choice.granted.is_subset_of(before) && before != choice.granted;
-    if takes_away { Ok(()) } else { site.choices.take(visit.client.ip.bucket(), super::keep::milliseconds(visit.now)) }
+    if takes_away { Ok(()) } else { site.choices.take(visit.client.ip.bucket(), keep::milliseconds(visit.now)) }
 }
 
 /// Counts how somebody who is shown the banner answers it: on it, on the page it leads to, or by the page's own script.

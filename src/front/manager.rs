@@ -11,6 +11,7 @@ use crate::consent::import::{Import, meet};
 use crate::consent::{Choice, NoChoice, Signals};
 use crate::cookies::Asked;
 use crate::privacy::{self, choice_act};
+use crate::spool::Whose;
 
 /// What a request carries, what the manager said included.
 pub(super) struct Heard {
@@ -59,12 +60,24 @@ pub(super) async fn hear(
         Ok(row) => {
             site.metrics.choices_recorded.count();
             news.row.copy_from_slice(&row[..16]);
+            forget_what_waits(site, before.as_ref().ok(), &news, asked.now_ms).await;
             Heard { choice: Ok(news), is_new: true, stamp }
         }
         Err(error) => {
             site.metrics.choices_refused.count();
             tracing::error!(%error, "what another consent manager says could not be written into the ledger; it does not count");
             stands(met.choice)
+        }
+    }
+}
+
+/// As [`super::choice`] does for our own pages; here the earlier choice alone says whose it is.
+async fn forget_what_waits(site: &Site, before: Option<&Choice>, news: &Choice, now_ms: u64) {
+    let (Some(before), Some(analytics)) = (before, site.policy.analytics()) else { return };
+    if before.granted.contains(analytics) && !news.granted.contains(analytics) {
+        let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        if let Err(error) = site.spool.forget(&[Whose::Receipt(before.receipt)], now_ms).await {
+            tracing::error!(%error, "what waits of a visitor who withdrew is left out until a restart, and then no longer");
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::store::migrate::{self, MigrateError};
 use crate::store::statistics::Writer;
 use crate::store::{client, ship};
 
-/// How often the spool's state is copied into the metrics.
+/// How often the spool is looked after and its state copied into the metrics.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The engine, if it is ours, and the task that ships.
@@ -162,6 +162,7 @@ async fn schema_in_place(client: &clickhouse::Client) {
 
 async fn watch_spool(spool: Spool, metrics: Arc<Metrics>) {
     loop {
+        spool.watch().await;
         let (status, figures) = (spool.status(), &metrics.spool);
         figures.waiting_rows.set(status.waiting_rows);
         figures.waiting_bytes.set(status.disk_bytes);
@@ -171,6 +172,10 @@ async fn watch_spool(spool: Spool, metrics: Arc<Metrics>) {
         figures.quarantined_batches.set(status.quarantined_batches);
         figures.miscounted_batches.set(status.miscounted_batches);
         figures.disk_failing.set(status.disk_failing.into());
+        figures.oldest_seconds.set(status.oldest.as_secs());
+        figures.overdue.set(status.overdue.into());
+        figures.outlived_rows.set(status.outlived);
+        figures.forgotten_rows.set(status.forgotten);
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -122,6 +122,14 @@ pub struct SpoolFigures {
     pub miscounted_batches: Gauge,
     /// 1 where the disk refused the last write, else 0.
     pub disk_failing: Gauge,
+    /// How long the oldest rows have waited, in seconds.
+    pub oldest_seconds: Gauge,
+    /// 1 where that is longer than they may: then events are refused.
+    pub overdue: Gauge,
+    /// Rows that were not shipped because their own period was over, since the start.
+    pub outlived_rows: Gauge,
+    /// Rows that were not shipped because their visitor withdrew while they waited, since the start.
+    pub forgotten_rows: Gauge,
 }
 
 impl Metrics {
@@ -182,7 +190,7 @@ impl Metrics {
 }
 
 impl SpoolFigures {
-    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 8] {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 12] {
         [
             ("consentry_spool_waiting_rows", "gauge", "Rows that wait in the spool.", &self.waiting_rows),
             ("consentry_spool_waiting_bytes", "gauge", "Bytes that wait in the spool.", &self.waiting_bytes),
@@ -197,6 +205,10 @@ impl SpoolFigures {
                 "Batches of which the table holds another number of rows: an alarm.",
                 &self.miscounted_batches,
             ),
+            ("consentry_spool_oldest_seconds", "gauge", "How long the oldest rows have waited.", &self.oldest_seconds),
+            ("consentry_spool_overdue", "gauge", "1 where rows wait longer than they may.", &self.overdue),
+            ("consentry_spool_outlived_rows_total", "counter", "Rows whose period ended first.", &self.outlived_rows),
+            ("consentry_spool_forgotten_rows_total", "counter", "Rows of who withdrew first.", &self.forgotten_rows),
         ]
     }
 }
@@ -233,7 +245,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 32);
+        assert_eq!(before, 36);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }

@@ -1,7 +1,6 @@
 //! The reading side: the queue of sealed batches, a batch that was taken from it, and its records.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -12,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::record::Column;
 use super::segment::{self, Header};
+use super::sift::{self, LeftOut};
 use super::{Partition, Shared, SpoolError};
 
 /// What the queue knows of a sealed batch.
@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
     /// It may have been sent before.
     pub(super) in_doubt: bool,
+    /// When its first record came, in milliseconds since 1970; for one that was found at the start, when its last did.
+    pub(super) born_ms: i64,
 }
 
 /// Sealed batches in the order they are to be shipped.
@@ -55,6 +57,35 @@ impl Queue {
         self.arrived.notified().await;
     }
 
+    /// Puts batches before all others, in their order.
+    pub(super) fn push_front(&self, entries: impl DoubleEndedIterator<Item = Entry>) {
+        let mut batches = self.lock();
+        entries.rev().for_each(|entry| batches.waiting.push_front(entry));
+        drop(batches);
+        // One for each shipper that may be waiting.
+        self.arrived.notify_one();
+        self.arrived.notify_one();
+    }
+
+    /// A batch in hand.
+    pub(super) fn in_hand(&self, batch_id: u64) -> Option<Entry> {
+        self.lock().taken.get(&batch_id).copied()
+    }
+
+    /// All that are not settled, the oldest first.
+    pub(super) fn waiting_ids(&self) -> Vec<u64> {
+        let batches = self.lock();
+        let mut ids: Vec<u64> = batches.waiting.iter().chain(batches.taken.values()).map(|e| e.batch_id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Since when the oldest has waited, in milliseconds since 1970.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        let batches = self.lock();
+        batches.waiting.iter().chain(batches.taken.values()).map(|entry| entry.born_ms).min()
+    }
+
     /// Batches that are not settled yet.
     pub(super) fn unsettled(&self) -> usize {
         let batches = self.lock();
@@ -62,7 +93,7 @@ impl Queue {
     }
 
     /// Ends a batch's time in the queue; nothing where it was not taken from it or is settled already.
-    fn settle(&self, batch_id: u64) -> Option<Entry> {
+    pub(super) fn settle(&self, batch_id: u64) -> Option<Entry> {
         self.lock().taken.remove(&batch_id)
     }
 
@@ -87,11 +118,13 @@ pub struct SealedBatch {
     entry: Entry,
     /// Its damaged records are counted once, however often it is read.
     counted: AtomicBool,
+    /// What was left out of it so far.
+    left_out: Mutex<LeftOut>,
 }
 
 impl SealedBatch {
     pub(super) fn new(shared: Arc<Shared>, entry: Entry) -> Self {
-        SealedBatch { shared, entry, counted: AtomicBool::new(false) }
+        SealedBatch { shared, entry, counted: AtomicBool::new(false), left_out: Mutex::default() }
     }
 
     /// The id that stands in each of its rows.
@@ -115,11 +148,13 @@ impl SealedBatch {
         self.entry.in_doubt
     }
 
-    /// Reads its records from disk. Blocks; call it where that is allowed. Damaged records are left out and counted.
+    /// Reads its records from disk. Blocks; call it where that is allowed. Damaged records are left out and counted, and so are
+    /// those that may not be stored any more ([`sift`]); there may be none left.
     pub fn read(&self) -> Result<Records, SpoolError> {
-        let path = self.shared.folder.path(self.entry.batch_id);
-        let bytes = fs::read(&path).map_err(|source| SpoolError::io("read a batch", &path, source))?;
-        let records = Records::parse(bytes)
+        let folder = &self.shared.folder;
+        let failed = |source| SpoolError::io("read a batch", &folder.path(self.entry.batch_id), source);
+        let bytes = folder.read_segment(self.entry.batch_id).map_err(failed)?;
+        let mut records = Records::parse(bytes)
             .map_err(|fault| SpoolError::Unreadable { batch_id: self.entry.batch_id, fault: fault.to_string() })?;
         let missing = u64::from(self.entry.rows).saturating_sub(records.len() as u64);
         if missing > 0 && !self.counted.swap(true, Relaxed) {
@@ -129,7 +164,24 @@ impl SealedBatch {
             let fault = "none of its records is whole".to_owned();
             return Err(SpoolError::Unreadable { batch_id: self.entry.batch_id, fault });
         }
+        let now_ms = sift::now_ms();
+        let outlived = self.entry.partition.may_be_outlived(now_ms);
+        let (columns, bytes, payloads) = (&records.header.columns, &records.bytes, &mut records.payloads);
+        let left_out = sift::sift(columns, &self.shared.forgotten, (now_ms, outlived), |keep| {
+            payloads.retain(|range| keep(bytes.get(range.clone()).unwrap_or_default()));
+        });
+        self.left_out(left_out);
         Ok(records)
+    }
+
+    /// What is left out is counted once, however often it is read.
+    fn left_out(&self, now: LeftOut) {
+        let tally = &self.shared.tally;
+        let mut counted = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.outlived.fetch_add(now.outlived.saturating_sub(counted.outlived), Relaxed);
+        tally.forgotten.fetch_add(now.forgotten.saturating_sub(counted.forgotten), Relaxed);
+        *counted =
+            LeftOut { outlived: now.outlived.max(counted.outlived), forgotten: now.forgotten.max(counted.forgotten) };
     }
 }
 
@@ -160,10 +212,10 @@ impl Records {
             ranges.push(bytes.len()..bytes.len() + payload.len());
             bytes.extend_from_slice(payload);
         }
-        Records { header: Header { batch_id, partition, columns }, bytes, payloads: ranges }
+        Records { header: Header { batch_id, partition, columns, half_of: None }, bytes, payloads: ranges }
     }
 
-    fn parse(bytes: Vec<u8>) -> Result<Records, segment::HeaderFault> {
+    pub(super) fn parse(bytes: Vec<u8>) -> Result<Records, segment::HeaderFault> {
         let read = Header::decode(&bytes)?;
         let payloads = segment::scan(&bytes, &read).records;
         Ok(Records { header: read.header, bytes, payloads })
@@ -220,11 +272,11 @@ pub enum Rejection {
 }
 
 impl Shared {
-    /// The batch's rows are in the table: its segment is removed, durably.
+    /// The batch's rows are in the table: its segment leaves the queue, durably.
     pub(super) fn acknowledge(&self, batch_id: u64) -> Result<(), SpoolError> {
         self.settle(batch_id, "remove a shipped batch", |entry| {
             self.tally.shipped.fetch_add(1, Relaxed);
-            self.folder.remove(batch_id)?;
+            self.recent.put(&self.folder, entry)?;
             self.folder.sync()?;
             self.tally.disk_bytes.fetch_sub(entry.bytes, Relaxed);
             Ok(())

@@ -1,50 +1,51 @@
-//! The spool's folder: every file operation of the room but the reading and writing within a segment. It belongs to one
-//! process at a time (a lock that the kernel drops with the process), is 0700, and its files are 0600, for what waits here
-//! is personal data, if pseudonymised.
+//! The spool's folder: which files it has and what they are called. It belongs to one process at a time (a lock that the
+//! kernel drops with the process).
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use super::SpoolError;
+use super::disk::{Disk, DiskFile, DiskFolder, Lock};
 
 const SEGMENT: &str = "segment";
+/// A segment in quarantine that is to be tried again; named so by `consentry spool retry-quarantine`.
+pub(super) const RETRY: &str = "retry";
+/// A segment whose rows are in the table.
+const SHIPPED: &str = "shipped";
 
 pub(super) struct Folder {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     quarantine: PathBuf,
+    recent: PathBuf,
     /// The folder itself, open for syncing.
-    handle: File,
-    /// Holds the lock as long as it is open.
-    _lock: File,
+    handle: Box<dyn DiskFolder>,
+    _lock: Lock,
 }
 
 /// A segment's file, as the folder lists it.
 pub(super) struct Listed {
     pub(super) batch_id: u64,
     pub(super) bytes: u64,
+    /// When it was last written to, in milliseconds since 1970.
+    pub(super) modified_ms: i64,
 }
 
 impl Folder {
     /// Makes the folder where it is missing, and takes it for this process.
-    pub(super) fn open(dir: &Path) -> Result<Folder, SpoolError> {
-        let quarantine = dir.join("quarantine");
-        for made in [dir, &quarantine] {
-            let failed = |source| SpoolError::io("make the spool folder", made, source);
-            DirBuilder::new().recursive(true).mode(0o700).create(made).map_err(failed)?;
-            fs::set_permissions(made, Permissions::from_mode(0o700)).map_err(failed)?;
+    pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Folder, SpoolError> {
+        let (quarantine, recent) = (dir.join("quarantine"), dir.join("recent"));
+        for made in [dir, &quarantine, &recent] {
+            disk.make_folder(made).map_err(|source| SpoolError::io("make the spool folder", made, source))?;
         }
         let path = dir.join("lock");
         let failed = |source| SpoolError::io("lock the spool folder", &path, source);
-        let lock = options().create(true).open(&path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SpoolError::Locked { dir: dir.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        let handle = File::open(dir).map_err(failed)?;
-        Ok(Folder { dir: dir.to_owned(), quarantine, handle, _lock: lock })
+        let lock = disk.lock(&path).map_err(failed)?;
+        let lock = lock.ok_or_else(|| SpoolError::Locked { dir: dir.to_owned() })?;
+        let handle = disk.open_folder(dir).map_err(failed)?;
+        Ok(Folder { disk, dir: dir.to_owned(), quarantine, recent, handle, _lock: lock })
     }
 
     pub(super) fn path(&self, batch_id: u64) -> PathBuf {
@@ -52,95 +53,149 @@ impl Folder {
     }
 
     /// Makes a new segment's file with its header. Not synced: that is sealing's part.
-    pub(super) fn create_segment(&self, batch_id: u64, header: &[u8]) -> io::Result<File> {
+    pub(super) fn create_segment(&self, batch_id: u64, header: &[u8]) -> io::Result<Box<dyn DiskFile>> {
         let path = self.path(batch_id);
-        let mut file = options().create_new(true).open(&path)?;
-        if let Err(error) = file.write_all(header) {
+        let file = self.disk.create_new(&path)?;
+        if let Err(error) = file.write_all_at(header, 0) {
             // It holds no record; a segment without a whole header would only puzzle the next start.
-            let _ = fs::remove_file(&path);
+            let _ = self.disk.remove(&path);
             return Err(error);
         }
         Ok(file)
     }
 
-    pub(super) fn open_segment(&self, batch_id: u64) -> io::Result<File> {
-        options().open(self.path(batch_id))
+    pub(super) fn open_segment(&self, batch_id: u64) -> io::Result<Box<dyn DiskFile>> {
+        self.disk.open(&self.path(batch_id))
+    }
+
+    /// Whether a segment is in the queue's folder.
+    pub(super) fn has_segment(&self, batch_id: u64) -> io::Result<bool> {
+        match self.disk.open(&self.path(batch_id)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A segment's bytes.
+    pub(super) fn read_segment(&self, batch_id: u64) -> io::Result<Vec<u8>> {
+        self.disk.read(&self.path(batch_id))
     }
 
     /// The segments that are there, oldest first, without those in quarantine.
     pub(super) fn segments(&self) -> io::Result<Vec<Listed>> {
-        list(&self.dir)
+        self.list(&self.dir, SEGMENT)
     }
 
     /// The segments in quarantine.
     pub(super) fn quarantined(&self) -> io::Result<Vec<Listed>> {
-        list(&self.quarantine)
+        self.list(&self.quarantine, SEGMENT)
+    }
+
+    /// The segments in quarantine that are to be tried again.
+    pub(super) fn to_be_retried(&self) -> io::Result<Vec<Listed>> {
+        self.list(&self.quarantine, RETRY)
+    }
+
+    /// The segments whose rows came into the table a short while ago.
+    pub(super) fn recent(&self) -> io::Result<Vec<Listed>> {
+        self.list(&self.recent, SHIPPED)
+    }
+
+    fn list(&self, dir: &Path, extension: &str) -> io::Result<Vec<Listed>> {
+        let files = self.disk.list(dir)?;
+        let segments = files.iter().filter_map(|file| {
+            let since = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let modified_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+            Some(Listed { batch_id: batch_id(Path::new(&file.name), extension)?, bytes: file.bytes, modified_ms })
+        });
+        let mut found: Vec<_> = segments.collect();
+        found.sort_unstable_by_key(|segment| segment.batch_id);
+        Ok(found)
     }
 
     pub(super) fn remove(&self, batch_id: u64) -> io::Result<()> {
-        match fs::remove_file(self.path(batch_id)) {
+        match self.disk.remove(&self.path(batch_id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
+    /// Moves a segment out of the queue, since its rows are in the table.
+    pub(super) fn shelve(&self, batch_id: u64) -> io::Result<()> {
+        self.disk.rename(&self.path(batch_id), &self.shelved(batch_id))
+    }
+
+    /// The bytes of a segment that was moved so.
+    pub(super) fn read_shelved(&self, batch_id: u64) -> io::Result<Vec<u8>> {
+        self.disk.read(&self.shelved(batch_id))
+    }
+
+    /// Removes it at last.
+    pub(super) fn remove_shelved(&self, batch_id: u64) -> io::Result<()> {
+        self.disk.remove(&self.shelved(batch_id))
+    }
+
+    fn shelved(&self, batch_id: u64) -> PathBuf {
+        self.recent.join(file_name(batch_id)).with_extension(SHIPPED)
+    }
+
+    /// Moves a segment that is to be tried again back into the queue's folder; the reason beside it goes. Not synced.
+    pub(super) fn take_back(&self, batch_id: u64) -> io::Result<()> {
+        let aside = self.quarantine.join(file_name(batch_id));
+        self.disk.rename(&aside.with_extension(RETRY), &self.path(batch_id))?;
+        // Should this fail, a reason stands there for nothing.
+        let _ = self.disk.remove(&aside.with_extension("reason"));
+        Ok(())
+    }
+
     /// Moves a segment to quarantine, with the reason in a file beside it.
     pub(super) fn quarantine(&self, batch_id: u64, reason: &str) -> io::Result<()> {
         let to = self.quarantine.join(file_name(batch_id));
-        let mut file = options().create(true).truncate(true).open(to.with_extension("reason"))?;
-        writeln!(file, "{reason}")?;
-        file.sync_all()?;
-        fs::rename(self.path(batch_id), &to)?;
-        File::open(&self.quarantine)?.sync_all()?;
+        let file = self.disk.create(&to.with_extension("reason"))?;
+        file.write_all_at(format!("{reason}\n").as_bytes(), 0)?;
+        file.sync()?;
+        self.disk.rename(&self.path(batch_id), &to)?;
+        self.disk.open_folder(&self.quarantine)?.sync()?;
         self.sync()
     }
 
     /// Makes new, removed and renamed names durable.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.handle.sync_all()
+        self.handle.sync()
     }
 
     /// A small file's bytes; nothing where it is missing.
     pub(super) fn read_note(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.dir.join(name)) {
+        match self.disk.read(&self.dir.join(name)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
+    /// Removes a small file. Not synced.
+    pub(super) fn remove_note(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(&self.dir.join(name))
+    }
+
     /// Replaces a small file durably: after a crash it has the old bytes or the new ones.
     pub(super) fn write_note(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let fresh = self.dir.join(format!("{name}.new"));
-        let mut file = options().create(true).truncate(true).open(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&fresh, self.dir.join(name))?;
+        let file = self.disk.create(&fresh)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync()?;
+        self.disk.rename(&fresh, &self.dir.join(name))?;
         self.sync()
     }
-}
-
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600);
-    options
 }
 
 fn file_name(batch_id: u64) -> String {
     format!("{batch_id:016x}.{SEGMENT}")
 }
 
-fn list(dir: &Path) -> io::Result<Vec<Listed>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let path = entry.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.len() == 16);
-        let batch_id = stem.and_then(|stem| u64::from_str_radix(stem, 16).ok());
-        if let Some(batch_id) = batch_id.filter(|_| path.extension().is_some_and(|extension| extension == SEGMENT)) {
-            found.push(Listed { batch_id, bytes: entry.metadata()?.len() });
-        }
-    }
-    found.sort_unstable_by_key(|segment| segment.batch_id);
-    Ok(found)
+/// The batch id in a segment's name; nothing where it is no segment's.
+fn batch_id(name: &Path, extension: &str) -> Option<u64> {
+    let stem = name.file_stem()?.to_str().filter(|stem| stem.len() == 16)?;
+    u64::from_str_radix(stem, 16).ok().filter(|_| name.extension().is_some_and(|found| found == extension))
 }

@@ -10,6 +10,14 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// Whether any record of it can have outlived its period by then: not before the first of its month is so many days ago.
+    pub(super) fn may_be_outlived(self, now_ms: i64) -> bool {
+        let (year, month) = (i64::from(self.month / 100), i64::from(self.month % 100));
+        // At most a day too many since 1970, and the calendar's six years may be a day or two shorter than the nominal ones.
+        let first = (year - 1970) * 365 + (year - 1970) / 4 + (month - 1) * 30;
+        now_ms.div_euclid(86_400_000) >= first + i64::from(self.retention_days) - 4
+    }
+
     /// The partition of a time (milliseconds since 1970) and a retention class.
     pub fn of(ts: i64, retention_days: u16) -> Partition {
         // Days to civil date by counting years from March, so that the leap day is a year's last (Hinnant,
@@ -38,6 +46,17 @@ mod tests {
             let date = jiff::Timestamp::from_millisecond(ts).unwrap().to_zoned(jiff::tz::TimeZone::UTC).date();
             let month = date.year() as u32 * 100 + date.month() as u32;
             prop_assert_eq!(Partition::of(ts, 90), Partition { month, retention_days: 90 });
+        }
+
+        #[test]
+        fn nothing_is_outlived_before_it_may_be(ts in 0i64..7_258_118_400_000, days in 1u16..4000) {
+            // A record of the very beginning of its month is the first that goes.
+            let partition = Partition::of(ts, days);
+            let date = jiff::Timestamp::from_millisecond(ts).unwrap().to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
+            let first = date.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_millisecond();
+            let gone = first + i64::from(days) * 86_400_000;
+            prop_assert!(partition.may_be_outlived(gone));
+            prop_assert!(!partition.may_be_outlived(gone - 30 * 86_400_000), "not a month before");
         }
 
         #[test]

@@ -11,6 +11,13 @@ pub struct Column {
     pub kind: ColumnKind,
 }
 
+impl Column {
+    /// Whether its values are for the gateway's own use and have no place in the table: its name begins with `_`.
+    pub fn stays_here(&self) -> bool {
+        self.name.starts_with('_')
+    }
+}
+
 /// How a column's values are laid out in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {

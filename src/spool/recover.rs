@@ -1,11 +1,10 @@
 //! Recovery: what a start finds in the folder becomes sealed batches again. It never refuses and never panics: a torn tail
 //! is cut, a damaged record is left out, a segment that cannot be read at all is kept aside, and each of them is counted.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io;
 
 use super::batch::Entry;
+use super::disk::DiskFile;
 use super::folder::{Folder, Listed};
 use super::seal::write_seal;
 use super::segment::{self, Header, HeaderFault, MAX_HEADER_BYTES, ReadHeader, SEAL_BYTES, Seal};
@@ -73,23 +72,39 @@ fn take_up(folder: &Folder, listed: &Listed, report: &mut Recovery) -> Result<Op
         return Ok(None);
     }
     let file = folder.open_segment(listed.batch_id)?;
-    let mut head = Vec::new();
-    (&file).take(MAX_HEADER_BYTES as u64).read_to_end(&mut head)?;
+    let head = file.read_some_at(0, MAX_HEADER_BYTES as u64)?;
     let read = Header::decode(&head)?;
     if read.header.batch_id != listed.batch_id {
         return Err(Fault::OtherBatch(read.header.batch_id));
     }
+    // Half of a batch that is there whole: nobody has sent it, and it counts for nothing.
+    if let Some(whole) = read.header.half_of
+        && folder.has_segment(whole)?
+    {
+        return Ok(None);
+    }
     let partition = read.header.partition;
-    let entry = |rows, bytes| Entry { batch_id: listed.batch_id, partition, rows, bytes, in_doubt: true };
+    let Listed { batch_id, modified_ms: born_ms, .. } = *listed;
+    let entry = |rows, bytes| Entry { batch_id, partition, rows, bytes, in_doubt: true, born_ms };
     // A sealed segment is believed without reading it all: a backlog must not delay the start.
-    if let Some(seal) = read_seal(&file, &read, listed)? {
+    if let Some(seal) = read_seal(&*file, &read, listed)? {
         return Ok(Some(entry(seal.rows, listed.bytes)));
     }
-    let Some((rows, bytes)) = seal_what_is_whole(&file, head, &read, report)? else { return Ok(None) };
+    let Some((rows, bytes)) = seal_what_is_whole(&*file, head, &read, report)? else { return Ok(None) };
     Ok(Some(entry(rows, bytes)))
 }
 
-fn read_seal(file: &File, read: &ReadHeader, listed: &Listed) -> io::Result<Option<Seal>> {
+/// A sealed segment as a batch; nothing where it is no such.
+pub(super) fn take_up_sealed(folder: &Folder, listed: &Listed) -> io::Result<Option<Entry>> {
+    let mut report = Recovery::default();
+    match take_up(folder, listed, &mut report) {
+        Ok(entry) => Ok(entry),
+        Err(Fault::Io(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+fn read_seal(file: &dyn DiskFile, read: &ReadHeader, listed: &Listed) -> io::Result<Option<Seal>> {
     let Some(at) = listed.bytes.checked_sub(SEAL_BYTES as u64).filter(|at| *at >= read.len as u64) else {
         return Ok(None);
     };
@@ -101,12 +116,12 @@ fn read_seal(file: &File, read: &ReadHeader, listed: &Listed) -> io::Result<Opti
 
 /// Cuts the torn tail of an unsealed segment and seals the rest under the id it was born with.
 fn seal_what_is_whole(
-    mut file: &File,
+    file: &dyn DiskFile,
     mut bytes: Vec<u8>,
     read: &ReadHeader,
     report: &mut Recovery,
 ) -> io::Result<Option<(u32, u64)>> {
-    file.read_to_end(&mut bytes)?;
+    bytes.extend(file.read_some_at(bytes.len() as u64, u64::MAX)?);
     let found = segment::scan(&bytes, read);
     if let Some(seal) = found.seal.filter(|seal| seal.batch_id == read.header.batch_id) {
         // It was sealed, and perhaps sent; only something behind the seal is wrong. Its row count must stay.

@@ -1,9 +1,7 @@
 //! The sealing thread: makes a written segment a batch. It appends the seal, syncs file and folder, and only then lets the
 //! batch be taken. Everything slow about the disk happens here, beside the writer.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
@@ -13,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::batch::Entry;
+use super::disk::DiskFile;
 use super::segment::{SEAL_BYTES, Seal};
 use super::writer::OpenSegment;
 
@@ -66,19 +65,26 @@ fn seal(shared: &Shared, open: &OpenSegment) -> io::Result<()> {
         return Ok(());
     }
     let seal = Seal { rows: open.rows, data_len: open.len, chain: open.chain, batch_id: open.batch_id };
-    let bytes = write_seal(&open.file, &seal, open.seed)?;
+    let bytes = write_seal(&*open.file, &seal, open.seed)?;
     shared.folder.sync()?;
     shared.tally.disk_bytes.fetch_add(SEAL_BYTES as u64, Relaxed);
     let Seal { rows, batch_id, .. } = seal;
-    shared.queue.push(Entry { batch_id, partition: open.partition, rows, bytes, in_doubt: false });
+    shared.queue.push(Entry {
+        batch_id,
+        partition: open.partition,
+        rows,
+        bytes,
+        in_doubt: false,
+        born_ms: open.born_ms,
+    });
     Ok(())
 }
 
 /// Ends a segment with its seal, durably; returns the file's length. The folder is still to be synced.
-pub(super) fn write_seal(file: &File, seal: &Seal, seed: u32) -> io::Result<u64> {
+pub(super) fn write_seal(file: &dyn DiskFile, seal: &Seal, seed: u32) -> io::Result<u64> {
     file.write_all_at(&seal.encode(seed), seal.data_len)?;
     let len = seal.data_len + SEAL_BYTES as u64;
     file.set_len(len)?;
-    file.sync_all()?;
+    file.sync()?;
     Ok(len)
 }

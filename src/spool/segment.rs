@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! header   magic "CONSPOOL", version u16, length u32, batch id u64, month u32, retention days u16,
-//!          columns u16 times (name, ClickHouse type; both LEB128 length and UTF-8), CRC-32C u32 over all of it
+//!          columns u16 times (name, ClickHouse type; both LEB128 length and UTF-8),
+//!          in version 2 the id u64 of the batch this is a half of, CRC-32C u32 over all of it
 //! record   length u32, CRC-32C u32 over length and payload, payload
 //! seal     0xFFFFFFFF, CRC-32C u32, rows u32, data length u64, chain u32, batch id u64
 //! ```
@@ -25,6 +26,8 @@ pub(super) const SEAL_BYTES: usize = FRAME_HEAD_BYTES + 24;
 pub(super) const MAX_HEADER_BYTES: usize = 1 << 16;
 
 const MAGIC: [u8; 8] = *b"CONSPOOL";
+/// Of a segment that is a half of another, and the newest that is understood; all others are version 1.
+const VERSION_HALF: u16 = 2;
 const VERSION: u16 = 1;
 /// Magic, version and length: what must be read to know how long the header is.
 const PREFIX_BYTES: usize = 14;
@@ -40,6 +43,8 @@ pub(super) struct Header {
     pub(super) batch_id: u64,
     pub(super) partition: Partition,
     pub(super) columns: Vec<Column>,
+    /// The batch it is a half of: as long as that one is there, this one is not ([`split`](super::split)).
+    pub(super) half_of: Option<u64>,
 }
 
 /// A header that was read: what it says, how long it is, and where the checksums of its frames start from.
@@ -56,7 +61,7 @@ pub enum HeaderFault {
     #[error("it does not begin as a spool segment")]
     Magic,
     /// Written by a newer program.
-    #[error("its format version is {0}, this program knows 1; start the newer program again to ship it")]
+    #[error("its format version is {0}, this program knows 2; start the newer program again to ship it")]
     Version(u16),
     /// Shorter than it says, or its checksum is wrong.
     #[error("its header is damaged")]
@@ -71,7 +76,8 @@ impl Header {
     pub(super) fn encode(&self) -> (Vec<u8>, u32) {
         let mut out = Vec::with_capacity(2048);
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        let version = if self.half_of.is_some() { VERSION_HALF } else { VERSION };
+        out.extend_from_slice(&version.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.batch_id.to_le_bytes());
         out.extend_from_slice(&self.partition.month.to_le_bytes());
@@ -83,6 +89,7 @@ impl Header {
                 out.extend_from_slice(text.as_bytes());
             }
         }
+        out.extend(self.half_of.iter().flat_map(|id| id.to_le_bytes()));
         let len = (out.len() + 4) as u32;
         out[10..PREFIX_BYTES].copy_from_slice(&len.to_le_bytes());
         let seed = crc32c::crc32c(&out);
@@ -112,11 +119,14 @@ impl Header {
             return Err(HeaderFault::Damaged);
         }
         // Only now is the version believed: a damaged header is no newer one.
-        if version != VERSION {
+        if ![VERSION, VERSION_HALF].contains(&version) {
             return Err(HeaderFault::Version(version));
         }
         let mut fields = Reader(checked.get(PREFIX_BYTES..).ok_or(HeaderFault::Damaged)?);
-        let header = Self::decode_fields(&mut fields)?;
+        let mut header = Self::decode_fields(&mut fields)?;
+        if version == VERSION_HALF {
+            header.half_of = Some(fields.u64().ok_or(HeaderFault::Damaged)?);
+        }
         Ok(ReadHeader { header, len, seed })
     }
 
@@ -132,7 +142,7 @@ impl Header {
             let kind = ColumnKind::from_clickhouse_type(kind).ok_or(HeaderFault::ColumnType)?;
             columns.push(Column { name, kind });
         }
-        Ok(Header { batch_id, partition: Partition { month, retention_days }, columns })
+        Ok(Header { batch_id, partition: Partition { month, retention_days }, columns, half_of: None })
     }
 }
 

@@ -2,6 +2,7 @@
 //! done to its files.
 
 mod damage;
+mod halves;
 mod model;
 
 use std::fs;
@@ -20,7 +21,14 @@ const LONG: Duration = Duration::from_secs(600);
 
 fn options(dir: &Path) -> SpoolOptions {
     let columns = vec![Column { name: "note".into(), kind: ColumnKind::Text }];
-    SpoolOptions { dir: dir.to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age: LONG }
+    SpoolOptions {
+        dir: dir.to_owned(),
+        columns,
+        max_bytes: 1 << 30,
+        max_age: LONG,
+        batch_rows: 10_000,
+        batch_age: LONG,
+    }
 }
 
 fn open(dir: &Path) -> Spool {

@@ -4,7 +4,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::batch_ids::BatchIds;
 use super::writer::Writer;
 use super::{Shared, SpoolError, seal};
 
@@ -18,10 +17,10 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    pub(super) fn start(shared: &Arc<Shared>, ids: BatchIds) -> Result<Threads, SpoolError> {
+    pub(super) fn start(shared: &Arc<Shared>) -> Result<Threads, SpoolError> {
         let failed = |source| SpoolError::io("start the spool's threads", &shared.options.dir, source);
         let (jobs, waiting) = mpsc::sync_channel(SEALING_BACKLOG);
-        let writer = Writer::new(Arc::clone(shared), ids, jobs);
+        let writer = Writer::new(Arc::clone(shared), jobs);
         let sealing = Arc::clone(shared);
         let sealing = thread::Builder::new().name("spool-seal".into()).spawn(move || seal::run(sealing, waiting));
         let sealing = sealing.map_err(failed)?;

@@ -2,22 +2,20 @@
 //! per segment and turn, answers who waits, and hands segments that are due to the sealing thread. It never syncs, so a
 //! slow disk delays sealing and not the acknowledgements.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use super::batch_ids::BatchIds;
+use super::disk::DiskFile;
 use super::group::{Pause, Stop, Taken};
 use super::seal::Job;
 use super::segment::{self, Header};
-use super::{Partition, Shared, SpoolError};
+use super::{Partition, Shared, SpoolError, sift};
 
 /// Bytes after which a batch is sealed, whatever its rows: what the encoder and one insert hold in memory.
-const BATCH_BYTES: u64 = 16 << 20;
+const BATCH_BYTES: u64 = 8 << 20;
 /// Segments open at a time; one more seals the oldest. Live traffic needs one or two for each retention class.
 const OPEN_SEGMENTS: usize = 64;
 /// Turns without a record before the writer sleeps until it is woken. At more than 50 records a second nobody wakes it.
@@ -30,7 +28,7 @@ const AGE_DOUBLINGS: usize = 6;
 
 /// A segment that records are still written to, or that waits to be sealed.
 pub(super) struct OpenSegment {
-    pub(super) file: File,
+    pub(super) file: Box<dyn DiskFile>,
     pub(super) batch_id: u64,
     pub(super) partition: Partition,
     pub(super) seed: u32,
@@ -39,6 +37,7 @@ pub(super) struct OpenSegment {
     pub(super) rows: u32,
     pub(super) chain: u32,
     born: Instant,
+    pub(super) born_ms: i64,
     /// Records of this turn, framed, not written yet.
     pending: Vec<u8>,
     pending_rows: u32,
@@ -47,7 +46,6 @@ pub(super) struct OpenSegment {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    ids: BatchIds,
     sealing: SyncSender<Job>,
     open: Vec<OpenSegment>,
     /// Partitions whose records of this turn could not be written, and why.
@@ -56,8 +54,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, ids: BatchIds, sealing: SyncSender<Job>) -> Writer {
-        Writer { shared, ids, sealing, open: Vec::new(), failed: Vec::new(), failed_at: None }
+    pub(super) fn new(shared: Arc<Shared>, sealing: SyncSender<Job>) -> Writer {
+        Writer { shared, sealing, open: Vec::new(), failed: Vec::new(), failed_at: None }
     }
 
     /// The thread's life.
@@ -124,9 +122,9 @@ impl Writer {
             self.seal(0);
         }
         let shared = &self.shared;
-        let batch_id = self.ids.next(&shared.folder)?;
+        let batch_id = shared.next_id()?;
         let columns = shared.options.columns.clone();
-        let (header, seed) = Header { batch_id, partition, columns }.encode();
+        let (header, seed) = Header { batch_id, partition, columns, half_of: None }.encode();
         let file = shared.folder.create_segment(batch_id, &header)?;
         let len = header.len() as u64;
         shared.tally.disk_bytes.fetch_add(len, Relaxed);
@@ -139,6 +137,7 @@ impl Writer {
             rows: 0,
             chain: seed,
             born: Instant::now(),
+            born_ms: sift::now_ms(),
             pending: Vec::new(),
             pending_rows: 0,
             pending_chain: seed,
@@ -200,7 +199,7 @@ impl Writer {
     }
 
     fn age(&self) -> Duration {
-        let behind = self.shared.queue.unsettled().saturating_sub(1).min(AGE_DOUBLINGS);
+        let behind = self.shared.queue.unsettled().saturating_sub(2).min(AGE_DOUBLINGS);
         self.shared.options.batch_age * (1 << behind)
     }
 

@@ -32,7 +32,7 @@ pub enum EncodeError {
     },
 }
 
-/// The batch as one block, `batch_id` last.
+/// The batch as one block, `batch_id` last, without the columns that stay here.
 pub fn encode(records: &Records) -> Result<Vec<u8>, EncodeError> {
     let rows = records.len();
     let mut columns: Vec<Filling> = records.columns().iter().map(|column| Filling::new(column.kind, rows)).collect();
@@ -49,9 +49,9 @@ pub fn encode(records: &Records) -> Result<Vec<u8>, EncodeError> {
     }
 
     let mut block = Vec::with_capacity(records.bytes() + rows * 16 + columns.len() * 64);
-    write_leb(&mut block, columns.len() + 1);
+    write_leb(&mut block, records.columns().iter().filter(|column| !column.stays_here()).count() + 1);
     write_leb(&mut block, rows);
-    for (filling, column) in columns.iter().zip(records.columns()) {
+    for (filling, column) in columns.iter().zip(records.columns()).filter(|(_, column)| !column.stays_here()) {
         write_head(&mut block, column);
         filling.write(&mut block);
     }
@@ -147,6 +147,7 @@ mod tests {
             column("n", ColumnKind::UInt16),
             column("t", ColumnKind::Text),
             column("m", ColumnKind::TextMap),
+            column("_own", ColumnKind::UInt8),
             column("at", ColumnKind::Milliseconds),
         ];
         let mut rows = [Vec::new(), Vec::new()];
@@ -155,11 +156,13 @@ mod tests {
         writer.u16(258);
         writer.text("añ");
         writer.text_map(&[("k".into(), "v".into()), ("l".into(), "".into())]);
+        writer.u8(9);
         writer.milliseconds(-2);
         let mut writer = RecordWriter(second);
         writer.u16(7);
         writer.text("");
         writer.text_map(&[]);
+        writer.u8(9);
         writer.milliseconds(1);
         let records = Records::in_memory(0x0102, JULY, columns, rows.iter().map(Vec::as_slice));
 

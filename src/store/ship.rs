@@ -1,5 +1,6 @@
-//! The shipper: takes sealed batches from the spool in order and puts each into the table exactly once. One task; it runs
-//! from the start of the process to its end, on any runtime. Never touches a record but through [`native`].
+//! The shipper: takes sealed batches from the spool in order and puts each into the table exactly once, two at a time so that
+//! one is read and encoded while the other is stored. It runs from the start of the process to its end, on any runtime. Never
+//! touches a record but through [`native`].
 //!
 //! # Why a row comes once
 //! A batch is one block into one partition, which ClickHouse stores whole or not at all, and its id stands in each row.
@@ -8,13 +9,20 @@
 //! deduplication token alone would lose data: ClickHouse notes a token before it stores the part, so a retry with the same
 //! one can succeed without storing (shown on 26.7 with a rename that fails). Hence each retry has a token of its own, and the answer "none"
 //! is believed only when no earlier attempt is still running in the server.
+//!
+//! # Rows that are refused
+//! What the moment refuses is tried again for ever. What is refused for its rows, twice, while the table says that none of them
+//! is there, is halved, and each half tried as a batch of its own ([`Spool::split`]), down to the rows that are bad: those go to
+//! quarantine with ClickHouse's reason. Where so much is bad that [`SPLITS`] are not enough, the rest of that batch goes there
+//! in larger parts, from which `consentry spool retry-quarantine` fetches it back.
 
 mod trouble;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +32,7 @@ use tokio::time::timeout;
 
 use super::backoff::{self, Backoff};
 use super::native;
+use crate::spool::record::Column;
 use crate::spool::{Rejection, SealedBatch, Spool, SpoolError};
 use trouble::Trouble;
 
@@ -42,12 +51,14 @@ const PIECE: usize = 256 << 10;
 const REFUSALS: u32 = 2;
 /// How often reading a batch may fail before it goes to quarantine.
 const READS: u32 = 3;
+/// How often a batch and what came of it may be halved: for one bad row among ten thousand it takes 14.
+const SPLITS: u32 = 64;
 
 /// Ships until `shutdown` resolves, then what is sealed by then, for at most 5 s; what is left stays in the spool. The
 /// table is `events` in the client's database.
 pub async fn ship(spool: Spool, client: Client, shutdown: impl Future<Output = ()>) {
     let (close, closing) = watch::channel(false);
-    let shipper = Shipper { spool, client, closing };
+    let shipper = Shipper { spool, client, closing, splits_left: Mutex::default() };
     let mut work = pin!(shipper.work());
     tokio::select! {
         () = &mut work => return,
@@ -64,6 +75,8 @@ struct Shipper {
     client: Client,
     /// Whether the process is ending: then nothing is waited for.
     closing: watch::Receiver<bool>,
+    /// Of batches that came of one that was halved, how often that may go on.
+    splits_left: Mutex<HashMap<u64, Arc<Mutex<u32>>>>,
 }
 
 /// Where a batch stands.
@@ -87,6 +100,10 @@ struct Block {
 
 impl Shipper {
     async fn work(&self) {
+        tokio::join!(self.ship_one_by_one(), self.ship_one_by_one());
+    }
+
+    async fn ship_one_by_one(&self) {
         while let Some(batch) = self.next().await {
             if self.deliver(&Arc::new(batch)).await.is_break() {
                 return;
@@ -112,19 +129,13 @@ impl Shipper {
             let trouble = match self.attempt(&mut delivery).await {
                 Ok(()) => {
                     note(batch, self.spool.acknowledge(batch.batch_id()).await);
+                    self.lock_splits().remove(&batch.batch_id());
                     return ControlFlow::Continue(());
                 }
                 Err(trouble) => trouble,
             };
             if let Trouble::Final(rejection) = trouble {
-                // The reason may quote a row; it stays beside the rows.
-                tracing::error!(
-                    batch_id = batch.batch_id(),
-                    rows = batch.rows(),
-                    kind = trouble::kind(&rejection),
-                    "a batch goes to the spool's quarantine; the reason is beside it"
-                );
-                note(batch, self.spool.reject(batch.batch_id(), rejection).await);
+                self.set_aside(batch, rejection).await;
                 return ControlFlow::Continue(());
             }
             let pause = backoff.pause();
@@ -137,23 +148,58 @@ impl Shipper {
         }
     }
 
+    /// Ends a batch that is refused: its halves are tried, where some of its rows may be good, or it goes to quarantine.
+    async fn set_aside(&self, batch: &SealedBatch, rejection: Rejection) {
+        let batch_id = batch.batch_id();
+        let left = self.lock_splits().remove(&batch_id).unwrap_or_else(|| Arc::new(Mutex::new(SPLITS)));
+        if batch.rows() > 1 && trouble::may_hold_good_rows(&rejection) && take_one(&left) {
+            match self.spool.split(batch_id).await {
+                Ok(halves) => {
+                    let kind = trouble::kind(&rejection);
+                    tracing::warn!(batch_id, rows = batch.rows(), kind, "a batch is refused; its halves are tried");
+                    self.lock_splits().extend(halves.map(|half| (half, Arc::clone(&left))));
+                    return;
+                }
+                Err(error) => tracing::error!(batch_id, %error, "a batch that is refused cannot be halved"),
+            }
+        }
+        // The reason may quote a row; it stays beside the rows.
+        tracing::error!(
+            batch_id,
+            rows = batch.rows(),
+            kind = trouble::kind(&rejection),
+            "a batch goes to the spool's quarantine; the reason is beside it"
+        );
+        note(batch, self.spool.reject(batch_id, rejection).await);
+    }
+
+    fn lock_splits(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Mutex<u32>>>> {
+        self.splits_left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// `Ok` says that the batch's rows are in the table.
     async fn attempt(&self, delivery: &mut Delivery<'_>) -> Result<(), Trouble> {
         if delivery.in_doubt {
             let found = self.rows_in_table(delivery.batch).await?;
-            if found == u64::from(delivery.batch.rows()) {
+            let sealed = delivery.batch.rows();
+            if found == u64::from(sealed) {
                 return Ok(());
             }
             if found > 0 {
-                // Should records be damaged since it was sealed, fewer were sent than were sealed.
+                // Fewer were sent than were sealed where records were damaged, outlived or taken back since. A block is stored
+                // whole, so what is there is what the attempt sent that stored it: no fewer than would be sent now.
                 self.prepare(delivery).await?;
-                let sent = delivery.batch.rows();
-                let all = delivery.block.as_ref().is_some_and(|block| block.rows == found);
-                return if all { Ok(()) } else { Err(Rejection::Miscounted { sent, found }.into()) };
+                let now = delivery.block.as_ref().map_or(0, |block| block.rows);
+                let whole = (now..u64::from(sealed)).contains(&found);
+                return if whole { Ok(()) } else { Err(Rejection::Miscounted { sent: sealed, found }.into()) };
             }
         }
         self.prepare(delivery).await?;
         let Some(block) = &delivery.block else { return Err(Trouble::Spool("not read".to_owned())) };
+        if block.rows == 0 {
+            // Nothing of it may be stored any more.
+            return Ok(());
+        }
         let token = token(delivery.batch.batch_id(), std::mem::take(&mut delivery.first));
         delivery.in_doubt = true;
         let error = match self.insert(block, &token).await {
@@ -184,7 +230,7 @@ impl Shipper {
             let records = batch.read()?;
             let bytes =
                 native::encode(&records).map_err(|error| Trouble::from(Rejection::Unreadable(error.to_string())))?;
-            let insert = insert_statement(records.columns().iter().map(|column| column.name.as_str()));
+            let insert = insert_statement(records.columns());
             Ok(Block { bytes: Bytes::from(bytes), rows: records.len() as u64, insert })
         });
         let encoded = encoded.await.unwrap_or_else(|_| {
@@ -253,13 +299,22 @@ async fn ask(query: clickhouse::query::Query) -> Result<u64, Trouble> {
     }
 }
 
+/// Takes one of what is left, if there is one.
+fn take_one(left: &Mutex<u32>) -> bool {
+    let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+    left.checked_sub(1).map(|fewer| *left = fewer).is_some()
+}
+
 /// The first attempt's token is the batch id. Any other has one that was never used, by an earlier process neither.
 fn token(batch_id: u64, first: bool) -> String {
     if first { batch_id.to_string() } else { format!("{batch_id}#{:016x}", backoff::random()) }
 }
 
-fn insert_statement<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+fn insert_statement(columns: &[Column]) -> String {
     let names: Vec<String> = columns
+        .iter()
+        .filter(|column| !column.stays_here())
+        .map(|column| column.name.as_str())
         .chain([native::BATCH_ID])
         .map(|name| format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`")))
         .collect();

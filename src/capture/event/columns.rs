@@ -3,8 +3,9 @@
 use super::Event;
 use crate::spool::record::{ColumnKind, RecordWriter};
 
-/// The columns of a record, in order; `batch_id` is added when a batch is sealed.
-pub const COLUMNS: [(&str, ColumnKind); 77] = [
+/// The columns of a record, in order; `batch_id` is added when a batch is sealed. `_event` is no column of the table: it is what
+/// a start knows events by that come again ([`Repeats`](crate::capture::Repeats)).
+pub const COLUMNS: [(&str, ColumnKind); 78] = [
     ("site_id", ColumnKind::UInt32),
     ("ts", ColumnKind::Milliseconds),
     ("name", ColumnKind::Text),
@@ -82,6 +83,7 @@ pub const COLUMNS: [(&str, ColumnKind); 77] = [
     ("consent_ref", ColumnKind::UInt64),
     ("retention_days", ColumnKind::UInt16),
     ("expires_at", ColumnKind::Date),
+    ("_event", ColumnKind::UInt64),
 ];
 
 impl Event {
@@ -146,6 +148,7 @@ impl Event {
         w.u64(self.consent_ref);
         w.u16(d.expiry.retention_days);
         w.u16(d.expiry.expires_at);
+        w.u64(d.event_id);
     }
 
     fn encode_measurements(&self, w: &mut RecordWriter<'_>) {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::spool::record::{Column, ColumnKind, RecordWriter};
+use crate::spool::record::{ColumnKind, RecordWriter};
 use crate::spool::{Partition, SpoolOptions};
 use fake::{Fake, Fault};
 
@@ -18,8 +18,14 @@ const JULY: Partition = Partition { month: 202507, retention_days: 90 };
 fn open(dir: &TempDir) -> Spool {
     let columns = vec![Column { name: "n".into(), kind: ColumnKind::UInt32 }];
     let batch_age = Duration::from_millis(20);
-    let options =
-        SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age };
+    let options = SpoolOptions {
+        dir: dir.path().to_owned(),
+        columns,
+        max_bytes: 1 << 30,
+        max_age: Duration::from_secs(3600),
+        batch_rows: 10_000,
+        batch_age,
+    };
     Spool::open(options).unwrap().0
 }
 
@@ -69,7 +75,7 @@ async fn whatever_goes_wrong_rows_come_once() {
         Fault::StoreThenError(500),
         Fault::Disconnect,
         Fault::StoreThenDisconnect,
-        Fault::Error(60),
+        Fault::Error(16),
         Fault::Busy,
         Fault::Error(81),
         Fault::Error(16),
@@ -129,15 +135,56 @@ async fn an_attempt_that_still_runs_is_waited_for() {
 }
 
 #[tokio::test]
-async fn rows_that_are_refused_twice_go_to_quarantine_and_the_rest_goes_on() {
-    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([Fault::Error(53), Fault::Error(53)]).await);
+async fn only_rows_that_are_bad_go_to_quarantine_and_the_rest_goes_on() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    fake.refuses([3, 700]);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    put(&spool, 1000);
+    drained(&spool).await;
+    put(&spool, 2);
+    drained(&spool).await;
+    let mut expected: Vec<u32> = (0..1000).filter(|n| ![3, 700].contains(n)).chain([0, 1]).collect();
+    expected.sort_unstable();
+    assert_eq!((fake.kept(), spool.status().quarantined_batches), (expected, 2));
+    let aside: Vec<_> = std::fs::read_dir(dir.path().join("quarantine")).unwrap().map(|e| e.unwrap().path()).collect();
+    let reasons = aside.iter().filter(|path| path.extension().is_some_and(|e| e == "reason"));
+    assert!(reasons.map(|path| std::fs::read_to_string(path).unwrap()).all(|reason| reason.contains("Code: 53")));
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_of_which_all_is_bad_goes_to_quarantine_in_few_parts() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    fake.refuses(0..1000);
+    let spool = open(&dir);
+    let (stop, task) = shipping(&spool, fake.client());
+    put(&spool, 1000);
+    drained(&spool).await;
+    let parts = spool.status().quarantined_batches;
+    assert!(fake.rows() == 0 && (1..=u64::from(SPLITS) + 1).contains(&parts), "{parts}");
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn another_table_that_is_missing_puts_the_batch_aside_whole() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([Fault::Error(60), Fault::Error(60)]).await);
     let spool = open(&dir);
     let (stop, task) = shipping(&spool, fake.client());
     put(&spool, 5);
     drained(&spool).await;
-    put(&spool, 2);
+    assert_eq!((fake.rows(), spool.status().quarantined_batches), (0, 1));
+    // Somebody has made the table, and wants it to be tried again.
+    let aside = std::fs::read_dir(dir.path().join("quarantine")).unwrap().map(|e| e.unwrap().path());
+    let aside = aside.into_iter().find(|path| path.extension().is_some_and(|e| e == "segment")).unwrap();
+    std::fs::rename(&aside, aside.with_extension("retry")).unwrap();
+    spool.watch().await;
+    assert_eq!(spool.status().quarantined_batches, 0);
     drained(&spool).await;
-    assert_eq!((fake.rows(), spool.status().quarantined_batches), (2, 1));
+    assert_eq!(fake.kept(), [0, 1, 2, 3, 4]);
+    assert!(fake.questions().last().unwrap().contains("from events"), "it is asked for first");
     drop(stop);
     task.await.unwrap();
 }

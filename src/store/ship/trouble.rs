@@ -6,8 +6,8 @@ use crate::spool::{Rejection, SpoolError};
 use crate::store::exception;
 
 /// ClickHouse's codes that say that these rows will never be taken: what cannot be parsed, read or converted. A missing
-/// table or column is none of them, since a migration may be on its way.
-const ABOUT_THE_ROWS: [u32; 10] = [
+/// column is none of them, since a migration may be on its way.
+const ABOUT_THE_ROWS: [u32; 12] = [
     6,   // CANNOT_PARSE_TEXT
     27,  // CANNOT_PARSE_INPUT_ASSERTION_FAILED
     33,  // CANNOT_READ_ALL_DATA
@@ -17,8 +17,13 @@ const ABOUT_THE_ROWS: [u32; 10] = [
     70,  // CANNOT_CONVERT_TYPE
     72,  // CANNOT_PARSE_NUMBER
     117, // INCORRECT_DATA
+    131, // TOO_LARGE_STRING_SIZE
     469, // VIOLATED_CONSTRAINT
+    UNKNOWN_TABLE,
 ];
+/// Before this is believed the table is asked, so it is another table that is missing: one a view of somebody's writes to.
+/// Whether all rows go there or some is nothing that halves of the batch could tell.
+const UNKNOWN_TABLE: u32 = 60;
 
 /// Why an attempt did not bring a batch into the table.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,15 @@ pub(super) fn is_about_the_rows(error: &Error) -> bool {
     exception::code(text).is_some_and(|code| ABOUT_THE_ROWS.contains(&code))
 }
 
+/// Whether some rows of a rejected batch may be good: then its halves are tried.
+pub(super) fn may_hold_good_rows(rejection: &Rejection) -> bool {
+    match rejection {
+        Rejection::Data(text) => exception::code(text) != Some(UNKNOWN_TABLE),
+        Rejection::Unreadable(_) => true,
+        Rejection::Miscounted { .. } => false,
+    }
+}
+
 /// What a rejection may be called in a log.
 pub(super) fn kind(rejection: &Rejection) -> String {
     match rejection {
@@ -83,8 +97,8 @@ mod tests {
         );
         for (text, shown) in [
             (
-                "Code: 60. DB::Exception: Table x does not exist. (UNKNOWN_TABLE)",
-                "ClickHouse answered with code 60 (UNKNOWN_TABLE)",
+                "Code: 16. DB::Exception: There is no column x. (NO_SUCH_COLUMN_IN_TABLE)",
+                "ClickHouse answered with code 16 (NO_SUCH_COLUMN_IN_TABLE)",
             ),
             ("Code: 241", "ClickHouse answered with code 241"),
             ("502 Bad Gateway", "what answered is not ClickHouse, or is in trouble"),

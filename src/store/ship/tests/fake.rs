@@ -1,4 +1,4 @@
-//! A server with ClickHouse's manners and faults on demand. It reads of a block only how many rows it has.
+//! A server with ClickHouse's manners and faults on demand. It reads of a block how many rows it has, and their numbers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -33,6 +33,8 @@ pub enum Fault {
 #[derive(Default)]
 struct State {
     faults: VecDeque<Fault>,
+    bad: Vec<u32>,
+    kept: Vec<u32>,
     stored: HashMap<u64, u64>,
     inserts: Vec<HashMap<String, String>>,
     questions: Vec<String>,
@@ -62,6 +64,18 @@ impl Fake {
 
     pub fn client(&self) -> Client {
         Client::default().with_url(&self.url).with_compression(Compression::None)
+    }
+
+    /// Blocks with any of these numbers are refused, for their rows.
+    pub fn refuses(&self, bad: impl IntoIterator<Item = u32>) {
+        self.state.lock().unwrap().bad = bad.into_iter().collect();
+    }
+
+    /// The numbers that are stored, sorted.
+    pub fn kept(&self) -> Vec<u32> {
+        let mut kept = self.state.lock().unwrap().kept.clone();
+        kept.sort_unstable();
+        kept
     }
 
     pub fn rows(&self) -> u64 {
@@ -129,12 +143,18 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
 
 fn insert(state: &mut State, settings: HashMap<String, String>, body: &[u8]) -> Result<Response<Full<Bytes>>, Broken> {
     let (_, at) = read_leb(body).unwrap();
-    let rows = read_leb(&body[at..]).unwrap().0 as u64;
+    let (rows, more) = read_leb(&body[at..]).unwrap();
+    // Names and types with their lengths: `n`, `UInt32`.
+    let numbers = body[at + more + 2 + 7..].chunks(4).take(rows);
+    let numbers: Vec<u32> = numbers.map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap())).collect();
+    let rows = rows as u64;
     let batch_id = settings["insert_deduplication_token"].split('#').next().unwrap().parse().unwrap();
     state.inserts.push(settings);
-    let fault = state.faults.pop_front();
+    let is_bad = numbers.iter().any(|number| state.bad.contains(number));
+    let fault = if is_bad { Some(Fault::Error(53)) } else { state.faults.pop_front() };
     if matches!(fault, None | Some(Fault::StoreThenError(_) | Fault::StoreThenDisconnect)) {
         *state.stored.entry(batch_id).or_default() += rows;
+        state.kept.extend(numbers);
     }
     match fault {
         None => Ok(Response::new(Full::default())),

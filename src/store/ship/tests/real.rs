@@ -26,8 +26,14 @@ async fn on(database: &str) -> Client {
 
 fn open_real(dir: &TempDir, batch_age: Duration) -> Spool {
     let columns = COLUMNS.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
-    let options =
-        SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 10_000, batch_age };
+    let options = SpoolOptions {
+        dir: dir.path().to_owned(),
+        columns,
+        max_bytes: 1 << 30,
+        max_age: Duration::from_secs(3600),
+        batch_rows: 10_000,
+        batch_age,
+    };
     Spool::open(options).unwrap().0
 }
 
@@ -118,8 +124,7 @@ async fn a_batch_that_was_stored_before_the_crash_is_not_stored_again() {
     let batch = spool.try_next_batch().unwrap();
     let records = batch.read().unwrap();
     let block = native::encode(&records).unwrap();
-    let mut insert =
-        client.insert_formatted_with(insert_statement(records.columns().iter().map(|column| column.name.as_str())));
+    let mut insert = client.insert_formatted_with(insert_statement(records.columns()));
     insert.send(block.into()).await.unwrap();
     insert.end().await.unwrap();
     // Erased in between: hidden rows are stored rows.
@@ -147,14 +152,14 @@ async fn a_running_insert_is_seen_by_its_token() {
     put_real(&spool, 20);
     spool.flush().await.unwrap();
     let batch = spool.try_next_batch().unwrap();
-    let block = Bytes::from(native::encode(&batch.read().unwrap()).unwrap());
-    let names = COLUMNS.iter().map(|(name, _)| *name);
+    let records = batch.read().unwrap();
+    let block = Bytes::from(native::encode(&records).unwrap());
     let mut insert = client
-        .insert_formatted_with(insert_statement(names))
+        .insert_formatted_with(insert_statement(records.columns()))
         .with_setting("insert_deduplication_token", token(batch.batch_id(), false));
     insert.send(block.slice(..100)).await.unwrap();
     let (_close, closing) = watch::channel(false);
-    let shipper = Shipper { spool: spool.clone(), client: client.clone(), closing };
+    let shipper = Shipper { spool: spool.clone(), client: client.clone(), closing, splits_left: Mutex::default() };
     let seen = async {
         while !matches!(shipper.rows_in_table(&batch).await, Err(Trouble::StillRunning)) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -177,8 +182,14 @@ async fn rows_of_a_wrong_type_go_to_quarantine_and_a_missing_table_is_waited_for
             Column { name: "site_id".into(), kind: ColumnKind::Text },
         ];
         let batch_age = Duration::from_millis(20);
-        let options =
-            SpoolOptions { dir: dir.path().to_owned(), columns, max_bytes: 1 << 30, batch_rows: 100, batch_age };
+        let options = SpoolOptions {
+            dir: dir.path().to_owned(),
+            columns,
+            max_bytes: 1 << 30,
+            max_age: Duration::from_secs(3600),
+            batch_rows: 100,
+            batch_age,
+        };
         Spool::open(options).unwrap().0
     };
     let (stop, task) = shipping(&spool, client.clone());

@@ -1,0 +1,96 @@
+//! What is looked after each second: batches that are to be tried again, segments kept long enough, and how long the oldest has
+//! waited.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::batch::Entry;
+use super::recover;
+use super::sift::{self, Whose};
+use super::{Shared, Spool, SpoolError, off_the_runtime};
+
+impl Spool {
+    /// Looks after all that; to be called every second or so.
+    pub async fn watch(&self) {
+        let shared = Arc::clone(&self.0.shared);
+        let watched = off_the_runtime(move || {
+            shared.judge_age(sift::now_ms());
+            shared.recent.sweep(&shared.folder);
+            shared.take_back_all();
+            Ok(())
+        });
+        if watched.await.is_err() {
+            tracing::error!("the spool could not be looked after; it is tried again");
+        }
+    }
+
+    /// Leaves out of everything that waits what is theirs, up to a time in milliseconds since 1970; durable when this returns.
+    /// What is being sent at the moment is not reached. Costs nothing where nothing waits.
+    pub async fn forget(&self, whose: &[Whose], until_ms: i64) -> Result<(), SpoolError> {
+        let (shared, whose) = (Arc::clone(&self.0.shared), whose.to_vec());
+        if whose.is_empty() || shared.tally.waiting_rows.load(Relaxed) == 0 {
+            return Ok(());
+        }
+        off_the_runtime(move || {
+            let note = shared.forgotten.add(&whose, until_ms);
+            let path = shared.options.dir.join(sift::NOTE);
+            let written = shared.folder.write_note(sift::NOTE, &note);
+            written.map_err(|source| SpoolError::io("note whom to forget", &path, source))
+        })
+        .await
+    }
+}
+
+impl Shared {
+    /// Whether the oldest has waited longer than it may: then nothing more is taken. Ends the list of whom to forget, where
+    /// nothing waits.
+    pub(super) fn judge_age(&self, now_ms: i64) {
+        let oldest = self.queue.oldest_ms();
+        let age = oldest.map_or(0, |oldest| now_ms.saturating_sub(oldest).max(0).unsigned_abs());
+        self.tally.oldest_ms.store(age, Relaxed);
+        let max = u64::try_from(self.options.max_age.as_millis()).unwrap_or(u64::MAX);
+        let overdue = age > max;
+        if overdue != self.tally.overdue.swap(overdue, Relaxed) {
+            match overdue {
+                true => tracing::error!(age_s = age / 1000, "events wait longer than they may; new ones are refused"),
+                false => tracing::info!("events wait no longer than they may; new ones are taken again"),
+            }
+        }
+        if self.tally.waiting_rows.load(Relaxed) == 0 && self.forgotten.clear() {
+            // The file says of whom nothing waits any more; the next that is added replaces it, and a start reads it in vain.
+            let _ = self.folder.remove_note(sift::NOTE);
+        }
+    }
+
+    /// Takes batches back from quarantine that somebody wants to be tried again.
+    pub(super) fn take_back_all(&self) {
+        let Ok(found) = self.folder.to_be_retried() else { return };
+        for listed in found {
+            let taken = self.folder.take_back(listed.batch_id).and_then(|()| self.folder.sync()).and_then(|()| {
+                let listed = self.folder.segments()?.into_iter().find(|segment| segment.batch_id == listed.batch_id);
+                let listed = listed.ok_or(io::ErrorKind::NotFound)?;
+                recover::take_up_sealed(&self.folder, &listed)
+            });
+            match taken {
+                Ok(Some(entry)) => self.queue_again(entry),
+                Ok(None) => {
+                    let reason = "it is no sealed segment that this program can read";
+                    if let Err(error) = self.folder.quarantine(listed.batch_id, reason) {
+                        tracing::error!(%error, batch_id = listed.batch_id, "a segment cannot go back to quarantine");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, batch_id = listed.batch_id, "a batch in quarantine cannot be tried again");
+                }
+            }
+        }
+    }
+
+    fn queue_again(&self, entry: Entry) {
+        tracing::info!(batch_id = entry.batch_id, rows = entry.rows, "a batch of the quarantine is tried again");
+        self.tally.quarantined.fetch_sub(1, Relaxed);
+        self.tally.waiting_rows.fetch_add(u64::from(entry.rows), Relaxed);
+        self.queue.push(entry);
+    }
+}
