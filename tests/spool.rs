@@ -310,6 +310,40 @@ fn a_batch_in_quarantine_is_shown_exported_and_marked_for_another_try() {
 }
 
 #[test]
+fn a_gateway_takes_up_what_is_marked_and_it_comes_into_the_table_once() {
+    let (gateway, nobody, site) = waiting(3, "[spool]\nbatch_age = \"50ms\"");
+    let (_, folder) = gateway.end("KILL");
+    drop(nobody);
+    // A start seals them; then they are in quarantine as if the database had refused them.
+    let quarantine = folder.data().join("spool/quarantine");
+    let segments = found(&folder, "spool", "segment");
+    let sealed: Vec<_> = segments
+        .iter()
+        .filter(|segment| spool(&folder, &["inspect", &id(segment), "--json"]).json()["seal"].is_object())
+        .collect();
+    let mut aside = 0;
+    for segment in sealed {
+        let to = quarantine.join(segment.file_name().expect("it has a name"));
+        fs::rename(segment, &to).expect("the folder is ours");
+        fs::write(to.with_extension("reason"), "the database refused its rows: Code: 53.").expect("the folder is ours");
+        aside += 1;
+    }
+    assert!(aside > 0, "{segments:?}");
+    let configuration = fs::read_to_string(folder.path().join("consentry.toml")).expect("it was written");
+    let (embedded, _) = configuration.split_once("[clickhouse]").expect("it names a server");
+    folder.write("consentry.toml", embedded);
+    let gateway = folder.serve();
+    let asked = spool(&gateway.folder, &["retry-quarantine", "--all", "--wait", "30"]);
+    assert_eq!(asked.code, Some(0), "{}{}", asked.stdout, asked.stderr);
+    assert!(asked.stdout.contains("taken up again"), "{}", asked.stdout);
+    let rows = gateway.rows(3, "select path from consentry.events where startsWith(path, '/waits/') order by path");
+    assert_eq!(rows.iter().filter_map(|row| row["path"].as_str()).collect::<Vec<_>>(), expected(3));
+    let status = spool(&gateway.folder, &["status", "--json"]).json();
+    assert_eq!(status["quarantine"]["batches"], 0, "{status}");
+    drop(site);
+}
+
+#[test]
 fn every_misuse_says_what_to_do() {
     let folder = Folder::empty();
     let fails = |arguments: &[&str], code: i32, says: &[&str]| {

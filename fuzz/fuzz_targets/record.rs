@@ -35,10 +35,11 @@ fuzz_target!(|bytes: &[u8]| {
     });
     assert_eq!(wrong, first_wrong);
 
+    let in_table = TABLE.iter().filter(|column| !column.stays_here()).count();
     let block = native::encode(&of(&good)).expect("each row fits");
     let (columns, head) = read_leb(&block).expect("a number of columns");
     let (rows, _) = read_leb(&block[head..]).expect("a number of rows");
-    assert_eq!((columns, rows), (TABLE.len() + 1, good.len()));
+    assert_eq!((columns, rows), (in_table + 1, good.len()));
 
     for payload in good {
         let values = values(&TABLE, payload).expect("it was good");
@@ -47,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
         write_json(&mut line, &TABLE, &values, 7);
         assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1), "one line for each row");
         let row: Value = serde_json::from_slice(&line).expect("each line is JSON");
-        assert_eq!(row.as_object().map(|row| row.len()), Some(TABLE.len() + 1));
+        assert_eq!(row.as_object().map(|row| row.len()), Some(in_table + 1));
         for value in &values {
             let field = csv_field(value);
             assert!(!field.contains('\n') || field.starts_with('"'), "{field:?}");

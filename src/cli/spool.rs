@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::settings::Spool;
-use crate::spool::look::{self, Listed};
+use crate::spool::look::{self, Listed, Place};
 
 /// Look at the queue on disk, prove that it is whole, export it, give what was refused another try
 #[derive(Debug, clap::Args)]
@@ -161,9 +161,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The segments of these batches, wherever they lie; an error where one is nowhere.
+/// The segments of these batches, wherever they lie but for those that were shipped; an error where one is nowhere.
 fn of_batches(place: &Spool, batches: &[u64]) -> anyhow::Result<Vec<Listed>> {
-    let listed = look::list(&place.dir)?;
+    let mut listed = look::list(&place.dir)?;
+    listed.retain(|listed| listed.place != Place::Shipped);
     let mut found = Vec::new();
     for batch in batches {
         let before = found.len();

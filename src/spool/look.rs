@@ -16,6 +16,7 @@ mod holder;
 mod reading;
 mod reason;
 mod retry;
+mod sifted;
 pub mod text;
 
 #[cfg(test)]
@@ -32,9 +33,12 @@ pub use holder::{Holder, holder};
 pub use reading::{Summary, Unread, read, summary};
 pub use reason::Reason;
 pub use retry::{NotAsked, RETRY, ask_again, retry_batch_id, retry_file};
+pub use sifted::{Sift, SiftError};
 
 const SEGMENT: &str = "segment";
+const SHIPPED: &str = "shipped";
 const QUARANTINE: &str = "quarantine";
+const RECENT: &str = "recent";
 
 /// Where a segment lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +49,8 @@ pub enum Place {
     Quarantine,
     /// In `quarantine/`, and the gateway is asked to take it back into the queue.
     Retry,
+    /// In `recent/`: its rows are in the table; it is kept for some minutes, to know repeats by.
+    Shipped,
 }
 
 impl Place {
@@ -54,7 +60,13 @@ impl Place {
             Place::Queue => "queue",
             Place::Quarantine => "quarantine",
             Place::Retry => "retry",
+            Place::Shipped => "shipped",
         }
+    }
+
+    /// Whether it is in `quarantine/`, asked for or not.
+    pub fn is_aside(self) -> bool {
+        matches!(self, Place::Quarantine | Place::Retry)
     }
 }
 
@@ -87,23 +99,21 @@ impl Listed {
     fn new(path: PathBuf, found: &fs::Metadata) -> Listed {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let retry = retry_batch_id(name);
-        let aside = path.parent().is_some_and(|folder| folder.ends_with(QUARANTINE));
-        let place = match aside {
-            true if retry.is_some() => Place::Retry,
-            true => Place::Quarantine,
-            false => Place::Queue,
+        let within = |folder: &str| path.parent().is_some_and(|parent| parent.ends_with(folder));
+        let place = match (within(QUARANTINE), within(RECENT)) {
+            (true, _) if retry.is_some() => Place::Retry,
+            (true, _) => Place::Quarantine,
+            (_, true) => Place::Shipped,
+            _ => Place::Queue,
         };
-        let named = batch_id(name, SEGMENT).or(retry);
+        let named = batch_id(name, SEGMENT).or(retry).or_else(|| batch_id(name, SHIPPED));
         let since = found.created().or_else(|_| found.modified()).ok();
         Listed { place, named, bytes: found.len(), since, path }
     }
 
     /// Why it is in quarantine, where that stands beside it.
     pub fn reason(&self) -> Option<Reason> {
-        if self.place == Place::Queue {
-            return None;
-        }
-        Reason::read(&self.path.with_extension("reason"))
+        self.place.is_aside().then(|| Reason::read(&self.path.with_extension("reason")))?
     }
 }
 
@@ -130,18 +140,20 @@ pub enum LookError {
     },
 }
 
-/// The segments that are there, oldest first, those in quarantine last.
+/// The segments that are there, oldest first: those in the queue, in quarantine, and those that were shipped lately.
 pub fn list(dir: &Path) -> Result<Vec<Listed>, LookError> {
     let failed = |dir: &Path, source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => LookError::NoSpool { dir: dir.to_owned() },
         _ => LookError::Io { dir: dir.to_owned(), source },
     };
     let mut found = segments(dir).map_err(|source| failed(dir, source))?;
-    let aside = dir.join(QUARANTINE);
-    match segments(&aside) {
-        Ok(more) => found.extend(more),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(&aside, error)),
+    for folder in [QUARANTINE, RECENT] {
+        let folder = dir.join(folder);
+        match segments(&folder) {
+            Ok(more) => found.extend(more),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(&folder, error)),
+        }
     }
     Ok(found)
 }
@@ -157,9 +169,13 @@ fn segments(dir: &Path) -> io::Result<Vec<Listed>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        // Only within the quarantine does the other ending mean anything.
-        let is_segment = listed.path.extension().is_some_and(|extension| extension == SEGMENT);
-        if listed.named.is_some() && (is_segment || listed.place == Place::Retry) {
+        // Each of the other endings means something in its own folder alone.
+        let ending = match listed.place {
+            Place::Retry => RETRY,
+            Place::Shipped => SHIPPED,
+            Place::Queue | Place::Quarantine => SEGMENT,
+        };
+        if listed.named.is_some() && listed.path.extension().is_some_and(|extension| extension == ending) {
             found.push(listed);
         }
     }

@@ -1,12 +1,13 @@
 //! `consentry spool export`: records to standard output. What it prints is personal data, if pseudonymised, and it says so.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use super::super::settings::Spool;
 use super::shown::{count, file};
 use crate::spool::look::text::{self, Value};
-use crate::spool::look::{self, Listed, Place, Segment, Unread, What};
+use crate::spool::look::{self, Listed, Place, Segment, Sift, Unread, What};
 use crate::spool::record::Column;
 use crate::store::native::{self, BATCH_ID};
 
@@ -36,6 +37,8 @@ pub(super) struct Asked<'a> {
 struct Tally {
     rows: u64,
     batches: u64,
+    /// Rows that nobody is shown.
+    left_out: u64,
     /// Whether something that is there could not be printed.
     is_short: bool,
 }
@@ -48,11 +51,16 @@ pub(super) fn run(place: &Spool, asked: &Asked<'_>, out: &mut dyn Write) -> anyh
     }
     let listed = match asked.batches {
         [] => {
-            let in_queue = |listed: &Listed| listed.place == Place::Queue;
-            look::list(&place.dir)?.into_iter().filter(|listed| in_queue(listed) != asked.quarantine).collect()
+            let wanted = |listed: &Listed| match asked.quarantine {
+                true => listed.place.is_aside(),
+                false => listed.place == Place::Queue,
+            };
+            look::list(&place.dir)?.into_iter().filter(wanted).collect::<Vec<_>>()
         }
         batches => super::of_batches(place, batches)?,
     };
+    let sift = Sift::of(&place.dir)?;
+    let named: BTreeSet<u64> = listed.iter().filter_map(|listed| listed.named).collect();
     eprintln!("consentry: what follows is personal data, if pseudonymised: keep it as you keep the database");
     // A spreadsheet has one head, whatever batches of before an upgrade have.
     let head = match asked.format {
@@ -62,7 +70,9 @@ pub(super) fn run(place: &Spool, asked: &Asked<'_>, out: &mut dyn Write) -> anyh
     let mut tally = Tally::default();
     for listed in &listed {
         match look::read(listed) {
-            Ok(segment) => export(listed, &segment, asked.format, &head, &mut tally, out)?,
+            // A half beside its whole counts for nothing.
+            Ok(segment) if segment.about().half_of.is_some_and(|whole| named.contains(&whole)) => {}
+            Ok(segment) => export((listed, segment, &sift), asked.format, &head, &mut tally, out)?,
             Err(Unread::Gone) if asked.batches.is_empty() => {}
             Err(Unread::Empty) if listed.place == Place::Queue => {}
             Err(why) => {
@@ -72,13 +82,16 @@ pub(super) fn run(place: &Spool, asked: &Asked<'_>, out: &mut dyn Write) -> anyh
         }
     }
     out.flush()?;
+    if tally.left_out > 0 {
+        let rows = count(tally.left_out, "row is", "rows are");
+        eprintln!("consentry: {rows} left out: the visitor has withdrawn, or the period is over");
+    }
     eprintln!("consentry: {} of {}", count(tally.rows, "row", "rows"), count(tally.batches, "batch", "batches"));
     Ok(ExitCode::from(u8::from(tally.is_short)))
 }
 
 fn export(
-    listed: &Listed,
-    segment: &Segment,
+    (listed, mut segment, sift): (&Listed, Segment, &Sift),
     format: Format,
     head: &[String],
     tally: &mut Tally,
@@ -91,6 +104,7 @@ fn export(
         tally.is_short = true;
         eprintln!("consentry: {}, byte {}: {}", file(listed), fault.offset, fault.what);
     }
+    tally.left_out += segment.leave_out(sift);
     let (columns, batch_id) = (&segment.about().columns, segment.about().batch_id);
     tally.batches += 1;
     if format == Format::Native {
@@ -122,7 +136,7 @@ fn csv_head(listed: &[Listed], out: &mut dyn Write) -> anyhow::Result<Vec<String
     for found in listed.iter().filter_map(|listed| look::summary(listed).ok()) {
         if found.about.columns != last {
             last = found.about.columns;
-            for column in last.iter().filter(|column| column.name != BATCH_ID) {
+            for column in last.iter().filter(|column| column.name != BATCH_ID && !column.stays_here()) {
                 if !head.contains(&column.name) {
                     head.push(column.name.clone());
                 }

@@ -110,6 +110,7 @@ fn summary(listed: &Listed, found: &Summary) -> Value {
         "instance": format!("{:08x}", about.instance()),
         "month": about.partition.month,
         "retention_days": about.partition.retention_days,
+        "half_of": about.half_of.map(hex),
         "schema": format!("{:08x}", about.schema_hash()),
         "rows": found.rows,
         "bytes": found.bytes,
@@ -138,6 +139,9 @@ fn print(listed: &Listed, segment: &Segment, out: &mut dyn Write) -> std::io::Re
     writeln!(out, "batch      {}, in the table batch_id = {}", hex(about.batch_id), about.batch_id)?;
     writeln!(out, "file       {}", listed.path.display())?;
     writeln!(out, "format     version {}, written by instance {:08x}", about.version, about.instance())?;
+    if let Some(whole) = about.half_of {
+        writeln!(out, "half of    {}", hex(whole))?;
+    }
     writeln!(out, "partition  {}", partition(about.partition))?;
     writeln!(out, "columns    {}, schema {:08x}", about.columns.len(), about.schema_hash())?;
     let rows = count(segment.rows() as u64, "row is whole", "rows are whole");
@@ -152,7 +156,7 @@ fn print(listed: &Listed, segment: &Segment, out: &mut dyn Write) -> std::io::Re
     if let Some(age) = age(listed.since, SystemTime::now()) {
         writeln!(out, "age        {}", span(age))?;
     }
-    if listed.place != Place::Queue {
+    if listed.place.is_aside() {
         let reason = listed.reason().map_or("none stands beside it".to_owned(), |reason| reason.to_string());
         writeln!(out, "reason     {reason}")?;
         if listed.place == Place::Retry {

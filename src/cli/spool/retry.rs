@@ -29,7 +29,7 @@ pub(super) struct Asked<'a> {
 /// Does it.
 pub(super) fn run(place: &Spool, asked: &Asked<'_>, as_json: bool, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let listed = look::list(&place.dir)?;
-    let aside = listed.iter().filter(|listed| listed.place != Place::Queue);
+    let aside = listed.iter().filter(|listed| listed.place.is_aside());
     let mut batches: Vec<u64> = match asked.all {
         true => aside.filter_map(|listed| listed.named).collect(),
         false => asked.batches.to_vec(),

@@ -3,7 +3,7 @@
 
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -100,7 +100,10 @@ fn look_at(place: &Spool) -> anyhow::Result<Status> {
         unreadable: Vec::new(),
     };
     let now = SystemTime::now();
-    for listed in look::list(&place.dir)? {
+    let listed = look::list(&place.dir)?;
+    let in_queue = |listed: &&Listed| listed.place == Place::Queue;
+    let queue: BTreeSet<u64> = listed.iter().filter(in_queue).filter_map(|listed| listed.named).collect();
+    for listed in listed.into_iter().filter(|listed| listed.place != Place::Shipped) {
         let found = look::summary(&listed);
         if matches!(found, Err(Unread::Gone)) {
             continue;
@@ -114,6 +117,8 @@ fn look_at(place: &Spool) -> anyhow::Result<Status> {
             continue;
         }
         match found {
+            // A half beside its whole counts for nothing.
+            Ok(found) if found.about.half_of.is_some_and(|whole| queue.contains(&whole)) => {}
             Ok(found) => {
                 let age = age(listed.since, now);
                 status.waiting.add(&found, age);

@@ -49,7 +49,7 @@ impl Report {
             }
         };
         self.segments += 1;
-        self.quarantined += u64::from(listed.place != Place::Queue);
+        self.quarantined += u64::from(listed.place.is_aside());
         self.rows += segment.rows() as u64;
         self.bytes += segment.len() as u64;
         let mut faults = segment.faults().to_vec();

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::Records;
 use super::super::record::{Column, write_leb};
 use super::super::segment::{self, Header, HeaderFault, SEAL_BYTES, Seal};
-use super::{Fault, Summary, What, text};
+use super::{Fault, Sift, Summary, What, text};
 use crate::spool::Partition;
 
 /// What a segment's header says.
@@ -20,6 +20,8 @@ pub struct About {
     pub partition: Partition,
     /// What each record's values are, in order.
     pub columns: Vec<Column>,
+    /// The batch it is a half of. As long as that one is in the queue too, this one counts for nothing.
+    pub half_of: Option<u64>,
     /// Bytes of the header.
     pub bytes: u64,
 }
@@ -28,8 +30,8 @@ impl About {
     pub(super) fn of(bytes: &[u8]) -> Result<(About, segment::ReadHeader), HeaderFault> {
         let read = Header::decode(bytes)?;
         let version = bytes.get(8..10).and_then(|version| version.try_into().ok()).map_or(0, u16::from_le_bytes);
-        let Header { batch_id, partition, columns } = read.header.clone();
-        Ok((About { version, batch_id, partition, columns, bytes: read.len as u64 }, read))
+        let Header { batch_id, partition, columns, half_of } = read.header.clone();
+        Ok((About { version, batch_id, partition, columns, half_of, bytes: read.len as u64 }, read))
     }
 
     /// The gateway's instance: the batch id's high half.
@@ -179,6 +181,12 @@ impl Segment {
         self.payloads.iter().map(|range| self.bytes.get(range.clone()).unwrap_or_default())
     }
 
+    /// Leaves out of its records what the shipper leaves out too; returns how many.
+    pub fn leave_out(&mut self, sift: &Sift) -> u64 {
+        let (about, bytes, payloads) = (&self.about, &self.bytes, &mut self.payloads);
+        sift.leave_out(about, |keep| payloads.retain(|range| keep(bytes.get(range.clone()).unwrap_or_default())))
+    }
+
     /// The whole records that do not fit the columns, which the shipper could not encode.
     pub fn misfits(&self) -> impl Iterator<Item = Fault> {
         self.payloads().enumerate().filter_map(|(row, payload)| {
@@ -219,7 +227,7 @@ pub fn compose<'a>(
     payloads: impl IntoIterator<Item = &'a [u8]>,
     is_sealed: bool,
 ) -> Vec<u8> {
-    let (mut bytes, seed) = Header { batch_id, partition, columns }.encode();
+    let (mut bytes, seed) = Header { batch_id, partition, columns, half_of: None }.encode();
     let (mut rows, mut chain) = (0, seed);
     for payload in payloads {
         chain = segment::write_record(&mut bytes, seed, chain, payload);

@@ -38,7 +38,14 @@ impl Reason {
             return Reason::Miscounted(line.to_owned());
         }
         // As `Rejection`, `HeaderFault` and recovery word them.
-        if begins(&["it cannot be", "it does not begin as", "its format version", "its header is", "it has a column"]) {
+        if begins(&[
+            "it cannot be",
+            "it is no sealed",
+            "it does not begin as",
+            "its format version",
+            "its header is",
+            "it has a column",
+        ]) {
             return Reason::Unreadable(line.to_owned());
         }
         Reason::Other

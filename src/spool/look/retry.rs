@@ -11,7 +11,7 @@ use super::reading::{self, Unread};
 use super::{Listed, QUARANTINE, Reason, SEGMENT, batch_id};
 
 /// The ending of a batch in `quarantine/` that is to go back into the queue.
-pub const RETRY: &str = "retry";
+pub const RETRY: &str = super::super::folder::RETRY;
 
 /// The name, within `quarantine/`, of a batch that is to go back into the queue.
 pub fn retry_file(batch_id: u64) -> String {

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::super::record::{Column, ColumnKind, RecordWriter};
-use super::super::segment::HeaderFault;
+use super::super::segment::{Header, HeaderFault};
+use super::super::sift::{Forgotten, Whose};
 use super::super::{Partition, Spool, SpoolOptions};
 use super::text::{Misfit, csv_field, csv_text, values, write_json};
 use super::*;
@@ -49,6 +50,7 @@ fn what_is_composed_is_what_a_spool_writes() {
         dir: dir.path().to_owned(),
         columns: columns(),
         max_bytes: 1 << 20,
+        max_age: std::time::Duration::from_secs(600),
         batch_rows: 100,
         batch_age: std::time::Duration::from_secs(600),
     };
@@ -68,13 +70,14 @@ fn beside_a_spool_at_work_nothing_looks_damaged() {
         dir: dir.path().to_owned(),
         columns: columns(),
         max_bytes: 1 << 30,
+        max_age: std::time::Duration::from_secs(600),
         batch_rows: 700,
         batch_age: std::time::Duration::from_millis(20),
     };
     let spool = Spool::open(options).unwrap().0;
     let record = [b"\xac\x02", &[b'x'; 300][..]].concat();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let (mut open, mut sealed, mut aside, mut gone) = (0, 0, 0, 0);
+    let (mut open, mut sealed, mut aside, mut shipped, mut gone) = (0, 0, 0, 0, 0);
     std::thread::scope(|scope| {
         let working = scope.spawn(|| {
             for round in 0..400u32 {
@@ -110,13 +113,14 @@ fn beside_a_spool_at_work_nothing_looks_damaged() {
                 match (listed.place, found.sealed()) {
                     (Place::Queue, None) => open += 1,
                     (Place::Queue, Some(_)) => sealed += 1,
+                    (Place::Shipped, _) => shipped += 1,
                     _ => aside += 1,
                 }
             }
         }
         working.join().unwrap();
     });
-    assert!(open > 0 && aside > 0, "{open} open, {sealed} sealed, {aside} in quarantine, {gone} gone");
+    assert!(open > 0 && aside > 0 && shipped > 0, "{open} {sealed} {aside} {shipped} {gone}");
     assert_eq!(holder(dir.path()), Holder::Process(std::process::id()));
     assert_eq!((spool.status().lost, spool.status().refused, spool.status().damaged), (0, 0, 0));
 }
@@ -296,6 +300,32 @@ fn a_batch_that_must_not_go_back_stays_where_it_is() {
     assert!(matches!(refused(&[(&name, &other)], true), NotAsked::Unreadable { .. }));
     let empty = compose(ID, JULY, columns(), [], true);
     assert!(matches!(refused(&[(&name, &empty)], true), NotAsked::Unreadable { .. }));
+}
+
+#[test]
+fn rule_r3_who_withdrew_is_not_shown_and_a_damaged_list_shows_nobody() {
+    let kinds = [("ts", ColumnKind::Milliseconds), ("visitor_id", ColumnKind::UInt128)];
+    let columns: Vec<Column> = kinds.map(|(name, kind)| Column { name: name.into(), kind }).into();
+    let record = |ts: i64, visitor: u128| [&ts.to_le_bytes()[..], &visitor.to_le_bytes()].concat();
+    let records = [record(10, 7), record(99, 7), record(10, 8)];
+    let bytes = compose(ID, Partition { month: 999_912, ..JULY }, columns, records.iter().map(Vec::as_slice), true);
+    let note = Forgotten::default().add(&[Whose::Visitor(7)], 50);
+    let dir = folder(&[("forget", &note)]);
+    let mut segment = Segment::of(bytes, None).unwrap();
+    assert_eq!(segment.leave_out(&Sift::of(TempDir::new().unwrap().path()).unwrap()), 0);
+    assert_eq!(segment.leave_out(&Sift::of(dir.path()).unwrap()), 1);
+    assert_eq!(segment.payloads().collect::<Vec<_>>(), [&records[1][..], &records[2]]);
+    fs::write(dir.path().join("forget"), &note[1..]).unwrap();
+    let why = Sift::of(dir.path()).err().unwrap().to_string();
+    assert!(why.contains("damaged") && why.contains("nothing is shown"), "{why}");
+}
+
+#[test]
+fn a_half_says_whose_it_is() {
+    let header = Header { batch_id: ID + 1, partition: JULY, columns: columns(), half_of: Some(ID) };
+    let segment = Segment::of(header.encode().0, Some(ID + 1)).unwrap();
+    assert_eq!((segment.about().half_of, segment.about().version), (Some(ID), 2));
+    assert_eq!(Segment::of(self::segment(true), None).unwrap().about().half_of, None);
 }
 
 #[test]

@@ -90,10 +90,10 @@ fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
     Some((std::str::from_utf8(text.get(head..)?).ok()?, behind))
 }
 
-/// Appends a record as one line of `JSONEachRow`, `batch_id` last as in the block that is sent.
+/// Appends a record as one line of `JSONEachRow`: the table's columns, `batch_id` last as in the block that is sent.
 pub fn write_json(out: &mut Vec<u8>, columns: &[Column], values: &[Value<'_>], batch_id: u64) {
     out.push(b'{');
-    for (column, value) in columns.iter().zip(values) {
+    for (column, value) in columns.iter().zip(values).filter(|(column, _)| !column.stays_here()) {
         json_text(out, &column.name);
         out.push(b':');
         json_value(out, value);
