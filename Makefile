@@ -46,7 +46,7 @@ bench-agents:
 FUZZ_SECONDS ?= 30
 fuzz:
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie calls mail_token choice import; do \
+	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie calls mail_token choice import segment record; do \
 		mkdir -p corpus/$$target && \
 		cargo +nightly fuzz run --sanitizer none $$target corpus/$$target seeds/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 -dict=personal.dict -print_final_stats=1 || exit 1; \

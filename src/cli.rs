@@ -12,6 +12,7 @@ mod query;
 mod schema;
 mod serve;
 mod settings;
+mod spool;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
     Keys(keys::Args),
     /// Prove that no choice was changed or dropped, export them, verify a visitor's receipt
     Ledger(ledger::Args),
+    /// Look at the queue on disk, prove that it is whole, export it, give what was refused another try
+    Spool(spool::Args),
     /// Tokens for recipients of e-mails who agreed to the recording of openings, and their withdrawal
     Mail(mail::Args),
 }
@@ -76,6 +79,10 @@ pub fn main() -> ExitCode {
         },
         Command::Query(args) => match settings::target(args.config.as_deref(), args.data_dir.as_deref()) {
             Ok(target) => query::run(args, &target.clickhouse, &target.data_dir),
+            Err(code) => Ok(code),
+        },
+        Command::Spool(args) => match settings::spool(args.config.as_deref(), args.data_dir.as_deref()) {
+            Ok(place) => spool::run(&args, &place),
             Err(code) => Ok(code),
         },
         Command::Keys(args) => match settings::ring(args.config.as_deref(), args.data_dir.as_deref()) {

@@ -64,6 +64,9 @@ pub const RING_FILE: &str = "keys.json";
 /// The ledger's folder within the data folder.
 pub const LEDGER_FOLDER: &str = "ledger";
 
+/// The folder of the queue on disk within the data folder.
+pub const SPOOL_FOLDER: &str = "spool";
+
 /// A whole configuration with every key, its default and its reason.
 pub fn example() -> &'static str {
     include_str!("config/example.toml")
@@ -117,7 +120,7 @@ pub struct Config {
 impl Config {
     /// The folder of the queue on disk.
     pub fn spool_dir(&self) -> PathBuf {
-        self.data_dir.join("spool")
+        self.data_dir.join(SPOOL_FOLDER)
     }
 
     /// The folder of the ledger.

@@ -83,6 +83,7 @@ mod durability;
 mod error;
 mod folder;
 mod group;
+pub mod look;
 mod partition;
 mod pick;
 mod recent;

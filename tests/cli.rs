@@ -61,7 +61,7 @@ fn wrong_usage_is_2() {
 #[test]
 fn every_help_has_an_example() {
     let folder = Folder::empty();
-    for command in ["demo", "serve", "check", "engine", "schema", "query", "keys", "ledger", "mail"] {
+    for command in ["demo", "serve", "check", "engine", "schema", "query", "keys", "ledger", "spool", "mail"] {
         let (code, stdout, _) = told(&folder.run(&[command, "--help"]));
         assert_eq!(code, Some(0));
         let example = stdout.split("Example").nth(1).unwrap_or_default();

@@ -20,5 +20,6 @@ mod keys;
 mod ledger;
 mod proxy;
 mod retention;
+mod spool;
 mod statistics;
 mod support;

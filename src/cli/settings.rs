@@ -4,7 +4,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::config::{ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, LEDGER_FOLDER, Period, RING_FILE};
+use crate::config::{
+    ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, LEDGER_FOLDER, Period, RING_FILE, SPOOL_FOLDER,
+};
 use crate::engine;
 
 /// Where the demo keeps its data unless told otherwise; never the folder of real data.
@@ -102,6 +104,32 @@ pub fn ledger(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Ledger, 
         None => (target(None, Some(&ring.data_dir))?, Period { months: 72, days: 0 }),
     };
     Ok(Ledger { folder: target.data_dir.join(LEDGER_FOLDER), target, ring, retention })
+}
+
+/// The spool a command looks at.
+pub struct Spool {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// The most bytes it may have; nothing where no configuration was found.
+    pub max_bytes: Option<u64>,
+}
+
+/// The spool that is meant: found as [`target`] finds the database, but by where a spool is.
+pub fn spool(config: Option<&Path>, data_dir: Option<&Path>) -> Result<Spool, ExitCode> {
+    let within = |data_dir: &Path| data_dir.join(SPOOL_FOLDER);
+    match (named(config, data_dir), data_dir) {
+        (Some(file), folder) => {
+            let config = load(file)?;
+            let dir = folder.map_or_else(|| config.spool_dir(), within);
+            Ok(Spool { dir, max_bytes: Some(config.spool.max_bytes) })
+        }
+        (None, Some(folder)) => Ok(Spool { dir: within(folder), max_bytes: None }),
+        (None, None) => {
+            let folders = [Path::new(DEFAULT_DATA_DIR), Path::new(DEMO_DATA_DIR)];
+            let found = folders.into_iter().find(|folder| within(folder).is_dir());
+            Ok(Spool { dir: within(found.unwrap_or(folders[0])), max_bytes: None })
+        }
+    }
 }
 
 /// The configuration that is named, or the one that lies here where nothing else is named.

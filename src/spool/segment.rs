@@ -31,7 +31,7 @@ const VERSION_HALF: u16 = 2;
 const VERSION: u16 = 1;
 /// Magic, version and length: what must be read to know how long the header is.
 const PREFIX_BYTES: usize = 14;
-const FRAME_HEAD_BYTES: usize = 8;
+pub(super) const FRAME_HEAD_BYTES: usize = 8;
 const SEAL_MARK: u32 = u32::MAX;
 /// How many bytes may be checksummed in search of the next whole frame behind a damaged one. It bounds the time that a
 /// damaged segment can take; what lies behind is counted with the damage.
