@@ -22,3 +22,4 @@ mod proxy;
 mod retention;
 mod statistics;
 mod support;
+mod torture;
