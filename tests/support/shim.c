@@ -1,7 +1,7 @@
 // Faults of the system under a program that knows nothing of them, loaded before the C library (LD_PRELOAD). Built and
 // steered by `shim.rs`, through a folder named by SHIM_DIR:
 //   clock   eight bytes: seconds by which the wall clock is off
-//   full    while it is there, the disk has no room for files below .../spool/
+//   full    while it is there, the disk has no room for files whose path has the text it holds
 //   rename  "kill N" or "eio N": the next N times the engine gives a new part its name, it dies, or is told EIO
 //   marks   what was done, a line each
 #define _GNU_SOURCE
@@ -91,15 +91,19 @@ time_t time(time_t *into) {
 
 // A full disk.
 static int no_room(int file) {
-    char path[PATH_MAX], link[64];
+    char path[PATH_MAX], link[64], where[64] = "";
     if (!folder || file < 0) return 0;
     in_folder(path, "full");
-    if (syscall(SYS_faccessat, AT_FDCWD, path, F_OK) != 0) return 0;
+    int steering = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (steering < 0) return 0;
+    ssize_t said = read(steering, where, sizeof where - 1);
+    close(steering);
+    if (said <= 0) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t got = readlink(link, path, sizeof path - 1);
     if (got <= 0) return 0;
     path[got] = 0;
-    if (!strstr(path, "/spool/")) return 0;
+    if (!strstr(path, where)) return 0;
     mark("full", path);
     errno = ENOSPC;
     return 1;

@@ -42,12 +42,14 @@ impl Shim {
         clock.and_then(|file| file.write_all_at(&seconds.to_ne_bytes(), 0)).expect("the folder is ours");
     }
 
-    /// Whether the disk has room for the spool.
-    pub fn disk_is_full(&self, full: bool) {
-        match full {
-            true => self.write("full", b""),
-            false => fs::remove_file(self.0.path().join("full")).expect("it was written"),
-        }
+    /// The disk has no room for files whose path has this text, such as `/spool/`.
+    pub fn fill_disk(&self, path: &str) {
+        self.write("full", path.as_bytes());
+    }
+
+    /// It has room again.
+    pub fn free_disk(&self) {
+        fs::remove_file(self.0.path().join("full")).expect("it was full");
     }
 
     /// What becomes of the next `times` names.

@@ -36,6 +36,7 @@ impl Running {
             if self.lines.next().is_some() {
                 return failed;
             }
+            println!("a start failed: {}", folder.log().lines().last().unwrap_or_default());
             std::thread::sleep(Duration::from_millis(200));
             *self = Running::start(folder);
         }
@@ -108,9 +109,6 @@ fn rounds(count: u32, manners: Manners, kinds: u64) -> Rounds {
     }
     let book = load.stop();
     let [gateway, both, starting, engine] = tally;
-    // Why a start failed is the last word of what ended.
-    let log = folder.log();
-    log.lines().filter(|line| line.starts_with("error:")).take(3).for_each(|line| println!("a start failed: {line}"));
     println!(
         "{count} rounds of seed {seed}: {gateway} gateway, {both} both, {starting} again while it started, {engine} engine; \
          {failed_starts} starts failed; {} events taken, {} without an answer, {} refused",
