@@ -24,11 +24,13 @@ pub struct Manners {
     pub events: usize,
     /// Between two requests.
     pub pause: Duration,
+    /// More properties of each event, of 80 bytes.
+    pub more: usize,
 }
 
 impl Default for Manners {
     fn default() -> Manners {
-        Manners { repeats: false, events: 2, pause: Duration::from_millis(4) }
+        Manners { repeats: false, events: 2, pause: Duration::from_millis(4), more: 0 }
     }
 }
 
@@ -136,7 +138,7 @@ pub fn drive(mut client: Client, name: &str, manners: Manners, goes_on: impl Fn(
             }
         }
         let ids: Vec<String> = (0..manners.events).map(|at| format!("{name}n{number}e{at}")).collect();
-        let body = body(&ids);
+        let body = body(&ids, manners.more);
         number += 1;
         let mut outcome = client.beacon(&body);
         while manners.repeats && matches!(outcome, Outcome::Unanswered | Outcome::NotSent) {
@@ -158,13 +160,16 @@ pub fn drive(mut client: Client, name: &str, manners: Manners, goes_on: impl Fn(
 }
 
 /// A beacon with these events.
-fn body(ids: &[String]) -> String {
+fn body(ids: &[String], more: usize) -> String {
     let event = |id: &String| {
         // FNV-1a: the collector draws its event ids, a test wants to know them again.
         let hash = id
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        json!({"n": NAME, "u": "/torture", "i": format!("{hash:016x}"), "props": {"id": id}})
+        let mut props: serde_json::Map<String, Value> =
+            (0..more).map(|number| (format!("more{number}"), "x".repeat(80).into())).collect();
+        props.insert("id".to_owned(), id.as_str().into());
+        json!({"n": NAME, "u": "/torture", "i": format!("{hash:016x}"), "props": props})
     };
     json!({"v": 1, "events": ids.iter().map(event).collect::<Vec<_>>()}).to_string()
 }

@@ -167,7 +167,8 @@ fn a_day_without_a_database_is_kept_in_flat_memory_and_comes_into_the_table_once
     let mut watch = Watch::begin("a day away", &parts.gateway, parts.client());
     parts.between.set(Way::Away);
     let beacons = short_or_long(86_400, 864_000) / 20 / 2;
-    let manners = Manners { events: 20, pause: Duration::ZERO, ..Manners::default() };
+    // Heavy enough that a backlog in memory would show.
+    let manners = Manners { events: 20, pause: Duration::ZERO, more: 6, ..Manners::default() };
     let mut book = Book::default();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -187,11 +188,13 @@ fn a_day_without_a_database_is_kept_in_flat_memory_and_comes_into_the_table_once
         done.store(true, Relaxed);
     });
     assert_eq!((book.taken.len(), book.refused, book.open.len()), (beacons * 40, 0, 0));
-    let (rows, batches) = (parts.metric("spool_waiting_rows"), parts.metric("spool_waiting_bytes"));
-    println!("a day away: {} events taken; {rows} rows wait in {batches} bytes", book.taken.len());
+    let (rows, bytes) = (parts.metric("spool_waiting_rows"), parts.metric("spool_waiting_bytes"));
+    assert!(bytes > 64 << 20, "{bytes} bytes are no backlog that would show in memory");
+    println!("a day away: {} events taken; {rows} rows wait in {bytes} bytes", book.taken.len());
     parts.between.set(Way::Open);
     let began = Instant::now();
     parts.settles(&book);
+    watch.compare(&parts.gateway);
     println!("a day away: in the table {:.1} s after the database was back", began.elapsed().as_secs_f64());
 }
 
