@@ -80,7 +80,7 @@ impl Parts {
     /// Waits until so many more requests met the trouble.
     fn meets(&self, more: usize) {
         let until = self.between.met() + more;
-        let deadline = Instant::now() + super::SETTLED;
+        let deadline = Instant::now() + short_or_long(super::SETTLED, super::SETTLED * 10);
         while self.between.met() < until {
             assert!(Instant::now() < deadline, "nobody meets the trouble\n{}", tail(&self.gateway.folder.log()));
             std::thread::sleep(Duration::from_millis(20));
@@ -151,11 +151,11 @@ fn a_server_that_is_read_only_full_or_overloaded_gets_every_row_once_later() {
 fn a_table_without_one_of_its_columns_gets_every_row_once_it_has_it_again() {
     Parts::start().under("wrong schema", |parts, watch| {
         let change = |sql: &str| drop(parts.engine.query(sql));
-        change("alter table consentry.events rename column props to elsewhere");
+        change("alter table consentry.events drop column label");
         let refused = |log: String| log.matches("a batch is not shipped yet").count() >= 3;
         eventually("it is refused", || refused(parts.gateway.folder.log()).then_some(()));
         watch.compare(&parts.gateway);
-        change("alter table consentry.events rename column elsewhere to props");
+        change("alter table consentry.events add column label LowCardinality(String) after kind");
     });
 }
 
@@ -194,7 +194,8 @@ fn a_day_without_a_database_is_kept_in_flat_memory_and_comes_into_the_table_once
     parts.between.set(Way::Open);
     let began = Instant::now();
     parts.settles(&book);
-    watch.compare(&parts.gateway);
+    // Shipped in batches of up to 10 000 rows, of which a few copies are in memory at once; ten times the rows take no more.
+    watch.compare_within(&parts.gateway, 128);
     println!("a day away: in the table {:.1} s after the database was back", began.elapsed().as_secs_f64());
 }
 
