@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build static engine test test-rust test-browser check bench bench-proxy bench-agents chromium fuzz
+.PHONY: demo build static engine test test-rust test-browser torture check bench bench-proxy bench-agents chromium fuzz
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -15,6 +15,10 @@ test: test-rust test-browser
 
 test-rust: engine
 	cargo test --locked
+
+# The long form of tests/torture: 500 rounds of kill -9, longer outages, more of each fault; half an hour, with its figures.
+torture: engine
+	TORTURE=long cargo test --locked --test promises torture:: -- --nocapture --test-threads=1
 
 # The real binary, the real engine and a real browser.
 test-browser: engine chromium tests/browser/node_modules/.installed

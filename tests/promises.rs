@@ -23,3 +23,4 @@ mod retention;
 mod spool;
 mod statistics;
 mod support;
+mod torture;

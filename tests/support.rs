@@ -1,9 +1,12 @@
 //! What the tests are made with.
 
+pub mod between;
+pub mod engine;
 pub mod gateway;
 pub mod http;
 pub mod mmdb;
 pub mod process;
+pub mod shim;
 pub mod site;
 pub mod visitor;
 
