@@ -156,7 +156,7 @@ fn visit(capture: &Capture, permit: &Permit<Analytics>, dice: &mut Dice, mut now
         now_ms += read_ms as i64;
         let request = self::request(&headers, &client, "/_privacy/events", now_ms, &cookies);
         let events = beacon::parse(body.as_bytes()).expect("is a beacon");
-        let captured = capture.beacon(permit, &request, &events).ok().expect("may be kept");
+        let captured = capture.beacon(permit, &request, &events).expect("may be kept");
         cookies = captured.set_cookies.each_ref().map(value);
         filling.keep(&captured);
     }
