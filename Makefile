@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build static engine test test-rust test-browser torture check bench bench-proxy bench-agents chromium fuzz
+.PHONY: demo build static engine test test-rust test-browser torture check bench bench-proxy bench-beacon bench-drain bench-agents chromium fuzz
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -41,6 +41,16 @@ bench:
 # CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
 bench-proxy: build
 	benches/proxy/run
+
+# CPU of an accepted beacon beside nginx answering 204 with a log line, in turns; installs nginx and wrk from Debian.
+bench-beacon: build
+	benches/beacon/run
+
+# A backlog of EVENTS through the gateway beside the engine's own rate, in turns; 5 GB of disk meanwhile, some ten minutes.
+EVENTS ?= 5000000
+bench-drain: build engine
+	cargo build --release --locked --example drain_parts
+	EVENTS=$(EVENTS) benches/drain/run
 
 # What would be stored of the agents in device-detector's fixtures, scored; needs pip and PyYAML, fetches the fixtures.
 bench-agents:

@@ -11,7 +11,7 @@ use super::disk::{Disk, DiskFile, DiskFolder, Lock};
 
 const SEGMENT: &str = "segment";
 /// A segment in quarantine that is to be tried again; named so by `consentry spool retry-quarantine`.
-const RETRY: &str = "retry";
+pub(super) const RETRY: &str = "retry";
 /// A segment whose rows are in the table.
 const SHIPPED: &str = "shipped";
 const UNFINISHED: &str = "new";

@@ -29,7 +29,7 @@ impl Spool {
     /// What is being sent at the moment is not reached. Costs nothing where nothing waits.
     pub async fn forget(&self, whose: &[Whose], until_ms: i64) -> Result<(), SpoolError> {
         let (shared, whose) = (Arc::clone(&self.0.shared), whose.to_vec());
-        if whose.is_empty() || shared.tally.waiting_rows.load(Relaxed) == 0 {
+        if whose.is_empty() || !shared.anything_waits() {
             return Ok(());
         }
         off_the_runtime(move || {
@@ -57,10 +57,15 @@ impl Shared {
                 false => tracing::info!("events wait no longer than they may; new ones are taken again"),
             }
         }
-        if self.tally.waiting_rows.load(Relaxed) == 0 && self.forgotten.clear() {
+        if !self.anything_waits() && self.forgotten.clear() {
             // The file says of whom nothing waits any more; the next that is added replaces it, and a start reads it in vain.
             let _ = self.folder.remove_note(sift::NOTE);
         }
+    }
+
+    /// What is in quarantine may be tried again.
+    fn anything_waits(&self) -> bool {
+        self.tally.waiting_rows.load(Relaxed) > 0 || self.tally.quarantined.load(Relaxed) > 0
     }
 
     /// Takes batches back from quarantine that somebody wants to be tried again.

@@ -32,28 +32,26 @@ pub enum EncodeError {
     },
 }
 
-/// The batch as one block, `batch_id` last, without the columns that stay here.
+/// The batch as one block, `batch_id` last, without the columns that stay here. Each column is written where it belongs in the
+/// block, so that beside the records and the block nothing of their size is held; the rows' places are what moves on from
+/// column to column.
 pub fn encode(records: &Records) -> Result<Vec<u8>, EncodeError> {
-    let rows = records.len();
-    let mut columns: Vec<Filling> = records.columns().iter().map(|column| Filling::new(column.kind, rows)).collect();
-    for (row, record) in records.iter().enumerate() {
-        let mut rest = record;
-        for (filling, column) in columns.iter_mut().zip(records.columns()) {
-            rest = filling
-                .push(column.kind, rest)
-                .ok_or_else(|| EncodeError::Value { row, column: column.name.clone() })?;
-        }
-        if !rest.is_empty() {
-            return Err(EncodeError::Longer { row, bytes: rest.len() });
+    let mut rest: Vec<&[u8]> = records.iter().collect();
+    let (rows, columns) = (rest.len(), records.columns());
+    let mut block = Vec::with_capacity(records.bytes() + rows * 16 + columns.len() * 64);
+    write_leb(&mut block, columns.iter().filter(|column| !column.stays_here()).count() + 1);
+    write_leb(&mut block, rows);
+    for column in columns {
+        let before = block.len();
+        write_head(&mut block, column);
+        write_column(&mut block, column.kind, &mut rest)
+            .map_err(|CutOff { row }| EncodeError::Value { row, column: column.name.clone() })?;
+        if column.stays_here() {
+            block.truncate(before);
         }
     }
-
-    let mut block = Vec::with_capacity(records.bytes() + rows * 16 + columns.len() * 64);
-    write_leb(&mut block, records.columns().iter().filter(|column| !column.stays_here()).count() + 1);
-    write_leb(&mut block, rows);
-    for (filling, column) in columns.iter().zip(records.columns()).filter(|(_, column)| !column.stays_here()) {
-        write_head(&mut block, column);
-        filling.write(&mut block);
+    if let Some((row, rest)) = rest.iter().enumerate().find(|(_, rest)| !rest.is_empty()) {
+        return Err(EncodeError::Longer { row, bytes: rest.len() });
     }
     write_head(&mut block, &Column { name: BATCH_ID.to_owned(), kind: ColumnKind::UInt64 });
     for _ in 0..rows {
@@ -69,63 +67,70 @@ fn write_head(block: &mut Vec<u8>, column: &Column) {
     }
 }
 
-/// A column's values so far.
-#[derive(Default)]
-struct Filling {
-    /// The values; a map's keys.
-    bytes: Vec<u8>,
-    /// A map's values.
-    values: Vec<u8>,
-    /// A map's ends: after each row, how many pairs there are up to it.
-    ends: Vec<u8>,
-    pairs: u64,
+/// The row whose value is not whole.
+struct CutOff {
+    row: usize,
 }
 
-impl Filling {
-    fn new(kind: ColumnKind, rows: usize) -> Filling {
-        let bytes = match kind {
-            ColumnKind::UInt8 => rows,
-            ColumnKind::UInt16 | ColumnKind::Date => 2 * rows,
-            ColumnKind::UInt32 => 4 * rows,
-            ColumnKind::UInt64 | ColumnKind::Milliseconds | ColumnKind::Thousandths => 8 * rows,
-            ColumnKind::UInt128 | ColumnKind::Ipv6 => 16 * rows,
-            // Grows as it must.
-            ColumnKind::Text | ColumnKind::TextMap => 0,
-        };
-        Filling { bytes: Vec::with_capacity(bytes), ..Filling::default() }
+/// Takes the value at the head of each row's rest, and leaves what follows it.
+fn write_column(block: &mut Vec<u8>, kind: ColumnKind, rest: &mut [&[u8]]) -> Result<(), CutOff> {
+    match kind {
+        ColumnKind::UInt8 => write_fixed::<1>(block, rest),
+        ColumnKind::UInt16 | ColumnKind::Date => write_fixed::<2>(block, rest),
+        ColumnKind::UInt32 => write_fixed::<4>(block, rest),
+        ColumnKind::UInt64 | ColumnKind::Milliseconds | ColumnKind::Thousandths => write_fixed::<8>(block, rest),
+        ColumnKind::UInt128 | ColumnKind::Ipv6 => write_fixed::<16>(block, rest),
+        ColumnKind::Text => write_texts(block, rest),
+        ColumnKind::TextMap => write_maps(block, rest),
     }
+}
 
-    /// Takes the value at the head of `record` and returns what follows it.
-    fn push<'a>(&mut self, kind: ColumnKind, record: &'a [u8]) -> Option<&'a [u8]> {
-        if kind == ColumnKind::TextMap {
-            return self.push_map(record);
-        }
-        let (value, rest) = record.split_at_checked(kind.value_len(record)?)?;
-        self.bytes.extend_from_slice(value);
-        Some(rest)
+fn write_fixed<const BYTES: usize>(block: &mut Vec<u8>, rest: &mut [&[u8]]) -> Result<(), CutOff> {
+    for (row, rest) in rest.iter_mut().enumerate() {
+        let (value, behind) = rest.split_first_chunk::<BYTES>().ok_or(CutOff { row })?;
+        block.extend_from_slice(value);
+        *rest = behind;
     }
+    Ok(())
+}
 
-    fn push_map<'a>(&mut self, record: &'a [u8]) -> Option<&'a [u8]> {
-        let (pairs, head) = read_leb(record)?;
-        let mut rest = record.get(head..)?;
-        for _ in 0..pairs {
-            for part in [&mut self.bytes, &mut self.values] {
-                let (text, behind) = rest.split_at_checked(text_len(rest)?)?;
-                part.extend_from_slice(text);
-                rest = behind;
+fn write_texts(block: &mut Vec<u8>, rest: &mut [&[u8]]) -> Result<(), CutOff> {
+    for (row, rest) in rest.iter_mut().enumerate() {
+        match rest.split_first() {
+            // Most are empty.
+            Some((0, behind)) => {
+                block.push(0);
+                *rest = behind;
             }
+            _ => move_text(block, rest).ok_or(CutOff { row })?,
         }
-        self.pairs += pairs as u64;
-        self.ends.extend_from_slice(&self.pairs.to_le_bytes());
-        Some(rest)
     }
+    Ok(())
+}
 
-    fn write(&self, block: &mut Vec<u8>) {
-        // For all but maps the first and the last are empty.
-        block.extend_from_slice(&self.ends);
-        block.extend_from_slice(&self.bytes);
-        block.extend_from_slice(&self.values);
+/// All ends (after each row, how many pairs there are up to it), then all keys, then all values.
+fn write_maps(block: &mut Vec<u8>, rest: &mut [&[u8]]) -> Result<(), CutOff> {
+    let (mut keys, mut values, mut end) = (Vec::new(), Vec::new(), 0u64);
+    for (row, rest) in rest.iter_mut().enumerate() {
+        let (pairs, head) = read_leb(rest).ok_or(CutOff { row })?;
+        *rest = rest.get(head..).ok_or(CutOff { row })?;
+        for _ in 0..pairs {
+            move_text(&mut keys, rest).ok_or(CutOff { row })?;
+            move_text(&mut values, rest).ok_or(CutOff { row })?;
+        }
+        end += pairs as u64;
+        block.extend_from_slice(&end.to_le_bytes());
     }
+    block.append(&mut keys);
+    block.append(&mut values);
+    Ok(())
+}
+
+fn move_text(out: &mut Vec<u8>, rest: &mut &[u8]) -> Option<()> {
+    let (text, behind) = rest.split_at_checked(text_len(rest)?)?;
+    out.extend_from_slice(text);
+    *rest = behind;
+    Some(())
 }
 
 #[cfg(test)]

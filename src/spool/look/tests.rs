@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::super::record::{Column, ColumnKind, RecordWriter};
 use super::super::segment::{Header, HeaderFault};
 use super::super::sift::{Forgotten, Whose};
-use super::super::{Partition, Spool, SpoolOptions};
+use super::super::{Durability, Partition, Spool, SpoolOptions};
 use super::text::{Misfit, csv_field, csv_text, values, write_json};
 use super::*;
 
@@ -53,6 +53,7 @@ fn what_is_composed_is_what_a_spool_writes() {
         max_age: std::time::Duration::from_secs(600),
         batch_rows: 100,
         batch_age: std::time::Duration::from_secs(600),
+        durability: Durability::Write,
     };
     let spool = Spool::open(options).unwrap().0;
     RECORDS.iter().for_each(|record| spool.append(JULY, |out| out.extend_from_slice(record)).unwrap());
@@ -73,6 +74,7 @@ fn beside_a_spool_at_work_nothing_looks_damaged() {
         max_age: std::time::Duration::from_secs(600),
         batch_rows: 700,
         batch_age: std::time::Duration::from_millis(20),
+        durability: Durability::Write,
     };
     let spool = Spool::open(options).unwrap().0;
     let record = [b"\xac\x02", &[b'x'; 300][..]].concat();
