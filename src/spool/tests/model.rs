@@ -81,7 +81,7 @@ impl Beside {
             settled: BTreeSet::new(),
             perhaps_settled: BTreeSet::new(),
         };
-        beside.open();
+        beside.start();
         beside
     }
 
@@ -90,14 +90,14 @@ impl Beside {
     }
 
     /// Opens the spool; a fault may keep it from that once.
-    fn open(&mut self) {
+    fn start(&mut self) {
         let durability = self.durability;
         let with = || SpoolOptions { batch_rows: 7, durability, ..options(Path::new(DIR)) };
         let opened = Cranked::open(&self.disk, with());
         if self.disk.is_dead() {
             drop(opened);
             self.disk.crash(Crash::Killed);
-            return self.open();
+            return self.start();
         }
         self.disk.heal();
         let opened = opened.or_else(|_| Cranked::open(&self.disk, with()));
@@ -122,7 +122,7 @@ impl Beside {
         if let Some((skip, fault, times)) = then {
             self.disk.fail(skip, fault, times);
         }
-        self.open();
+        self.start();
     }
 
     fn append(&mut self, partition: u8, len: usize, acknowledged: bool) {
