@@ -94,19 +94,17 @@ pub mod segment;
 mod sift;
 mod split;
 mod threads;
+mod turn;
 mod watch;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -117,6 +115,7 @@ pub use error::{Refused, SpoolError};
 pub use partition::Partition;
 pub use recover::Recovery;
 pub use sift::Whose;
+pub use turn::Acknowledgement;
 
 use batch::Queue;
 use batch_ids::BatchIds;
@@ -234,18 +233,6 @@ struct Tally {
     forgotten: AtomicU64,
 }
 
-/// Resolves when a record is as durable as it is to be; see [`Spool::append_acknowledged`].
-#[must_use = "the record is only known to be kept when this has resolved"]
-pub struct Acknowledgement(oneshot::Receiver<Result<(), SpoolError>>);
-
-impl Future for Acknowledgement {
-    type Output = Result<(), SpoolError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll(context)).unwrap_or(Err(SpoolError::Closed)))
-    }
-}
-
 impl Spool {
     /// Opens the folder, takes up what an earlier process left in it, and starts the threads. Blocks for the time of some
     /// file operations.
@@ -322,7 +309,7 @@ impl Spool {
 
     /// Takes a record for the partition without waiting for anything; `encode` appends its values to what it is given.
     pub fn append(&self, partition: Partition, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
-        self.put(partition, encode, None)
+        self.put(partition, encode, false).map(drop)
     }
 
     /// Takes a record, and says when it will survive what [`durability`](SpoolOptions::durability) asks for: after the
@@ -332,24 +319,34 @@ impl Spool {
         partition: Partition,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Acknowledgement, Refused> {
-        let (waiter, acknowledgement) = oneshot::channel();
-        self.put(partition, encode, Some(waiter))?;
-        Ok(Acknowledgement(acknowledgement))
+        Ok(self.put(partition, encode, true)?.expect("what is awaited has an acknowledgement"))
+    }
+
+    /// Resolves when everything that was appended so far is as durable as it is to be, also what others appended: for who is
+    /// told that something is kept that somebody else is just keeping. Fails where anything was lost meanwhile.
+    pub async fn written(&self) -> Result<(), SpoolError> {
+        let tally = &self.0.shared.tally;
+        let lost = tally.lost.load(Relaxed);
+        self.0.shared.group.written().ok_or(SpoolError::Closed)?.await?;
+        match tally.lost.load(Relaxed) == lost {
+            true => Ok(()),
+            false => Err(SpoolError::NotWritten(std::io::ErrorKind::Other)),
+        }
     }
 
     fn put(
         &self,
         partition: Partition,
         encode: impl FnOnce(&mut Vec<u8>),
-        waiter: Option<group::Waiter>,
-    ) -> Result<(), Refused> {
+        is_awaited: bool,
+    ) -> Result<Option<Acknowledgement>, Refused> {
         let shared = &self.0.shared;
         let failing = shared.tally.disk_failing.load(Relaxed) || shared.tally.overdue.load(Relaxed);
         let room = shared.options.max_bytes.saturating_sub(shared.tally.disk_bytes.load(Relaxed));
         let room = if failing { 0 } else { room };
         // Counted before it can be written, shipped and counted off again.
         shared.tally.waiting_rows.fetch_add(1, Relaxed);
-        let taken = shared.group.append(partition, room, encode, waiter);
+        let taken = shared.group.append(partition, room, encode, is_awaited);
         if taken.is_err() {
             shared.tally.waiting_rows.fetch_sub(1, Relaxed);
             shared.tally.refused.fetch_add(1, Relaxed);

@@ -23,7 +23,7 @@ use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
 use crate::pseudonym::{RawLogin, RawUserAgent};
-use crate::spool::{Partition, Refused, SpoolError};
+use crate::spool::{Acknowledgement, Partition, Refused, SpoolError};
 use crate::statistics::View;
 
 /// What the front door learnt of an answer before its body.
@@ -219,13 +219,19 @@ pub(super) async fn beacon(
     events: &[BeaconEvent],
 ) -> Result<[HeaderValue; 2], NotKept> {
     let captured = with_exchange(visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
+    let sent = events.len();
     let Captured { events, ids, set_cookies } = captured.map_err(NotKept::NotABeacon)?;
     let metrics = &gateway.site.metrics;
     let forget = |from: usize| ids.iter().skip(from).flatten().for_each(|id| gateway.capture.forget(*id));
-    let mut last = None;
+    // Records of a partition are written in their order, so the last one's word stands for all of them.
+    let mut waiting: Vec<(Partition, Acknowledgement)> = Vec::with_capacity(1);
     for (index, event) in events.iter().enumerate() {
-        match gateway.site.spool.append_acknowledged(partition(event), |out| event.encode(out)) {
-            Ok(acknowledgement) => last = Some(acknowledgement),
+        let partition = partition(event);
+        match gateway.site.spool.append_acknowledged(partition, |out| event.encode(out)) {
+            Ok(acknowledgement) => match waiting.iter_mut().find(|(other, _)| *other == partition) {
+                Some((_, last)) => *last = acknowledgement,
+                None => waiting.push((partition, acknowledgement)),
+            },
             Err(refused) => {
                 metrics.events_refused.add((events.len() - index) as u64);
                 forget(index);
@@ -233,12 +239,16 @@ pub(super) async fn beacon(
             }
         }
     }
-    // Records are written in their order, so the last one's word stands for all.
-    if let Some(written) = last
-        && let Err(error) = written.await
-    {
-        forget(0);
-        return Err(NotKept::NotWritten(error));
+    // What was left out may be a repeat of what is just being written, and is answered for like it.
+    let repeats = events.len() < sent && waiting.is_empty();
+    for (_, written) in waiting {
+        if let Err(error) = written.await {
+            forget(0);
+            return Err(NotKept::NotWritten(error));
+        }
+    }
+    if repeats {
+        gateway.site.spool.written().await.map_err(NotKept::NotWritten)?;
     }
     metrics.events_captured.add(events.len() as u64);
     Ok(set_cookies)

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::segment::{MAX_RECORD_BYTES, Reader};
-use super::{Durability, Partition, Refused, SpoolError};
+use super::turn::{Acknowledgement, Promise};
+use super::{Durability, Partition, Refused};
 
 /// The most bytes that may wait for the writer; at 250 bytes a record about 30 000 records.
 const GROUP_BYTES: usize = 8 << 20;
@@ -24,15 +25,6 @@ const POWER_WAITERS: usize = 256;
 /// Length, month, retention days: what stands before each payload in the group.
 const HEAD_BYTES: usize = 10;
 
-pub(super) type Waiter = oneshot::Sender<Result<(), SpoolError>>;
-
-/// Somebody who waits for a record, and which of the turn's records it is.
-pub(super) struct Waiting {
-    pub(super) partition: Partition,
-    pub(super) record: u32,
-    pub(super) waiter: Waiter,
-}
-
 /// How the writer's thread is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -46,7 +38,10 @@ pub(super) enum Stop {
 #[derive(Default)]
 pub(super) struct Taken {
     bytes: Vec<u8>,
-    pub(super) waiters: Vec<Waiting>,
+    /// Which of the turn's records somebody waits for, in their order.
+    pub(super) awaited: Vec<u32>,
+    /// What those who wait were promised.
+    pub(super) promise: Option<Promise>,
     /// Who waits for everything so far to be sealed.
     pub(super) flushes: Vec<oneshot::Sender<()>>,
     pub(super) stop: Option<Stop>,
@@ -54,7 +49,7 @@ pub(super) struct Taken {
 
 impl Taken {
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.flushes.is_empty()
+        self.bytes.is_empty() && self.flushes.is_empty() && self.promise.is_none()
     }
 
     /// The records in the order they came, each with its number.
@@ -69,7 +64,8 @@ impl Taken {
 
     fn clear(&mut self) {
         self.bytes.clear();
-        self.waiters.clear();
+        self.awaited.clear();
+        self.promise = None;
         self.flushes.clear();
         self.stop = None;
     }
@@ -113,14 +109,14 @@ impl Group {
         Group { filling: Mutex::default(), wake: Condvar::new(), turn, many_waiters }
     }
 
-    /// Appends a record. `encode` must only append to what it is given.
+    /// Appends a record, and gives what is waited for by, where it is. `encode` must only append to what it is given.
     pub(super) fn append(
         &self,
         partition: Partition,
         room: u64,
         encode: impl FnOnce(&mut Vec<u8>),
-        waiter: Option<Waiter>,
-    ) -> Result<(), Refused> {
+        is_awaited: bool,
+    ) -> Result<Option<Acknowledgement>, Refused> {
         let mut filling = self.lock();
         if filling.closed {
             return Err(Refused::Closed);
@@ -146,15 +142,29 @@ impl Group {
         filling.whole = bytes.len();
         let record = filling.records;
         filling.records += 1;
-        filling.taken.waiters.extend(waiter.map(|waiter| Waiting { partition, record, waiter }));
-        let much = filling.whole >= HURRY_BYTES || filling.taken.waiters.len() >= self.many_waiters;
+        let acknowledgement = is_awaited.then(|| {
+            filling.taken.awaited.push(record);
+            filling.promise().acknowledgement(Some((partition, record)))
+        });
+        let much = filling.whole >= HURRY_BYTES || filling.taken.awaited.len() >= self.many_waiters;
         let hurry = much && !std::mem::replace(&mut filling.hurried, true);
         let wake = std::mem::take(&mut filling.writer_sleeps) || hurry;
         drop(filling);
         if wake {
             self.wake.notify_one();
         }
-        Ok(())
+        Ok(acknowledgement)
+    }
+
+    /// Resolves when everything that was appended so far is as durable as it is to be; nothing where the writer is gone.
+    pub(super) fn written(&self) -> Option<Acknowledgement> {
+        let mut filling = self.lock();
+        if filling.closed {
+            return None;
+        }
+        let acknowledgement = filling.promise().acknowledgement(None);
+        self.wake_writer(filling);
+        Some(acknowledgement)
     }
 
     /// Asks for everything so far to be sealed; `false` where the writer is gone.
@@ -201,7 +211,7 @@ impl Group {
                 let waited = self.wake.wait_timeout_while(filling, self.turn, |filling| !filling.is_urgent());
                 filling = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
-            Pause::Until(due) if filling.whole == 0 && !filling.is_urgent() => {
+            Pause::Until(due) if filling.whole == 0 && filling.taken.promise.is_none() && !filling.is_urgent() => {
                 filling.writer_sleeps = true;
                 filling = match due {
                     Some(due) => {
@@ -238,6 +248,10 @@ impl Group {
 }
 
 impl Filling {
+    fn promise(&mut self) -> &Promise {
+        self.taken.promise.get_or_insert_with(Promise::new)
+    }
+
     fn is_urgent(&self) -> bool {
         self.hurried || self.taken.stop.is_some() || !self.taken.flushes.is_empty()
     }

@@ -9,10 +9,11 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
-use super::group::{Pause, Stop, Taken, Waiting};
+use super::group::{Pause, Stop, Taken};
 use super::seal::{Job, Unsealed};
 use super::segment::{self, Header};
-use super::{Durability, Partition, Shared, SpoolError, sift};
+use super::turn::Failed;
+use super::{Durability, Partition, Shared, sift};
 
 /// Bytes after which a batch is sealed, whatever its rows: what the encoder and one insert hold in memory.
 const BATCH_BYTES: u64 = 8 << 20;
@@ -40,13 +41,6 @@ struct OpenSegment {
     pending_is_awaited: bool,
     /// Its name is durable.
     name_synced: bool,
-}
-
-/// The records of a partition that could not be written in this turn: from this number on, all of them.
-struct Failed {
-    partition: Partition,
-    from: u32,
-    kind: io::ErrorKind,
 }
 
 pub(super) struct Writer {
@@ -80,12 +74,10 @@ impl Writer {
     pub(super) fn turn(&mut self, taken: &mut Taken) -> bool {
         self.quiet_turns = if taken.is_empty() { self.quiet_turns.saturating_add(1) } else { 0 };
         self.write(taken);
-        for Waiting { partition, record, waiter } in taken.waiters.drain(..) {
-            let failure = self.failed.iter().find(|failed| failed.partition == partition && failed.from <= record);
-            // Who stopped waiting does not mind.
-            let _ = waiter.send(failure.map_or(Ok(()), |failed| Err(SpoolError::NotWritten(failed.kind))));
+        let failed = std::mem::take(&mut self.failed);
+        if let Some(promise) = taken.promise.take() {
+            promise.keep(failed);
         }
-        self.failed.clear();
         let everything = !taken.flushes.is_empty() || taken.stop == Some(Stop::Close);
         self.seal_due(everything);
         if !taken.flushes.is_empty() {
@@ -95,7 +87,7 @@ impl Writer {
     }
 
     fn write(&mut self, taken: &Taken) {
-        let mut awaited = taken.waiters.iter().map(|waiting| waiting.record).peekable();
+        let mut awaited = taken.awaited.iter().copied().peekable();
         for (record, partition, payload) in taken.records() {
             let is_awaited = awaited.next_if_eq(&record).is_some();
             if self.failed.iter().any(|failed| failed.partition == partition) {

@@ -89,14 +89,3 @@ impl Cranked {
         self.writer.end_pause();
     }
 }
-
-impl Acknowledgement {
-    /// The answer, where there is one.
-    pub(super) fn answer(&mut self) -> Option<Result<(), SpoolError>> {
-        match self.0.try_recv() {
-            Ok(answer) => Some(answer),
-            Err(oneshot::error::TryRecvError::Empty) => None,
-            Err(oneshot::error::TryRecvError::Closed) => Some(Err(SpoolError::Closed)),
-        }
-    }
-}

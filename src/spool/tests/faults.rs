@@ -160,7 +160,7 @@ fn an_instance_id_that_cannot_be_read_is_drawn_anew() {
 #[test]
 fn a_write_that_fails_and_cannot_be_cut_off_ends_its_segment() {
     let (disk, mut spool) = two_written();
-    let mut refused = spool.append_acknowledged(JULY, b"third, which is half written").unwrap();
+    let refused = spool.append_acknowledged(JULY, b"third, which is half written").unwrap();
     // The write, in part, and the cutting off.
     disk.fail(0, Fault::Half(ErrorKind::StorageFull), 2);
     spool.write();

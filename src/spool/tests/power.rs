@@ -44,20 +44,20 @@ fn in_power_mode_a_failed_sync_fails_who_waits_and_costs_nothing_that_was_acknow
         let fault = if in_part { Fault::Half(ErrorKind::Other) } else { EIO };
         let mut before = None;
         if !first_fails {
-            let mut answer = spool.append_acknowledged(JULY, b"before").unwrap();
+            let answer = spool.append_acknowledged(JULY, b"before").unwrap();
             spool.write();
             before = answer.answer();
         }
         // Note (5 operations), segment and header (2), write, sync, and the folder's sync that fails.
         disk.fail(if first_fails { 9 } else { 1 }, fault, 1);
-        let mut failed = spool.append_acknowledged(JULY, b"failed").unwrap();
+        let failed = spool.append_acknowledged(JULY, b"failed").unwrap();
         spool.append(JULY, b"with it").unwrap();
         spool.write();
         assert!(matches!(failed.answer(), Some(Err(SpoolError::NotWritten(ErrorKind::Other)))));
         assert_eq!(spool.spool.status().lost, 2);
         spool.seal();
         spool.end_pause();
-        let mut behind = spool.append_acknowledged(JULY, b"behind").unwrap();
+        let behind = spool.append_acknowledged(JULY, b"behind").unwrap();
         spool.write();
         assert!(behind.answer().unwrap().is_ok());
         let (spool, _) = crashed(&disk, spool, Crash::PowerLost);
