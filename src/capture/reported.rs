@@ -89,15 +89,17 @@ impl Capture {
     ) -> Result<Captured, BeaconError> {
         let customs = self.customs(events)?;
         let mut visitor = self.visitor(permit, exchange);
-        let blank = self.blank(exchange, &visitor);
+        let mut blank = Some(self.blank(exchange, &visitor));
         let mut rows = Vec::with_capacity(events.len());
         let mut ids = Vec::with_capacity(events.len());
-        for (item, custom) in events.iter().zip(customs) {
+        for (index, (item, custom)) in events.iter().zip(customs).enumerate() {
             if !self.is_collected(&item.name) || item.id.is_some_and(|id| !self.shared.repeats.admit(visitor.id, id)) {
                 continue;
             }
             let ts = exchange.now_ms - item.age_ms;
-            let mut draft = blank.clone();
+            // The last one, mostly the only one, takes what the others take copies of.
+            let is_last = index + 1 == events.len();
+            let Some(mut draft) = (if is_last { blank.take() } else { blank.clone() }) else { continue };
             self.place(&mut draft, ts, &item.url);
             draft.name = match &item.name {
                 Name::Known(known) => Cow::Borrowed(*known),

@@ -1,8 +1,11 @@
 //! Our own cookies: what every one of them is set with, so that none forgets a part of it.
 
-use cookie::time::Duration;
-use cookie::{Cookie, SameSite};
+use std::fmt::Write as _;
+
 use http::HeaderValue;
+
+/// The longest life, in seconds; what is more is no number to some browsers, which keep none longer than 400 days anyway.
+const LONGEST: u64 = i64::MAX as u64;
 
 /// The `Set-Cookie` line of a cookie of ours that lives for `seconds`; 0 ends it. For this host and the whole site, out of
 /// reach of scripts, never sent along with a post from another site, and over safe connections only where the visitor has one.
@@ -25,16 +28,22 @@ pub(super) struct Own<'a> {
 }
 
 pub(super) fn line(own: Own<'_>) -> HeaderValue {
-    let mut cookie = Cookie::build((own.name, own.value))
-        .path("/")
-        .http_only(!own.readable)
-        .same_site(SameSite::Lax)
-        .secure(own.https)
-        .max_age(Duration::seconds(i64::try_from(own.seconds).unwrap_or(i64::MAX)));
+    // Written out, since every beacon is answered with two of them (RFC 6265 §4.1.1).
+    let domain = own.domain.map_or(0, str::len);
+    let mut line = String::with_capacity(own.name.len() + own.value.len() + domain + 96);
+    line.push_str(own.name);
+    line.push('=');
+    line.push_str(&own.value);
+    line.push_str(if own.readable { "" } else { "; HttpOnly" });
+    line.push_str("; SameSite=Lax");
+    line.push_str(if own.https { "; Secure" } else { "" });
+    line.push_str("; Path=/");
     if let Some(domain) = own.domain {
-        cookie = cookie.domain(domain.to_owned());
+        line.push_str("; Domain=");
+        line.push_str(domain);
     }
-    HeaderValue::try_from(cookie.build().to_string()).expect("our cookies are of cookie octets")
+    write!(line, "; Max-Age={}", own.seconds.min(LONGEST)).expect("a string takes everything");
+    HeaderValue::try_from(line).expect("our cookies are of cookie octets")
 }
 
 #[cfg(test)]
