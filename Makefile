@@ -16,7 +16,7 @@ test: test-rust test-browser
 test-rust: engine
 	cargo test --locked
 
-# The long form of tests/torture: 500 rounds of kill -9, longer outages, more of each fault; half an hour, with its figures.
+# The long form of tests/torture: 500 rounds of kill -9, longer outages, more of each fault; takes long, prints its figures.
 torture: engine
 	TORTURE=long cargo test --locked --test promises torture:: -- --nocapture --test-threads=1
 

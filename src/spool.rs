@@ -1,6 +1,7 @@
 //! The crash-safe queue on disk between capture and ClickHouse. Capture appends encoded events; the shipper in `store`
-//! takes sealed batches. It never sees a raw identifier, never looks into a record, and knows nothing of ClickHouse but
-//! the names of column types. This text is its design paper.
+//! takes sealed batches. It never sees a raw identifier, looks into a record only for what must not be stored any more
+//! ([`sift`]) and for what came already ([`recent`]), and knows nothing of ClickHouse but the names of column types. This text
+//! is its design paper.
 //!
 //! # What it promises
 //! - An append never waits for the disk. Records in memory are bounded: 8 MiB that fill, and 8 MiB that are being written.
@@ -11,7 +12,9 @@
 //! - A sealed batch is synced, file and folder, before it can be sent, and survives the loss of power. What is neither
 //!   sealed (at most `batch_age` old, longer while the database is away) nor acknowledged under `Power` may not.
 //! - A record is in exactly one batch, and a batch has one id for ever.
-//! - It is bounded by `max_bytes` on disk, quarantine included. What is refused or lost is counted, never silent.
+//! - It is bounded by `max_bytes` on disk, quarantine included, and by `max_age`: beyond either, appends are refused, and what
+//!   waits is kept. What is refused or lost is counted, never silent.
+//! - What waits is not stored once its own period is over, or its visitor has [withdrawn](Spool::forget).
 //! - It starts, whatever it finds in its folder.
 //!
 //! # What is on disk
@@ -21,6 +24,9 @@
 //! spool/5f3a9c10000000a7.segment    one segment = one batch; the name is the batch id
 //! spool/ID.segment.new              what is to replace a segment or the instance id, until it is whole; a start removes it
 //! spool/quarantine/ID.segment       what the database will never take, with ID.reason beside it
+//! spool/quarantine/ID.retry         the same, to be tried again: within a second it is back in the queue, in doubt
+//! spool/recent/ID.shipped           what came into the table in the last ten minutes, at most 16 MiB; in no queue
+//! spool/forget                      whose records are left out of what waits; gone when nothing does
 //! ```
 //! A segment is a header (format version, batch id, partition, columns), record frames and, at last, a seal; [`segment`]
 //! has the bytes. Its records are of one partition of the table (month and retention class), because only an insert of one
@@ -34,20 +40,22 @@
 //! The sealing thread never answers anybody, and the writer syncs only with `Durability::Power`, so that else no
 //! acknowledgement waits for a sync. With it, the writer syncs once a turn each segment that somebody waits for, and a new
 //! one's folder once; a turn then lasts 20 ms or 256 acknowledgements, so that one sync does for many. A
-//! segment is sealed when it has `batch_rows` rows, 16 MiB, or is `batch_age` old; the age is doubled for each batch that
-//! waits behind the first, so that an outage leaves few large batches rather than one each second.
+//! segment is sealed when it has `batch_rows` rows, 8 MiB, or is `batch_age` old; the age is doubled for each batch that
+//! waits behind the two in flight, so that an outage leaves few large batches rather than one each second. Those who wait for
+//! a turn are woken [together](turn).
 //!
 //! # Why no crash ships a record twice or under two ids
-//! A segment has its batch id from birth; there is no moment at which records have none, or move from one to another. Ids
-//! come from a number range that was reserved durably before. The steps, and what a crash after each of them leaves:
+//! A segment has its batch id from birth; there is no moment at which records have none. Ids come from a number range that
+//! was reserved durably before, at the start and long before it is used up, so that no record waits for that either. The steps, and what a crash after each of them leaves:
 //! 1. *file made, header written*: no record; the next start removes it.
 //! 2. *records written*: not sealed, hence never sent. The next start cuts the torn tail and seals it under its id.
 //! 3. *seal written, not synced*: never sent either, since a batch is taken only after the sync. As 2, or sealed; a
 //!    sealed one that a start finds is synced when it is first read, before it can be sent.
 //! 4. *synced and queued*: whole, with a fixed number of rows. It may have been sent, so whatever a start finds is
 //!    [in doubt](SealedBatch::in_doubt), and the shipper asks the table for the id before it sends.
-//! 5. *stored, acknowledged, segment removed*: should the removal be undone by a power loss, it is 4 again, and the table
-//!    has the id. The folder is synced after a removal to keep that rare.
+//! 5. *stored, acknowledged, segment moved away*: should that be undone by a power loss, it is 4 again, and the table has the
+//!    id. The folder is synced after it to keep that rare.
+//! 6. *refused, halved*: two segments, which count only once the whole is gone, durably ([`split`]). Nothing of it was stored.
 //!
 //! So the state of a batch is in its one file and needs no second one (a ledger, an acknowledgement log) that could disagree
 //! with it: a seal at its end says that it may have been sent, its absence from the folder that it is stored.
@@ -69,10 +77,10 @@
 //! not check makes the segment unreadable: it goes to quarantine as it is.
 //!
 //! # Limits
-//! Two folders with the same `instance` file (a copied volume of which both copies run) give the same ids: remove that
-//! file from a copy. A process that dies between a failed sync and the new file leaves a segment whose pages the kernel has
+//! A copied folder is told from its original by its number and its device's, and draws an instance id of its own; a device
+//! that is copied bit by bit, of which both copies run, gives the same ids twice: remove `instance` from a copy. A process that dies between a failed sync and the new file leaves a segment whose pages the kernel has
 //! and the disk may not have; the next process cannot know, and a power loss before they are written anew may take them.
-//! One segment that cannot be sealed holds up those behind it. The new file of a failed sync takes its space (16 MiB at
+//! One segment that cannot be sealed holds up those behind it. The new file of a failed sync takes its space (8 MiB at
 //! most) beside the old one for a moment. Under `Power` the group fills while the writer syncs, so a disk that takes long
 //! over it refuses events sooner.
 
@@ -269,7 +277,11 @@ impl Spool {
         }
         let found = recover::recover(&folder).map_err(failed("read the spool folder"))?;
         let Recovered { all, stuck_bytes, names_synced: found_names_synced, report: recovery } = found;
-        let ids = BatchIds::open(&folder, all.iter().map(Left::batch_id)).map_err(failed("draw an instance id"))?;
+        let mut ids = BatchIds::open(&folder, all.iter().map(Left::batch_id)).map_err(failed("draw an instance id"))?;
+        // Before there is a record that would wait for the disk. Where it fails now, it is done with the first.
+        if let Err(error) = ids.reserve(&folder) {
+            tracing::error!(%error, "batch ids cannot be reserved yet");
+        }
 
         let (queue, tally) = (Queue::default(), Tally::default());
         let aside = folder.quarantined().unwrap_or_else(|error| {

@@ -3,7 +3,7 @@
 //!
 //! Each event has an id of its own in its properties, and what counts is which ids are in the table and how often, not how
 //! many. The short form runs with all tests; `make torture` is the long one (`TORTURE=long`), with figures. What chance
-//! decides comes of a seed that a failure names (`TORTURE_SEED`).
+//! decides comes of a seed that a failure names (`TORTURE_SEED`); `TORTURE_ROUNDS` is another number of kills.
 
 mod client;
 mod disk_and_clock;
@@ -27,12 +27,18 @@ fn short_or_long<T>(short: T, long: T) -> T {
     }
 }
 
+/// A number of the environment.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
 /// Numbers as if by chance, the same for the same seed (SplitMix64).
 struct Chance(u64);
 
 impl Chance {
     fn new() -> Chance {
-        let seed = std::env::var("TORTURE_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = number("TORTURE_SEED");
         Chance(seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_nanos() as u64)))
     }
 

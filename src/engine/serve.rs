@@ -7,12 +7,12 @@
 //! the database. Called by the command line.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
@@ -38,6 +38,8 @@ const CONNECTIONS: usize = 256;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long running requests may take to end when the process is asked to.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long the engine of a gateway that was killed may take to end.
+const ENDING: Duration = Duration::from_secs(30);
 /// As ClickHouse's server: deep statements are parsed by recursion.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -126,7 +128,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let parent_gone = options.child.then(watch_parent);
     let chosen = socket::choose(&options.data_dir)?;
     let socket_path = options.socket.clone().unwrap_or(chosen);
-    let _lock = lock(&options.data_dir)?;
+    let _lock = lock(&options.data_dir, if options.child { ENDING } else { Duration::ZERO })?;
     let folder = database_folder(&options.data_dir);
     private_folder::make(&folder)?;
     // A relative path is resolved twice by ClickHouse when it syncs a folder.
@@ -156,24 +158,47 @@ pub fn leave(code: u8) -> ! {
 }
 
 /// One engine a folder: ClickHouse has a lock of its own, but says less about it. The file holds the process's number.
-fn lock(data_dir: &Path) -> Result<fs::File, ServeError> {
+///
+/// The engine of a gateway that was killed needs a moment to end; it is waited for, so that no start right after fails.
+fn lock(data_dir: &Path, patience: Duration) -> Result<fs::File, ServeError> {
     use std::io::Write as _;
+    let began = Instant::now();
     let path = socket::folder(data_dir).join("lock");
     let cannot = |source| failed(format!("cannot lock {}", path.display()))(source);
     let mut file =
         fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
-    match file.try_lock() {
+    let taken = loop {
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) if began.elapsed() < patience && is_a_gateways(&holder(&mut file)) => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            taken => break taken,
+        }
+    };
+    match taken {
         Ok(()) => {
             file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(cannot)?;
             Ok(file)
         }
         Err(fs::TryLockError::WouldBlock) => {
-            let mut process = String::new();
-            let _unknown = file.take(20).read_to_string(&mut process);
-            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process })
+            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process: holder(&mut file) })
         }
         Err(fs::TryLockError::Error(source)) => Err(cannot(source)),
     }
+}
+
+/// The number of the process that has the lock, as far as it is known.
+fn holder(file: &mut fs::File) -> String {
+    let mut process = String::new();
+    let _unknown = file.rewind().and_then(|()| file.take(20).read_to_string(&mut process));
+    process
+}
+
+/// Whether a process is an engine that a gateway started; one whose number is not written yet may be.
+fn is_a_gateways(process: &str) -> bool {
+    process.is_empty()
+        || fs::read(format!("/proc/{process}/cmdline"))
+            .is_ok_and(|line| line.split(|byte| *byte == 0).any(|argument| argument == b"--child"))
 }
 
 /// Tells when the parent closed our standard input, by ending or on purpose.

@@ -38,6 +38,9 @@ pub trait Disk: Send + Sync {
     /// Takes the lock on a file, which is made where it is missing; nothing where another process has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 
+    /// What tells a folder from a copy of it, as long as it stays where it is: its number and its device's.
+    fn identity(&self, folder: &Path) -> io::Result<u128>;
+
     /// Opens a folder for syncing.
     fn open_folder(&self, path: &Path) -> io::Result<Box<dyn DiskFolder>>;
 

@@ -49,6 +49,11 @@ impl Folder {
         Ok(Folder { disk, dir: dir.to_owned(), quarantine, recent, handle, _lock: lock })
     }
 
+    /// What tells this folder from a copy of it.
+    pub(super) fn identity(&self) -> io::Result<u128> {
+        self.disk.identity(&self.dir)
+    }
+
     pub(super) fn path(&self, batch_id: u64) -> PathBuf {
         self.dir.join(file_name(batch_id))
     }

@@ -331,6 +331,28 @@ fn no_batch_id_is_given_twice_over_restarts_or_lost_notes() {
 }
 
 #[test]
+fn a_copied_folder_gives_ids_of_its_own() {
+    let dir = TempDir::new().unwrap();
+    let (first, copy) = (dir.path().join("first"), dir.path().join("copy"));
+    let spool = open(&first);
+    written(&spool, JULY, b"x");
+    drop(spool);
+    fs::create_dir(&copy).unwrap();
+    fs::copy(first.join("instance"), copy.join("instance")).unwrap();
+    let next = |dir: &Path| {
+        let spool = open(dir);
+        put(&spool, JULY, b"y");
+        spool.close().unwrap();
+        // Each is held, or it would come again.
+        let batches: Vec<_> = std::iter::from_fn(|| spool.try_next_batch()).collect();
+        batches.iter().map(SealedBatch::batch_id).max().unwrap() >> 32
+    };
+    let (original, copied) = (next(&first), next(&copy));
+    assert_ne!(original, copied);
+    assert_eq!((next(&first), next(&copy)), (original, copied), "and both stay what they are");
+}
+
+#[test]
 fn a_restored_note_gives_no_id_of_a_segment_that_is_there() {
     let dir = TempDir::new().unwrap();
     let note = dir.path().join("instance");

@@ -2,8 +2,8 @@
 //! waited.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 
 use super::recover::{self, Left};
 use super::seal;
@@ -18,6 +18,7 @@ impl Spool {
             shared.judge_age(sift::now_ms());
             shared.recent.sweep(&shared.folder);
             shared.take_back_all();
+            shared.reserve_ids();
             Ok(())
         });
         if watched.await.is_err() {
@@ -60,6 +61,19 @@ impl Shared {
         if !self.anything_waits() && self.forgotten.clear() {
             // The file says of whom nothing waits any more; the next that is added replaces it, and a start reads it in vain.
             let _ = self.folder.remove_note(sift::NOTE);
+        }
+    }
+
+    /// Reserves batch ids before the writer runs out of them, which would wait for the disk.
+    fn reserve_ids(&self) {
+        let now = self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !now.wants_more() {
+            return;
+        }
+        let mut more = now;
+        match more.reserve(&self.folder) {
+            Ok(()) => self.ids.lock().unwrap_or_else(PoisonError::into_inner).adopt(&more),
+            Err(error) => tracing::warn!(%error, "batch ids cannot be reserved yet"),
         }
     }
 

@@ -2,6 +2,7 @@
 // steered by `shim.rs`, through a folder named by SHIM_DIR:
 //   clock   eight bytes: seconds by which the wall clock is off
 //   full    while it is there, the disk has no room for files whose path has the text it holds
+//   slow    milliseconds that a sync of a file or folder in .../spool takes longer
 //   rename  "kill N" or "eio N": the next N times the engine gives a new part its name, it dies, or is told EIO
 //   marks   what was done, a line each
 #define _GNU_SOURCE
@@ -128,6 +129,35 @@ int ftruncate64(int file, off64_t length) {
     struct stat now;
     int grows = fstat(file, &now) == 0 && length > now.st_size;
     return grows && no_room(file) ? -1 : REAL(ftruncate64)(file, length);
+}
+
+// A disk that takes its time.
+static void wait_for_disk(int file) {
+    char path[PATH_MAX], link[64], text[16] = "";
+    if (!folder) return;
+    in_folder(path, "slow");
+    int steering = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (steering < 0) return;
+    ssize_t said = read(steering, text, sizeof text - 1);
+    close(steering);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t got = said > 0 ? readlink(link, path, sizeof path - 1) : 0;
+    if (got <= 0) return;
+    path[got] = 0;
+    if (!strstr(path, "/spool")) return;
+    mark("slow", path);
+    usleep(1000u * (unsigned)atoi(text));
+}
+
+static int (*fsync_real)(int);
+static int (*fdatasync_real)(int);
+int fsync(int file) {
+    wait_for_disk(file);
+    return REAL(fsync)(file);
+}
+int fdatasync(int file) {
+    wait_for_disk(file);
+    return REAL(fdatasync)(file);
 }
 
 // The moment a part of a table gets its name; of one partitioned by month, as that of the events is.

@@ -52,6 +52,11 @@ impl Shim {
         fs::remove_file(self.0.path().join("full")).expect("it was full");
     }
 
+    /// A sync of the spool's files and folder takes so many milliseconds longer.
+    pub fn slow_syncs(&self, milliseconds: u32) {
+        self.write("slow", milliseconds.to_string().as_bytes());
+    }
+
     /// What becomes of the next `times` names.
     pub fn at_rename(&self, fault: AtRename, times: u32) {
         let kind = match fault {
@@ -61,7 +66,7 @@ impl Shim {
         self.write("rename", format!("{kind} {times}").as_bytes());
     }
 
-    /// How often the shim did this: `kill`, `eio`, `named` or `full`.
+    /// How often the shim did this: `kill`, `eio`, `named`, `full` or `slow`.
     pub fn did(&self, what: &str) -> usize {
         let marks = fs::read_to_string(self.0.path().join("marks")).unwrap_or_default();
         marks.lines().filter(|line| line.split(' ').next() == Some(what)).count()

@@ -32,6 +32,11 @@ impl Client {
         Client { address, head, stream: None }
     }
 
+    /// Forgets its connection, which the gateway may have closed while nothing was said.
+    pub fn reconnects(&mut self) {
+        self.stream = None;
+    }
+
     /// Sends a beacon of the site's own page.
     pub fn beacon(&mut self, body: &str) -> Outcome {
         let fields = "Sec-Fetch-Site: same-origin\r\nContent-Type: application/json";

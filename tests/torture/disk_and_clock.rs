@@ -69,6 +69,41 @@ fn an_engine_whose_writes_fail_gets_every_row_once_when_they_succeed() {
     settle(&book, || gateway.folder.log(), || ids(|sql| gateway.query(sql)));
 }
 
+/// Whether a page view outlives a kill half a second later on a disk that takes 2 s for a sync; the first of its process,
+/// or one behind another that is on the disk.
+fn page_view_outlives_a_kill(first: bool) -> bool {
+    let (site, shim) = (Site::start(), Shim::new());
+    let gateway: Gateway = shim.under(Folder::new(site.address, "[spool]\nbatch_age = \"60s\"\n")).serve();
+    let mut visitor = Visitor::who_accepts(&gateway);
+    if !first {
+        assert_eq!(visitor.beacon("/before").status, 204);
+    }
+    shim.slow_syncs(2000);
+    assert_eq!(visitor.get("/torture/slow").status, 200);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let (_, folder) = gateway.end("KILL");
+    shim.slow_syncs(0);
+    assert_eq!(shim.did("slow") > 0, first, "who syncs");
+    let gateway = folder.serve();
+    let mut visitor = Visitor::who_accepts(&gateway);
+    visitor.get("/torture/after");
+    let (status, folder) = gateway.end("TERM");
+    assert!(status.success(), "{}", tail(&folder.log()));
+    let seen = super::load::pages(|sql| folder.query(sql));
+    assert!(seen.contains_key("/torture/after"), "{seen:?}");
+    seen.contains_key("/torture/slow")
+}
+
+#[test]
+fn a_page_view_is_written_before_a_slow_disk_has_synced() {
+    assert!(page_view_outlives_a_kill(false));
+}
+
+#[test]
+fn the_first_page_view_of_a_process_is_written_before_a_slow_disk_has_synced() {
+    assert!(page_view_outlives_a_kill(true), "answered half a second before the kill, and lost");
+}
+
 /// Hours forth and back, under load and across a restart. A choice of the future is none yet (C1), so visitors choose again.
 #[test]
 fn a_clock_that_jumps_by_hours_loses_and_doubles_nothing() {

@@ -43,8 +43,8 @@ pub struct Book {
     pub open: HashSet<String>,
     /// Beacons that were refused because the spool takes no more.
     pub refused: usize,
-    /// Page views that were answered, and when.
-    pub pages: HashMap<String, Instant>,
+    /// Page views that were answered, and the two moments between which that was: asked for, and known to be answered.
+    pub pages: HashMap<String, (Instant, Instant)>,
     /// Page views without an answer.
     pub open_pages: HashSet<String>,
 }
@@ -127,8 +127,9 @@ pub fn drive(mut client: Client, name: &str, manners: Manners, goes_on: impl Fn(
     while goes_on(number) {
         if number % 3 == 0 {
             let path = format!("/torture/{name}/{number}");
+            let asked = Instant::now();
             match client.page(&path) {
-                Outcome::Answered(200, _) => drop(book.pages.insert(path, Instant::now())),
+                Outcome::Answered(200, _) => drop(book.pages.insert(path, (asked, Instant::now()))),
                 Outcome::Answered(status, text) => panic!("{path} was answered with {status}: {text}"),
                 Outcome::Unanswered => drop(book.open_pages.insert(path)),
                 Outcome::NotSent => {

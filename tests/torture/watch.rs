@@ -18,6 +18,7 @@ pub struct Latency {
 impl Latency {
     /// Of so many pages, one after the other.
     pub fn of(client: &mut Client, pages: usize) -> Latency {
+        client.reconnects();
         let mut took: Vec<Duration> = (0..pages)
             .map(|_| {
                 let began = Instant::now();

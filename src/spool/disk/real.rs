@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use super::{Disk, DiskFile, DiskFolder, Found, Lock};
@@ -24,6 +24,11 @@ impl Disk for RealDisk {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn identity(&self, folder: &Path) -> io::Result<u128> {
+        let known = fs::metadata(folder)?;
+        Ok(u128::from(known.dev()) << 64 | u128::from(known.ino()))
     }
 
     fn open_folder(&self, path: &Path) -> io::Result<Box<dyn DiskFolder>> {

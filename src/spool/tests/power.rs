@@ -48,8 +48,8 @@ fn in_power_mode_a_failed_sync_fails_who_waits_and_costs_nothing_that_was_acknow
             spool.write();
             before = answer.answer();
         }
-        // Note (5 operations), segment and header (2), write, sync, and the folder's sync that fails.
-        disk.fail(if first_fails { 9 } else { 1 }, fault, 1);
+        // Segment and header (2), write, sync, and the folder's sync that fails.
+        disk.fail(if first_fails { 4 } else { 1 }, fault, 1);
         let failed = spool.append_acknowledged(JULY, b"failed").unwrap();
         spool.append(JULY, b"with it").unwrap();
         spool.write();
