@@ -17,6 +17,7 @@ pub mod calls;
 mod contact;
 pub mod event;
 mod exchange;
+mod hashed;
 mod known;
 mod pace;
 mod repeats;
@@ -60,8 +61,8 @@ pub struct Captured {
     pub events: Vec<Event>,
     /// For each event of a beacon, by what it is known when it comes again.
     pub ids: Vec<Option<(VisitorId, u64)>>,
-    /// `consentry_visitor` and `consentry_visit`.
-    pub set_cookies: [HeaderValue; 2],
+    /// `consentry_visitor` and `consentry_visit`; nothing where those that were sent are as good.
+    pub set_cookies: Option<[HeaderValue; 2]>,
 }
 
 /// Who the visitor is, as the request's cookies say, or a new one.
@@ -70,6 +71,8 @@ struct Visitor {
     id: VisitorId,
     key: u32,
     visit: Option<Visit>,
+    /// The visit as the cookie has it, where the browser sent both cookies.
+    sent: Option<Visit>,
 }
 
 impl Capture {
@@ -84,12 +87,13 @@ impl Capture {
     }
 
     fn visitor(&self, permit: &Permit<Analytics>, exchange: &Exchange<'_>) -> Visitor {
-        let token = exchange.visitor_cookie.and_then(|value| VisitorToken::decode(permit, value));
-        let token = token.unwrap_or_else(|| VisitorToken::make(permit));
+        let sent = exchange.visitor_cookie.and_then(|value| VisitorToken::decode(permit, value));
+        let is_known = sent.is_some();
+        let token = sent.unwrap_or_else(|| VisitorToken::make(permit));
         let keyed = self.shared.pseudonymiser.visitor(token.bytes());
         let (id, key) = (keyed.value, keyed.key.0);
         let visit = exchange.visit_cookie.and_then(|value| self.shared.signed.decode(id, value, exchange.now_ms));
-        Visitor { token, id, key, visit }
+        Visitor { token, id, key, visit, sent: visit.filter(|_| is_known) }
     }
 
     /// The browser, and why it is taken for a program, or nothing.

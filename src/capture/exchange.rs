@@ -162,7 +162,7 @@ impl Capture {
         visit: Visit,
     ) -> Option<Captured> {
         let event = Event::new(permit, draft)?;
-        let set_cookies = self.set_cookies(permit, exchange, visitor, visit);
+        let set_cookies = Some(self.set_cookies(permit, exchange, visitor, visit));
         Some(Captured { events: vec![event], ids: Vec::new(), set_cookies })
     }
 

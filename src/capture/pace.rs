@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::hashed::Hashed;
+
 /// Addresses remembered before the older half is forgotten, and with it how much they sent.
 const CAPACITY: usize = 50_000;
 
@@ -16,8 +18,8 @@ pub struct Pace {
 
 #[derive(Default)]
 struct Generations {
-    young: HashMap<u64, Bucket>,
-    old: HashMap<u64, Bucket>,
+    young: HashMap<u64, Bucket, Hashed>,
+    old: HashMap<u64, Bucket, Hashed>,
 }
 
 /// When the bucket will be empty again if nothing is added, in milliseconds since 1970 (a generic cell rate).

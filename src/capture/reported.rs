@@ -79,6 +79,9 @@ const KINDS: [&str; 44] = [
     "unhandledrejection",
 ];
 
+/// How often within a visit's time-out a beacon renews its cookies.
+const RENEWALS: i64 = 10;
+
 impl Capture {
     /// The events of a beacon, in their order. What came already is left out; what may not be kept refuses all of it.
     pub fn beacon(
@@ -130,7 +133,10 @@ impl Capture {
             }
         }
         let visit = visitor.visit.unwrap_or_else(|| self.shared.visits.extend(visitor.id, None, exchange.now_ms).1);
-        let set_cookies = self.set_cookies(permit, exchange, &visitor, visit);
+        // A page sets both anew; what its collector reports within a short time does not.
+        let renewed_after = self.shared.visits.timeout().as_millis() as i64 / RENEWALS;
+        let is_as_good = visitor.sent.is_some_and(|sent| sent.is_as_good_as(&visit, renewed_after));
+        let set_cookies = (!is_as_good).then(|| self.set_cookies(permit, exchange, &visitor, visit));
         Ok(Captured { events: rows, ids, set_cookies })
     }
 

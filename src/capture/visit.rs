@@ -40,6 +40,12 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// Whether it is that visit as far as steps go, and its last event is so many milliseconds behind at most.
+    pub(super) fn is_as_good_as(&self, now: &Visit, behind_ms: i64) -> bool {
+        (self.session_id, self.seq, self.origin) == (now.session_id, now.seq, now.origin)
+            && now.last_ms - self.last_ms < behind_ms
+    }
+
     fn start(now_ms: i64, origin: u32) -> Visit {
         let mut random = [0u8; 4];
         getrandom::fill(&mut random).expect("the system has a random number generator");

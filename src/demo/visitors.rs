@@ -246,7 +246,7 @@ impl Simulated {
 
     /// Keeps the cookies as a browser does.
     fn remember(&mut self, captured: &Captured) {
-        for (jar, line) in self.cookies.iter_mut().zip(&captured.set_cookies) {
+        for (jar, line) in self.cookies.iter_mut().zip(captured.set_cookies.iter().flatten()) {
             let line = line.to_str().unwrap_or_default();
             *jar = line.split(';').next().and_then(|pair| pair.split_once('=')).map(|(_, value)| value.to_owned());
         }

@@ -69,7 +69,7 @@ pub(super) fn exchange(
     let is_navigation = role == Role::Document && capture::is_navigation(method, request);
     let captured = |captured: Option<Captured>, headers: &mut HeaderMap| {
         let Captured { mut events, set_cookies, .. } = captured?;
-        self::set_cookies(headers, set_cookies);
+        self::set_cookies(headers, set_cookies.into_iter().flatten());
         events.pop()
     };
     let (event, is_page) = if is_navigation && status.is_redirection() {
@@ -211,13 +211,14 @@ pub(super) enum NotKept {
     NotWritten(SpoolError),
 }
 
-/// Keeps a beacon's events; when it returns they are on disk, as far as `write` goes. Gives the visit's cookies.
+/// Keeps a beacon's events; when it returns they are as durable as they are to be. Gives the visit's cookies, where they are to
+/// be set anew.
 pub(super) async fn beacon(
     gateway: &Gateway,
     visit: &Visit<'_>,
     permit: &Permit<Analytics>,
     events: &[BeaconEvent],
-) -> Result<[HeaderValue; 2], NotKept> {
+) -> Result<Option<[HeaderValue; 2]>, NotKept> {
     let captured = with_exchange(visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
     let sent = events.len();
     let Captured { events, ids, set_cookies } = captured.map_err(NotKept::NotABeacon)?;

@@ -143,7 +143,7 @@ async fn events(gateway: &Gateway, visit: &Visit<'_>, body: &[u8]) -> Response<V
             let mut response = Response::new(VisitorBody::own(Bytes::new()));
             *response.status_mut() = StatusCode::NO_CONTENT;
             no_store(response.headers_mut());
-            keep::set_cookies(response.headers_mut(), cookies);
+            keep::set_cookies(response.headers_mut(), cookies.into_iter().flatten());
             response
         }
         Err(NotKept::NotABeacon(error)) => not_a_beacon(error),

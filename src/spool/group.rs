@@ -22,6 +22,8 @@ const TURN: Duration = Duration::from_millis(4);
 /// should do for many, and nobody should wait long for the others.
 const POWER_TURN: Duration = Duration::from_millis(20);
 const POWER_WAITERS: usize = 256;
+/// So few are worth no turn of their own before it is time.
+const FEW_WAITERS: usize = 16;
 /// Length, month, retention days: what stands before each payload in the group.
 const HEAD_BYTES: usize = 10;
 
@@ -84,7 +86,7 @@ pub(super) struct Group {
     filling: Mutex<Filling>,
     wake: Condvar,
     turn: Duration,
-    /// From here on the writer is woken before its turn.
+    /// From here on the writer is woken before its turn, however many there were in the last one.
     many_waiters: usize,
 }
 
@@ -95,6 +97,8 @@ struct Filling {
     whole: usize,
     /// How many records there are.
     records: u32,
+    /// How many records somebody waited for in the last turn: when as many wait again, hardly anybody else is to come.
+    awaited_last: usize,
     writer_sleeps: bool,
     hurried: bool,
     closed: bool,
@@ -146,7 +150,9 @@ impl Group {
             filling.taken.awaited.push(record);
             filling.promise().acknowledgement(Some((partition, record)))
         });
-        let much = filling.whole >= HURRY_BYTES || filling.taken.awaited.len() >= self.many_waiters;
+        let awaited = filling.taken.awaited.len();
+        let all_again = is_awaited && awaited >= filling.awaited_last.max(FEW_WAITERS);
+        let much = filling.whole >= HURRY_BYTES || awaited >= self.many_waiters || all_again && self.turn == TURN;
         let hurry = much && !std::mem::replace(&mut filling.hurried, true);
         let wake = std::mem::take(&mut filling.writer_sleeps) || hurry;
         drop(filling);
@@ -230,6 +236,7 @@ impl Group {
         filling.writer_sleeps = false;
         filling.hurried = false;
         filling.records = 0;
+        filling.awaited_last = filling.taken.awaited.len();
         let whole = std::mem::take(&mut filling.whole);
         filling.taken.bytes.truncate(whole);
         std::mem::swap(&mut filling.taken, into);

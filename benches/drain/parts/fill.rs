@@ -131,7 +131,9 @@ fn visit(capture: &Capture, permit: &Permit<Analytics>, dice: &mut Dice, mut now
         let answer =
             Answer { status: StatusCode::OK, response_ms: 5 + dice.below(200) as u32, login: None, location: None };
         let captured = capture.page_view(permit, &request, answer).expect("is after the grant");
-        cookies = captured.set_cookies.each_ref().map(value);
+        if let Some(set) = &captured.set_cookies {
+            cookies = set.each_ref().map(value);
+        }
         filling.keep(&captured);
 
         let view = captured.events[0].page_view_id();
@@ -157,7 +159,9 @@ fn visit(capture: &Capture, permit: &Permit<Analytics>, dice: &mut Dice, mut now
         let request = self::request(&headers, &client, "/_privacy/events", now_ms, &cookies);
         let events = beacon::parse(body.as_bytes()).expect("is a beacon");
         let captured = capture.beacon(permit, &request, &events).expect("may be kept");
-        cookies = captured.set_cookies.each_ref().map(value);
+        if let Some(set) = &captured.set_cookies {
+            cookies = set.each_ref().map(value);
+        }
         filling.keep(&captured);
     }
 }
