@@ -104,6 +104,26 @@ fn the_first_page_view_of_a_process_is_written_before_a_slow_disk_has_synced() {
     assert!(page_view_outlives_a_kill(true), "answered half a second before the kill, and lost");
 }
 
+/// What a beacon's answer waits for is configured; a page waits for neither.
+#[test]
+fn a_beacon_waits_for_the_disk_only_where_it_is_to_survive_a_power_cut() {
+    const SYNC: std::time::Duration = std::time::Duration::from_millis(700);
+    for (durability, waits) in [("power", true), ("write", false)] {
+        let (site, shim) = (Site::start(), Shim::new());
+        let more = format!("[spool]\nbatch_age = \"60s\"\ndurability = \"{durability}\"\n");
+        let gateway: Gateway = shim.under(Folder::new(site.address, &more)).serve();
+        let mut visitor = Visitor::who_accepts(&gateway);
+        shim.slow_syncs(SYNC.as_millis() as u32);
+        let took = |ask: &mut dyn FnMut() -> u16| {
+            let began = std::time::Instant::now();
+            (ask(), began.elapsed() >= SYNC)
+        };
+        assert_eq!(took(&mut || visitor.beacon("/waits").status), (204, waits), "{durability}");
+        assert_eq!(took(&mut || visitor.get("/torture/page").status), (200, false), "{durability}");
+        shim.slow_syncs(0);
+    }
+}
+
 /// Hours forth and back, under load and across a restart. A choice of the future is none yet (C1), so visitors choose again.
 #[test]
 fn a_clock_that_jumps_by_hours_loses_and_doubles_nothing() {
