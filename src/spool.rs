@@ -213,8 +213,15 @@ struct Shared {
     /// Whether the names of the segments that the start found are durable.
     found_names_synced: bool,
     ids: Mutex<BatchIds>,
+    /// Held while the list of whom to forget is changed, in memory and on disk.
+    note: Mutex<()>,
     recent: Recent,
     forgotten: Forgotten,
+}
+
+/// Takes so much off a counter, and never more than it has.
+fn take_off(counter: &AtomicU64, much: u64) {
+    let _ = counter.fetch_update(Relaxed, Relaxed, |now| Some(now.saturating_sub(much)));
 }
 
 impl Shared {
@@ -270,9 +277,13 @@ impl Spool {
         let dir = &options.dir;
         let failed = |doing| move |source| SpoolError::io(doing, dir, source);
         // What somebody wants to be tried again comes before the start looks at what there is.
+        let mut taken_back = Vec::new();
         for listed in folder.to_be_retried().unwrap_or_default() {
-            if let Err(error) = folder.take_back(listed.batch_id) {
-                tracing::error!(%error, batch_id = listed.batch_id, "a batch in quarantine cannot be tried again");
+            match folder.take_back(listed.batch_id) {
+                Ok(()) => taken_back.push(listed.batch_id),
+                Err(error) => {
+                    tracing::error!(%error, batch_id = listed.batch_id, "a batch in quarantine cannot be tried again");
+                }
             }
         }
         let found = recover::recover(&folder).map_err(failed("read the spool folder"))?;
@@ -300,11 +311,25 @@ impl Spool {
             None
         });
         let (forgotten, recent, ids) = (Forgotten::read(note.as_deref()), Recent::open(&folder), Mutex::new(ids));
-        let shared =
-            Shared { options, folder, group, queue, tally, stopping, found_names_synced, ids, recent, forgotten };
+        let shared = Shared {
+            options,
+            folder,
+            group,
+            queue,
+            tally,
+            stopping,
+            found_names_synced,
+            ids,
+            note: Mutex::new(()),
+            recent,
+            forgotten,
+        };
         let shared = Arc::new(shared);
         let mut unsealed = Vec::new();
-        for left in all {
+        for mut left in all {
+            if taken_back.contains(&left.batch_id()) {
+                left.is_born(sift::now_ms());
+            }
             match left {
                 Left::Sealed(entry) => shared.queue.push(entry),
                 Left::Unsealed(mut segment) => {
@@ -340,7 +365,8 @@ impl Spool {
         let tally = &self.0.shared.tally;
         let lost = tally.lost.load(Relaxed);
         self.0.shared.group.written().ok_or(SpoolError::Closed)?.await?;
-        match tally.lost.load(Relaxed) == lost {
+        // A disk that fails has perhaps lost it just before; within the second in which it is given rest the other one knows.
+        match tally.lost.load(Relaxed) == lost && !tally.disk_failing.load(Relaxed) {
             true => Ok(()),
             false => Err(SpoolError::NotWritten(std::io::ErrorKind::Other)),
         }
@@ -360,7 +386,7 @@ impl Spool {
         shared.tally.waiting_rows.fetch_add(1, Relaxed);
         let taken = shared.group.append(partition, room, encode, is_awaited);
         if taken.is_err() {
-            shared.tally.waiting_rows.fetch_sub(1, Relaxed);
+            take_off(&shared.tally.waiting_rows, 1);
             shared.tally.refused.fetch_add(1, Relaxed);
         }
         taken

@@ -310,6 +310,11 @@ impl Event {
         })
     }
 
+    /// The receipt of the choice that permits it.
+    pub fn receipt(&self) -> u64 {
+        self.consent_ref
+    }
+
     /// When it happened, in milliseconds since 1970.
     pub fn ts(&self) -> i64 {
         self.draft.ts

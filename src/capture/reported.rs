@@ -140,11 +140,6 @@ impl Capture {
         Ok(Captured { events: rows, ids, set_cookies })
     }
 
-    /// Forgets that an event came, since it could not be kept.
-    pub fn forget(&self, (visitor, id): (crate::pseudonym::VisitorId, u64)) {
-        self.shared.repeats.forget(visitor, id);
-    }
-
     fn collects(&self, item: Collected) -> bool {
         self.shared.collect.contains(&item)
     }

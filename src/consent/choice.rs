@@ -276,6 +276,8 @@ impl Choice {
                 (Err(_), Ok(found)) => Ok(found),
                 (Ok(old), Ok(new)) if new.made_at_ms > old.made_at_ms => Ok(new.held_to(&old)),
                 (Ok(old), Ok(new)) => Ok(old.held_to(&new)),
+                // An objection that is written down is known beside whatever else cannot be read.
+                (Err(_), objected @ Err(NoChoice::Objected { .. })) => objected,
                 (best, Err(_)) => best,
             };
         }

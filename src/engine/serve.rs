@@ -7,7 +7,7 @@
 //! the database. Called by the command line.
 
 use std::fs;
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -169,7 +169,7 @@ fn lock(data_dir: &Path, patience: Duration) -> Result<fs::File, ServeError> {
         fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
     let taken = loop {
         match file.try_lock() {
-            Err(fs::TryLockError::WouldBlock) if began.elapsed() < patience && is_a_gateways(&holder(&mut file)) => {
+            Err(fs::TryLockError::WouldBlock) if began.elapsed() < patience && is_a_gateways(&holder(&path)) => {
                 std::thread::sleep(Duration::from_millis(50));
             }
             taken => break taken,
@@ -181,16 +181,16 @@ fn lock(data_dir: &Path, patience: Duration) -> Result<fs::File, ServeError> {
             Ok(file)
         }
         Err(fs::TryLockError::WouldBlock) => {
-            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process: holder(&mut file) })
+            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process: holder(&path) })
         }
         Err(fs::TryLockError::Error(source)) => Err(cannot(source)),
     }
 }
 
-/// The number of the process that has the lock, as far as it is known.
-fn holder(file: &mut fs::File) -> String {
+/// The number of the process that has the lock, as far as it is known. By another handle than the one that is written to.
+fn holder(path: &Path) -> String {
     let mut process = String::new();
-    let _unknown = file.rewind().and_then(|()| file.take(20).read_to_string(&mut process));
+    let _unknown = fs::File::open(path).and_then(|file| file.take(20).read_to_string(&mut process));
     process
 }
 

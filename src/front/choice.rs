@@ -1,7 +1,8 @@
 //! A choice becomes a fact: first the ledger's row, durable, then the answer that carries the cookie and ends whatever is no
 //! longer permitted (C6). Where the ledger cannot be written nothing changes, and the visitor is told so.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
@@ -33,13 +34,14 @@ pub(super) async fn record(
     }
     keep_new_texts(site).await;
     let made = Made {
-        site,
-        choice: &pending.choice,
+        site: Arc::clone(&gateway.site),
+        choice: pending.choice.clone(),
         action: pending.act.into(),
-        before: &visit.choice,
-        host: visit.host,
-        language: &pending.language,
-        shown: pending.shown.as_deref(),
+        before: visit.choice.clone(),
+        host: visit.host.to_owned(),
+        language: pending.language.clone(),
+        shown: pending.shown.clone(),
+        forget: withdrawn(gateway, visit, &pending.choice),
     };
     let row = match made.append().await {
         Ok(row) => row,
@@ -50,7 +52,6 @@ pub(super) async fn record(
         }
     };
     site.metrics.choices_recorded.count();
-    forget_what_waits(gateway, visit, &pending.choice).await;
     if visit.decision.asks() {
         count_answer(site, &pending);
     }
@@ -68,21 +69,18 @@ pub(super) async fn record(
     response
 }
 
-/// What was captured while it was permitted and still waits for ClickHouse does not get there once analytics is withdrawn (C6).
-async fn forget_what_waits(gateway: &Gateway, visit: &Visit<'_>, now: &Choice) {
-    let (site, Some(permit)) = (&gateway.site, &visit.decision.analytics) else { return };
+/// Whose events that were captured while it was permitted, and still wait for ClickHouse, are not to get there: the visitor's,
+/// where the choice takes analytics back (C6).
+fn withdrawn(gateway: &Gateway, visit: &Visit<'_>, now: &Choice) -> Vec<Whose> {
+    let (site, Some(permit)) = (&gateway.site, &visit.decision.analytics) else { return Vec::new() };
     let still = site.policy.analytics().is_some_and(|index| now.granted.contains(index)) && !now.under_16;
     if still {
-        return;
+        return Vec::new();
     }
     let receipt = visit.choice.as_ref().ok().map(|choice| Whose::Receipt(choice.receipt));
-    let visitor = keep::known(gateway, visit, permit)
-        .into_iter()
-        .flat_map(|known| [known.visitor].into_iter().chain(known.earlier));
-    let whose: Vec<Whose> = receipt.into_iter().chain(visitor.map(|keyed| Whose::Visitor(keyed.value.0))).collect();
-    if let Err(error) = site.spool.forget(&whose, keep::milliseconds(visit.now)).await {
-        tracing::error!(%error, "what waits of a visitor who withdrew is left out until a restart, and then no longer");
-    }
+    let known = keep::known(gateway, visit, permit).into_iter();
+    let visitor = known.flat_map(|known| [known.visitor].into_iter().chain(known.earlier));
+    receipt.into_iter().chain(visitor.map(|keyed| Whose::Visitor(keyed.value.0))).collect()
 }
 
 /// Whether one more choice is taken from an address, or after how many seconds. A withdrawal always is.
@@ -145,7 +143,8 @@ pub(super) fn ended(
     cookies::expire(cookie_lines(&visit.parts.headers), &withdrawal)
 }
 
-/// How long a visitor waits for the disk. A row that comes later than that was not answered, and nothing rests on it.
+/// How long a visitor waits for the disk. A row that comes later than that was not answered as one; it counts from then on as
+/// far as it takes something away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a choice does not count.
@@ -170,33 +169,35 @@ impl From<Act> for Action {
     }
 }
 
-/// A choice on its way into the ledger, or an objection.
-pub(super) struct Made<'a> {
-    pub(super) site: &'a Site,
-    pub(super) choice: &'a Choice,
+/// A choice on its way into the ledger, or an objection. It goes its way to the end, whether or not somebody still waits for
+/// it: a visitor who closes the page has chosen all the same.
+pub(super) struct Made {
+    pub(super) site: Arc<Site>,
+    pub(super) choice: Choice,
     pub(super) action: Action,
     /// What counted until now.
-    pub(super) before: &'a Result<Choice, NoChoice>,
-    pub(super) host: &'a str,
+    pub(super) before: Result<Choice, NoChoice>,
+    pub(super) host: String,
     /// The language it was asked in.
-    pub(super) language: &'a str,
+    pub(super) language: String,
     /// The beginning of the hash of what was shown, where a form of ours said so.
-    pub(super) shown: Option<&'a str>,
+    pub(super) shown: Option<String>,
+    /// Whose events that wait for ClickHouse are not to get there, once it counts.
+    pub(super) forget: Vec<Whose>,
 }
 
-impl Made<'_> {
+impl Made {
     /// Appends its row, and before it the objection that a signal was, where there was no choice yet (C8): both facts are
     /// told. The answer is the hash of the row, which is durable then.
-    pub(super) async fn append(&self) -> Result<[u8; 32], NotRecorded> {
-        tokio::time::timeout(PATIENCE, self.append_all())
-            .await
-            .map_err(|_| NotRecorded::Slow)?
-            .map_err(NotRecorded::Ledger)
+    pub(super) async fn append(self) -> Result<[u8; 32], NotRecorded> {
+        let appended = tokio::spawn(self.append_all());
+        let appended = tokio::time::timeout(PATIENCE, appended).await.map_err(|_| NotRecorded::Slow)?;
+        appended.map_err(|_| NotRecorded::Ledger(LedgerError::Closed))?.map_err(NotRecorded::Ledger)
     }
 
-    async fn append_all(&self) -> Result<[u8; 32], LedgerError> {
+    async fn append_all(self) -> Result<[u8; 32], LedgerError> {
         let ledger = &self.site.ledger;
-        let previous = match self.before {
+        let previous = match &self.before {
             Ok(choice) => Some(choice.receipt),
             Err(NoChoice::Objected { receipt }) => Some(*receipt),
             Err(_) if self.choice.signals.object() && self.action != Action::Objection => {
@@ -206,21 +207,25 @@ impl Made<'_> {
             }
             Err(_) => None,
         };
-        let entry = Entry { previous, action: self.action, ..self.entry(self.choice) };
+        let entry = Entry { previous, action: self.action, ..self.entry(&self.choice) };
         let hash = ledger.append(entry).await?.hash;
-        // From now on a copy of the earlier choice counts nothing.
+        // From now on a copy of the earlier choice counts nothing, and what was captured until now does not get further (C6).
         self.before.iter().for_each(|choice| self.site.replaced.add(choice.receipt));
+        let now_ms = UNIX_EPOCH.elapsed().map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        if let Err(error) = self.site.spool.forget(&self.forget, now_ms).await {
+            tracing::error!(%error, "what waits of a visitor who withdrew is left out until a restart, and then no longer");
+        }
         Ok(hash)
     }
 
     fn entry(&self, choice: &Choice) -> Entry {
-        let site = self.site;
+        let site = &*self.site;
         let ids = |set: PurposeSet| {
             let purposes = site.policy.optional().filter(|(index, _)| set.contains(*index));
             purposes.map(|(_, purpose)| purpose.id.clone()).collect()
         };
         let of_banner = choice.source == ChoiceSource::Banner;
-        let shown = self.shown.filter(|_| of_banner).and_then(|prefix| site.ledger.text_by_prefix(prefix));
+        let shown = self.shown.as_deref().filter(|_| of_banner).and_then(|prefix| site.ledger.text_by_prefix(prefix));
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         Entry {
             receipt: choice.receipt,
@@ -228,13 +233,13 @@ impl Made<'_> {
             at_ms: i64::try_from(choice.made_at_ms).unwrap_or(i64::MAX),
             action: Action::Accept,
             policy_version: choice.policy_version,
-            text_hash: site.pages.text_hash(self.language),
+            text_hash: site.pages.text_hash(&self.language),
             banner_version: if of_banner { site.pages.banner_version().to_owned() } else { String::new() },
             banner_hash: shown.unwrap_or_default(),
             granted: ids(choice.granted),
             denied: ids(choice.denied),
             source: choice.source.word().into_owned(),
-            language: self.language.to_owned(),
+            language: self.language.clone(),
             host: self.host.bytes().filter(|byte| is_plain(*byte)).take(259).map(char::from).collect(),
             gpc: choice.signals.gpc,
             dnt: choice.signals.dnt,

@@ -48,7 +48,10 @@ impl Drop for Delivery {
         let total_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
         if let Some(mut event) = self.event.take() {
             event.delivered(total_ms, self.bytes, self.outcome);
-            self.site.keep(&event);
+            // What was withdrawn while the answer went is withdrawn for it too (C6).
+            if !self.site.replaced.contains(event.receipt()) {
+                self.site.keep(&event);
+            }
         }
     }
 }

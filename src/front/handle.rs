@@ -62,7 +62,9 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         false => Ok(choice),
     });
     let heard = match &site.import {
-        Some(import) => manager::hear(site, import, &parts, (asked, client.ip.bucket()), choice, signals).await,
+        Some(import) => {
+            manager::hear(&gateway.site, import, &parts, (asked, client.ip.bucket()), choice, signals).await
+        }
         None => Heard { choice, is_new: false, stamp: [0; 6] },
     };
     let Heard { choice, stamp, .. } = heard;

@@ -22,7 +22,7 @@ use crate::cookies;
 use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
-use crate::pseudonym::{RawLogin, RawUserAgent};
+use crate::pseudonym::{RawLogin, RawUserAgent, VisitorId};
 use crate::spool::{Acknowledgement, Partition, Refused, SpoolError};
 use crate::statistics::View;
 
@@ -211,6 +211,58 @@ pub(super) enum NotKept {
     NotWritten(SpoolError),
 }
 
+/// How long a beacon waits for the disk before it is answered that its events are not kept, as far as is known.
+const DISK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Events of a beacon that are being written. Whoever sent them may be gone before that is over, or be told to send them again:
+/// what could not be written must be known no more when they come again, and only that.
+struct Waiting {
+    acknowledgements: Vec<Acknowledgement>,
+    ids: Vec<Option<(VisitorId, u64)>>,
+    shared: Arc<capture::Shared>,
+}
+
+impl Waiting {
+    /// Waits for all that is left, and forgets all of them where anything failed.
+    async fn settle(&mut self) -> Result<(), SpoolError> {
+        while let Some(acknowledgement) = self.acknowledgements.last_mut() {
+            let written = acknowledgement.await;
+            self.acknowledgements.pop();
+            if let Err(error) = written {
+                self.forget_from(0);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_from(&mut self, from: usize) {
+        self.ids
+            .drain(from.min(self.ids.len())..)
+            .flatten()
+            .for_each(|(visitor, id)| self.shared.repeats.forget(visitor, id));
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.acknowledgements.is_empty() {
+            return;
+        }
+        let mut left = Waiting {
+            acknowledgements: std::mem::take(&mut self.acknowledgements),
+            ids: std::mem::take(&mut self.ids),
+            shared: Arc::clone(&self.shared),
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // Whoever asked is answered; it is only about what is known.
+                let _ = left.settle().await;
+            });
+        }
+    }
+}
+
 /// Keeps a beacon's events; when it returns they are as durable as they are to be. Gives the visit's cookies, where they are to
 /// be set anew.
 pub(super) async fn beacon(
@@ -223,34 +275,25 @@ pub(super) async fn beacon(
     let sent = events.len();
     let Captured { events, ids, set_cookies } = captured.map_err(NotKept::NotABeacon)?;
     let metrics = &gateway.site.metrics;
-    let forget = |from: usize| ids.iter().skip(from).flatten().for_each(|id| gateway.capture.forget(*id));
-    // Records of a partition are written in their order, so the last one's word stands for all of them.
-    let mut waiting: Vec<(Partition, Acknowledgement)> = Vec::with_capacity(1);
+    let mut waiting = Waiting { acknowledgements: Vec::new(), ids, shared: Arc::clone(&gateway.shared) };
     for (index, event) in events.iter().enumerate() {
-        let partition = partition(event);
-        match gateway.site.spool.append_acknowledged(partition, |out| event.encode(out)) {
-            Ok(acknowledgement) => match waiting.iter_mut().find(|(other, _)| *other == partition) {
-                Some((_, last)) => *last = acknowledgement,
-                None => waiting.push((partition, acknowledgement)),
-            },
+        match gateway.site.spool.append_acknowledged(partition(event), |out| event.encode(out)) {
+            Ok(acknowledgement) => waiting.acknowledgements.push(acknowledgement),
             Err(refused) => {
                 metrics.events_refused.add((events.len() - index) as u64);
-                forget(index);
+                waiting.forget_from(index);
                 return Err(NotKept::Refused(refused));
             }
         }
     }
     // What was left out may be a repeat of what is just being written, and is answered for like it.
-    let repeats = events.len() < sent && waiting.is_empty();
-    for (_, written) in waiting {
-        if let Err(error) = written.await {
-            forget(0);
-            return Err(NotKept::NotWritten(error));
-        }
-    }
-    if repeats {
-        gateway.site.spool.written().await.map_err(NotKept::NotWritten)?;
-    }
+    let repeats = events.len() < sent;
+    let written = async {
+        waiting.settle().await?;
+        if repeats { gateway.site.spool.written().await } else { Ok(()) }
+    };
+    let written = tokio::time::timeout(DISK_PATIENCE, written).await;
+    written.unwrap_or(Err(SpoolError::NotWritten(std::io::ErrorKind::TimedOut))).map_err(NotKept::NotWritten)?;
     metrics.events_captured.add(events.len() as u64);
     Ok(set_cookies)
 }

@@ -1,6 +1,8 @@
 //! The consent manager a site has already (C12): what its cookie says of a visitor is taken over when a page is asked for, and
 //! counts from the moment the ledger has it. Anything else that is asked for meanwhile gets what both allow.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
 use http::request::Parts;
 
@@ -25,7 +27,7 @@ pub(super) struct Heard {
 
 /// Hears the site's manager. `own` is the choice of our own cookie, `bucket` stands for the visitor's address.
 pub(super) async fn hear(
-    site: &Site,
+    site: &Arc<Site>,
     import: &Import,
     parts: &Parts,
     (asked, bucket): (Asked<'_>, u64),
@@ -48,19 +50,19 @@ pub(super) async fn hear(
     let language = site.pages.language_of(&parts.headers);
     news.language = crate::consent::Language::new(language);
     let made = Made {
-        site,
-        choice: &news,
+        site: Arc::clone(site),
+        choice: news.clone(),
         action: choice_act(&site.policy, before.as_ref().ok(), &news).into(),
-        before: &before,
-        host: asked.host,
-        language,
+        forget: withdrawn(site, before.as_ref().ok(), &news),
+        before,
+        host: asked.host.to_owned(),
+        language: language.to_owned(),
         shown: None,
     };
     match made.append().await {
         Ok(row) => {
             site.metrics.choices_recorded.count();
             news.row.copy_from_slice(&row[..16]);
-            forget_what_waits(site, before.as_ref().ok(), &news, asked.now_ms).await;
             Heard { choice: Ok(news), is_new: true, stamp }
         }
         Err(error) => {
@@ -71,15 +73,11 @@ pub(super) async fn hear(
     }
 }
 
-/// As [`super::choice`] does for our own pages; here the earlier choice alone says whose it is.
-async fn forget_what_waits(site: &Site, before: Option<&Choice>, news: &Choice, now_ms: u64) {
-    let (Some(before), Some(analytics)) = (before, site.policy.analytics()) else { return };
-    if before.granted.contains(analytics) && !news.granted.contains(analytics) {
-        let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-        if let Err(error) = site.spool.forget(&[Whose::Receipt(before.receipt)], now_ms).await {
-            tracing::error!(%error, "what waits of a visitor who withdrew is left out until a restart, and then no longer");
-        }
-    }
+/// The earlier choice says whose events that wait are not to get further, where analytics is taken back (C6).
+fn withdrawn(site: &Site, before: Option<&Choice>, news: &Choice) -> Vec<Whose> {
+    let (Some(before), Some(analytics)) = (before, site.policy.analytics()) else { return Vec::new() };
+    let is_taken_back = before.granted.contains(analytics) && !news.granted.contains(analytics);
+    is_taken_back.then_some(Whose::Receipt(before.receipt)).into_iter().collect()
 }
 
 /// The lines by which a choice that is new becomes the browser's, and what it no longer permits ends.

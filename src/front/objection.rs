@@ -4,6 +4,7 @@
 //! The row is written while the site is asked and the page hardly waits for it. Where it cannot be written, is late, or the
 //! browser keeps no cookies, the signal counts all the same, and the next page tries again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -20,11 +21,11 @@ use crate::ledger::Action;
 /// How long a page waits for the disk, counted from when the site is asked.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How old a request may be whose answer carries the cookie: the visitor may have chosen meanwhile, on another page.
-pub(super) const FRESH: Duration = Duration::from_secs(2);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 
 /// An objection that has no row yet.
 pub(super) struct Objection<'a> {
-    site: &'a Site,
+    site: &'a Arc<Site>,
     objection: Choice,
     /// What counted until now: nothing.
     before: Result<Choice, NoChoice>,
@@ -36,7 +37,7 @@ pub(super) struct Objection<'a> {
 /// The objection a request makes, where it is a visitor's first. None where nothing is asked that could be objected to, a program
 /// asks or nobody looks, or more of them come from one address than are taken.
 pub(super) fn of<'a>(gateway: &'a Gateway, visit: &Visit<'a>, asked: Asked<'a>) -> Option<Objection<'a>> {
-    let (site, signals, headers) = (&*gateway.site, visit.decision.signals, &visit.parts.headers);
+    let (site, signals, headers) = (&gateway.site, visit.decision.signals, &visit.parts.headers);
     let is_first = match visit.choice {
         Err(NoChoice::Missing | NoChoice::Invalid | NoChoice::Expired | NoChoice::OldPolicy) => true,
         Ok(_) | Err(NoChoice::ClockSkew | NoChoice::Replaced | NoChoice::Objected { .. }) => false,
@@ -67,22 +68,23 @@ pub(super) fn of<'a>(gateway: &'a Gateway, visit: &Visit<'a>, asked: Asked<'a>) 
 impl Objection<'_> {
     /// Writes the row; gives the lines that keep that it is written, or none where it is not.
     pub(super) async fn write(self) -> Vec<HeaderValue> {
-        let Objection { site, objection, before, cookies, asked, language } = &self;
+        let Objection { site, objection, before, cookies, asked, language } = self;
         let made = Made {
-            site,
-            choice: objection,
+            site: Arc::clone(site),
+            choice: objection.clone(),
             action: Action::Objection,
             before,
-            host: asked.host,
-            language,
+            host: asked.host.to_owned(),
+            language: language.to_owned(),
             shown: None,
+            forget: Vec::new(),
         };
         match tokio::time::timeout(PATIENCE, made.append()).await {
             Ok(Ok(row)) => {
                 site.metrics.objections_recorded.count();
-                let mut kept = Choice { language: Language::new(language), ..objection.clone() };
+                let mut kept = Choice { language: Language::new(language), ..objection };
                 kept.row.copy_from_slice(&row[..16]);
-                site.choice_cookie.set(&kept, || cookies.iter().copied(), *asked, &site.policy, &site.ring)
+                site.choice_cookie.set(&kept, || cookies.iter().copied(), asked, &site.policy, &site.ring)
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "an objection could not be written into the ledger; it counts all the same");

@@ -160,9 +160,26 @@ async fn schema_in_place(client: &clickhouse::Client) {
     }
 }
 
+/// Ends a task with whoever holds it.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 async fn watch_spool(spool: Spool, metrics: Arc<Metrics>) {
+    // By itself: should the disk hang, the figures go on.
+    let watched = spool.clone();
+    let watching = tokio::spawn(async move {
+        loop {
+            watched.watch().await;
+            tokio::time::sleep(LOOK).await;
+        }
+    });
+    let _ends_with_this = AbortOnDrop(watching);
     loop {
-        spool.watch().await;
         let (status, figures) = (spool.status(), &metrics.spool);
         figures.waiting_rows.set(status.waiting_rows);
         figures.waiting_bytes.set(status.disk_bytes);

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::record::Column;
 use super::segment::{self, Header};
 use super::sift::{self, LeftOut};
-use super::{Partition, Shared, SpoolError};
+use super::{Partition, Shared, SpoolError, take_off};
 
 /// What the queue knows of a sealed batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,7 +303,7 @@ impl Shared {
         self.settle(batch_id, "remove a shipped batch", |entry| {
             self.tally.shipped.fetch_add(1, Relaxed);
             self.recent.put(&self.folder, entry)?;
-            self.tally.disk_bytes.fetch_sub(entry.bytes, Relaxed);
+            take_off(&self.tally.disk_bytes, entry.bytes);
             self.folder.sync()
         })
     }
@@ -330,7 +330,7 @@ impl Shared {
     ) -> Result<(), SpoolError> {
         let entry = self.queue.settle(batch_id).ok_or(SpoolError::NotTaken { batch_id })?;
         let done = files(entry);
-        self.tally.waiting_rows.fetch_sub(u64::from(entry.rows), Relaxed);
+        take_off(&self.tally.waiting_rows, u64::from(entry.rows));
         // Fewer batches wait, so an open segment may be due sooner.
         self.group.nudge();
         done.map_err(|source| SpoolError::io(doing, &self.folder.path(batch_id), source))

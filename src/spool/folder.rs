@@ -67,13 +67,17 @@ impl Folder {
         self.disk.open(&self.path(batch_id))
     }
 
-    /// Whether a segment is in the queue's folder.
+    /// Whether a segment is in the queue's folder or in quarantine.
     pub(super) fn has_segment(&self, batch_id: u64) -> io::Result<bool> {
-        match self.disk.open(&self.path(batch_id)) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
+        let aside = self.quarantine.join(file_name(batch_id));
+        for path in [self.path(batch_id), aside.with_extension(RETRY), aside] {
+            match self.disk.open(&path) {
+                Ok(_) => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(false)
     }
 
     /// A segment's bytes.
@@ -86,9 +90,11 @@ impl Folder {
         self.list(&self.dir, SEGMENT)
     }
 
-    /// The segments in quarantine.
+    /// The segments in quarantine, those that are to be tried again too.
     pub(super) fn quarantined(&self) -> io::Result<Vec<Listed>> {
-        self.list(&self.quarantine, SEGMENT)
+        let mut all = self.list(&self.quarantine, SEGMENT)?;
+        all.extend(self.to_be_retried()?);
+        Ok(all)
     }
 
     /// The segments in quarantine that are to be tried again.

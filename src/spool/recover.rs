@@ -49,6 +49,14 @@ impl Left {
         }
     }
 
+    /// Counts its age from this time, in milliseconds since 1970.
+    pub(super) fn is_born(&mut self, now_ms: i64) {
+        match self {
+            Left::Sealed(entry) => entry.born_ms = now_ms,
+            Left::Unsealed(segment) => segment.born_ms = now_ms,
+        }
+    }
+
     pub(super) fn rows(&self) -> u32 {
         match self {
             Left::Sealed(entry) => entry.rows,

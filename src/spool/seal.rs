@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::batch::Entry;
 use super::disk::DiskFile;
 use super::segment::{self, Header, SEAL_BYTES, Seal};
-use super::{Partition, Shared};
+use super::{Partition, Shared, take_off};
 
 /// How long to wait before a segment that could not be sealed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -101,7 +101,7 @@ pub(super) fn seal(shared: &Shared, segment: &mut Unsealed) -> io::Result<()> {
         return rewrite(shared, segment);
     }
     shared.folder.remove(segment.batch_id)?;
-    shared.tally.disk_bytes.fetch_sub(segment.len, Relaxed);
+    take_off(&shared.tally.disk_bytes, segment.len);
     Ok(())
 }
 
@@ -118,8 +118,8 @@ fn rewrite(shared: &Shared, segment: &mut Unsealed) -> io::Result<()> {
         let whole = u32::try_from(found.records.len()).unwrap_or(u32::MAX);
         let missing = u64::from(segment.rows.saturating_sub(whole));
         shared.tally.damaged.fetch_add(missing, Relaxed);
-        shared.tally.waiting_rows.fetch_sub(missing, Relaxed);
-        shared.tally.disk_bytes.fetch_sub(segment.len - found.end as u64, Relaxed);
+        take_off(&shared.tally.waiting_rows, missing);
+        take_off(&shared.tally.disk_bytes, segment.len - found.end as u64);
         (segment.rows, segment.chain, segment.len) = (whole, found.chain, found.end as u64);
         if segment.rows == 0 {
             return seal(shared, segment);

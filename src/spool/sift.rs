@@ -25,7 +25,7 @@ const MS_A_DAY: i64 = 86_400_000;
 pub enum Whose {
     /// Of the visitor with this pseudonym.
     Visitor(u128),
-    /// Of whatever was permitted by the choice with this receipt.
+    /// Of whatever was permitted by the choice with this receipt, at whatever time.
     Receipt(u64),
 }
 
@@ -56,7 +56,10 @@ impl Forgotten {
     pub(super) fn add(&self, whose: &[Whose], until_ms: i64) -> Vec<u8> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entries = Arc::make_mut(&mut shared);
-        entries.extend(whose.iter().map(|whose| (*whose, until_ms)));
+        for whose in whose {
+            let until = entries.entry(*whose).or_insert(until_ms);
+            *until = (*until).max(until_ms);
+        }
         if entries.len() > MAX_ENTRIES {
             tracing::error!("more are to be forgotten than the spool remembers; the older half is let go");
             let mut times: Vec<i64> = entries.values().copied().collect();
@@ -119,9 +122,10 @@ pub(super) fn sift(
             return false;
         }
         let ts = ts.map_or(0, |ts| number(ts) as i64);
-        let of = |whose| entries.get(&whose).is_some_and(|until| ts <= *until);
-        let is_forgotten = visitor.is_some_and(|visitor| of(Whose::Visitor(number(visitor))))
-            || receipt.is_some_and(|receipt| of(Whose::Receipt(number(receipt) as u64)));
+        // A receipt that was replaced permits nothing more, whatever the clock says; a visitor may come back.
+        let of = |whose| entries.get(&whose);
+        let is_forgotten = visitor.and_then(|id| of(Whose::Visitor(number(id)))).is_some_and(|until| ts <= *until)
+            || receipt.is_some_and(|id| of(Whose::Receipt(number(id) as u64)).is_some());
         left_out.forgotten += u64::from(is_forgotten);
         !is_forgotten
     });

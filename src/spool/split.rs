@@ -9,7 +9,7 @@ use std::io;
 
 use super::batch::{Entry, Records};
 use super::segment::{self, Header, Seal};
-use super::{Shared, Spool, SpoolError, off_the_runtime};
+use super::{Shared, Spool, SpoolError, off_the_runtime, take_off};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -23,7 +23,7 @@ impl Spool {
 }
 
 impl Shared {
-    fn split(&self, batch_id: u64) -> Result<[u64; 2], SpoolError> {
+    pub(super) fn split(&self, batch_id: u64) -> Result<[u64; 2], SpoolError> {
         let whole = self.queue.in_hand(batch_id).ok_or(SpoolError::NotTaken { batch_id })?;
         let failed = |source| SpoolError::io("halve a batch", &self.folder.path(batch_id), source);
         let unreadable = |fault: String| SpoolError::Unreadable { batch_id, fault };
@@ -34,34 +34,37 @@ impl Shared {
         }
         let payloads: Vec<&[u8]> = records.iter().collect();
         let (first, second) = payloads.split_at(payloads.len() / 2);
-        let first = self.write_half(&whole, &records, first).map_err(failed)?;
-        let second = match self.write_half(&whole, &records, second) {
-            Ok(second) => second,
+        let ids = [self.next_id().map_err(failed)?, self.next_id().map_err(failed)?];
+        let written = self.write_half(&whole, &records, (ids[0], first)).and_then(|first| {
+            let second = self.write_half(&whole, &records, (ids[1], second))?;
+            self.folder.remove(batch_id)?;
+            Ok([first, second])
+        });
+        let halves = match written {
+            Ok(halves) => halves,
             Err(error) => {
-                self.take_away(&[first]);
+                // Whatever of them may be there by now.
+                ids.into_iter().for_each(|half| self.take_away(half));
                 return Err(failed(error));
             }
         };
-        let halves = [first, second];
-        if let Err(error) = self.folder.remove(batch_id) {
-            self.take_away(&halves);
-            return Err(failed(error));
-        }
         // From here on the halves are what counts. Should it not be known that the whole is gone, they wait for the next start,
         // which sees.
         self.queue.settle(batch_id);
-        self.tally.disk_bytes.fetch_sub(whole.bytes, Relaxed);
+        let [first, second] = halves;
+        take_off(&self.tally.disk_bytes, whole.bytes);
         self.tally.disk_bytes.fetch_add(first.bytes + second.bytes, Relaxed);
         let missing = u64::from(whole.rows).saturating_sub(u64::from(first.rows) + u64::from(second.rows));
-        self.tally.waiting_rows.fetch_sub(missing, Relaxed);
-        self.folder.sync().map_err(failed)?;
-        self.queue.push_front(halves.into_iter());
-        Ok(halves.map(|half| half.batch_id))
+        take_off(&self.tally.waiting_rows, missing);
+        match self.folder.sync() {
+            Ok(()) => self.queue.push_front(halves.into_iter()),
+            Err(error) => tracing::error!(%error, batch_id, "the halves of a batch wait for the next start"),
+        }
+        Ok(ids)
     }
 
     /// A half's segment, whole, sealed and durable.
-    fn write_half(&self, whole: &Entry, records: &Records, payloads: &[&[u8]]) -> io::Result<Entry> {
-        let batch_id = self.next_id()?;
+    fn write_half(&self, whole: &Entry, records: &Records, (batch_id, payloads): (u64, &[&[u8]])) -> io::Result<Entry> {
         let columns = records.columns().to_vec();
         let header = Header { batch_id, partition: whole.partition, columns, half_of: Some(whole.batch_id) };
         let (mut bytes, seed) = header.encode();
@@ -77,12 +80,11 @@ impl Shared {
         Ok(Entry { batch_id, rows, bytes, in_doubt: false, synced: true, damage_counted: false, ..*whole })
     }
 
-    /// Removes halves that do not count after all; one that stays is removed by the next start, which finds the whole beside it.
-    fn take_away(&self, halves: &[Entry]) {
-        for half in halves {
-            if let Err(error) = self.folder.remove(half.batch_id) {
-                tracing::error!(%error, batch_id = half.batch_id, "half a batch cannot be removed");
-            }
+    /// Removes a half that does not count after all, where it is there. One that stays is removed by the next start, which finds
+    /// the whole in the folder or in quarantine.
+    fn take_away(&self, half: u64) {
+        if let Err(error) = self.folder.remove(half) {
+            tracing::error!(%error, batch_id = half, "half a batch cannot be removed");
         }
     }
 }

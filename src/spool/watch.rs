@@ -5,10 +5,11 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
+use super::batch::Entry;
 use super::recover::{self, Left};
 use super::seal;
 use super::sift::{self, Whose};
-use super::{Shared, Spool, SpoolError, off_the_runtime};
+use super::{Shared, Spool, SpoolError, off_the_runtime, take_off};
 
 impl Spool {
     /// Looks after all that; to be called every second or so.
@@ -34,6 +35,7 @@ impl Spool {
             return Ok(());
         }
         off_the_runtime(move || {
+            let _alone = shared.note.lock().unwrap_or_else(PoisonError::into_inner);
             let note = shared.forgotten.add(&whose, until_ms);
             let path = shared.options.dir.join(sift::NOTE);
             let written = shared.folder.write_note(sift::NOTE, &note);
@@ -58,6 +60,7 @@ impl Shared {
                 false => tracing::info!("events wait no longer than they may; new ones are taken again"),
             }
         }
+        let _alone = self.note.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.anything_waits() && self.forgotten.clear() {
             // The file says of whom nothing waits any more; the next that is added replaces it, and a start reads it in vain.
             let _ = self.folder.remove_note(sift::NOTE);
@@ -66,6 +69,7 @@ impl Shared {
 
     /// Reserves batch ids before the writer runs out of them, which would wait for the disk.
     fn reserve_ids(&self) {
+        let _alone = self.note.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if !now.wants_more() {
             return;
@@ -109,11 +113,12 @@ impl Shared {
     fn queue_again(&self, left: Left) {
         let (batch_id, rows) = (left.batch_id(), left.rows());
         tracing::info!(batch_id, rows, "a batch of the quarantine is tried again");
-        self.tally.quarantined.fetch_sub(1, Relaxed);
+        take_off(&self.tally.quarantined, 1);
         self.tally.waiting_rows.fetch_add(u64::from(rows), Relaxed);
         match left {
-            Left::Sealed(entry) => self.queue.push(entry),
+            Left::Sealed(entry) => self.queue.push(Entry { born_ms: sift::now_ms(), ..entry }),
             Left::Unsealed(mut segment) => {
+                segment.born_ms = sift::now_ms();
                 if let Err(error) = seal::seal(self, &mut segment) {
                     tracing::error!(%error, batch_id, "it cannot be sealed; the next start tries again");
                 }

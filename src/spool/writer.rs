@@ -13,7 +13,7 @@ use super::group::{Pause, Stop, Taken};
 use super::seal::{Job, Unsealed};
 use super::segment::{self, Header};
 use super::turn::Failed;
-use super::{Durability, Partition, Shared, sift};
+use super::{Durability, Partition, Shared, sift, take_off};
 
 /// Bytes after which a batch is sealed, whatever its rows: what the encoder and one insert hold in memory.
 const BATCH_BYTES: u64 = 8 << 20;
@@ -197,14 +197,14 @@ impl Writer {
     fn failure(&mut self, failed: Failed, rows: u32, error: &io::Error) {
         self.failed.push(failed);
         self.failed_at = Some(Instant::now());
-        self.lost(rows);
         self.shared.tally.disk_failing.store(true, Relaxed);
+        self.lost(rows);
         tracing::error!(%error, rows, "the spool cannot be written; new events are refused and tried again in a second");
     }
 
     fn lost(&self, rows: u32) {
         self.shared.tally.lost.fetch_add(u64::from(rows), Relaxed);
-        self.shared.tally.waiting_rows.fetch_sub(u64::from(rows), Relaxed);
+        take_off(&self.shared.tally.waiting_rows, u64::from(rows));
     }
 
     /// When something is due without a record coming.

@@ -145,6 +145,8 @@ impl Shipper {
                 _ = closing.wait_for(|closing| *closing) => return ControlFlow::Break(()),
                 () = tokio::time::sleep(pause) => {}
             }
+            // However long that was: what was taken back or outlived meanwhile is left out when it is read again.
+            delivery.block = None;
         }
     }
 
@@ -188,7 +190,12 @@ impl Shipper {
             if found > 0 {
                 // Fewer were sent than were sealed where records were damaged, outlived or taken back since. A block is stored
                 // whole, so what is there is what the attempt sent that stored it: no fewer than would be sent now.
-                self.prepare(delivery).await?;
+                match self.prepare(delivery).await {
+                    Ok(()) => {}
+                    // Some of it is there, so it must not be halved.
+                    Err(Trouble::Final(_)) => return Err(Rejection::Miscounted { sent: sealed, found }.into()),
+                    Err(trouble) => return Err(trouble),
+                }
                 let now = delivery.block.as_ref().map_or(0, |block| block.rows);
                 let whole = (now..u64::from(sealed)).contains(&found);
                 return if whole { Ok(()) } else { Err(Rejection::Miscounted { sent: sealed, found }.into()) };

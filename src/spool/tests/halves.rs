@@ -3,6 +3,9 @@
 use super::*;
 use crate::spool::record::RecordWriter;
 use crate::spool::sift::now_ms;
+use crate::spool::tests::crank::DIR;
+use crate::spool::tests::faults::{EIO, cranked, crashed};
+use crate::spool::tests::mem::{Crash, MemDisk};
 
 fn fill(spool: &Spool, records: u8) {
     (0..records).for_each(|n| put(spool, JULY, &[n]));
@@ -181,4 +184,85 @@ fn while_events_wait_longer_than_they_may_no_more_are_taken() {
     assert_eq!(drain(&spool), [[0]], "what waits is kept");
     run(spool.watch());
     put(&spool, JULY, b"again");
+}
+
+#[test]
+fn a_halving_that_fails_at_whatever_step_leaves_each_record_in_one_place() {
+    for (step, lasts) in (0..24).flat_map(|step| [(step, false), (step, true)]) {
+        let disk = MemDisk::new(1);
+        let (mut spool, _) = cranked(&disk);
+        (0..4u8).for_each(|n| spool.append(JULY, &[n]).unwrap());
+        assert!(spool.flush());
+        let whole = spool.spool.try_next_batch().unwrap();
+        // Once, or from there until it is set aside.
+        disk.fail(step, EIO, if lasts { u32::MAX } else { 1 });
+        let halved = spool.shared().split(whole.batch_id());
+        disk.heal();
+        if halved.is_err() {
+            spool.shared().reject(whole.batch_id(), &Rejection::Data("no".into())).unwrap();
+        }
+        drop(whole);
+        // In the process, and after it was killed; then what is in quarantine is tried again, and that dies too.
+        let (mut spool, _) = crashed(&disk, spool, Crash::Killed);
+        for round in 0..2 {
+            let mut found = Vec::new();
+            while let Some(batch) = spool.spool.try_next_batch() {
+                found.extend(payloads(&batch));
+                spool.shared().acknowledge(batch.batch_id()).unwrap();
+            }
+            let aside = disk.files(&Path::new(DIR).join("quarantine"));
+            let aside: Vec<_> =
+                aside.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "segment")).collect();
+            for (_, bytes) in &aside {
+                found.extend(Records::parse(bytes.clone()).unwrap().iter().map(<[u8]>::to_vec));
+            }
+            found.sort();
+            if round == 0 {
+                assert_eq!(found, [[0], [1], [2], [3]], "step {step}, lasting {lasts}, {halved:?}");
+            }
+            (spool, _) = crashed(&disk, spool, Crash::Killed);
+        }
+    }
+}
+
+#[test]
+fn many_who_withdraw_at_once_are_all_left_out_also_after_a_restart() {
+    let dir = TempDir::new().unwrap();
+    let spool = events(dir.path());
+    (0..40).for_each(|visitor| event(&spool, 5, visitor, 0));
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            let spool = spool.clone();
+            scope.spawn(move || {
+                for visitor in (first * 10)..(first * 10 + 10) {
+                    run(spool.forget(&[Whose::Visitor(visitor)], 10)).unwrap();
+                }
+            });
+        }
+    });
+    drop(spool);
+    let spool = events(dir.path());
+    let batch = run(spool.next_batch());
+    assert_eq!((batch.rows(), batch.read().unwrap().len()), (40, 0));
+}
+
+#[test]
+fn a_batch_that_is_marked_while_a_start_is_under_way_upsets_no_counter() {
+    let dir = TempDir::new().unwrap();
+    let spool = open(dir.path());
+    fill(&spool, 3);
+    let batch = run(spool.next_batch());
+    let aside = dir.path().join(format!("quarantine/{:016x}.segment", batch.batch_id()));
+    run(spool.reject(batch.batch_id(), Rejection::Data("no".into()))).unwrap();
+    drop((batch, spool));
+    // As if it had been put there by hand after the start had counted.
+    let away = dir.path().join("away");
+    fs::rename(&aside, &away).unwrap();
+    let spool = open(dir.path());
+    fs::rename(&away, aside.with_extension("retry")).unwrap();
+    run(spool.watch());
+    assert_eq!(drain(&spool), [[0], [1], [2]]);
+    let status = spool.status();
+    assert_eq!((status.quarantined_batches, status.disk_bytes, status.waiting_rows), (0, 0, 0));
+    put(&spool, JULY, b"goes on");
 }
