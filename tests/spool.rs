@@ -312,15 +312,19 @@ fn a_batch_in_quarantine_is_shown_exported_and_marked_for_another_try() {
 #[test]
 fn a_gateway_takes_up_what_is_marked_and_it_comes_into_the_table_once() {
     let (gateway, nobody, site) = waiting(3, "[spool]\nbatch_age = \"50ms\"");
+    let is_sealed = |folder: &Folder, segment: &std::path::Path| {
+        spool(folder, &["inspect", &id(segment), "--json"]).json()["seal"].is_object()
+    };
+    eventually("a batch is sealed", || {
+        let segments = found(&gateway.folder, "spool", "segment");
+        segments.iter().any(|segment| is_sealed(&gateway.folder, segment)).then_some(())
+    });
     let (_, folder) = gateway.end("KILL");
     drop(nobody);
     // A start seals them; then they are in quarantine as if the database had refused them.
     let quarantine = folder.data().join("spool/quarantine");
     let segments = found(&folder, "spool", "segment");
-    let sealed: Vec<_> = segments
-        .iter()
-        .filter(|segment| spool(&folder, &["inspect", &id(segment), "--json"]).json()["seal"].is_object())
-        .collect();
+    let sealed: Vec<_> = segments.iter().filter(|segment| is_sealed(&folder, segment)).collect();
     let mut aside = 0;
     for segment in sealed {
         let to = quarantine.join(segment.file_name().expect("it has a name"));
