@@ -12,8 +12,9 @@
 //! - A sealed batch is synced, file and folder, before it can be sent, and survives the loss of power. What is neither
 //!   sealed (at most `batch_age` old, longer while the database is away) nor acknowledged under `Power` may not.
 //! - A record is in exactly one batch, and a batch has one id for ever.
-//! - It is bounded by `max_bytes` on disk, quarantine included, and by `max_age`: beyond either, appends are refused, and what
-//!   waits is kept. What is refused or lost is counted, never silent.
+//! - What waits is bounded by `max_bytes` on disk, quarantine included, and by `max_age`: beyond either, appends are refused, and
+//!   what waits is kept. Beside it lie `recent/` (16 MiB at most) and, for a moment, a group that was admitted and the new file
+//!   of a segment that is written again. What is refused or lost is counted, never silent.
 //! - What waits is not stored once its own period is over, or its visitor has [withdrawn](Spool::forget).
 //! - It starts, whatever it finds in its folder.
 //!
@@ -166,7 +167,7 @@ pub struct SpoolStatus {
     pub waiting_batches: u64,
     /// Batches that came into the table since the start.
     pub shipped_batches: u64,
-    /// Bytes on disk, quarantine included.
+    /// Bytes on disk of what waits, quarantine included.
     pub disk_bytes: u64,
     /// How many it may have.
     pub max_bytes: u64,

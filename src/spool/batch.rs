@@ -181,7 +181,7 @@ impl SealedBatch {
         Ok(records)
     }
 
-    /// What is left out is counted once, however often it is read.
+    /// What is left out is counted once, however often this is read; again where the batch is given back or halved.
     fn left_out(&self, now: LeftOut) {
         let tally = &self.shared.tally;
         let mut counted = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,16 +2,16 @@
 //! that are good go where they belong and the bad ones are found.
 //!
 //! A record is in exactly one batch all the while. The halves say in their headers of which batch they are halves, and count only
-//! once that one's segment is gone; a start that finds both removes the halves, which nobody has sent. So the one step that
+//! once that one's segment is gone; a start that finds both removes the halves, which nobody has sent; so does one that finds the whole in quarantine. So the one step that
 //! matters is the removal of the whole, and it is durable before a half can be taken.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::batch::{Entry, Records};
 use super::segment::{self, Header, Seal};
 use super::{Shared, Spool, SpoolError, off_the_runtime, take_off};
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 impl Spool {
     /// Makes two batches of one in hand, which are next in the queue; gives their ids. Where it fails the batch is in hand as

@@ -28,7 +28,7 @@ impl Spool {
     }
 
     /// Leaves out of everything that waits what is theirs, up to a time in milliseconds since 1970; durable when this returns.
-    /// What is being sent at the moment is not reached. Costs nothing where nothing waits.
+    /// What is being sent at the moment is not reached; what is tried again later is. Costs nothing where nothing waits.
     pub async fn forget(&self, whose: &[Whose], until_ms: i64) -> Result<(), SpoolError> {
         let (shared, whose) = (Arc::clone(&self.0.shared), whose.to_vec());
         if whose.is_empty() || !shared.anything_waits() {
