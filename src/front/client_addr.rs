@@ -4,10 +4,13 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 use crate::pseudonym::RawIp;
+
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The visitor, and how the visitor's side of the connection looks.
 pub struct Client {
@@ -25,7 +28,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
     if !is_trusted(peer, trusted) {
         return Client { ip: RawIp::new(peer), https: false, through_proxy: false };
     }
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
+    let lines: Vec<&str> = headers.get_all(&FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
     let mut ip = peer;
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let Some(address) = address(hop.trim()) else { break };
@@ -34,7 +37,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
             break;
         }
     }
-    let proto = headers.get_all("x-forwarded-proto").iter().next_back();
+    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
     let https = proto.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"));
     Client { ip: RawIp::new(ip), https, through_proxy: true }
 }

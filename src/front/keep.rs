@@ -12,13 +12,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
-use super::role::{self, Role, cookie_lines};
+use super::role::{self, Role};
 use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange, Known};
 use crate::consent::{self, Analytics, Mode, Permit, PurposeSet};
-use crate::cookies;
 use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
@@ -269,7 +268,7 @@ pub(super) async fn beacon(
     gateway: &Gateway,
     visit: &Visit<'_>,
     permit: &Permit<Analytics>,
-    events: &[BeaconEvent],
+    events: &[BeaconEvent<'_>],
 ) -> Result<Option<[HeaderValue; 2]>, NotKept> {
     let captured = with_exchange(visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
     let sent = events.len();
@@ -307,9 +306,7 @@ pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: impl IntoIterator<It
 
 /// Who the visitor's cookies say it is.
 pub(super) fn known(gateway: &Gateway, visit: &Visit<'_>, permit: &Permit<Analytics>) -> Option<Known> {
-    let cookie = |name: &str| cookies::read(cookie_lines(&visit.parts.headers), name.as_bytes()).next();
-    let now_ms = milliseconds(visit.now);
-    gateway.capture.known(permit, cookie(cookies::VISITOR), cookie(cookies::VISIT), now_ms)
+    gateway.capture.known(permit, visit.ours.visitor, visit.ours.visit, milliseconds(visit.now))
 }
 
 fn partition(event: &Event) -> Partition {
@@ -317,7 +314,6 @@ fn partition(event: &Event) -> Partition {
 }
 
 fn with_exchange<T>(visit: &Visit<'_>, _permit: &Permit<Analytics>, make: impl FnOnce(&Exchange<'_>) -> T) -> T {
-    let cookie = |name: &str| cookies::read(cookie_lines(&visit.parts.headers), name.as_bytes()).next();
     make(&Exchange {
         now_ms: milliseconds(visit.now),
         host: host_name(visit.host),
@@ -328,8 +324,8 @@ fn with_exchange<T>(visit: &Visit<'_>, _permit: &Permit<Analytics>, make: impl F
         direct: !visit.client.through_proxy,
         is_page: capture::is_navigation(&visit.parts.method, &visit.parts.headers),
         http_1_0: visit.parts.version == http::Version::HTTP_10,
-        visitor_cookie: cookie(cookies::VISITOR),
-        visit_cookie: cookie(cookies::VISIT),
+        visitor_cookie: visit.ours.visitor,
+        visit_cookie: visit.ours.visit,
     })
 }
 

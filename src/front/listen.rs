@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
+use super::alarm::Alarm;
 use super::gateway::Gateway;
 use super::handle::handle;
 use super::patience::Patient;
@@ -132,7 +133,7 @@ async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: 
     let caller = Caller::new(peer);
     let service = service_fn(|request| handle(gateway.clone(), caller.clone(), request));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Alarm::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
         .serve_connection(TokioIo::new(Patient::new(stream, limits.idle_timeout)), service)

@@ -32,6 +32,7 @@ use tokio::time::timeout;
 
 use super::backoff::{self, Backoff};
 use super::native;
+use crate::engine::give_memory_back;
 use crate::spool::record::Column;
 use crate::spool::{Rejection, SealedBatch, Spool, SpoolError};
 use trouble::Trouble;
@@ -130,6 +131,9 @@ impl Shipper {
                 Ok(()) => {
                     note(batch, self.spool.acknowledge(batch.batch_id()).await);
                     self.lock_splits().remove(&batch.batch_id());
+                    // Of a backlog, a block is all that is held at a time.
+                    drop(delivery);
+                    give_memory_back();
                     return ControlFlow::Continue(());
                 }
                 Err(trouble) => trouble,
