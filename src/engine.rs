@@ -9,7 +9,7 @@
 //!                                         ffi ──── libchdb.so
 //! ```
 //!
-//! A crash or a heavy query in the child never touches the proxy. The room never decides what is stored and never reads a
+//! A write of the library that fails is not taken for one that succeeded (`writes`). A crash or a heavy query in the child never touches the proxy. The room never decides what is stored and never reads a
 //! visitor's data; it is called by the life of the process and by the command line, and its socket by [`crate::store`].
 
 pub mod blocks;
@@ -29,6 +29,8 @@ mod sys;
 pub mod tables_only;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod writes;
 
 use std::path::{Path, PathBuf};
 
