@@ -18,6 +18,7 @@ pub mod exception;
 pub mod ffi;
 pub mod format;
 pub mod http;
+mod lock;
 pub mod loopback;
 pub mod multipart;
 pub mod provision;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
 use super::exception;
+use super::true_now::ask;
 use crate::config::Period;
 use crate::ledger::hex::hex;
 use crate::ledger::{ChainId, Ledger, LedgerError, Place, Row};
@@ -36,8 +37,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long the server may leave a piece of a block unread, and how long it may take to store it.
 const SEND: Duration = Duration::from_secs(30);
 const STORE: Duration = Duration::from_secs(120);
-/// How long the server may take to say what it has.
-const ASK: Duration = Duration::from_secs(60);
 
 /// Why rows are not in the table.
 #[derive(Debug, thiserror::Error)]
@@ -261,13 +260,6 @@ impl Shipper {
 /// Tells the inserts of a chain among those the server runs; the table itself remembers no tokens.
 fn token(chain: ChainId) -> String {
     format!("consents-{chain}-")
-}
-
-async fn ask<T>(query: clickhouse::query::Query) -> clickhouse::error::Result<T>
-where
-    T: clickhouse::RowOwned + clickhouse::RowRead,
-{
-    timeout(ASK, query.fetch_one::<T>()).await.unwrap_or(Err(clickhouse::error::Error::TimedOut))
 }
 
 /// The table's partition: a month of UTC, as the table writes it.
