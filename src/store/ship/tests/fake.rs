@@ -122,6 +122,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
     }) {
         return insert(&mut state, settings, &body);
     }
+    assert_eq!(settings["use_query_cache"], "0", "what decides is true at this moment");
     let content_type = content_type.unwrap();
     let boundary = multipart::boundary(&content_type).unwrap().unwrap();
     let form: HashMap<String, String> = multipart::fields(&body, boundary)
