@@ -64,7 +64,11 @@ mod tests {
     /// A process that ends when its standard input closes, as the engine of a gateway does.
     fn process(arguments: &[&str]) -> Child {
         let mut command = Command::new("sh");
-        command.args(["-c", "read -r _", "engine"]).args(arguments).stdin(Stdio::piped()).spawn().unwrap()
+        command.args(["-c", "echo; read -r _", "engine"]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // Its command line can be read once it runs.
+        process.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        process
     }
 
     /// A data folder whose lock is held and has this in it.

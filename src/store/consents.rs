@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clickhouse::Client;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::backoff::Backoff;
+use super::backoff::{self, Backoff};
 use super::exception;
 use super::true_now::ask;
 use crate::config::Period;
@@ -237,7 +237,11 @@ impl Shipper {
             .insert::<Stored>("consents")
             .await?
             .with_setting("async_insert", "0")
-            .with_setting("insert_deduplication_token", format!("{}{first}", token(self.ledger.chain())))
+            // Fresh for each attempt: where the server remembers tokens, one whose attempt failed would store nothing.
+            .with_setting(
+                "insert_deduplication_token",
+                format!("{}{first}#{:016x}", token(self.ledger.chain()), backoff::random()),
+            )
             .with_timeouts(Some(SEND), Some(STORE));
         for row in rows {
             insert.write(&Stored::of(row, self.retention)).await?;

@@ -225,7 +225,8 @@ impl Writer {
             .insert::<Sent<'_>>("statistics")
             .await?
             .with_setting("async_insert", "0")
-            .with_setting("insert_deduplication_token", token(closed))
+            // Fresh for each attempt: where the server remembers tokens, one whose attempt failed would store nothing.
+            .with_setting("insert_deduplication_token", format!("{}#{:016x}", token(closed), backoff::random()))
             .with_timeouts(Some(SEND), Some(STORE));
         for Row { cell, views } in &closed.rows {
             let sent = Sent {
@@ -247,8 +248,7 @@ impl Writer {
 
     /// How many of the hour's rows are stored. An attempt that still runs could store them after the table was asked.
     async fn rows_in_table(&self, closed: &Closed) -> Result<u64, Trouble> {
-        let running =
-            "select count() from system.processes where Settings['insert_deduplication_token'] = {token:String}";
+        let running = "select count() from system.processes where startsWith(Settings['insert_deduplication_token'], {token:String})";
         if ask::<u64>(self.client.query(running).param("token", token(closed))).await? > 0 {
             return Err(Trouble::StillRunning);
         }
