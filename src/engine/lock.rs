@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,16 +12,24 @@ use super::socket;
 
 /// One engine a folder: ClickHouse has a lock of its own, but says less about it. The file holds the process's number.
 ///
-/// The engine of a gateway that was killed needs a moment to end; it is waited for, so that no start right after fails.
+/// The engine of a gateway that was killed needs a moment to end; it is waited for, so that no start right after fails. One
+/// that goes on answering does not end: a sixth of `patience` tells.
 pub(super) fn take(data_dir: &Path, patience: Duration) -> Result<fs::File, ServeError> {
     let began = Instant::now();
     let path = socket::folder(data_dir).join("lock");
     let cannot = |source| failed(format!("cannot lock {}", path.display()))(source);
     let mut file =
         fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
+    let mut silent = began;
     let taken = loop {
         match file.try_lock() {
-            Err(fs::TryLockError::WouldBlock) if began.elapsed() < patience && is_a_gateways(&holder(&path)) => {
+            Err(fs::TryLockError::WouldBlock)
+                if began.elapsed() < patience && silent.elapsed() < patience / 6 && is_a_gateways(&holder(&path)) =>
+            {
+                // What ends gives up its socket first.
+                if UnixStream::connect(socket::recorded(data_dir)).is_err() {
+                    silent = Instant::now();
+                }
                 std::thread::sleep(Duration::from_millis(50));
             }
             taken => break taken,
@@ -104,6 +113,17 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), std::process::id().to_string());
         drop(lock);
         assert!(take(folder.path(), Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn an_engine_of_a_gateway_that_goes_on_answering_is_not_waited_for() {
+        let engine = process(&["--child"]);
+        let (folder, _lock, _) = held(&engine.id().to_string());
+        let _listens = std::os::unix::net::UnixListener::bind(socket::recorded(folder.path())).unwrap();
+        let began = Instant::now();
+        assert!(matches!(take(folder.path(), Duration::from_secs(12)), Err(ServeError::InUse { .. })));
+        assert!((2..10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        end(engine);
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn nothing_is_lost(trouble: impl Fn(&Gateway, &Shim)) {
     assert!(status.success(), "{}", tail(&folder.log()));
     let gateway = folder.serve();
     settle(&book, || gateway.folder.log(), || ids(|sql| gateway.query(sql)));
-    assert!(book.taken.len() > 100, "{}", book.taken.len());
+    assert!(book.taken.len() > 20, "{}", book.taken.len());
     println!("{} writes failed: {} events, each once", shim.did("fault") + shim.did("full"), book.taken.len());
 }
 
