@@ -9,8 +9,9 @@
 //!                                         ffi ──── libchdb.so
 //! ```
 //!
-//! A write of the library that fails is not taken for one that succeeded (`writes`). A crash or a heavy query in the child never touches the proxy. The room never decides what is stored and never reads a
-//! visitor's data; it is called by the life of the process and by the command line, and its socket by [`crate::store`].
+//! A crash or a heavy query in the child never touches the proxy, and a write of the library that fails is never taken for
+//! one that succeeded (`writes`). The room never decides what is stored and never reads a visitor's data; it is called by
+//! the life of the process and by the command line, and its socket by [`crate::store`].
 
 pub mod blocks;
 pub mod child;

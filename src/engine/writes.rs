@@ -1,6 +1,7 @@
 //! Writes of the embedded ClickHouse that fail. Its library (26.7.3) takes no notice of a `write(2)` that says ENOSPC, EIO or
 //! EDQUOT: it gives the torn part its name, says that the rows are stored and, where the part was merged of others, removes
-//! those. It does notice a file that cannot be made, synced or renamed.
+//! those. It does notice a file that cannot be made, synced or renamed; of a folder that cannot be synced it says nothing,
+//! and neither do we: its files are whole, and only a loss of power can take them.
 //!
 //! So its writes come through here. A program's own symbols stand before those of every library it loads, hence the
 //! library's `write` and `rename` are the functions of this file, which call the C library's. After a write that failed
