@@ -13,6 +13,7 @@ mod load;
 mod renames;
 mod trouble;
 mod watch;
+mod writes;
 
 use std::time::Duration;
 

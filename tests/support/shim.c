@@ -3,6 +3,8 @@
 //   clock   eight bytes: seconds by which the wall clock is off
 //   full    while it is there, the disk has no room for files whose path has the text it holds
 //   slow    milliseconds that a sync of a file or folder in .../spool takes longer
+//   fault   "CALL ERRNO EVERY SEEN LEFT PATH": of the engine's CALLs (write, sync or open) for files whose path has the text
+//           PATH, each EVERY-th fails with that number, or where EVERY is below 0 one in so many by chance; LEFT times
 //   rename  "kill N" or "eio N": the next N times the engine gives a new part its name, it dies, or is told EIO
 //   marks   what was done, a line each
 #define _GNU_SOURCE
@@ -110,6 +112,41 @@ static int no_room(int file) {
     return 1;
 }
 
+// A disk that fails now and then, under the engine.
+static int faulty(const char *call, int file, const char *at) {
+    char path[PATH_MAX], link[64], text[256] = "", kind[16], where[128];
+    int number, every, seen, left, failing = 0;
+    if (!folder || !is_engine || (file < 0 && !at)) return 0;
+    in_folder(path, "fault");
+    pthread_mutex_lock(&once_at_a_time);
+    int steering = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+    ssize_t said = steering < 0 ? 0 : read(steering, text, sizeof text - 1);
+    if (said > 0 && sscanf(text, "%15s %d %d %d %d %127s", kind, &number, &every, &seen, &left, where) == 6 && left > 0 &&
+        strcmp(kind, call) == 0) {
+        if (at) {
+            snprintf(path, sizeof path, "%s", at);
+        } else {
+            snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+            ssize_t got = readlink(link, path, sizeof path - 1);
+            path[got > 0 ? got : 0] = 0;
+        }
+        if (strstr(path, where)) {
+            static unsigned dice;
+            if (!dice) dice = (unsigned)getpid() * 2654435761u;
+            seen++;
+            failing = every > 0 ? seen % every == 0 : rand_r(&dice) % (unsigned)-every == 0;
+            left -= failing;
+            int length = snprintf(text, sizeof text, "%s %d %d %d %d %s", kind, number, every, seen, left, where);
+            if (ftruncate(steering, 0) == 0) syscall(SYS_pwrite64, steering, text, (size_t)length, (off_t)0);
+            if (failing) mark("fault", path);
+        }
+    }
+    if (steering >= 0) close(steering);
+    pthread_mutex_unlock(&once_at_a_time);
+    if (failing) errno = number;
+    return failing;
+}
+
 #define REAL(name) ((__typeof__(name##_real))next((void **)&name##_real, #name))
 static ssize_t (*write_real)(int, const void *, size_t);
 static ssize_t (*writev_real)(int, const struct iovec *, int);
@@ -117,13 +154,13 @@ static ssize_t (*pwrite64_real)(int, const void *, size_t, off64_t);
 static int (*ftruncate64_real)(int, off64_t);
 
 ssize_t write(int file, const void *bytes, size_t count) {
-    return no_room(file) ? -1 : REAL(write)(file, bytes, count);
+    return no_room(file) || faulty("write", file, 0) ? -1 : REAL(write)(file, bytes, count);
 }
 ssize_t writev(int file, const struct iovec *pieces, int count) {
-    return no_room(file) ? -1 : REAL(writev)(file, pieces, count);
+    return no_room(file) || faulty("write", file, 0) ? -1 : REAL(writev)(file, pieces, count);
 }
 ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t at) {
-    return no_room(file) ? -1 : REAL(pwrite64)(file, bytes, count, at);
+    return no_room(file) || faulty("write", file, 0) ? -1 : REAL(pwrite64)(file, bytes, count, at);
 }
 int ftruncate64(int file, off64_t length) {
     struct stat now;
@@ -149,15 +186,32 @@ static void wait_for_disk(int file) {
     usleep(1000u * (unsigned)atoi(text));
 }
 
+// Only a file that is to be made is of interest.
+#define OPENS(name)                                                                                                   \
+    static int (*name##_real)(const char *, int, mode_t);                                                             \
+    int name(const char *path, int flags, ...) {                                                                      \
+        mode_t mode = 0;                                                                                              \
+        if (flags & O_CREAT) {                                                                                        \
+            va_list given;                                                                                            \
+            va_start(given, flags);                                                                                   \
+            mode = va_arg(given, mode_t);                                                                             \
+            va_end(given);                                                                                            \
+            if (faulty("open", -1, path)) return -1;                                                                  \
+        }                                                                                                             \
+        return REAL(name)(path, flags, mode);                                                                         \
+    }
+OPENS(open)
+OPENS(open64)
+
 static int (*fsync_real)(int);
 static int (*fdatasync_real)(int);
 int fsync(int file) {
     wait_for_disk(file);
-    return REAL(fsync)(file);
+    return faulty("sync", file, 0) ? -1 : REAL(fsync)(file);
 }
 int fdatasync(int file) {
     wait_for_disk(file);
-    return REAL(fdatasync)(file);
+    return faulty("sync", file, 0) ? -1 : REAL(fdatasync)(file);
 }
 
 // The moment a part of a table gets its name; of one partitioned by month, as that of the events is.

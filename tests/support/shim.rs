@@ -23,6 +23,31 @@ pub enum AtRename {
     Refused,
 }
 
+/// What of the engine fails.
+#[derive(Clone, Copy, Debug)]
+pub enum Call {
+    /// Writing to a file.
+    Write,
+    /// Syncing a file or folder.
+    Sync,
+    /// Making a file.
+    Make,
+}
+
+/// Which calls fail.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    /// Each so-manieth.
+    Each(i32),
+    /// One in so many, by chance.
+    OneIn(i32),
+}
+
+/// What the system says of a disk that fails.
+pub const EIO: i32 = 5;
+/// And of one without room.
+pub const ENOSPC: i32 = 28;
+
 impl Shim {
     pub fn new() -> Shim {
         let shim = Shim(TempDir::with_prefix("consentry-shim-").expect("there is room for a folder"));
@@ -66,7 +91,21 @@ impl Shim {
         self.write("rename", format!("{kind} {times}").as_bytes());
     }
 
-    /// How often the shim did this: `kill`, `eio`, `named`, `full` or `slow`.
+    /// Of the engine's next calls for files whose path has this text, `times` fail with the error.
+    pub fn fail(&self, call: Call, path: &str, which: Which, error: i32, times: usize) {
+        let call = match call {
+            Call::Write => "write",
+            Call::Sync => "sync",
+            Call::Make => "open",
+        };
+        let every = match which {
+            Which::Each(every) => every,
+            Which::OneIn(many) => -many,
+        };
+        self.write("fault", format!("{call} {error} {every} 0 {times} {path}").as_bytes());
+    }
+
+    /// How often the shim did this: `kill`, `eio`, `named`, `full`, `fault` or `slow`.
     pub fn did(&self, what: &str) -> usize {
         let marks = fs::read_to_string(self.0.path().join("marks")).unwrap_or_default();
         marks.lines().filter(|line| line.split(' ').next() == Some(what)).count()
