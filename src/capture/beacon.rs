@@ -79,7 +79,7 @@ struct Body<'b> {
 }
 
 /// So many events as a beacon may have; one more is an error.
-struct Few<'b>(Vec<Item<'b>>);
+struct Few<'b>(Vec<BeaconEvent<'b>>);
 
 /// The same, where what is wrong is to be said: events are counted before any of them is read.
 #[derive(Deserialize)]
@@ -94,21 +94,21 @@ impl<'de: 'b, 'b> Deserialize<'de> for Few<'b> {
         struct Each;
 
         impl<'de> Visitor<'de> for Each {
-            type Value = Vec<Item<'de>>;
+            type Value = Vec<BeaconEvent<'de>>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "at most {MAX_EVENTS} events")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::with_capacity(1);
+                let mut events = Vec::with_capacity(1);
                 while let Some(item) = seq.next_element()? {
-                    if items.len() == MAX_EVENTS {
+                    if events.len() == MAX_EVENTS {
                         return Err(serde::de::Error::invalid_length(MAX_EVENTS + 1, &self));
                     }
-                    items.push(item);
+                    events.push(event(events.len() + 1, item).map_err(serde::de::Error::custom)?);
                 }
-                Ok(items)
+                Ok(events)
             }
         }
 
@@ -213,15 +213,14 @@ pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent<'_>>, BeaconError> {
     if opening > DEEPEST && depth(body) > DEEPEST {
         return Err(BeaconError::TooDeep);
     }
-    let items = match serde_json::from_slice(body) {
-        Ok(Body { v: 1, events: Few(items) }) => items,
-        _ => one_by_one(body)?,
-    };
-    items.into_iter().enumerate().map(|(index, item)| event(index + 1, item)).collect()
+    match serde_json::from_slice(body) {
+        Ok(Body { v: 1, events: Few(events) }) => Ok(events),
+        _ => one_by_one(body),
+    }
 }
 
 /// Reads a beacon that is none, to say why: nearly all are read in one go.
-fn one_by_one(body: &[u8]) -> Result<Vec<Item<'_>>, BeaconError> {
+fn one_by_one(body: &[u8]) -> Result<Vec<BeaconEvent<'_>>, BeaconError> {
     let malformed = |e: serde_json::Error| BeaconError::Malformed { line: e.line(), column: e.column() };
     let body: Counted<'_> = serde_json::from_slice(body).map_err(malformed)?;
     if body.v != 1 {
@@ -230,11 +229,12 @@ fn one_by_one(body: &[u8]) -> Result<Vec<Item<'_>>, BeaconError> {
     if body.events.len() > MAX_EVENTS {
         return Err(BeaconError::TooMany(body.events.len()));
     }
-    let mut items = Vec::with_capacity(body.events.len());
+    let mut events = Vec::with_capacity(body.events.len());
     for (index, raw) in body.events.into_iter().enumerate() {
-        items.push(serde_json::from_str(raw.get()).map_err(|_| BeaconError::Field(index + 1))?);
+        let item = serde_json::from_str(raw.get()).map_err(|_| BeaconError::Field(index + 1))?;
+        events.push(event(index + 1, item)?);
     }
-    Ok(items)
+    Ok(events)
 }
 
 /// How deep objects and lists are nested, whether the text is JSON or not.

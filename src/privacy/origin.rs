@@ -60,7 +60,8 @@ pub fn came_from<'h>(headers: &'h HeaderMap, host: &str) -> Option<&'h str> {
 
 /// Path and query of an `http` or `https` address on `host`; nothing for any other.
 fn below_host<'a>(url: &'a str, host: &str) -> Option<&'a str> {
-    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, rest) = url.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
     let default_port = match scheme {
         scheme if scheme.eq_ignore_ascii_case("https") => ":443",
         scheme if scheme.eq_ignore_ascii_case("http") => ":80",
