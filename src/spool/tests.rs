@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::record::ColumnKind;
+use super::record::{Column, ColumnKind};
 use super::*;
 
 const JULY: Partition = Partition { month: 202507, retention_days: 2192 };

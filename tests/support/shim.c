@@ -2,10 +2,12 @@
 // steered by `shim.rs`, through a folder named by SHIM_DIR:
 //   clock   eight bytes: seconds by which the wall clock is off
 //   full    while it is there, the disk has no room for files whose path has the text it holds
+//   hang    while it is there, the disk does not answer about files and folders whose path has the text it holds
 //   slow    milliseconds that a sync of a file or folder in .../spool takes longer
 //   rename  "kill N" or "eio N": the next N times the engine gives a new part its name, it dies, or is told EIO
 //   marks   what was done, a line each
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +92,34 @@ time_t time(time_t *into) {
     return now.tv_sec;
 }
 
+// A disk that hangs.
+static int hangs(const char *path) {
+    char steering[PATH_MAX], where[64] = "";
+    if (!folder || !path) return 0;
+    in_folder(steering, "hang");
+    int file = syscall(SYS_openat, AT_FDCWD, steering, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t said = read(file, where, sizeof where - 1);
+    close(file);
+    return said > 0 && strstr(path, where) != 0;
+}
+
+static void wait_while_it_hangs(const char *path) {
+    if (!hangs(path)) return;
+    mark("hang", path);
+    while (hangs(path)) usleep(5000);
+}
+
+static void wait_while_file_hangs(int file) {
+    char path[PATH_MAX], link[64];
+    if (!folder || file < 0) return;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t got = readlink(link, path, sizeof path - 1);
+    if (got <= 0) return;
+    path[got] = 0;
+    wait_while_it_hangs(path);
+}
+
 // A full disk.
 static int no_room(int file) {
     char path[PATH_MAX], link[64], where[64] = "";
@@ -117,16 +147,19 @@ static ssize_t (*pwrite64_real)(int, const void *, size_t, off64_t);
 static int (*ftruncate64_real)(int, off64_t);
 
 ssize_t write(int file, const void *bytes, size_t count) {
+    wait_while_file_hangs(file);
     return no_room(file) ? -1 : REAL(write)(file, bytes, count);
 }
 ssize_t writev(int file, const struct iovec *pieces, int count) {
     return no_room(file) ? -1 : REAL(writev)(file, pieces, count);
 }
 ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t at) {
+    wait_while_file_hangs(file);
     return no_room(file) ? -1 : REAL(pwrite64)(file, bytes, count, at);
 }
 int ftruncate64(int file, off64_t length) {
     struct stat now;
+    wait_while_file_hangs(file);
     int grows = fstat(file, &now) == 0 && length > now.st_size;
     return grows && no_room(file) ? -1 : REAL(ftruncate64)(file, length);
 }
@@ -152,12 +185,35 @@ static void wait_for_disk(int file) {
 static int (*fsync_real)(int);
 static int (*fdatasync_real)(int);
 int fsync(int file) {
+    wait_while_file_hangs(file);
     wait_for_disk(file);
     return REAL(fsync)(file);
 }
 int fdatasync(int file) {
+    wait_while_file_hangs(file);
     wait_for_disk(file);
     return REAL(fdatasync)(file);
+}
+
+// Files and folders by their names.
+static int (*open64_real)(const char *, int, ...);
+static DIR *(*opendir_real)(const char *);
+static int (*unlink_real)(const char *);
+int open64(const char *path, int flags, ...) {
+    va_list given;
+    va_start(given, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(given, mode_t) : 0;
+    va_end(given);
+    wait_while_it_hangs(path);
+    return REAL(open64)(path, flags, mode);
+}
+DIR *opendir(const char *path) {
+    wait_while_it_hangs(path);
+    return REAL(opendir)(path);
+}
+int unlink(const char *path) {
+    wait_while_it_hangs(path);
+    return REAL(unlink)(path);
 }
 
 // The moment a part of a table gets its name; of one partitioned by month, as that of the events is.
@@ -185,6 +241,7 @@ static int fails(const char *from) {
 }
 
 int rename(const char *from, const char *to) {
+    wait_while_it_hangs(from);
     return fails(from) ? -1 : (int)syscall(SYS_rename, from, to);
 }
 int renameat(int from_folder, const char *from, int to_folder, const char *to) {

@@ -1,5 +1,5 @@
-//! Faults of the system under the program and the engine it starts: a wall clock that jumps, a disk without room, a part
-//! of a table that does not get its name. A small library in C (`shim.c`), built here and loaded before the C library.
+//! Faults of the system under the program and the engine it starts: a wall clock that jumps, a disk without room or
+//! without an answer, a part of a table that does not get its name. A small library in C (`shim.c`), built here and loaded before the C library.
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -52,6 +52,16 @@ impl Shim {
         fs::remove_file(self.0.path().join("full")).expect("it was full");
     }
 
+    /// The disk does not answer about files and folders whose path has this text, such as `/spool`.
+    pub fn hang(&self, path: &str) {
+        self.write("hang", path.as_bytes());
+    }
+
+    /// It answers again.
+    pub fn answer(&self) {
+        fs::remove_file(self.0.path().join("hang")).expect("it hung");
+    }
+
     /// A sync of the spool's files and folder takes so many milliseconds longer.
     pub fn slow_syncs(&self, milliseconds: u32) {
         self.write("slow", milliseconds.to_string().as_bytes());
@@ -66,7 +76,7 @@ impl Shim {
         self.write("rename", format!("{kind} {times}").as_bytes());
     }
 
-    /// How often the shim did this: `kill`, `eio`, `named`, `full` or `slow`.
+    /// How often the shim did this: `kill`, `eio`, `named`, `full`, `hang` or `slow`.
     pub fn did(&self, what: &str) -> usize {
         let marks = fs::read_to_string(self.0.path().join("marks")).unwrap_or_default();
         marks.lines().filter(|line| line.split(' ').next() == Some(what)).count()
