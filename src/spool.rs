@@ -81,7 +81,7 @@
 //! A copied folder is told from its original by its number and its device's, and draws an instance id of its own; a device
 //! that is copied bit by bit, of which both copies run, gives the same ids twice: remove `instance` from a copy. A process that dies between a failed sync and the new file leaves a segment whose pages the kernel has
 //! and the disk may not have; the next process cannot know, and a power loss before they are written anew may take them.
-//! One segment that cannot be sealed holds up those behind it. The new file of a failed sync takes its space (8 MiB at
+//! Eight segments that cannot be sealed hold up those behind them; fewer hold up nobody. The new file of a failed sync takes its space (8 MiB at
 //! most) beside the old one for a moment. Under `Power` the group fills while the writer syncs, so a disk that takes long
 //! over it refuses events sooner.
 

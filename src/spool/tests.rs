@@ -4,6 +4,7 @@
 mod crank;
 mod damage;
 mod faults;
+mod gated;
 mod halves;
 mod list;
 mod mem;
