@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::batch::Entry;
 use super::disk::DiskFile;
 use super::segment::{self, Header, SEAL_BYTES, Seal};
+use super::sift::LeftOut;
 use super::{Partition, Shared, take_off};
 
 /// How long to wait before segments that could not be sealed are tried again.
@@ -200,6 +201,7 @@ fn queue(shared: &Shared, segment: &Unsealed) {
         in_doubt,
         synced: true,
         damage_counted: false,
+        left_out: LeftOut::default(),
         born_ms,
     });
 }

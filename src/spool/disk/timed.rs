@@ -167,7 +167,8 @@ mod tests {
             under_way.during(|| assert!(under_way.longest() >= Duration::from_millis(20)));
             assert!(under_way.longest() >= Duration::from_millis(20));
         });
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| under_way.during(|| panic!("a fault"))));
+        let panicked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| under_way.during(|| panic!("a fault"))));
         assert!(panicked.is_err());
         assert_eq!(under_way.longest(), Duration::ZERO);
     }
