@@ -1,6 +1,6 @@
 // Faults of the system under a program that knows nothing of them, loaded before the C library (LD_PRELOAD). Built and
 // steered by `shim.rs`, through a folder named by SHIM_DIR:
-//   clock   eight bytes: seconds by which the wall clock is off
+//   clock   twice eight bytes: seconds by which the wall clock is off, and by which the one of waits is ahead
 //   full    while it is there, the disk has no room for files whose path has the text it holds
 //   hang    while it is there, the disk does not answer about files and folders whose path has the text it holds
 //   slow    milliseconds that a sync of a file or folder in .../spool takes longer
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -41,7 +42,7 @@ __attribute__((constructor)) static void begin(void) {
     in_folder(path, "clock");
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file >= 0) {
-        void *at = mmap(0, 8, PROT_READ, MAP_SHARED, file, 0);
+        void *at = mmap(0, 16, PROT_READ, MAP_SHARED, file, 0);
         if (at != MAP_FAILED) offset = at;
         close(file);
     }
@@ -66,14 +67,18 @@ static void *next(void **known, const char *name) {
     return *known;
 }
 
-// The wall clock.
-static int moves(clockid_t clock) { return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE; }
+// The clocks: the wall's, and the one that waits go by, which only goes forward.
+static int64_t off(clockid_t clock) {
+    if (!offset) return 0;
+    if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) return offset[0];
+    return clock == CLOCK_MONOTONIC ? offset[1] : 0;
+}
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     static int (*real)(clockid_t, struct timespec *);
     if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
     int answer = real(clock, now);
-    if (answer == 0 && offset && moves(clock)) now->tv_sec += *offset;
+    if (answer == 0) now->tv_sec += off(clock);
     return answer;
 }
 
@@ -81,7 +86,7 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone) {
     static int (*real)(struct timeval *, void *);
     if (!real) real = dlsym(RTLD_NEXT, "gettimeofday");
     int answer = real(now, zone);
-    if (answer == 0 && offset) now->tv_sec += *offset;
+    if (answer == 0) now->tv_sec += off(CLOCK_REALTIME);
     return answer;
 }
 
@@ -260,6 +265,13 @@ long syscall(long number, ...) {
     for (int i = 0; i < 6; i++) a[i] = va_arg(given, long);
     va_end(given);
     if (!real) real = dlsym(RTLD_NEXT, "syscall");
+    // A wait until a moment, which the kernel takes for one of its own clock.
+    if (number == SYS_futex && a[3] && (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET && !(a[1] & FUTEX_CLOCK_REALTIME)) {
+        struct timespec until = *(const struct timespec *)a[3];
+        until.tv_sec -= off(CLOCK_MONOTONIC);
+        if (until.tv_sec < 0) until.tv_sec = 0;
+        return real(number, a[0], a[1], a[2], (long)&until, a[4], a[5]);
+    }
     if (number == SYS_renameat2 && fails((const char *)a[1])) return -1;
     return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -26,7 +26,7 @@ pub enum AtRename {
 impl Shim {
     pub fn new() -> Shim {
         let shim = Shim(TempDir::with_prefix("consentry-shim-").expect("there is room for a folder"));
-        shim.write("clock", &[0; 8]);
+        shim.write("clock", &[0; 16]);
         shim
     }
 
@@ -38,8 +38,22 @@ impl Shim {
 
     /// The wall clock is off by so many seconds from now on.
     pub fn clock(&self, seconds: i64) {
-        let clock = fs::File::options().write(true).open(self.0.path().join("clock"));
-        clock.and_then(|file| file.write_all_at(&seconds.to_ne_bytes(), 0)).expect("the folder is ours");
+        self.clocks().write_all_at(&seconds.to_ne_bytes(), 0).expect("the folder is ours");
+    }
+
+    /// So much time passes by both clocks, the wall's and the one that waits, time-outs and ages go by.
+    pub fn passes(&self, seconds: i64) {
+        let clocks = self.clocks();
+        for at in [0, 8] {
+            let mut off = [0; 8];
+            let read = clocks.read_exact_at(&mut off, at);
+            let now = (i64::from_ne_bytes(off) + seconds).to_ne_bytes();
+            read.and_then(|()| clocks.write_all_at(&now, at)).expect("the folder is ours");
+        }
+    }
+
+    fn clocks(&self) -> fs::File {
+        fs::File::options().read(true).write(true).open(self.0.path().join("clock")).expect("the folder is ours")
     }
 
     /// The disk has no room for files whose path has this text, such as `/spool/`.
