@@ -16,9 +16,9 @@ use crate::support::visitor::{AGENT, Visitor};
 const ONE_WORKER: &str = "workers = 1\n[spool]\nbatch_age = \"60s\"";
 
 /// A gateway on a disk that can hang, whose database is away.
-fn on_a_disk_that_hangs(site: &Site, shim: &Shim) -> (Gateway, Nobody) {
+fn on_a_disk_that_hangs(site: &Site, shim: &Shim, more: &str) -> (Gateway, Nobody) {
     let nobody = Nobody::new();
-    let more = format!("{ONE_WORKER}\n[clickhouse]\nurl = \"http://{}\"\n", nobody.address);
+    let more = format!("{ONE_WORKER}\n[clickhouse]\nurl = \"http://{}\"\n{more}", nobody.address);
     (shim.under(Folder::new(site.address, &more)).serve(), nobody)
 }
 
@@ -78,7 +78,7 @@ fn kept(gateway: &Gateway) -> Vec<String> {
 fn a_beacon_given_up_by_its_browser_is_kept_once_when_it_comes_again_whatever_became_of_the_first() {
     for refuses in [true, false] {
         let (site, shim) = (Site::start(), Shim::new());
-        let (gateway, _nobody) = on_a_disk_that_hangs(&site, &shim);
+        let (gateway, _nobody) = on_a_disk_that_hangs(&site, &shim, "");
         let mut visitor = Visitor::who_accepts(&gateway);
         assert_eq!(visitor.get("/before").status, 200);
         eventually("it is written", || (kept(&gateway) == ["/before"]).then_some(()));
@@ -102,21 +102,43 @@ fn a_beacon_given_up_by_its_browser_is_kept_once_when_it_comes_again_whatever_be
     }
 }
 
+/// Gives up a withdrawal while files with this in their path wait for the disk; it counts all the same.
+fn a_withdrawal_given_up_counts(gateway: &Gateway, shim: &Shim, mut visitor: Visitor, awaited: &str) {
+    assert_eq!(visitor.get("/before").status, 200);
+    eventually("it is written", || (kept(gateway) == ["/before"]).then_some(()));
+    let form = "application/x-www-form-urlencoded";
+    let withdrawal = post(&visitor, "/_privacy/consent", form, "source=preferences&choice=reject");
+    shim.hang(awaited);
+    given_up(gateway, &withdrawal, || eventually("the disk hangs", || (shim.did("hang") > 0).then_some(())));
+    shim.answer();
+    // The cookies are the ones of before: the answer that was to end them never came.
+    eventually("what it permitted ends", || (visitor.beacon("/after").status == 403).then_some(()));
+    eventually("what waits goes no further", || (!kept(gateway).contains(&"/before".to_owned())).then_some(()));
+}
+
 #[test]
 fn rule_c6_a_withdrawal_whose_browser_goes_before_the_ledger_has_answered_is_completed() {
     let (site, shim) = (Site::start(), Shim::new());
-    let (gateway, _nobody) = on_a_disk_that_hangs(&site, &shim);
-    let mut visitor = Visitor::who_accepts(&gateway);
-    assert_eq!(visitor.get("/before").status, 200);
-    eventually("it is written", || (kept(&gateway) == ["/before"]).then_some(()));
-    let form = "application/x-www-form-urlencoded";
-    let withdrawal = post(&visitor, "/_privacy/consent", form, "source=banner&choice=reject");
-    shim.hang(".jsonl");
-    given_up(&gateway, &withdrawal, || eventually("the disk hangs", || (shim.did("hang") > 0).then_some(())));
-    shim.answer();
-    // The cookies are the ones of before: the answer that was to end them never came.
-    eventually("what it permitted is permitted no more", || (visitor.beacon("/after").status == 403).then_some(()));
-    eventually("and what waits goes no further", || (!kept(&gateway).contains(&"/before".to_owned())).then_some(()));
+    let (gateway, _nobody) = on_a_disk_that_hangs(&site, &shim, "");
+    let visitor = Visitor::who_accepts(&gateway);
+    a_withdrawal_given_up_counts(&gateway, &shim, visitor, ".jsonl");
+}
+
+/// The first choice after a banner about a part of the purposes was shown waits until its text is kept (P5).
+#[test]
+fn rule_c6_a_withdrawal_whose_browser_goes_before_the_text_of_a_banner_is_kept_is_completed() {
+    let (site, shim) = (Site::start(), Shim::new());
+    let (gateway, _nobody) = on_a_disk_that_hangs(&site, &shim, "[[purpose]]\nid = \"analytics\"\n");
+    let accepted = Visitor::who_accepts(&gateway);
+    // From now on there is another purpose, about which nobody was asked.
+    let (_, folder) = gateway.end("TERM");
+    let before = fs::read_to_string(folder.path().join("consentry.toml")).expect("it was written");
+    let health = "[[purpose]]\nid = \"health\"\ntitle = \"Health\"\ndescription = \"What you read about.\"\n";
+    folder.write("consentry.toml", &format!("{before}{health}"));
+    let gateway = folder.serve();
+    let mut visitor = Visitor::new(&gateway);
+    visitor.cookies = accepted.cookies;
+    a_withdrawal_given_up_counts(&gateway, &shim, visitor, "/texts/");
 }
 
 #[test]
