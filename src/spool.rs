@@ -69,6 +69,10 @@
 //!   later sync of that file is believed. The segment ends, is read back, checked, and written into a new file, which is
 //!   synced and renamed over the old one under the same id; what the kernel did not keep is counted as damaged. Under
 //!   `Power`, the records of the turn whose sync failed are cut off before, as after a failed write.
+//! - *It does not answer*: each operation is noted while it is under way ([`disk`]), and one that takes more than 3 s is told of
+//!   in [`SpoolStatus`] by who asks for that, who waits for no disk. Where it is the writer that waits, who would wait for a
+//!   record is refused; other records are kept in memory as far as there is room.
+//! - *A segment cannot be sealed*: it is tried again each second, and those behind it are sealed meanwhile, until eight cannot be.
 //! - *A start meets it*: what cannot be sealed is left to the sealing thread, which tries each second; what cannot be read
 //!   goes to quarantine; what cannot be moved either is met again at the next start.
 //!
