@@ -99,6 +99,7 @@ fn a_beacon_given_up_by_its_browser_is_kept_once_when_it_comes_again_whatever_be
             (again.status == 204).then_some(())
         });
         assert_eq!(kept(&gateway), ["/before", "/given-up"], "refused at first: {refuses}");
+        gateway.end("KILL");
     }
 }
 
@@ -122,6 +123,7 @@ fn rule_c6_a_withdrawal_whose_browser_goes_before_the_ledger_has_answered_is_com
     let (gateway, _nobody) = on_a_disk_that_hangs(&site, &shim, "");
     let visitor = Visitor::who_accepts(&gateway);
     a_withdrawal_given_up_counts(&gateway, &shim, visitor, ".jsonl");
+    gateway.end("KILL");
 }
 
 /// The first choice after a banner about a part of the purposes was shown waits until its text is kept (P5).
@@ -131,7 +133,7 @@ fn rule_c6_a_withdrawal_whose_browser_goes_before_the_text_of_a_banner_is_kept_i
     let (gateway, _nobody) = on_a_disk_that_hangs(&site, &shim, "[[purpose]]\nid = \"analytics\"\n");
     let accepted = Visitor::who_accepts(&gateway);
     // From now on there is another purpose, about which nobody was asked.
-    let (_, folder) = gateway.end("TERM");
+    let (_, folder) = gateway.end("KILL");
     let before = fs::read_to_string(folder.path().join("consentry.toml")).expect("it was written");
     let health = "[[purpose]]\nid = \"health\"\ntitle = \"Health\"\ndescription = \"What you read about.\"\n";
     folder.write("consentry.toml", &format!("{before}{health}"));
@@ -139,6 +141,7 @@ fn rule_c6_a_withdrawal_whose_browser_goes_before_the_text_of_a_banner_is_kept_i
     let mut visitor = Visitor::new(&gateway);
     visitor.cookies = accepted.cookies;
     a_withdrawal_given_up_counts(&gateway, &shim, visitor, "/texts/");
+    gateway.end("KILL");
 }
 
 #[test]
@@ -157,6 +160,7 @@ fn rule_c6_what_is_withdrawn_while_a_beacon_comes_is_withdrawn_for_it() {
     assert_eq!(answer.status, 403, "{}", answer.text());
     assert!(answer.text().contains("not-permitted"), "{}", answer.text());
     assert_eq!(kept(&gateway), [""; 0]);
+    gateway.end("KILL");
 }
 
 #[test]
@@ -182,4 +186,5 @@ fn rule_c6_what_is_withdrawn_while_a_page_is_on_its_way_is_withdrawn_for_it() {
     // One after the other on one thread: when the second is kept, the first is over.
     eventually("the other is kept", || (!kept(&gateway).is_empty()).then_some(()));
     assert_eq!(kept(&gateway), ["/stays"]);
+    gateway.end("KILL");
 }
