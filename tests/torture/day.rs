@@ -35,7 +35,7 @@ fn a_day_by_the_gateways_own_clocks_without_a_database_comes_into_the_table_once
     between.set(Way::Away);
 
     // By the hour with a few events; by the minute with one event a second.
-    let (steps, beacons, events) = short_or_long((24, 4, 2), (24 * 60, 3, 20));
+    let (steps, beacons, events) = short_or_long((24, 2, 2), (24 * 60, 3, 20));
     let manners = Manners { events, pause: Duration::ZERO, ..Manners::default() };
     let mut book = Book::default();
     for step in 0..steps {
