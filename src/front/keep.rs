@@ -62,7 +62,7 @@ pub(super) fn exchange(
     let Some(permit) = &visit.decision.analytics else { return Kept::default() };
     let (method, request, status) = (&visit.parts.method, &visit.parts.headers, head.status);
     let Answered { began, response_ms, login } = answered;
-    let location = head.headers.get(LOCATION).cloned();
+    let location = status.is_redirection().then(|| head.headers.get(LOCATION).cloned()).flatten();
     let location = location.as_ref().and_then(|location| location.to_str().ok());
     let answer = Answer { status, response_ms, login, location };
     let is_navigation = role == Role::Document && capture::is_navigation(method, request);
@@ -79,7 +79,7 @@ pub(super) fn exchange(
     } else if is_navigation
         && role::is_html(&head.headers)
         && !page::is_download(&head.headers)
-        && capture::is_page_view(method, request, status)
+        && !status.is_informational()
     {
         let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
         head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
@@ -99,14 +99,15 @@ pub(super) fn exchange(
 
 /// What kind of file an exchange delivers that is worth a row: one to be saved, or one that a page did not get.
 fn transfer_kind(gateway: &Gateway, visit: &Visit<'_>, head: &http::response::Parts) -> Option<&'static str> {
-    let asked = visit.parts.method == Method::GET && !capture::is_ahead(&visit.parts.headers);
     let is_download = (head.headers.contains_key(CONTENT_DISPOSITION) && page::is_download(&head.headers))
         || gateway.site.is_download(visit.parts.uri.path());
-    match is_download {
-        _ if !asked || head.status.is_redirection() => None,
-        true => Some("download"),
-        false => (head.status.as_u16() >= 400).then_some("resource"),
-    }
+    let kind = match is_download {
+        true => "download",
+        false if head.status.as_u16() >= 400 => "resource",
+        false => return None,
+    };
+    let asked = visit.parts.method == Method::GET && !capture::is_ahead(&visit.parts.headers);
+    (asked && !head.status.is_redirection()).then_some(kind)
 }
 
 /// Keeps that a page a visitor asked for did not come at all.
