@@ -19,4 +19,5 @@ mod own;
 mod page_body;
 mod patience;
 mod role;
+pub mod tls;
 pub mod upgrade;

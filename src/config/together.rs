@@ -24,8 +24,11 @@ fn addresses(config: &Config) -> Vec<(&'static str, SocketAddr)> {
         ClickHouse::Embedded { listen } => listen,
         ClickHouse::Server { .. } => None,
     };
-    let own = [("gateway", config.gateway.listen), ("dashboard", config.dashboard.listen)];
-    own.into_iter().chain(engine.map(|listen| ("clickhouse", listen))).collect()
+    let plain = config.gateway.doors.listen.iter().map(|place| ("gateway", place));
+    let tls = config.gateway.tls.iter().flat_map(|tls| &tls.listen).map(|place| ("gateway.tls", place));
+    let visitors = plain.chain(tls).filter_map(|(section, place)| Some((section, place.tcp()?)));
+    let own = [("dashboard", config.dashboard.listen)].into_iter().chain(engine.map(|listen| ("clickhouse", listen)));
+    visitors.chain(own).collect()
 }
 
 fn listeners(config: &Config, reader: &mut Reader<'_>) {
@@ -61,7 +64,9 @@ fn upstream(config: &Config, reader: &mut Reader<'_>) {
             continue;
         }
         let what = match section {
-            "gateway" => format!("is the gateway's own address ({path}): it would fetch from itself without end"),
+            "gateway" | "gateway.tls" => {
+                format!("is the gateway's own address ({path}): it would fetch from itself without end")
+            }
             "dashboard" => format!("is the dashboard ({path}), which visitors must not reach"),
             _ => format!("is the embedded ClickHouse ({path}), which visitors must not reach"),
         };
