@@ -3,6 +3,7 @@
 
 mod import;
 mod language;
+mod listen;
 mod wrong;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ use crate::engine::database_folder;
 /// Reports what does not fit together; values that are wrong in themselves are left alone.
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     listeners(config, reader);
+    tls(config, reader);
     upstream(config, reader);
     server(config, reader);
     key_ring(config, reader);
@@ -47,6 +48,26 @@ fn listeners(config: &Config, reader: &mut Reader<'_>) {
             let allowed = "a port of its own for each listener".into();
             reader.refuse(&place, "listen", Some(quoted(&value.to_string())), what, allowed);
         }
+    }
+}
+
+/// A place without an address cannot be both plain and TLS, and an authority that asks at port 80 must find somebody there.
+fn tls(config: &Config, reader: &mut Reader<'_>) {
+    let Some(tls) = &config.gateway.tls else { return };
+    if reader.any_wrong(&["gateway.listen", "gateway.tls"]) {
+        return;
+    }
+    let plain = &config.gateway.doors.listen;
+    if let Some(twice) = tls.listen.iter().find(|place| place.tcp().is_none() && plain.contains(place)) {
+        let place = reader.section("gateway.tls");
+        let allowed = "a place of its own for each listener".into();
+        reader.refuse(&place, "listen", Some(quoted(&twice.to_string())), "is taken by gateway.listen".into(), allowed);
+    }
+    let by_file = |acme: &super::Acme| acme.challenge == super::AcmeChallenge::Http01;
+    if plain.is_empty() && tls.acme.as_ref().is_some_and(by_file) {
+        let place = reader.section("gateway.tls.acme");
+        let what = "cannot be met: nobody listens without TLS ([gateway] listen)".into();
+        reader.refuse(&place, "challenge", Some(quoted("http-01")), what, quoted("tls-alpn-01"));
     }
 }
 

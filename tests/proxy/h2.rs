@@ -1,6 +1,6 @@
 //! HTTP/2 to visitors: what it adds is bounded, and what it lets through and HTTP/1.1 reads in another way is refused.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -52,15 +52,13 @@ fn request(method: &str, uri: &str) -> Request<()> {
     Request::builder().method(method).uri(uri).body(()).expect("it is a request")
 }
 
-fn connected<S>(stream: S) -> impl Future<Output = SendRequest<Bytes>>
+async fn connected<S>(stream: S) -> SendRequest<Bytes>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    async {
-        let (client, connection) = h2::client::handshake(stream).await.expect("it speaks HTTP/2");
-        tokio::spawn(connection);
-        client
-    }
+    let (client, connection) = h2::client::handshake(stream).await.expect("it speaks HTTP/2");
+    tokio::spawn(connection);
+    client
 }
 
 #[tokio::test]
@@ -327,8 +325,16 @@ fn a_connection_on_which_nothing_is_asked_for_is_closed() {
 async fn open_requests_finish_when_the_gateway_ends() {
     let site = Site::start();
     let (gateway, _nobody) = without_database(site.address, "h2c = true\n");
-    let lock = Arc::new(std::sync::Mutex::new(()));
-    let held = lock.lock().unwrap();
+    let lock = Arc::new(Mutex::new(()));
+    let (locked, is_locked) = mpsc::sync_channel(1);
+    let (release, released) = mpsc::sync_channel::<()>(1);
+    let holding = lock.clone();
+    std::thread::spawn(move || {
+        let _held = holding.lock();
+        let _ = locked.send(());
+        let _ = released.recv();
+    });
+    is_locked.recv().unwrap();
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone".to_vec();
     site.on("/h2/slow", Behaviour::AnswersAfter(lock.clone(), answer));
     let client = connected(TcpStream::connect(gateway.address).await.unwrap()).await;
@@ -343,7 +349,7 @@ async fn open_requests_finish_when_the_gateway_ends() {
     let gateway = gateway.await.unwrap();
     // Nobody new is let in.
     eventually("it takes no one any more", || std::net::TcpStream::connect(gateway.address).err());
-    drop(held);
+    release.send(()).unwrap();
     assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     let ended = tokio::task::spawn_blocking(move || gateway.end("CONT")).await.unwrap();
     assert!(ended.0.success());

@@ -142,18 +142,21 @@ pub async fn work(
     let tasks = LocalSet::new();
     let mut open = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP);
-    // Nothing is accepted before.
-    let mut rested = Instant::now();
+    // Until when nothing is accepted, where the system had nothing left.
+    let mut resting = None;
     tasks
         .run_until(async {
             loop {
                 let next = async {
-                    sleep_until(rested).await;
+                    if let Some(until) = resting {
+                        sleep_until(until).await;
+                    }
                     acceptor.next().await
                 };
                 tokio::select! {
                     accepted = next => match accepted {
                         Ok(accepted) => {
+                            resting = None;
                             // A place that is not to be had closes the connection at once: nobody waits for nothing.
                             let Some(seat) = room.shared.open.take(room.gateway.limits().max_connections) else {
                                 room.shared.metrics.doors.refused_in_total.count();
@@ -167,7 +170,7 @@ pub async fn work(
                         }
                         Err(error) => {
                             room.shared.metrics.doors.accepts_failed.count();
-                            rested = Instant::now() + acceptor.rest(&error);
+                            resting = Some(Instant::now() + acceptor.rest(&error));
                         }
                     },
                     Some(_) = open.join_next(), if !open.is_empty() => {}

@@ -218,7 +218,7 @@ mod tests {
     fn new_files_are_taken_and_wrong_ones_leave_those_of_before() {
         let dir = tempfile::tempdir().unwrap();
         let files = write_certificate(dir.path(), "one", &["a.example"]);
-        let certificates = Certificates::read(&[files.clone()]).unwrap();
+        let certificates = Certificates::read(std::slice::from_ref(&files)).unwrap();
         let serial = || certificates.table().certificates()[0].key.cert[0].to_vec();
         let first = serial();
         assert!(!certificates.look().unwrap(), "nothing is new");

@@ -79,7 +79,7 @@ mod tests {
     fn wrong_files_raise_an_alarm_until_they_are_right() {
         let dir = tempfile::tempdir().unwrap();
         let files = write_certificate(dir.path(), "one", &["a.example"]);
-        let certificates = Certificates::read(&[files.clone()]).unwrap();
+        let certificates = Certificates::read(std::slice::from_ref(&files)).unwrap();
         let metrics = Metrics::default();
         assert_eq!(look(&certificates, &metrics, None), None);
         fs::write(&files.key, "").unwrap();
