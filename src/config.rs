@@ -21,6 +21,7 @@ mod import;
 mod kind;
 mod known;
 mod language;
+mod listen;
 mod load;
 mod meaning;
 mod names;
@@ -30,6 +31,7 @@ mod read;
 mod substance;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod together;
 mod tree;
 mod units;
@@ -49,7 +51,9 @@ use crate::spool::Durability;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
+pub use listen::{Doors, ForwardedHeader, ListenAt, RequestPace, VisitorLimits};
 pub use problem::{ConfigError, Origin, Problem};
+pub use tls::{Acme, AcmeChallenge, CertificateFiles, Tls, TlsVersion};
 pub use windows::{KeyWindow, KeyWindows};
 
 /// The configuration file where none is named.
@@ -132,13 +136,15 @@ impl Config {
 /// `[gateway]`
 #[derive(Clone, Debug)]
 pub struct Gateway {
-    /// Where visitors connect; default `0.0.0.0:8080`.
-    pub listen: SocketAddr,
+    /// Where visitors connect, and who may speak for them.
+    pub doors: Doors,
+    /// TLS to visitors; default none.
+    pub tls: Option<Tls>,
     /// The site behind the gateway.
     pub upstream: UpstreamUrl,
     /// The number that stands in `events.site_id`; default 1.
     pub site_id: u32,
-    /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default nobody's.
+    /// Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` are believed; default nobody's.
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve visitors; default one for each core.
     pub workers: usize,
@@ -174,6 +180,8 @@ pub struct Limits {
     pub answer_timeout: Duration,
     /// How long either side may pause within a body; default 60 s.
     pub idle_timeout: Duration,
+    /// What one address and one connection may do.
+    pub visitor: VisitorLimits,
 }
 
 /// `[consent]`

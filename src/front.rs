@@ -20,4 +20,5 @@ mod own;
 mod page_body;
 mod patience;
 mod role;
+pub mod tls;
 pub mod upgrade;

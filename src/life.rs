@@ -7,6 +7,7 @@
 mod database;
 mod error;
 mod keys;
+mod manager;
 mod places;
 mod signals;
 mod workers;
@@ -26,9 +27,12 @@ use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
+use crate::front::client_addr::TrustedProxies;
 use crate::front::gateway::{CallsImport, Site};
 use crate::front::known_calls::{self, KnownCalls};
-use crate::front::listen;
+use crate::front::listen::{self, Place, Places as Doors};
+use crate::front::tls::acme::Acme;
+use crate::front::tls::{self, Tls};
 use crate::keys::{KeyRing, Token, private_folder};
 use crate::ledger::{Ledger, Recovery, Replaced};
 use crate::observe::Metrics;
@@ -41,6 +45,7 @@ use crate::statistics::Lane;
 use crate::store::client;
 use database::Database;
 pub use error::LifeError;
+use manager::Manager;
 use signals::Signals;
 use workers::Workers;
 
@@ -49,8 +54,12 @@ const SHIPPED_LOOK: Duration = Duration::from_millis(20);
 
 /// Where everything is, once it is there.
 pub struct Started {
-    /// Where visitors connect.
-    pub gateway: SocketAddr,
+    /// Where visitors connect: the first place without TLS, else the first with it.
+    pub gateway: Place,
+    /// Every place where they connect without TLS.
+    pub plain: Vec<Place>,
+    /// Every place where they connect by TLS.
+    pub tls: Vec<Place>,
     /// Where the dashboard is.
     pub dashboard: SocketAddr,
     /// Where the embedded ClickHouse answers over TCP, if it was asked to.
@@ -101,9 +110,11 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     let ledger = open_ledger(&config, &ring)?;
     let replaced = ledger.replaced(now_ms() - config.policy.choice_life as i64 * 1000)?;
     let taken = |address, key| move |source| LifeError::Address { address, key, source };
-    let gateway_at = config.gateway.listen;
-    let listeners = listen::bind(gateway_at, config.gateway.workers).map_err(taken(gateway_at, "[gateway] listen"))?;
-    let gateway = listeners[0].local_addr().map_err(taken(gateway_at, "[gateway] listen"))?;
+    let settings = &config.gateway;
+    let doors = Doors::open(&settings.doors, settings.tls.as_ref(), settings.workers)?;
+    let (plain, tls_at) = (doors.plain, doors.tls);
+    let challenges = Arc::default();
+    let tls = settings.tls.as_ref().map(|tls| Tls::new(tls, Arc::clone(&challenges)).map(Arc::new)).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
     let dashboard_at = config.dashboard.listen;
     let listener = runtime.block_on(TcpListener::bind(dashboard_at));
@@ -135,13 +146,25 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     }
     site.pages.note_since(|hash| ledger.text_kept_at(hash));
     let site = Arc::new(site);
+    let acme = tls.as_ref().and_then(|tls| Some((tls, settings.tls.as_ref()?.acme.as_ref()?)));
+    let acme = acme.map(|(tls, acme)| {
+        let parts = (tls.certificates().clone(), Arc::clone(&challenges));
+        Acme::open(acme, &config.data_dir, parts, metrics.clone())
+    });
+    let acme = acme.transpose()?;
+    if let Some(tls) = &tls {
+        tls::tend::tell(tls.certificates(), &metrics, now_ms() / 1000);
+    }
     let (statistics, asked) = (site.statistics.clone(), site.asked.clone());
     let (stop, stopped) = watch::channel(false);
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
-    let workers = Workers::start(listeners, &config, site, capture.clone(), stopped.clone())?;
+    let shared = Arc::new(listen::Shared::new(&config.gateway, tls.clone(), challenges.clone(), metrics.clone()));
+    let workers = Workers::start(doors.doors, &config, (site, shared.clone()), capture.clone(), stopped.clone())?;
 
     // From here on visitors are served: whatever goes wrong, the way out is the drain.
+    let manager = Manager::from_environment();
+    manager.ready();
     let lived = runtime.block_on(async {
         let mut asked_to_end = tokio::spawn(signals.asked_to_end());
         let shutdown = {
@@ -150,6 +173,11 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         };
         let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
         let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
+        let certificates = tls.as_ref().zip(config.gateway.tls.as_ref()).map(|(tls, settings)| {
+            tokio::spawn(tls::tend::tend(tls.certificates().clone(), settings.look_every, metrics.clone()))
+        });
+        let telling = Some(tokio::spawn(manager.clone().keep_told(shared)));
+        let ordering = acme.map(|acme| tokio::spawn(acme.tend()));
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
         let started =
             Database::start(&config, library, spool.clone(), ledger.clone(), (statistics, asked), metrics).await;
@@ -159,7 +187,9 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
             Err(error) => (None, Err(error)),
             Ok(database) => {
                 let started = Started {
-                    gateway,
+                    gateway: plain.iter().chain(&tls_at).next().cloned().unwrap_or(Place::Tcp(dashboard)),
+                    plain,
+                    tls: tls_at,
                     dashboard,
                     clickhouse: database.listen,
                     new_password,
@@ -181,10 +211,12 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
 
         // Drain: no new visitors, open exchanges to their end, what was captured to disk and as far as it goes into the
         // database, then the database itself.
+        manager.stopping();
         stop.send_replace(true);
         workers.join().await;
         tending.abort();
         refreshing.abort();
+        certificates.iter().chain(&ordering).chain(&telling).for_each(tokio::task::JoinHandle::abort);
         let sealed = tokio::task::spawn_blocking(move || {
             ledger.close();
             spool.close()
@@ -266,6 +298,12 @@ fn open_places(geo: &Geo) -> Result<Places, LifeError> {
     }
 }
 
+fn trusted_proxies(gateway: &crate::config::Gateway) -> TrustedProxies {
+    let doors = &gateway.doors;
+    let networks = gateway.trusted_proxies.clone();
+    TrustedProxies { networks, unix: doors.trust_unix_peers, header: doors.forwarded_header }
+}
+
 /// What openings of e-mails and imported calls need, where they are switched on.
 struct Contacts {
     mail_withdrawals: Option<rights::Watch>,
@@ -315,7 +353,7 @@ fn site(
         asked: Arc::default(),
         ring,
         privacy_path: config.consent.path.clone(),
-        trusted_proxies: config.gateway.trusted_proxies.clone(),
+        trusted_proxies: trusted_proxies(&config.gateway),
         limits: config.gateway.limits.clone(),
         login_header: config.capture.login_header.clone(),
         download_endings: config.capture.download_endings.clone(),

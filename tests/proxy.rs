@@ -1,8 +1,14 @@
 //! A proxy that can be trusted with a site.
 
+mod acme;
 mod bodies;
+mod h2;
+mod limits;
+mod listen;
 mod pages;
+mod proxy_protocol;
 mod requests;
+mod tls;
 mod trouble;
 
 use crate::support::gateway::Gateway;

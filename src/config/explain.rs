@@ -96,7 +96,7 @@ impl Explained {
         let config = &self.config;
         let gateway = &config.gateway;
         vec![
-            format!("Visitors connect to {}; the site is fetched from {}.", gateway.listen, gateway.upstream),
+            connect(config),
             match &gateway.trusted_proxies[..] {
                 [] => "No trusted proxies: the address that connects is the visitor's.".into(),
                 proxies if proxies.iter().any(|net| net.prefix_len() == 0) => {
@@ -104,6 +104,7 @@ impl Explained {
                 }
                 proxies => format!("X-Forwarded-For is believed from {} only.", and(proxies)),
             },
+            tls(config),
             asked(config),
             languages(config),
             counted(config),
@@ -152,6 +153,33 @@ impl Explained {
             format!("The keys lie in {}; keep a copy, apart from copies of the database.", config.key_ring.display()),
         ]
     }
+}
+
+/// Where visitors connect without TLS, and where the site is.
+fn connect(config: &Config) -> String {
+    let (doors, upstream) = (&config.gateway.doors, &config.gateway.upstream);
+    let spoken = if doors.h2c { " (HTTP/1.1, or HTTP/2 without TLS)" } else { "" };
+    match &doors.listen[..] {
+        [] => format!("Visitors connect by TLS alone; the site is fetched from {upstream}."),
+        places => format!("Visitors connect to {}{spoken}; the site is fetched from {upstream}.", and(places)),
+    }
+}
+
+fn tls(config: &Config) -> String {
+    let Some(tls) = &config.gateway.tls else {
+        return "No TLS: whoever stands before the gateway must speak it.".into();
+    };
+    let ordered = match &tls.acme {
+        Some(acme) => format!(", and one ordered from {} for {}", acme.directory, and(&acme.hosts)),
+        None => String::new(),
+    };
+    let files = match tls.certificates.len() {
+        0 => "no certificate from files".to_owned(),
+        1 => "1 certificate from files".to_owned(),
+        many => format!("{many} certificates from files"),
+    };
+    let redirect = if tls.redirect { " Who comes without TLS is sent there." } else { "" };
+    format!("TLS at {} with {files}{ordered}.{redirect}", and(&tls.listen))
 }
 
 fn asked(config: &Config) -> String {

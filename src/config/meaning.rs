@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, import, language, substance, together, web, windows,
+    capture, import, language, listen, substance, tls, together, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -102,7 +102,7 @@ const LEVELS: [(&str, tracing::Level); 4] = [
 
 fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
     let place = reader.section("gateway");
-    let listen = reader.get(&place, "listen", kind::address());
+    let doors = listen::doors(reader, &place);
     let upstream = reader.required(&place, "upstream", web::server(NO_ROUTES));
     let site_id = reader.get(&place, "site_id", kind::whole(1, i128::from(u32::MAX)));
     let trusted_proxies = reader.get(&place, "trusted_proxies", kind::list(1024, kind::network()));
@@ -120,8 +120,15 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         connect_timeout: reader.get(&place, "connect_timeout", kind::duration(short, HOUR)),
         answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),
         idle_timeout: reader.get(&place, "idle_timeout", kind::duration(short, HOUR)),
+        visitor: listen::limits(reader, &place),
     };
-    Some(Gateway { listen, upstream: upstream?, site_id, trusted_proxies, workers, limits })
+    let tls = tls::tls(reader);
+    if doors.listen.is_empty() && tls.is_none() && !reader.any_wrong(&["gateway.listen", "gateway.tls"]) {
+        let place = reader.section("gateway");
+        let allowed = "an address, or an empty list beside a listen in [gateway.tls]".into();
+        reader.refuse(&place, "listen", None, "is empty: visitors could connect nowhere".into(), allowed);
+    }
+    Some(Gateway { doors, tls, upstream: upstream?, site_id, trusted_proxies, workers, limits })
 }
 
 fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {

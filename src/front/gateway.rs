@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::request::Parts;
-use ipnet::IpNet;
 
-use super::client_addr::Client;
+use super::client_addr::{Client, TrustedProxies};
 use super::known_calls::KnownCalls;
 use crate::asked::Asked;
 use crate::capture::Pace;
@@ -53,7 +52,7 @@ pub struct Site {
     /// The folder of the visitors' endpoints.
     pub privacy_path: String,
     /// Whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
     /// Bounds of time and size.
     pub limits: Limits,
     /// What may be done without a choice, and where (C10).
@@ -171,6 +170,10 @@ impl Gateway {
     /// Closes idle connections to the site that have grown old.
     pub(super) fn sweep(&self) {
         self.upstream.sweep();
+    }
+
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     pub(super) fn limits(&self) -> &Limits {

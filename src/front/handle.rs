@@ -50,7 +50,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         Ok(host) => host,
         Err(refusal) => return own::problem(refusal.status(), &refusal.to_string()),
     };
-    let client = client_addr::client(caller.peer, &parts.headers, &site.trusted_proxies);
+    let client = client_addr::client(&caller.peer, &parts.headers, &site.trusted_proxies);
 
     // What is permitted?
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -117,7 +117,7 @@ async fn pass_on(
     let lines = role::cookie_lines(&parts.headers);
     let cookies = cookies::filter_request(lines, &site.catalogue, visit.decision.permitted);
     site.metrics.cookies_removed_from_requests.add(cookies.removed);
-    let peers = [caller.peer];
+    let peers = [caller.peer.ip];
     let forward = Forward {
         client: &visit.client.ip,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },

@@ -2,7 +2,6 @@
 //! ends. A tunnel lives in the task of its connection, so it is counted, bounded and drained like any other.
 
 use std::cell::{Cell, RefCell};
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -13,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::time::Instant;
 
+use super::client_addr::Peer;
 use crate::upstream::Tunnel;
 
 /// A tunnel in which neither side says anything for so long is cut; whoever needs it connects anew.
@@ -21,13 +21,13 @@ const SILENCE: Duration = Duration::from_secs(3600);
 /// Who is at the other end of a connection, and the tunnel it has become.
 pub struct Caller {
     /// The connection's peer: the visitor, or a proxy in between.
-    pub peer: IpAddr,
+    pub peer: Peer,
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
 }
 
 impl Caller {
     /// For a new connection.
-    pub fn new(peer: IpAddr) -> Rc<Caller> {
+    pub fn new(peer: Peer) -> Rc<Caller> {
         Rc::new(Caller { peer, tunnel: RefCell::default() })
     }
 

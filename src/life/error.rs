@@ -8,6 +8,9 @@ use crate::dashboard::password::PasswordError;
 use crate::engine::child::StartError;
 use crate::engine::provision::ProvisionError;
 use crate::enrich::place::PlaceError;
+use crate::front::listen::PlaceError as DoorError;
+use crate::front::tls::TlsSetupError;
+use crate::front::tls::acme::AcmeSetupError;
 use crate::keys::private_folder::NotPrivate;
 use crate::keys::{KeyError, TokenError};
 use crate::ledger::LedgerError;
@@ -43,6 +46,15 @@ pub enum LifeError {
         /// What the system said.
         source: io::Error,
     },
+    /// A place where visitors were to connect.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// TLS to visitors.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// Certificates from an authority.
+    #[error(transparent)]
+    Acme(#[from] AcmeSetupError),
     /// The system gave no runtime or no thread.
     #[error("the system refused what the program runs on: {0}")]
     Runtime(io::Error),

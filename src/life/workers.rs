@@ -1,6 +1,5 @@
 //! The workers: one thread, one runtime, one listener each.
 
-use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +10,7 @@ use super::LifeError;
 use crate::capture;
 use crate::config::{Config, Gateway as Configured};
 use crate::front::gateway::{Gateway, Site};
-use crate::front::listen::{self, Connections};
+use crate::front::listen::{self, Door, Shared};
 use crate::upstream::{Address, Bounds, Upstream, UpstreamSetupError};
 
 /// Threads that serve visitors.
@@ -21,29 +20,28 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts one for each listener. They serve until `stopped` turns true. Once there is one of them, what goes wrong comes
+    /// Starts one for each set of listeners. They serve until `stopped` turns true. Once there is one of them, what goes wrong comes
     /// out of [`failed`](Workers::failed).
     pub fn start(
-        listeners: Vec<TcpListener>,
+        doors: Vec<Vec<Door>>,
         config: &Config,
-        site: Arc<Site>,
+        (site, shared): (Arc<Site>, Arc<Shared>),
         capture: Arc<capture::Shared>,
         stopped: watch::Receiver<bool>,
     ) -> Result<Workers, LifeError> {
-        let connections = Arc::new(Connections::default());
-        let (tell, failures) = mpsc::channel(listeners.len().max(1));
-        let mut threads = Vec::with_capacity(listeners.len());
+        let (tell, failures) = mpsc::channel(doors.len().max(1));
+        let mut threads = Vec::with_capacity(doors.len());
         // What is wrong with the upstream's configuration or the system's certificates comes out here, not in a thread.
         way_to_the_site(&config.gateway)?;
-        for (number, listener) in listeners.into_iter().enumerate() {
+        for (number, doors) in doors.into_iter().enumerate() {
             let configured = config.gateway.clone();
             let (site, capture) = (site.clone(), capture.clone());
-            let (connections, stopped, tell) = (connections.clone(), stopped.clone(), tell.clone());
+            let (shared, stopped, tell) = (shared.clone(), stopped.clone(), tell.clone());
             let serve = move || -> Result<(), String> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let upstream = way_to_the_site(&configured).map_err(|e| e.to_string())?;
                 let gateway = Gateway::new(site, capture, upstream);
-                let work = listen::work(listener, gateway, connections, stopped);
+                let work = listen::work(doors, gateway, shared, stopped);
                 runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
             };
             // The channel has a place for each worker. Where nobody listens any more the process is ending.

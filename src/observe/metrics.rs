@@ -4,6 +4,8 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::doors::DoorFigures;
+
 /// A figure that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -88,6 +90,8 @@ pub struct Metrics {
     pub sign_in_failures: Counter,
     /// What became of the views of the statistics lane.
     pub statistics: StatisticsFigures,
+    /// Where visitors come in.
+    pub doors: DoorFigures,
 }
 
 /// Views of the statistics lane, since the start. Sums of the whole process, with nothing that says of what they are.
@@ -189,6 +193,10 @@ impl Metrics {
         for (name, kind, help, gauge) in self.spool.announced() {
             one(name, kind, help, gauge.get());
         }
+        for (name, kind, help, value) in self.doors.announced() {
+            one(name, kind, help, value);
+        }
+        self.doors.write_certificates(&mut out);
         out
     }
 }
@@ -251,7 +259,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 38);
+        assert_eq!(before, 51);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }
