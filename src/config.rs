@@ -27,12 +27,14 @@ mod names;
 mod period;
 mod problem;
 mod read;
+mod route;
 mod substance;
 #[cfg(test)]
 mod tests;
 mod together;
 mod tree;
 mod units;
+mod upstream;
 mod web;
 mod windows;
 
@@ -46,10 +48,12 @@ use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 use crate::spool::Durability;
+use crate::upstream::Settings;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
 pub use problem::{ConfigError, Origin, Problem};
+pub use upstream::Upstreams;
 pub use windows::{KeyWindow, KeyWindows};
 
 /// The configuration file where none is named.
@@ -134,8 +138,10 @@ impl Config {
 pub struct Gateway {
     /// Where visitors connect; default `0.0.0.0:8080`.
     pub listen: SocketAddr,
-    /// The site behind the gateway.
-    pub upstream: UpstreamUrl,
+    /// The site behind the gateway; none where every upstream is a route's.
+    pub upstream: Upstreams,
+    /// Which requests go to which upstreams, and how; `upstream` among them.
+    pub site: Settings,
     /// The number that stands in `events.site_id`; default 1.
     pub site_id: u32,
     /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default nobody's.
@@ -146,7 +152,7 @@ pub struct Gateway {
     pub limits: Limits,
 }
 
-/// An upstream's address, taken apart.
+/// A server's address over HTTP, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl {
     /// Whether it speaks TLS.
@@ -174,6 +180,8 @@ pub struct Limits {
     pub answer_timeout: Duration,
     /// How long either side may pause within a body; default 60 s.
     pub idle_timeout: Duration,
+    /// How long a whole exchange with the upstream may take; default as long as it takes.
+    pub total_timeout: Option<Duration>,
 }
 
 /// `[consent]`

@@ -19,4 +19,5 @@ mod own;
 mod page_body;
 mod patience;
 mod role;
+mod unanswered;
 pub mod upgrade;

@@ -150,6 +150,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         };
         let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
         let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
+        let tending_upstreams = tokio::spawn(workers.tend_upstreams());
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
         let started =
             Database::start(&config, library, spool.clone(), ledger.clone(), (statistics, asked), metrics).await;
@@ -185,6 +186,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         workers.join().await;
         tending.abort();
         refreshing.abort();
+        tending_upstreams.abort();
         let sealed = tokio::task::spawn_blocking(move || {
             ledger.close();
             spool.close()

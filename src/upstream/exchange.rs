@@ -29,10 +29,34 @@ pub(super) struct Exchange<'a> {
     pub(super) asked: Asked,
 }
 
+/// Why an exchange came to nothing, and the request where the site has seen none of it.
+type Failed<B> = (UpstreamError, Option<Box<Request<B>>>);
+
 impl Exchange<'_> {
     /// Sends the request and returns the answer once its head is there. A site may answer before it has the whole
     /// request; what is left is then sent while the answer streams.
-    pub(super) async fn run<B>(mut self, mut request: Request<B>) -> Result<http::Response<UpstreamBody>, UpstreamError>
+    pub(super) async fn run<B>(mut self, mut request: Request<B>) -> Result<http::Response<UpstreamBody>, Failed<B>>
+    where
+        B: Body<Data = Bytes> + Unpin + 'static,
+    {
+        match self.head(&mut request).await {
+            Ok((head, buffer, sending)) => {
+                let unsent: Option<Box<dyn Unsent>> = match sending {
+                    Sending::Goes => Some(Box::new(request)),
+                    Sending::Done | Sending::Failed(_) => None,
+                };
+                let sent = matches!(sending, Sending::Done);
+                Ok(self.answer(head, buffer, unsent, sent))
+            }
+            Err(error) => {
+                let unseen = !request.is_written() && matches!(error, UpstreamError::Unanswered(_));
+                Err((error, unseen.then(|| Box::new(request))))
+            }
+        }
+    }
+
+    /// The head of the answer, what was read beyond it, and how far the request is.
+    async fn head<B>(&mut self, request: &mut Request<B>) -> Result<(Head, Option<Lent>, Sending), UpstreamError>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
@@ -69,6 +93,9 @@ impl Exchange<'_> {
                 Poll::Pending => {}
             }
             ready!(deadline.poll_over(cx));
+            if deadline.is_past_end() {
+                return Poll::Ready(Err(UpstreamError::TotalTimeout));
+            }
             Poll::Ready(Err(match sending {
                 Sending::Goes if request.waits_for_visitor() => UpstreamError::RequestBodyTimeout,
                 Sending::Goes => UpstreamError::IdleTimeout,
@@ -76,12 +103,7 @@ impl Exchange<'_> {
             }))
         })
         .await?;
-        let unsent: Option<Box<dyn Unsent>> = match sending {
-            Sending::Goes => Some(Box::new(request)),
-            Sending::Done | Sending::Failed(_) => None,
-        };
-        let sent = matches!(sending, Sending::Done);
-        Ok(self.answer(head, reader.buffer, unsent, sent))
+        Ok((head, reader.buffer, sending))
     }
 
     /// Joins head and body.

@@ -266,7 +266,7 @@ fn bytes_nobody_asked_for_are_never_taken_for_an_answer() {
                     go.send(()).unwrap();
                     told.recv().unwrap();
                     // Lets the event loop see what the kernel has.
-                    while upstream.pool.looks_quiet() {
+                    while upstream.looks_quiet() {
                         tokio::task::yield_now().await;
                     }
                 }

@@ -9,10 +9,11 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use super::super::pool::Origin;
+use super::super::server::Server;
+use super::super::settings::{Ejection, Settings};
 use super::super::tls::Handshake;
-use super::super::{Address, Bounds, Upstream, UpstreamError, UpstreamSetupError};
-use super::site::{Site, Talk, act, failure, get, run, site, text};
+use super::super::{Address, Sites, Upstream, UpstreamError, UpstreamSetupError};
+use super::site::{PATIENCE, Site, Talk, act, failure, get, route, run, site, text};
 
 /// Self-signed, for `site.test` and 127.0.0.1, until 2126.
 const CERTIFICATE: &str = "\
@@ -37,9 +38,10 @@ fn roots() -> RootCertStore {
 }
 
 fn upstream(site: &Site, host: &str, roots: RootCertStore) -> Upstream {
-    let plain = site.upstream();
+    let address = site.address();
     let tls = Handshake::with_roots(host, roots).unwrap();
-    Upstream::with(Origin { host: "127.0.0.1".into(), port: site.port, tls: Some(tls) }, plain.bounds)
+    let server = Server::new(&address, Some(tls), false, Ejection::default(), PATIENCE);
+    Upstream::new(Sites::of(vec![Arc::new(server)], &route([address])))
 }
 
 fn accept(talk: &Talk) -> StreamOwned<ServerConnection, std::net::TcpStream> {
@@ -96,24 +98,21 @@ fn a_certificate_for_another_name_or_from_nobody_we_know_is_refused() {
     site.end();
     let site = super::site::site([refused()]);
     run(async {
-        let mut address = Address { tls: true, host: "127.0.0.1".into(), port: site.port };
+        let with_host = |host: &str| {
+            let routes = vec![route([Address::Tcp { tls: true, host: host.into(), port: site.port }])];
+            Sites::new(Settings { routes, ..Settings::default() })
+        };
         // The system's roots do not know this certificate; a system without roots says so.
-        match Upstream::new(address.clone(), bounds()) {
+        match with_host("127.0.0.1").map(Upstream::new) {
             Ok(upstream) => assert!(matches!(failure(get(&upstream, "/").await), UpstreamError::Handshake(_))),
             Err(error) => {
                 assert!(matches!(error, UpstreamSetupError::NoRoots));
                 drop(std::net::TcpStream::connect(("127.0.0.1", site.port)));
             }
         }
-        address.host = "no such name".into();
-        assert!(Upstream::new(address, bounds()).is_err());
+        assert!(with_host("no such name").is_err());
     });
     site.end();
-}
-
-fn bounds() -> Bounds {
-    let patience = std::time::Duration::from_secs(20);
-    Bounds { connect: patience, answer: patience, idle: patience, max_request_body: 1 }
 }
 
 #[test]

@@ -1,0 +1,64 @@
+//! Figures of the servers, for the metrics: which are up, how often they were left alone, what is under way.
+
+use std::fmt::Write;
+
+use super::health::clock;
+use super::sites::Sites;
+
+/// One server's figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// The route it belongs to: host and path, as in `*.example.com/api`.
+    pub route: String,
+    /// Where it is, as it was configured.
+    pub server: String,
+    /// Whether it is asked where there are others.
+    pub is_up: bool,
+    /// How often it was left alone since the start, because it failed again and again.
+    pub ejections: u64,
+    /// Exchanges under way; counted only where a route has several servers.
+    pub under_way: usize,
+}
+
+impl Sites {
+    /// Of every server of every route.
+    pub fn figures(&self) -> Vec<Figures> {
+        let now = clock();
+        let all = self.parts.iter().flat_map(|part| part.servers.iter().map(move |server| (part, server)));
+        all.map(|(part, server)| Figures {
+            route: part.name.clone(),
+            server: server.name.clone(),
+            is_up: server.health.is_up(now),
+            ejections: server.health.ejections(),
+            under_way: server.load(),
+        })
+        .collect()
+    }
+
+    /// The same in Prometheus' text format 0.0.4.
+    pub fn write_prometheus(&self, out: &mut String) {
+        type Figure = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
+        const ALL: [Figure; 3] = [
+            ("consentry_upstream_up", "gauge", "1 where an upstream is asked, else 0.", |of| u64::from(of.is_up)),
+            ("consentry_upstream_ejections_total", "counter", "How often it was left alone.", |of| of.ejections),
+            (
+                "consentry_upstream_exchanges",
+                "gauge",
+                "Exchanges under way, where there are several upstreams.",
+                |of| of.under_way as u64,
+            ),
+        ];
+        let figures = self.figures();
+        for (name, kind, help, value) in ALL {
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for of in &figures {
+                let (route, server) = (escaped(&of.route), escaped(&of.server));
+                let _ = writeln!(out, "{name}{{route=\"{route}\",upstream=\"{server}\"}} {}", value(of));
+            }
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

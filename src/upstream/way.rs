@@ -1,0 +1,285 @@
+//! A worker's way to one part of the site: which server is asked, and who is asked next where that one fails.
+//!
+//! A request goes out a second time only where that does no harm: where the server has seen none of it, or where it asks
+//! for nothing to be done (RFC 9110 §9.2.1), has no body, and no byte of an answer came. At most one other server is asked,
+//! and a [`budget`](super::budget) keeps retries from becoming a storm. A POST that a server may have seen is never sent
+//! again.
+
+use std::cell::Cell;
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use http_body::Body;
+use tokio::time::Instant;
+
+use super::UpstreamError;
+use super::balance::{Balancer, hash, least};
+use super::body::UpstreamBody;
+use super::budget::Budget;
+use super::buffers;
+use super::exchange::Exchange;
+use super::forward::{self, Forward, RequestFraming};
+use super::head::Asked;
+use super::health::clock;
+use super::http2::{self, Lane};
+use super::pool::{Connection, Counts, Link, Pool};
+use super::request::Request;
+use super::routes::is_below;
+use super::server::Busy;
+use super::sites::Part;
+
+/// One worker's connections to one part of the site.
+pub(super) struct Way {
+    part: Arc<Part>,
+    pools: Box<[Rc<Pool>]>,
+    /// Where counting begins among equals.
+    next: Cell<usize>,
+    budget: Budget,
+}
+
+/// What is asked, whoever is asked.
+struct Question<'a> {
+    parts: &'a http::request::Parts,
+    forward: Forward<'a>,
+    framing: RequestFraming,
+    websocket: bool,
+    /// Whether asking twice does no harm.
+    replayable: bool,
+    /// What is taken off the path.
+    stripped: &'a str,
+    /// When all of it must be over.
+    end: Option<Instant>,
+}
+
+/// How much of a request is still ours.
+enum Content<B> {
+    /// All of it.
+    Whole(Option<B>),
+    /// All of it, made ready to be sent.
+    Unseen(Box<Request<B>>),
+    /// A server may have seen some of it.
+    Seen,
+}
+
+/// What came of asking one server once.
+struct Failed {
+    error: UpstreamError,
+    /// Whether it was over a connection that was used before.
+    reused: bool,
+}
+
+impl Way {
+    pub(super) fn new(part: &Arc<Part>) -> Way {
+        let pools = part.servers.iter().map(|server| Rc::new(Pool::new(server.clone()))).collect();
+        Way { part: part.clone(), pools, next: Cell::new(0), budget: Budget::new() }
+    }
+
+    /// Passes a request on; see [`Upstream::send`](super::Upstream::send).
+    pub(super) async fn send<B>(
+        &self,
+        parts: &http::request::Parts,
+        forward: Forward<'_>,
+        body: Option<B>,
+    ) -> Result<http::Response<UpstreamBody>, UpstreamError>
+    where
+        B: Body<Data = Bytes> + Unpin + 'static,
+    {
+        let body = body.filter(|body| !body.is_end_stream());
+        let framing = RequestFraming::of(&parts.method, body.as_ref());
+        if matches!(framing, RequestFraming::Length(length) if length > self.part.bounds.max_request_body) {
+            return Err(UpstreamError::RequestTooLong);
+        }
+        let websocket = forward.websocket && forward::asks_for_websocket(parts, framing);
+        let replayable =
+            body.is_none() && !websocket && matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let end = self.part.bounds.total.map(|total| Instant::now() + total);
+        let stripped =
+            self.part.strip.as_deref().filter(|prefix| is_below(parts.uri.path(), prefix)).unwrap_or_default();
+        let question = Question { parts, forward, framing, websocket, replayable, stripped, end };
+
+        let mut content = Content::Whole(body);
+        let mut may_move = self.pools.len() > 1;
+        let mut server = if may_move { self.pick(&question, None).unwrap_or(0) } else { 0 };
+        let mut fresh = false;
+        loop {
+            let pool = &self.pools[server];
+            let Failed { error, reused } = match self.ask(pool, &question, &mut content, fresh).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            let may_repeat = match content {
+                Content::Whole(_) | Content::Unseen(_) => error.is_servers(),
+                Content::Seen => replayable && matches!(error, UpstreamError::Unanswered(_)),
+            };
+            // The server closed an idle connection in the very moment we used it: once more, over one that cannot be stale.
+            if may_repeat && reused && !fresh {
+                pool.count_retry();
+                fresh = true;
+                continue;
+            }
+            if error.is_servers() {
+                pool.server.failed();
+            }
+            let other = (may_repeat && may_move).then(|| self.pick(&question, Some(server))).flatten();
+            match other.filter(|_| self.budget.spend()) {
+                Some(other) => {
+                    tracing::debug!(%error, server = pool.server.name, "an upstream failed; another one is asked");
+                    pool.count_retry();
+                    (server, may_move, fresh) = (other, false, false);
+                }
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Asks one server once; what of the request is still ours afterwards is left in `content`.
+    async fn ask<B>(
+        &self,
+        pool: &Rc<Pool>,
+        question: &Question<'_>,
+        content: &mut Content<B>,
+        fresh: bool,
+    ) -> Result<http::Response<UpstreamBody>, Failed>
+    where
+        B: Body<Data = Bytes> + Unpin + 'static,
+    {
+        let bounds = &self.part.bounds;
+        // HTTP/2 has no Upgrade: a WebSocket needs the older version, or goes on as an ordinary request.
+        let websocket = question.websocket && pool.server.speaks_http1();
+        let is_touched = matches!(content, Content::Unseen(request) if request.is_touched());
+        if is_touched && !pool.server.speaks_http1() {
+            return Err(Failed { error: UpstreamError::Unanswered(ErrorKind::ConnectionAborted), reused: false });
+        }
+        let kept = if fresh || pool.server.http2 { None } else { pool.take(question.replayable) };
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => {
+                let deadline = Instant::now() + bounds.connect;
+                let deadline = question.end.map_or(deadline, |end| deadline.min(end));
+                match pool.link(question.replayable, fresh, websocket || is_touched, deadline).await {
+                    Ok(Link::Http1(connection)) => connection,
+                    Ok(Link::Http2(lane)) => return self.ask_by_http2(pool, lane, question, content).await,
+                    Err(error) => return Err(Failed { error, reused: false }),
+                }
+            }
+        };
+        let reused = connection.reused;
+        connection.deadline.end_at(question.end);
+        connection.busy = self.busy(pool);
+        let body = match std::mem::replace(content, Content::Seen) {
+            Content::Unseen(request) => return self.exchange(pool, connection, question, *request, content).await,
+            Content::Whole(body) => body,
+            Content::Seen => None,
+        };
+        let mut head = buffers::lend();
+        let Question { parts, forward, framing, stripped, .. } = question;
+        forward::write_head(&mut head, parts, forward, *framing, websocket, stripped)
+            .map_err(|error| Failed { error, reused })?;
+        let request = Request::new(head, *framing, body, bounds.max_request_body);
+        self.exchange(pool, connection, question, request, content).await
+    }
+
+    async fn ask_by_http2<B>(
+        &self,
+        pool: &Rc<Pool>,
+        lane: Rc<Lane>,
+        question: &Question<'_>,
+        content: &mut Content<B>,
+    ) -> Result<http::Response<UpstreamBody>, Failed>
+    where
+        B: Body<Data = Bytes> + Unpin + 'static,
+    {
+        let reused = lane.is_used();
+        let body = match std::mem::replace(content, Content::Seen) {
+            Content::Whole(body) => body,
+            Content::Unseen(request) => request.into_body(),
+            Content::Seen => None,
+        };
+        let Question { parts, forward, framing, stripped, end, .. } = question;
+        let (framing, end, bounds, busy) = (*framing, *end, &self.part.bounds, self.busy(pool));
+        match (http2::Exchange { lane, parts, forward, framing, stripped, bounds, end, busy }).run(body).await {
+            Ok(answer) => {
+                pool.server.health.succeeded();
+                Ok(answer)
+            }
+            Err((error, unseen)) => {
+                if let Some(body) = unseen {
+                    *content = Content::Whole(body);
+                }
+                Err(Failed { error, reused })
+            }
+        }
+    }
+
+    /// Counts an exchange, where there is a choice of servers.
+    fn busy(&self, pool: &Pool) -> Option<Busy> {
+        (self.pools.len() > 1).then(|| Busy::with(&pool.server))
+    }
+
+    async fn exchange<B>(
+        &self,
+        pool: &Rc<Pool>,
+        connection: Box<Connection>,
+        question: &Question<'_>,
+        request: Request<B>,
+        content: &mut Content<B>,
+    ) -> Result<http::Response<UpstreamBody>, Failed>
+    where
+        B: Body<Data = Bytes> + Unpin + 'static,
+    {
+        let reused = connection.reused;
+        let asked = Asked { by_head: question.parts.method == Method::HEAD, websocket: question.websocket };
+        match (Exchange { connection, pool, bounds: &self.part.bounds, asked }).run(request).await {
+            Ok(answer) => {
+                pool.server.health.succeeded();
+                Ok(answer)
+            }
+            Err((error, unseen)) => {
+                if let Some(request) = unseen {
+                    *content = Content::Unseen(request);
+                }
+                Err(Failed { error, reused })
+            }
+        }
+    }
+
+    /// The server for a request, not the one that has just failed it. One that is out is asked only where all are.
+    fn pick(&self, question: &Question<'_>, not: Option<usize>) -> Option<usize> {
+        if not.is_none() {
+            self.budget.earn();
+        }
+        let now = clock();
+        let is_up = |server: usize| Some(server) != not && self.pools[server].server.health.is_up(now);
+        let is_other = |server: usize| Some(server) != not;
+        match &self.part.balancer {
+            Balancer::Least => {
+                let first = self.next.get();
+                self.next.set((first + 1) % self.pools.len());
+                let load = |server: usize| self.pools[server].server.load();
+                least(self.pools.len(), first, is_up, load).or_else(|| least(self.pools.len(), first, is_other, load))
+            }
+            Balancer::Ring { ring, header } => {
+                let value = header.as_ref().and_then(|header| question.parts.headers.get(header));
+                let key = value.map_or_else(|| question.forward.client.bucket(), |value| hash(value.as_bytes()));
+                ring.owner(key, is_up).or_else(|| ring.owner(key, is_other))
+            }
+        }
+    }
+
+    pub(super) fn sweep(&self) {
+        self.pools.iter().for_each(|pool| pool.sweep());
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.pools.iter().fold(Counts::default(), |sum, pool| sum + pool.counts())
+    }
+
+    /// Whether the connection that would be taken next looks sound.
+    #[cfg(test)]
+    pub(super) fn looks_quiet(&self) -> bool {
+        self.pools[0].looks_quiet()
+    }
+}
