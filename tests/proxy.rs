@@ -3,7 +3,9 @@
 mod bodies;
 mod pages;
 mod requests;
+mod site_bytes;
 mod trouble;
+mod upstreams;
 
 use crate::support::gateway::Gateway;
 use crate::support::http::{Answer, exchange};

@@ -29,34 +29,15 @@ pub(super) struct Exchange<'a> {
     pub(super) asked: Asked,
 }
 
-/// Why an exchange came to nothing, and the request where the site has seen none of it.
-type Failed<B> = (UpstreamError, Option<Box<Request<B>>>);
-
 impl Exchange<'_> {
     /// Sends the request and returns the answer once its head is there. A site may answer before it has the whole
-    /// request; what is left is then sent while the answer streams.
-    pub(super) async fn run<B>(mut self, mut request: Request<B>) -> Result<http::Response<UpstreamBody>, Failed<B>>
-    where
-        B: Body<Data = Bytes> + Unpin + 'static,
-    {
-        match self.head(&mut request).await {
-            Ok((head, buffer, sending)) => {
-                let unsent: Option<Box<dyn Unsent>> = match sending {
-                    Sending::Goes => Some(Box::new(request)),
-                    Sending::Done | Sending::Failed(_) => None,
-                };
-                let sent = matches!(sending, Sending::Done);
-                Ok(self.answer(head, buffer, unsent, sent))
-            }
-            Err(error) => {
-                let unseen = !request.is_written() && matches!(error, UpstreamError::Unanswered(_));
-                Err((error, unseen.then(|| Box::new(request))))
-            }
-        }
-    }
-
-    /// The head of the answer, what was read beyond it, and how far the request is.
-    async fn head<B>(&mut self, request: &mut Request<B>) -> Result<(Head, Option<Lent>, Sending), UpstreamError>
+    /// request; what is left is then sent while the answer streams. A request of which the site has seen nothing is left in
+    /// `unseen`.
+    pub(super) async fn run<B>(
+        mut self,
+        mut request: Request<B>,
+        unseen: &mut Option<Box<Request<B>>>,
+    ) -> Result<http::Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
@@ -102,8 +83,22 @@ impl Exchange<'_> {
                 Sending::Done | Sending::Failed(_) => UpstreamError::AnswerTimeout,
             }))
         })
-        .await?;
-        Ok((head, reader.buffer, sending))
+        .await;
+        let head = match head {
+            Ok(head) => head,
+            Err(error) => {
+                if !request.is_written() && matches!(error, UpstreamError::Unanswered(_)) {
+                    *unseen = Some(Box::new(request));
+                }
+                return Err(error);
+            }
+        };
+        let unsent: Option<Box<dyn Unsent>> = match sending {
+            Sending::Goes => Some(Box::new(request)),
+            Sending::Done | Sending::Failed(_) => None,
+        };
+        let sent = matches!(sending, Sending::Done);
+        Ok(self.answer(head, reader.buffer, unsent, sent))
     }
 
     /// Joins head and body.

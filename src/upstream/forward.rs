@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE};
+use http::header::{CONNECTION, HeaderMap, TE, UPGRADE};
 use http::request::Parts;
 use http::{Method, Version};
 use http_body::Body;
@@ -190,28 +190,39 @@ pub(super) fn target(parts: &Parts, stripped: usize) -> Result<&str, UpstreamErr
 
 /// Copies what is the site's to see, in order and byte for byte.
 fn copy_fields(out: &mut BytesMut, headers: &HeaderMap, overrides: Overrides) {
-    for (name, value) in passed_on(headers, overrides) {
-        out.extend_from_slice(name.as_str().as_bytes());
+    let passed_on = PassedOn::of(headers, overrides);
+    for (name, value) in headers {
+        let name = name.as_str();
+        if !passed_on.lets(name) {
+            continue;
+        }
+        out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
 }
 
-/// The fields that are the site's to see, in order.
-pub(super) fn passed_on(
-    headers: &HeaderMap,
+/// Which of a visitor's fields are the site's to see.
+pub(super) struct PassedOn<'a> {
+    nominated: Vec<&'a [u8]>,
     overrides: Overrides,
-) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-    // Without `keep-alive`, which every browser sends and which never passes anyway, the list is almost always empty.
-    let nominated: Vec<&[u8]> =
-        connection_options(headers).filter(|option| !option.eq_ignore_ascii_case(b"keep-alive")).collect();
-    headers.iter().filter(move |(name, _)| {
-        let name = name.as_str();
+}
+
+impl<'a> PassedOn<'a> {
+    pub(super) fn of(headers: &'a HeaderMap, overrides: Overrides) -> Self {
+        // Without `keep-alive`, which every browser sends and which never passes anyway, the list is almost always empty.
+        let nominated =
+            connection_options(headers).filter(|option| !option.eq_ignore_ascii_case(b"keep-alive")).collect();
+        PassedOn { nominated, overrides }
+    }
+
+    #[inline]
+    pub(super) fn lets(&self, name: &str) -> bool {
         // C8: the signal reaches the site even where somebody calls it hop-by-hop.
-        is_passed_on(name, overrides)
-            && (name == "sec-gpc" || !nominated.iter().any(|option| option.eq_ignore_ascii_case(name.as_bytes())))
-    })
+        is_passed_on(name, self.overrides)
+            && !(self.nominated.iter().any(|option| option.eq_ignore_ascii_case(name.as_bytes())) && name != "sec-gpc")
+    }
 }
 
 /// Whether a field of the visitor's is copied; `name` is in lower case, as `http` keeps it.

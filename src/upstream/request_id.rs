@@ -7,6 +7,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use http::{HeaderMap, HeaderValue};
 
+use super::balance::mix;
+
 /// The header it travels in.
 pub const REQUEST_ID: &str = "x-request-id";
 
@@ -30,9 +32,10 @@ impl RequestId {
     /// A new one.
     pub fn new() -> RequestId {
         let mut text = [0; *LENGTHS.end()];
-        let bits = u128::from(draw()) << 64 | u128::from(draw());
-        for (place, digit) in text.iter_mut().take(32).enumerate() {
-            *digit = b"0123456789abcdef"[(bits >> (124 - 4 * place)) as usize & 15];
+        for digits in text[..32].chunks_exact_mut(16) {
+            let bits = draw();
+            digits[..8].copy_from_slice(&hex((bits >> 32) as u32));
+            digits[8..].copy_from_slice(&hex(bits as u32));
         }
         RequestId { text, length: 32 }
     }
@@ -71,15 +74,29 @@ fn taken_over(value: &HeaderValue) -> Option<RequestId> {
     Some(RequestId { text, length: bytes.len() as u8 })
 }
 
-/// 64 bits nobody can foretell who has not seen the thread's key: a count, scrambled under a key drawn when the thread first
+/// Eight digits at once, four bits spread over each byte of a word.
+fn hex(bits: u32) -> [u8; 8] {
+    let mut spread = u64::from(bits);
+    spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff;
+    spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+    spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 in each byte that holds more than 9.
+    let letters = (spread + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (spread + 0x3030_3030_3030_3030 + letters * (b'a' - b'9' - 1) as u64).to_be_bytes()
+}
+
+/// 64 random bits for names and jitter, not for secrets: a count, scrambled twice under keys drawn when the thread first
 /// asked. No system call, no lock.
 pub(super) fn draw() -> u64 {
     thread_local! {
-        static STATE: (RandomState, Cell<u64>) = (RandomState::new(), Cell::new(0));
+        static STATE: (Cell<u64>, u64) = {
+            let keys = RandomState::new();
+            (Cell::new(keys.hash_one(0)), keys.hash_one(1))
+        };
     }
-    STATE.with(|(key, count)| {
+    STATE.with(|(count, key)| {
         count.set(count.get().wrapping_add(1));
-        key.hash_one(count.get())
+        mix(mix(count.get()) ^ key)
     })
 }
 
@@ -109,6 +126,13 @@ mod tests {
             let made = of(value, trusted);
             assert_eq!(made.len(), 32, "{value}");
             assert!(made.bytes().all(|byte| byte.is_ascii_hexdigit()) && made != value);
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        for bits in [0, 1, 0x0123_4567, 0x89ab_cdef, 0x9a9a_0f0f, u32::MAX] {
+            assert_eq!(std::str::from_utf8(&hex(bits)).unwrap(), format!("{bits:08x}"));
         }
     }
 

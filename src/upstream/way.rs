@@ -64,13 +64,6 @@ enum Content<B> {
     Seen,
 }
 
-/// What came of asking one server once.
-struct Failed {
-    error: UpstreamError,
-    /// Whether it was over a connection that was used before.
-    reused: bool,
-}
-
 impl Way {
     pub(super) fn new(part: &Arc<Part>) -> Way {
         let pools = part.servers.iter().map(|server| Rc::new(Pool::new(server.clone()))).collect();
@@ -106,9 +99,39 @@ impl Way {
         let mut fresh = false;
         loop {
             let pool = &self.pools[server];
-            let Failed { error, reused } = match self.ask(pool, &question, &mut content, fresh).await {
-                Ok(answer) => return Ok(answer),
-                Err(failed) => failed,
+            // A kept connection costs no waiting; whatever else there is to go over is found or made apart from this task's
+            // own state, which is moved about and should be small.
+            let kept = if fresh || pool.server.http2 { None } else { pool.take(replayable) };
+            let link = match kept {
+                Some(connection) => Ok(Link::Http1(connection)),
+                None => Box::pin(self.link(pool, &question, &content, fresh)).await,
+            };
+            let (error, reused) = match link {
+                Ok(Link::Http1(connection)) => {
+                    let reused = connection.reused;
+                    let exchange = self.exchange(pool, connection, &question);
+                    let request = self.request(pool, &question, std::mem::replace(&mut content, Content::Seen))?;
+                    let mut unseen = None;
+                    let answer = exchange.run(request, &mut unseen).await;
+                    if let Some(request) = unseen {
+                        content = Content::Unseen(request);
+                    }
+                    match answer {
+                        Ok(answer) => {
+                            pool.server.health.succeeded();
+                            return Ok(answer);
+                        }
+                        Err(error) => (error, reused),
+                    }
+                }
+                Ok(Link::Http2(lane)) => {
+                    let reused = lane.is_used();
+                    match Box::pin(self.ask_by_http2(pool, lane, &question, &mut content)).await {
+                        Ok(answer) => return Ok(answer),
+                        Err(error) => (error, reused),
+                    }
+                }
+                Err(error) => (error, false),
             };
             let may_repeat = match content {
                 Content::Whole(_) | Content::Unseen(_) => error.is_servers(),
@@ -135,51 +158,57 @@ impl Way {
         }
     }
 
-    /// Asks one server once; what of the request is still ours afterwards is left in `content`.
-    async fn ask<B>(
+    /// What the exchange goes over, where no kept connection of HTTP/1.1 is at hand.
+    async fn link<B: Body<Data = Bytes> + Unpin>(
         &self,
-        pool: &Rc<Pool>,
+        pool: &Pool,
         question: &Question<'_>,
-        content: &mut Content<B>,
+        content: &Content<B>,
         fresh: bool,
-    ) -> Result<http::Response<UpstreamBody>, Failed>
-    where
-        B: Body<Data = Bytes> + Unpin + 'static,
-    {
-        let bounds = &self.part.bounds;
-        // HTTP/2 has no Upgrade: a WebSocket needs the older version, or goes on as an ordinary request.
-        let websocket = question.websocket && pool.server.speaks_http1();
+    ) -> Result<Link, UpstreamError> {
+        // What was made ready for HTTP/1.1 and has taken some of the visitor's body can go no other way.
         let is_touched = matches!(content, Content::Unseen(request) if request.is_touched());
         if is_touched && !pool.server.speaks_http1() {
-            return Err(Failed { error: UpstreamError::Unanswered(ErrorKind::ConnectionAborted), reused: false });
+            return Err(UpstreamError::Unanswered(ErrorKind::ConnectionAborted));
         }
-        let kept = if fresh || pool.server.http2 { None } else { pool.take(question.replayable) };
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => {
-                let deadline = Instant::now() + bounds.connect;
-                let deadline = question.end.map_or(deadline, |end| deadline.min(end));
-                match pool.link(question.replayable, fresh, websocket || is_touched, deadline).await {
-                    Ok(Link::Http1(connection)) => connection,
-                    Ok(Link::Http2(lane)) => return self.ask_by_http2(pool, lane, question, content).await,
-                    Err(error) => return Err(Failed { error, reused: false }),
-                }
-            }
-        };
-        let reused = connection.reused;
+        let http1 = question.websocket && pool.server.speaks_http1() || is_touched;
+        let deadline = Instant::now() + self.part.bounds.connect;
+        let deadline = question.end.map_or(deadline, |end| deadline.min(end));
+        pool.link(question.replayable, fresh, http1, deadline).await
+    }
+
+    #[inline]
+    fn exchange<'a>(
+        &'a self,
+        pool: &'a Rc<Pool>,
+        mut connection: Box<Connection>,
+        question: &Question<'_>,
+    ) -> Exchange<'a> {
         connection.deadline.end_at(question.end);
         connection.busy = self.busy(pool);
-        let body = match std::mem::replace(content, Content::Seen) {
-            Content::Unseen(request) => return self.exchange(pool, connection, question, *request, content).await,
+        let asked = Asked { by_head: question.parts.method == Method::HEAD, websocket: question.websocket };
+        Exchange { connection, pool, bounds: &self.part.bounds, asked }
+    }
+
+    /// The request as HTTP/1.1 has it.
+    #[inline]
+    fn request<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        pool: &Pool,
+        question: &Question<'_>,
+        content: Content<B>,
+    ) -> Result<Request<B>, UpstreamError> {
+        let body = match content {
+            Content::Unseen(request) => return Ok(*request),
             Content::Whole(body) => body,
             Content::Seen => None,
         };
-        let mut head = buffers::lend();
         let Question { parts, forward, framing, stripped, .. } = question;
-        forward::write_head(&mut head, parts, forward, *framing, websocket, stripped)
-            .map_err(|error| Failed { error, reused })?;
-        let request = Request::new(head, *framing, body, bounds.max_request_body);
-        self.exchange(pool, connection, question, request, content).await
+        // HTTP/2 has no Upgrade: a WebSocket needs the older version, or goes on as an ordinary request.
+        let websocket = question.websocket && pool.server.speaks_http1();
+        let mut head = buffers::lend();
+        forward::write_head(&mut head, parts, forward, *framing, websocket, stripped)?;
+        Ok(Request::new(head, *framing, body, self.part.bounds.max_request_body))
     }
 
     async fn ask_by_http2<B>(
@@ -188,11 +217,10 @@ impl Way {
         lane: Rc<Lane>,
         question: &Question<'_>,
         content: &mut Content<B>,
-    ) -> Result<http::Response<UpstreamBody>, Failed>
+    ) -> Result<http::Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
-        let reused = lane.is_used();
         let body = match std::mem::replace(content, Content::Seen) {
             Content::Whole(body) => body,
             Content::Unseen(request) => request.into_body(),
@@ -209,7 +237,7 @@ impl Way {
                 if let Some(body) = unseen {
                     *content = Content::Whole(body);
                 }
-                Err(Failed { error, reused })
+                Err(error)
             }
         }
     }
@@ -217,33 +245,6 @@ impl Way {
     /// Counts an exchange, where there is a choice of servers.
     fn busy(&self, pool: &Pool) -> Option<Busy> {
         (self.pools.len() > 1).then(|| Busy::with(&pool.server))
-    }
-
-    async fn exchange<B>(
-        &self,
-        pool: &Rc<Pool>,
-        connection: Box<Connection>,
-        question: &Question<'_>,
-        request: Request<B>,
-        content: &mut Content<B>,
-    ) -> Result<http::Response<UpstreamBody>, Failed>
-    where
-        B: Body<Data = Bytes> + Unpin + 'static,
-    {
-        let reused = connection.reused;
-        let asked = Asked { by_head: question.parts.method == Method::HEAD, websocket: question.websocket };
-        match (Exchange { connection, pool, bounds: &self.part.bounds, asked }).run(request).await {
-            Ok(answer) => {
-                pool.server.health.succeeded();
-                Ok(answer)
-            }
-            Err((error, unseen)) => {
-                if let Some(request) = unseen {
-                    *content = Content::Unseen(request);
-                }
-                Err(Failed { error, reused })
-            }
-        }
     }
 
     /// The server for a request, not the one that has just failed it. One that is out is asked only where all are.

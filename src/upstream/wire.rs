@@ -37,12 +37,12 @@ impl Wire {
     /// What the runtime has seen so far costs no system call. It may lag behind the kernel by one turn of the event
     /// loop, which is enough for a request that may be sent twice; `thoroughly` asks the kernel.
     pub(super) fn look(&mut self, thoroughly: bool) -> Idle {
-        let socket = match self {
-            Wire::Plain(tcp) => SockRef::from(&*tcp),
-            Wire::Unix(unix) => SockRef::from(&*unix),
-            Wire::Tls(tls) => SockRef::from(tls.get_ref().0),
-        };
         if thoroughly {
+            let socket = match self {
+                Wire::Plain(tcp) => SockRef::from(&*tcp),
+                Wire::Unix(unix) => SockRef::from(&*unix),
+                Wire::Tls(tls) => SockRef::from(tls.get_ref().0),
+            };
             match socket.peek(&mut [MaybeUninit::uninit()]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(1..) if !matches!(self, Wire::Tls(_)) => return Idle::Poisoned,

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::super::UpstreamError;
-use super::super::forward::{self, Forward, RequestFraming};
+use super::super::forward::{self, Forward, PassedOn, RequestFraming};
 use super::super::settings::Bounds;
 use super::lane::Outgoing;
 
@@ -48,7 +48,8 @@ pub(super) fn head(
         .map_err(wrong)?;
 
     let mut headers = HeaderMap::with_capacity(parts.headers.len() + 8);
-    for (name, value) in forward::passed_on(&parts.headers, forward.overrides) {
+    let passed_on = PassedOn::of(&parts.headers, forward.overrides);
+    for (name, value) in parts.headers.iter().filter(|(name, _)| passed_on.lets(name.as_str())) {
         headers.append(name, value.clone());
     }
     if forward.overrides.identity {
