@@ -2,6 +2,7 @@
 //! data: a counter has no label that comes from a visitor, and whoever logs has only scrubbed values to log (D1).
 //! Called by everyone; knows nobody.
 
+pub mod elsewhere;
 mod log;
 pub mod metrics;
 

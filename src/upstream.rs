@@ -112,6 +112,12 @@ impl Upstream {
         self.ways.iter().for_each(Way::sweep);
     }
 
+    /// Idle connections.
+    #[cfg(test)]
+    fn kept(&self) -> usize {
+        self.ways.iter().map(Way::kept).sum()
+    }
+
     /// Whether the connection that would be taken next looks sound.
     #[cfg(test)]
     fn looks_quiet(&self) -> bool {

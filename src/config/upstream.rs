@@ -112,7 +112,7 @@ impl Word {
 /// Reads `[gateway.forward]`.
 pub(super) fn forward(reader: &mut Reader<'_>) -> Forward {
     let place = reader.section("gateway.forward");
-    let forward = Forward {
+    Forward {
         balance: reader.get(&place, "balance", kind::word(&BALANCES)),
         hash_header: reader.maybe(&place, "hash_header", header()),
         http2: reader.get(&place, "http2", kind::truth()),
@@ -127,8 +127,7 @@ pub(super) fn forward(reader: &mut Reader<'_>) -> Forward {
             client: client(reader, &place, None),
             insecure: reader.get(&place, "tls_verify", kind::word(&VERIFY)),
         },
-    };
-    forward
+    }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -36,6 +36,8 @@ impl Workers {
         let mut threads = Vec::with_capacity(listeners.len());
         // What is wrong with the upstream's configuration or the system's certificates comes out here, not in a thread.
         let sites = Sites::new(config.gateway.site.clone())?;
+        let figures = sites.clone();
+        site.metrics.upstreams.set(move |out| figures.write_prometheus(out));
         for (number, listener) in listeners.into_iter().enumerate() {
             let (site, capture, sites) = (site.clone(), capture.clone(), sites.clone());
             let (connections, stopped, tell) = (connections.clone(), stopped.clone(), tell.clone());

@@ -4,6 +4,8 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::elsewhere::Elsewhere;
+
 /// A figure that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -88,6 +90,8 @@ pub struct Metrics {
     pub sign_in_failures: Counter,
     /// What became of the views of the statistics lane.
     pub statistics: StatisticsFigures,
+    /// How the upstreams are, which they know themselves.
+    pub upstreams: Elsewhere,
 }
 
 /// Views of the statistics lane, since the start. Sums of the whole process, with nothing that says of what they are.
@@ -185,6 +189,7 @@ impl Metrics {
         for (name, kind, help, gauge) in self.spool.announced() {
             one(name, kind, help, gauge.get());
         }
+        self.upstreams.write(&mut out);
         out
     }
 }

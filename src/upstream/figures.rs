@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::health::clock;
+use super::pool::Counts;
 use super::sites::Sites;
 
 /// One server's figures.
@@ -18,6 +19,8 @@ pub struct Figures {
     pub ejections: u64,
     /// Exchanges under way; counted only where a route has several servers.
     pub under_way: usize,
+    /// What the workers' connections have done; a second old at most.
+    pub counts: Counts,
 }
 
 impl Sites {
@@ -31,6 +34,7 @@ impl Sites {
             is_up: server.health.is_up(now),
             ejections: server.health.ejections(),
             under_way: server.load(),
+            counts: server.told(),
         })
         .collect()
     }
@@ -38,18 +42,18 @@ impl Sites {
     /// The same in Prometheus' text format 0.0.4.
     pub fn write_prometheus(&self, out: &mut String) {
         type Figure = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
-        const ALL: [Figure; 3] = [
-            ("consentry_upstream_up", "gauge", "1 where an upstream is asked, else 0.", |of| u64::from(of.is_up)),
-            ("consentry_upstream_ejections_total", "counter", "How often it was left alone.", |of| of.ejections),
-            (
-                "consentry_upstream_exchanges",
-                "gauge",
-                "Exchanges under way, where there are several upstreams.",
-                |of| of.under_way as u64,
-            ),
+        const ALL: [Figure; 7] = [
+            ("up", "gauge", "1 where it is asked, else 0.", |of| u64::from(of.is_up)),
+            ("exchanges", "gauge", "Exchanges under way, where there are several.", |of| of.under_way as u64),
+            ("ejections_total", "counter", "How often it was left alone.", |of| of.ejections),
+            ("connections_total", "counter", "Connections made.", |of| of.counts.connected),
+            ("reuses_total", "counter", "Exchanges over a kept connection.", |of| of.counts.reused),
+            ("retries_total", "counter", "Requests sent a second time.", |of| of.counts.retried),
+            ("poisoned_total", "counter", "Connections with bytes nobody asked for.", |of| of.counts.poisoned),
         ];
         let figures = self.figures();
         for (name, kind, help, value) in ALL {
+            let name = format!("consentry_upstream_{name}");
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
             for of in &figures {
                 let (route, server) = (escaped(&of.route), escaped(&of.server));

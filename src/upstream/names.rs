@@ -96,7 +96,7 @@ impl Names {
     }
 
     /// Takes over what the resolver found; where it found nothing the old addresses stay.
-    fn learn(&self, found: io::Result<Vec<SocketAddr>>) -> Result<Arc<[SocketAddr]>, UpstreamError> {
+    pub(super) fn learn(&self, found: io::Result<Vec<SocketAddr>>) -> Result<Arc<[SocketAddr]>, UpstreamError> {
         let kind = match found {
             Ok(found) if !found.is_empty() => {
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

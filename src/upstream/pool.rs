@@ -58,6 +58,8 @@ pub struct Pool {
     /// In the order in which they became idle.
     idle: RefCell<VecDeque<Box<Connection>>>,
     counts: Cell<Counts>,
+    /// What of it the server has been told.
+    told: Cell<Counts>,
 }
 
 /// What a worker's pool has done since it began.
@@ -86,10 +88,23 @@ impl std::ops::Add for Counts {
     }
 }
 
+impl std::ops::Sub for Counts {
+    type Output = Counts;
+
+    fn sub(self, other: Counts) -> Counts {
+        Counts {
+            connected: self.connected - other.connected,
+            reused: self.reused - other.reused,
+            retried: self.retried - other.retried,
+            poisoned: self.poisoned - other.poisoned,
+        }
+    }
+}
+
 impl Pool {
     pub(super) fn new(server: Arc<Server>) -> Self {
         let (lanes, declined_http2) = (Lanes::default(), Cell::new(false));
-        Pool { server, lanes, declined_http2, idle: RefCell::default(), counts: Cell::default() }
+        Pool { server, lanes, declined_http2, idle: RefCell::default(), counts: Cell::default(), told: Cell::default() }
     }
 
     /// An idle connection that looks sound; `replayable` says that a wrong guess does no harm.
@@ -132,6 +147,8 @@ impl Pool {
         };
         self.idle.borrow_mut().retain(|connection| is_good(connection));
         self.lanes.sweep(&self.server);
+        let (counts, told) = (self.counts.get(), self.told.replace(self.counts.get()));
+        self.server.tell(counts - told);
     }
 
     /// A connection for an exchange: a kept one unless it must be `fresh`, else a new one. `http1` is for what HTTP/2 cannot
@@ -184,6 +201,12 @@ impl Pool {
             peer,
             busy: None,
         })))
+    }
+
+    /// Idle connections.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.idle.borrow().len()
     }
 
     /// Whether the connection that would be taken next looks sound.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::UpstreamError;
 use super::health::{Health, clock};
 use super::names::Names;
+use super::pool::Counts;
 use super::settings::{Address, Ejection};
 use super::tls::Handshake;
 use super::wire::Wire;
@@ -32,6 +33,16 @@ pub(super) struct Server {
     ejection: Ejection,
     /// Exchanges under way over all workers; counted where there is a choice of servers.
     busy: AtomicUsize,
+    tally: Tally,
+}
+
+/// What all workers' pools have done, as far as they have told.
+#[derive(Default)]
+struct Tally {
+    connected: AtomicU64,
+    reused: AtomicU64,
+    retried: AtomicU64,
+    poisoned: AtomicU64,
 }
 
 enum At {
@@ -51,8 +62,8 @@ impl Server {
             Address::Tcp { host, port, .. } => At::Tcp(Names::new(host, *port, names_kept)),
             Address::Unix(path) => At::Unix(path.clone()),
         };
-        let (health, busy) = (Health::default(), AtomicUsize::new(0));
-        Server { name: address.to_string(), at, tls, http2, health, ejection, busy }
+        let (health, busy, tally) = (Health::default(), AtomicUsize::new(0), Tally::default());
+        Server { name: address.to_string(), at, tls, http2, health, ejection, busy, tally }
     }
 
     /// A new connection, greeted by TLS where that is spoken; and to which address, where it has one. `http1` keeps HTTP/2
@@ -126,8 +137,34 @@ impl Server {
             tracing::warn!(
                 server = self.name,
                 ?period,
-                "an upstream fails again and again, and is left alone for a while"
+                "an upstream fails again and again; it is left alone for a while if there are others"
             );
+        }
+    }
+
+    /// Takes a pool's figures over.
+    pub(super) fn tell(&self, more: Counts) {
+        self.tally.connected.fetch_add(more.connected, Relaxed);
+        self.tally.reused.fetch_add(more.reused, Relaxed);
+        self.tally.retried.fetch_add(more.retried, Relaxed);
+        self.tally.poisoned.fetch_add(more.poisoned, Relaxed);
+    }
+
+    /// What all pools have done; a second old at most.
+    pub(super) fn told(&self) -> Counts {
+        Counts {
+            connected: self.tally.connected.load(Relaxed),
+            reused: self.tally.reused.load(Relaxed),
+            retried: self.tally.retried.load(Relaxed),
+            poisoned: self.tally.poisoned.load(Relaxed),
+        }
+    }
+
+    /// Its name leads elsewhere now.
+    #[cfg(test)]
+    pub(super) fn moves_to(&self, addresses: Vec<SocketAddr>) {
+        if let At::Tcp(names) = &self.at {
+            let _ = names.learn(Ok(addresses));
         }
     }
 

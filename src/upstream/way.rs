@@ -278,6 +278,12 @@ impl Way {
         self.pools.iter().fold(Counts::default(), |sum, pool| sum + pool.counts())
     }
 
+    /// Idle connections.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.pools.iter().map(|pool| pool.kept()).sum()
+    }
+
     /// Whether the connection that would be taken next looks sound.
     #[cfg(test)]
     pub(super) fn looks_quiet(&self) -> bool {

@@ -21,8 +21,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 
-use super::super::settings::{Route, TlsSettings};
-use super::super::{Address, Upstream, UpstreamBody, UpstreamError};
+use super::super::settings::{Probing, Route, Settings, TlsSettings};
+use super::super::{Address, Sites, Upstream, UpstreamBody, UpstreamError};
 use super::site::{failure, get, request, route, routed, run, send, text};
 
 type Sent = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
@@ -458,4 +458,37 @@ fn closing_after_one() -> Address {
         });
     });
     Address::Tcp { tls: false, host: "127.0.0.1".into(), port: told.recv().unwrap() }
+}
+
+#[test]
+fn a_probe_speaks_the_servers_version() {
+    fn busy(_: &http::request::Parts, _: Incoming) -> Response<Sent> {
+        Response::builder().status(503).body(whole("")).unwrap()
+    }
+    let (well, ill) = (serve(hello), serve(busy));
+    let probing = Probing {
+        path: "/up".into(),
+        host: Some("probe.test".into()),
+        interval: Duration::from_millis(10),
+        timeout: Duration::from_secs(5),
+        healthy: 1,
+        unhealthy: 1,
+        status: None,
+    };
+    let route = Route { servers: [&well, &ill].map(|server| server.route().servers.remove(0)).into(), ..well.route() };
+    let sites = Sites::new(Settings { routes: vec![route], probing: Some(probing), ..Settings::default() }).unwrap();
+    run(async {
+        let asked = async {
+            while sites.figures().iter().map(|figures| figures.is_up).collect::<Vec<_>>() != [true, false]
+                || well.seen.heads.lock().unwrap().is_empty()
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = sites.tend() => panic!("there is always something to do"),
+            () = asked => {}
+        }
+    });
+    assert_eq!(well.seen.heads.lock().unwrap()[0].uri, "http://probe.test/up");
 }
