@@ -11,8 +11,8 @@ use super::sites::Sites;
 pub struct Figures {
     /// The route it belongs to: host and path, as in `*.example.com/api`.
     pub route: String,
-    /// Where it is, as it was configured.
-    pub server: String,
+    /// Its place among the route's upstreams, from 1: where it is is nothing for who may read figures and no more.
+    pub place: usize,
     /// Whether it is asked where there are others.
     pub is_up: bool,
     /// How often it was left alone since the start, because it failed again and again.
@@ -27,10 +27,10 @@ impl Sites {
     /// Of every server of every route.
     pub fn figures(&self) -> Vec<Figures> {
         let now = clock();
-        let all = self.parts.iter().flat_map(|part| part.servers.iter().map(move |server| (part, server)));
-        all.map(|(part, server)| Figures {
+        let all = self.parts.iter().flat_map(|part| part.servers.iter().zip(1..).map(move |of| (part, of)));
+        all.map(|(part, (server, place))| Figures {
             route: part.name.clone(),
-            server: server.name.clone(),
+            place,
             is_up: server.health.is_up(now),
             ejections: server.health.ejections(),
             under_way: server.load(),
@@ -56,8 +56,8 @@ impl Sites {
             let name = format!("consentry_upstream_{name}");
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
             for of in &figures {
-                let (route, server) = (escaped(&of.route), escaped(&of.server));
-                let _ = writeln!(out, "{name}{{route=\"{route}\",upstream=\"{server}\"}} {}", value(of));
+                let (route, place) = (escaped(&of.route), of.place);
+                let _ = writeln!(out, "{name}{{route=\"{route}\",upstream=\"{place}\"}} {}", value(of));
             }
         }
     }

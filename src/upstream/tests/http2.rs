@@ -22,7 +22,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 
 use super::super::settings::{Probing, Route, Settings, TlsSettings};
-use super::super::{Address, Sites, Upstream, UpstreamBody, UpstreamError};
+use super::super::{Address, Bounds, Sites, Upstream, UpstreamBody, UpstreamError};
 use super::site::{failure, get, request, route, routed, run, send, text};
 
 type Sent = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
@@ -404,7 +404,7 @@ fn a_server_that_does_not_answer_is_waited_for_only_so_long_and_the_stream_is_ta
         let failed = failure(text(get(&routed(vec![route.clone()]), "/").await.unwrap()).await);
         assert!(matches!(failed, UpstreamError::IdleTimeout), "{failed}");
         route.bounds.idle = Duration::from_secs(20);
-        route.bounds.total = Some(Duration::from_millis(40));
+        route.bounds.total = Some(Duration::from_millis(500));
         let failed = failure(text(get(&routed(vec![route]), "/").await.unwrap()).await);
         assert!(matches!(failed, UpstreamError::TotalTimeout), "{failed}");
     });
@@ -491,4 +491,82 @@ fn a_probe_speaks_the_servers_version() {
         }
     });
     assert_eq!(well.seen.heads.lock().unwrap()[0].uri, "http://probe.test/up");
+}
+
+/// A server that takes a connection, reads, and says nothing, not even what HTTP/2 begins with.
+fn silent() -> super::site::Site {
+    super::site::site([super::site::act(|talk| {
+        talk.read_to_end();
+    })])
+}
+
+#[test]
+fn each_time_limit_ends_what_it_is_for() {
+    let soon = Duration::from_millis(40);
+    let upstream = |site: &super::site::Site, change: fn(&mut Bounds, Duration)| {
+        let mut route = Route { http2: true, ..route([site.address()]) };
+        change(&mut route.bounds, soon);
+        routed(vec![route])
+    };
+    run_as_worker(async {
+        let site = silent();
+        let failed = failure(get(&upstream(&site, |bounds, soon| bounds.answer = soon), "/").await);
+        assert!(matches!(failed, UpstreamError::AnswerTimeout), "{failed}");
+
+        let (visitor, fed) = mpsc::channel(1);
+        let site = silent();
+        let upstream_idle = upstream(&site, |bounds, soon| bounds.idle = soon);
+        let failed = failure(send(&upstream_idle, &request("POST", "/", &[]), Some(Fed(fed))).await);
+        assert!(matches!(failed, UpstreamError::RequestBodyTimeout), "{failed}");
+        drop(visitor);
+
+        // More than a server takes that has said nothing of how much it takes (RFC 9113 §6.9.2).
+        let site = silent();
+        let upstream_idle = upstream(&site, |bounds, soon| bounds.idle = soon);
+        let (visitor, fed) = mpsc::channel(100);
+        for _ in 0..64 {
+            visitor.send(Bytes::from(vec![b'a'; 16 * 1024])).await.unwrap();
+        }
+        let failed = failure(send(&upstream_idle, &request("POST", "/", &[]), Some(Fed(fed))).await);
+        assert!(matches!(failed, UpstreamError::IdleTimeout), "{failed}");
+
+        let site = silent();
+        let failed = failure(get(&upstream(&site, |bounds, soon| bounds.total = Some(soon)), "/").await);
+        assert!(matches!(failed, UpstreamError::TotalTimeout), "{failed}");
+    });
+}
+
+#[test]
+fn a_post_a_server_may_have_seen_is_never_sent_again() {
+    // Both servers take the request and close.
+    let closing = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let posts = Arc::new(AtomicUsize::new(0));
+        let of_thread = posts.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                use std::io::Read;
+                let mut all = Vec::new();
+                let mut stream = stream.unwrap();
+                let mut piece = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut piece) {
+                    all.extend_from_slice(&piece[..read]);
+                    if memchr::memmem::find(&all, b"pay 100").is_some() {
+                        of_thread.fetch_add(1, Relaxed);
+                        break;
+                    }
+                }
+            }
+        });
+        (Address::Tcp { tls: false, host: "127.0.0.1".into(), port }, posts)
+    };
+    let ((one, posts_of_one), (other, posts_of_other)) = (closing(), closing());
+    run_as_worker(async {
+        let upstream = routed(vec![Route { http2: true, ..route([one, other]) }]);
+        let body = Full::new(Bytes::from("pay 100"));
+        let failed = failure(send(&upstream, &request("POST", "/", &[]), Some(body)).await);
+        assert!(matches!(failed, UpstreamError::Unanswered(_)), "{failed}");
+    });
+    assert_eq!(posts_of_one.load(Relaxed) + posts_of_other.load(Relaxed), 1);
 }

@@ -54,7 +54,7 @@ fn a_whole_exchange_has_its_time_within_an_answer_that_never_pauses_for_long() {
             }
         })]);
         run(async {
-            let upstream = site.upstream_with(|bounds| bounds.total = Some(SOON * 3));
+            let upstream = site.upstream_with(|bounds| bounds.total = Some(SOON * 12));
             let mut body = get(&upstream, "/").await.unwrap().into_body();
             let failed = loop {
                 match body.frame().await.expect("it has no end of its own") {
