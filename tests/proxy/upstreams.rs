@@ -1,6 +1,7 @@
 //! Several upstreams and routes to them, from a visitor's side: who answers, and what is seen where nobody does.
 
 use super::get;
+use crate::support::eventually;
 use crate::support::gateway::{Folder, Nobody, TRUSTED_PROXY, shared, without_database};
 use crate::support::http::{Connection, exchange};
 use crate::support::site::{Behaviour, Site};
@@ -117,4 +118,61 @@ fn the_site_learns_the_requests_id() {
     let sent = site.request("/id/own");
     let ids = sent.all("x-request-id");
     assert!(ids.len() == 1 && ids[0].len() == 32 && ids[0] != "visitors-own", "{ids:?}");
+}
+
+/// A site that speaks HTTP/2 without TLS and answers with method, path and body.
+fn http2_site() -> std::net::SocketAddr {
+    use http_body_util::{BodyExt, Full};
+    use hyper::body::{Bytes, Incoming};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("there is a runtime");
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
+            tell.send(listener.local_addr().expect("it is bound")).expect("the test waits");
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
+                    let (parts, body) = request.into_parts();
+                    let body = body.collect().await?.to_bytes();
+                    let said = format!("{} {} {}", parts.method, parts.uri, String::from_utf8_lossy(&body));
+                    Ok::<_, hyper::Error>(http::Response::new(Full::new(Bytes::from(said))))
+                });
+                let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+    });
+    told.recv().expect("the site starts")
+}
+
+#[test]
+fn a_site_that_speaks_http2_serves_visitors_who_do_not() {
+    let main = Site::start();
+    let site = http2_site();
+    let routes = format!("[[gateway.route]]\nhost = \"two.test\"\nhttp2 = true\nupstream = \"http://{site}\"\n");
+    let (gateway, _nobody) = without_database(main.address, &routes);
+    for _ in 0..3 {
+        assert_eq!(ask(&gateway, "two.test", "/a?b").text(), "GET http://two.test/a?b ");
+        let post = "POST /c HTTP/1.1\r\nHost: two.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+        assert_eq!(exchange(gateway.address, post).text(), "POST http://two.test/c abc");
+    }
+    assert_eq!(ask(&gateway, "one.test", "/").status, 200);
+}
+
+#[test]
+fn upstreams_are_asked_how_they_are_where_that_is_configured() {
+    let site = Site::start();
+    let more = "[gateway.health]\npath = \"/up\"\ninterval = \"100ms\"\nstatus = 204\nunhealthy = 2\nhealthy = 1\n";
+    site.answers("/up", "HTTP/1.1 500 Ill\r\nContent-Length: 0\r\n\r\n");
+    let (gateway, _nobody) = without_database(site.address, more);
+    let up = |value: &str| {
+        let metrics = exchange(gateway.dashboard, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").text();
+        metrics.contains(&format!("consentry_upstream_up{{route=\"/\",upstream=\"1\"}} {value}\n")).then_some(())
+    };
+    eventually("it is seen to be ill", || up("0"));
+    assert_eq!(ask(&gateway, "a.test", "/page").status, 200, "the only one is asked all the same");
+    site.answers("/up", "HTTP/1.1 204 Well\r\n\r\n");
+    eventually("it is seen to be well", || up("1"));
+    assert!(site.requests("/up").iter().all(|request| request.all("user-agent") == ["consentry-health"]));
 }
