@@ -28,6 +28,7 @@ mod names;
 mod period;
 mod problem;
 mod read;
+mod route;
 mod substance;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ mod tls;
 mod together;
 mod tree;
 mod units;
+mod upstream;
 mod web;
 mod windows;
 
@@ -48,12 +50,14 @@ use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 use crate::spool::Durability;
+use crate::upstream::Settings;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
 pub use listen::{Doors, ForwardedHeader, ListenAt, RequestPace, VisitorLimits};
 pub use problem::{ConfigError, Origin, Problem};
 pub use tls::{Acme, AcmeChallenge, CertificateFiles, Tls, TlsVersion};
+pub use upstream::Upstreams;
 pub use windows::{KeyWindow, KeyWindows};
 
 /// The configuration file where none is named.
@@ -140,8 +144,10 @@ pub struct Gateway {
     pub doors: Doors,
     /// TLS to visitors; default none.
     pub tls: Option<Tls>,
-    /// The site behind the gateway.
-    pub upstream: UpstreamUrl,
+    /// The site behind the gateway; none where every upstream is a route's.
+    pub upstream: Upstreams,
+    /// Which requests go to which upstreams, and how; `upstream` among them.
+    pub site: Settings,
     /// The number that stands in `events.site_id`; default 1.
     pub site_id: u32,
     /// Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` are believed; default nobody's.
@@ -152,7 +158,7 @@ pub struct Gateway {
     pub limits: Limits,
 }
 
-/// An upstream's address, taken apart.
+/// A server's address over HTTP, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl {
     /// Whether it speaks TLS.
@@ -182,6 +188,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// What one address and one connection may do.
     pub visitor: VisitorLimits,
+    /// How long a whole exchange with the upstream may take; default as long as it takes.
+    pub total_timeout: Option<Duration>,
 }
 
 /// `[consent]`

@@ -21,4 +21,5 @@ mod page_body;
 mod patience;
 mod role;
 pub mod tls;
+mod unanswered;
 pub mod upgrade;

@@ -178,6 +178,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         });
         let telling = Some(tokio::spawn(manager.clone().keep_told(shared)));
         let ordering = acme.map(|acme| tokio::spawn(acme.tend()));
+        let tending_upstreams = tokio::spawn(workers.tend_upstreams());
         let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
         let started =
             Database::start(&config, library, spool.clone(), ledger.clone(), (statistics, asked), metrics).await;
@@ -217,6 +218,7 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         tending.abort();
         refreshing.abort();
         certificates.iter().chain(&ordering).chain(&telling).for_each(tokio::task::JoinHandle::abort);
+        tending_upstreams.abort();
         let sealed = tokio::task::spawn_blocking(move || {
             ledger.close();
             spool.close()

@@ -3,6 +3,7 @@
 //! Called by everyone; knows nobody.
 
 mod doors;
+pub mod elsewhere;
 mod log;
 pub mod metrics;
 

@@ -8,8 +8,10 @@ mod listen;
 mod pages;
 mod proxy_protocol;
 mod requests;
+mod site_bytes;
 mod tls;
 mod trouble;
+mod upstreams;
 
 use crate::support::gateway::Gateway;
 use crate::support::http::{Answer, exchange};

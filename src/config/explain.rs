@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::problem::Origin;
 use super::{BUILT_IN, ClickHouse, Config, Geo, LinkPosition, windows};
 use crate::consent::Mode;
+use crate::upstream::settings::HostPattern;
 
 /// One value in effect.
 #[derive(Clone, Debug)]
@@ -97,6 +98,7 @@ impl Explained {
         let gateway = &config.gateway;
         vec![
             connect(config),
+            upstreams(config),
             match &gateway.trusted_proxies[..] {
                 [] => "No trusted proxies: the address that connects is the visitor's.".into(),
                 proxies if proxies.iter().any(|net| net.prefix_len() == 0) => {
@@ -180,6 +182,27 @@ fn tls(config: &Config) -> String {
     };
     let redirect = if tls.redirect { " Who comes without TLS is sent there." } else { "" };
     format!("TLS at {} with {files}{ordered}.{redirect}", and(&tls.listen))
+}
+
+/// Where parts of the site are, and what becomes of requests that are for none of them.
+fn upstreams(config: &Config) -> String {
+    let site = &config.gateway.site;
+    let routes = site.routes.len() - usize::from(!config.gateway.upstream.is_empty());
+    let mut said = match routes {
+        0 => "It has no routes: one way is for every host and path.".to_owned(),
+        1 => "1 route leads elsewhere.".to_owned(),
+        many => format!("{many} routes lead elsewhere."),
+    };
+    if !site.routes.iter().any(|route| route.host == HostPattern::Any && route.path == "/") {
+        said += " What is for none of them is answered with 421.";
+    }
+    if let Some(probing) = &site.probing {
+        said += &format!(" Upstreams are asked for {} to see how they are.", probing.path);
+    }
+    if site.routes.iter().any(|route| route.tls.insecure) {
+        said += " Certificates of upstreams are NOT checked (tls_verify = \"insecure\"): anyone in between can pose as the site.";
+    }
+    said
 }
 
 fn asked(config: &Config) -> String {

@@ -1,6 +1,8 @@
 //! Every key there is: its default and why it is there. Defaults, the environment's variables, the list of what is allowed
 //! and the words of `consentry check` all come from this table.
 
+use super::{route, upstream};
+
 /// A section of the file.
 pub(super) struct Section {
     /// Its name; empty for what stands before the first header.
@@ -21,11 +23,11 @@ pub(super) struct Key {
     pub why: &'static str,
 }
 
-const fn key(name: &'static str, default: &'static str, why: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, default: &'static str, why: &'static str) -> Key {
     Key { name, default: Some(default), why }
 }
 
-const fn open(name: &'static str, why: &'static str) -> Key {
+pub(super) const fn open(name: &'static str, why: &'static str) -> Key {
     Key { name, default: None, why }
 }
 
@@ -44,7 +46,7 @@ pub(super) const SECTIONS: &[Section] = &[
         "gateway",
         &[
             key("listen", r#""0.0.0.0:8080""#, "where visitors connect"),
-            open("upstream", "the site behind the gateway"),
+            open("upstream", "the site behind the gateway; a list where several servers answer alike"),
             key("site_id", "1", "stands in every row; two sites never share a pseudonym"),
             key("trusted_proxies", "[]", "whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"),
             key("trust_unix_peers", "false", "whoever reaches a Unix socket is a trusted proxy"),
@@ -102,8 +104,13 @@ pub(super) const SECTIONS: &[Section] = &[
             key("hosts", "[]", "the hosts the certificate is for"),
             key("challenge", r#""http-01""#, "how the authority sees that they are ours"),
             open("directory_ca", "roots believed for the directory itself; the system's unless set"),
+            open("total_timeout", "for an exchange with the upstream from first to last; unlimited unless set"),
         ],
     ),
+    section("gateway.forward", upstream::FORWARD),
+    section("gateway.health", upstream::HEALTH),
+    section("gateway.error_pages", upstream::ERROR_PAGES),
+    list("gateway.route", route::ROUTE),
     section(
         "consent",
         &[

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, import, language, listen, substance, tls, together, web, windows,
+    capture, import, language, listen, route, substance, tls, together, upstream, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -18,7 +18,6 @@ const MIB: u64 = 1 << 20;
 const TIB: u64 = 1 << 40;
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: u64 = 86_400;
-const NO_ROUTES: &str = "route prefixes cannot be added or cut, the site must answer at / as its visitors see it";
 
 /// Builds the configuration; nothing where the upstream, which has no default, is missing or wrong. Whether it counts is
 /// for the caller to see in the reader's problems.
@@ -103,7 +102,11 @@ const LEVELS: [(&str, tracing::Level); 4] = [
 fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
     let place = reader.section("gateway");
     let doors = listen::doors(reader, &place);
-    let upstream = reader.required(&place, "upstream", web::server(NO_ROUTES));
+    // Where there are routes, there need not be an upstream for everything else.
+    let upstream = match reader.items("gateway.route").is_empty() {
+        true => reader.required(&place, "upstream", upstream::servers()),
+        false => Some(reader.maybe(&place, "upstream", upstream::servers()).unwrap_or_default()),
+    };
     let site_id = reader.get(&place, "site_id", kind::whole(1, i128::from(u32::MAX)));
     let trusted_proxies = reader.get(&place, "trusted_proxies", kind::list(1024, kind::network()));
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256));
@@ -121,6 +124,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),
         idle_timeout: reader.get(&place, "idle_timeout", kind::duration(short, HOUR)),
         visitor: listen::limits(reader, &place),
+        total_timeout: reader.maybe(&place, "total_timeout", upstream::total()),
     };
     let tls = tls::tls(reader);
     if doors.listen.is_empty() && tls.is_none() && !reader.any_wrong(&["gateway.listen", "gateway.tls"]) {
@@ -128,7 +132,8 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         let allowed = "an address, or an empty list beside a listen in [gateway.tls]".into();
         reader.refuse(&place, "listen", None, "is empty: visitors could connect nowhere".into(), allowed);
     }
-    Some(Gateway { doors, tls, upstream: upstream?, site_id, trusted_proxies, workers, limits })
+    let site = route::settings(reader, &limits, &upstream.clone().unwrap_or_default());
+    Some(Gateway { doors, tls, upstream: upstream?, site, site_id, trusted_proxies, workers, limits })
 }
 
 fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {

@@ -60,15 +60,15 @@ impl<'t> Reader<'t> {
     /// The elements of the repeated section `name`.
     pub fn items(&self, name: &'static str) -> Vec<Place<'t>> {
         let section = Section::named(name).expect("a section that is read is a known one");
-        let (above, last) = name.rsplit_once('.').map_or((Some(self.root), name), |(above, last)| {
-            let below = |table: Option<&'t Table>, part: &str| match &table?.get(part)?.node.value {
-                Value::Table(table) => Some(table),
-                _ => None,
-            };
-            (above.split('.').fold(Some(self.root), below), last)
-        });
-        let list = above.and_then(|table| table.get(last)).map(|entry| &entry.node.value);
-        let Some(Value::List(items)) = list else { return Vec::new() };
+        let (mut table, mut parts) = (self.root, name.split('.').peekable());
+        let items = loop {
+            let found = parts.next().and_then(|part| table.get(part)).map(|entry| &entry.node.value);
+            match (found, parts.peek()) {
+                (Some(Value::Table(below)), Some(_)) => table = below,
+                (Some(Value::List(items)), None) => break items,
+                _ => return Vec::new(),
+            }
+        };
         let place = |(index, item): (usize, &'t Node)| {
             let Value::Table(table) = &item.value else { return None };
             Some(Place { table: Some(table), section, shown: format!("{name}[{index}]"), origin: item.origin.clone() })

@@ -8,6 +8,7 @@ use super::kind::quoted;
 use super::read::Reader;
 use super::{ClickHouse, Config, UpstreamUrl, web};
 use crate::engine::database_folder;
+use crate::upstream::Address;
 
 /// Reports what does not fit together; values that are wrong in themselves are left alone.
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
@@ -78,10 +79,22 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 fn upstream(config: &Config, reader: &mut Reader<'_>) {
-    let upstream = &config.gateway.upstream;
+    let servers: Vec<UpstreamUrl> = config.gateway.upstream.iter().filter_map(over_tcp).collect();
+    let routes = config.gateway.site.routes.iter().skip(usize::from(!config.gateway.upstream.is_empty()));
+    let places = reader.items("gateway.route");
     for (section, listen) in addresses(config) {
         let path = format!("{section}.listen");
-        if !reaches(upstream, listen) || reader.any_wrong(&["gateway.upstream", &path]) {
+        // Only where every route was read do they stand in the order of their places.
+        let sound = !reader.any_wrong(&["gateway.route", &path]);
+        for (route, place) in routes.clone().zip(&places).filter(|_| sound) {
+            for server in route.servers.iter().filter_map(over_tcp).filter(|server| reaches(server, listen)) {
+                let what = format!("is this process itself ({path})");
+                let allowed = "the address of the site".into();
+                reader.refuse(place, "upstream", Some(quoted(&server.to_string())), what, allowed);
+            }
+        }
+        let Some(upstream) = servers.iter().find(|server| reaches(server, listen)) else { continue };
+        if reader.any_wrong(&["gateway.upstream", &path]) {
             continue;
         }
         let what = match section {
@@ -94,6 +107,13 @@ fn upstream(config: &Config, reader: &mut Reader<'_>) {
         let place = reader.section("gateway");
         let allowed = "the address of the site".into();
         reader.refuse(&place, "upstream", Some(quoted(&upstream.to_string())), what, allowed);
+    }
+}
+
+fn over_tcp(address: &Address) -> Option<UpstreamUrl> {
+    match address {
+        Address::Tcp { tls, host, port } => Some(UpstreamUrl { tls: *tls, host: host.clone(), port: *port }),
+        Address::Unix(_) => None,
     }
 }
 

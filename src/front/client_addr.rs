@@ -117,8 +117,7 @@ fn rfc_7239(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Opti
     if !headers.contains_key(&FORWARDED) {
         return None;
     }
-    let lines: Vec<_> =
-        headers.get_all(&FORWARDED).iter().map(|v| v.to_str().ok().and_then(forwarded::hops)).collect();
+    let lines: Vec<_> = headers.get_all(&FORWARDED).iter().map(|v| v.to_str().ok().and_then(forwarded::hops)).collect();
     let mut said = Said { ip: peer, names: true, https: None };
     for line in lines.into_iter().rev() {
         let Some(hops) = line else { break };

@@ -19,13 +19,14 @@ use super::objection;
 use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
+use super::unanswered;
 use super::upgrade::Caller;
 use crate::consent::{self, NoChoice, PurposeSet};
 use crate::cookies::{self, Ours};
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
 use crate::privacy::{Message, PageView, VisitorState};
-use crate::upstream::{Forward, Overrides, Scheme, UpstreamBody};
+use crate::upstream::{Forward, Overrides, RequestId, Scheme, UpstreamBody};
 
 /// Answers one request.
 pub async fn handle(
@@ -45,7 +46,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let (parts, body) = request.into_parts();
 
     // Who is calling, and is it one clear request?
-    let bounds = Bounds { head: site.limits.max_head_bytes, body: site.limits.max_body_bytes };
+    let bounds = Bounds { head: site.limits.max_head_bytes, body: gateway.upstream.max_request_body() };
     let host = match check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds) {
         Ok(host) => host,
         Err(refusal) => return own::problem(refusal.status(), &refusal.to_string()),
@@ -118,6 +119,7 @@ async fn pass_on(
     let cookies = cookies::filter_request(lines, &site.catalogue, visit.decision.permitted);
     site.metrics.cookies_removed_from_requests.add(cookies.removed);
     let peers = [caller.peer.ip];
+    let request_id = RequestId::of(&parts.headers, visit.client.through_proxy);
     let forward = Forward {
         client: &visit.client.ip,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
@@ -125,6 +127,7 @@ async fn pass_on(
         host: visit.host.as_bytes(),
         cookie: cookies.header.as_deref(),
         overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
+        request_id: &request_id,
         websocket: true,
     };
     let answer = gateway.upstream.send(parts, forward, Some(body)).await;
@@ -132,16 +135,16 @@ async fn pass_on(
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) if error.status().is_client_error() => {
-            tracing::debug!(%error, "a request could not be passed on");
-            return own::problem(error.status(), "The request could not be passed on to the website.");
+            tracing::debug!(%error, %request_id, "a request could not be passed on");
+            let problem = || own::problem(error.status(), "The request could not be passed on to the website.");
+            return unanswered::page(gateway, error.status(), &request_id, problem);
         }
         Err(error) => {
             site.metrics.upstream_errors.count();
-            tracing::warn!(%error, "the site did not answer");
+            tracing::warn!(%error, %request_id, "the site did not answer");
             keep::unanswered(gateway, visit, role, began, error.status());
-            let mut response = own::message(gateway, visit.parts, Message::NoAnswer);
-            *response.status_mut() = error.status();
-            return response;
+            let message = || own::message(gateway, visit.parts, Message::NoAnswer);
+            return unanswered::page(gateway, error.status(), &request_id, message);
         }
     };
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);

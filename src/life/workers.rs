@@ -8,15 +8,16 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::LifeError;
 use crate::capture;
-use crate::config::{Config, Gateway as Configured};
+use crate::config::Config;
 use crate::front::gateway::{Gateway, Site};
 use crate::front::listen::{self, Door, Shared};
-use crate::upstream::{Address, Bounds, Upstream, UpstreamSetupError};
+use crate::upstream::{Sites, Upstream};
 
 /// Threads that serve visitors.
 pub struct Workers {
     threads: Vec<thread::JoinHandle<()>>,
     failures: Mutex<mpsc::Receiver<String>>,
+    sites: Arc<Sites>,
 }
 
 impl Workers {
@@ -32,15 +33,15 @@ impl Workers {
         let (tell, failures) = mpsc::channel(doors.len().max(1));
         let mut threads = Vec::with_capacity(doors.len());
         // What is wrong with the upstream's configuration or the system's certificates comes out here, not in a thread.
-        way_to_the_site(&config.gateway)?;
+        let sites = Sites::new(config.gateway.site.clone())?;
+        let figures = sites.clone();
+        site.metrics.upstreams.set(move |out| figures.write_prometheus(out));
         for (number, doors) in doors.into_iter().enumerate() {
-            let configured = config.gateway.clone();
-            let (site, capture) = (site.clone(), capture.clone());
+            let (site, capture, sites) = (site.clone(), capture.clone(), sites.clone());
             let (shared, stopped, tell) = (shared.clone(), stopped.clone(), tell.clone());
             let serve = move || -> Result<(), String> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let upstream = way_to_the_site(&configured).map_err(|e| e.to_string())?;
-                let gateway = Gateway::new(site, capture, upstream);
+                let gateway = Gateway::new(site, capture, Upstream::new(sites));
                 let work = listen::work(doors, gateway, shared, stopped);
                 runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
             };
@@ -56,7 +57,13 @@ impl Workers {
                 Err(error) => drop(not_started.try_send(format!("the system gave it no thread: {error}"))),
             }
         }
-        Ok(Workers { threads, failures: Mutex::new(failures) })
+        Ok(Workers { threads, failures: Mutex::new(failures), sites })
+    }
+
+    /// Looks after the upstreams for as long as it is not dropped.
+    pub fn tend_upstreams(&self) -> impl Future<Output = ()> + use<> {
+        let sites = self.sites.clone();
+        async move { sites.tend().await }
     }
 
     /// Resolves when a worker fails; never while all are well.
@@ -77,18 +84,6 @@ impl Workers {
         });
         let _ = joined.await;
     }
-}
-
-/// As it is configured.
-fn way_to_the_site(gateway: &Configured) -> Result<Upstream, UpstreamSetupError> {
-    let (url, limits) = (&gateway.upstream, &gateway.limits);
-    let bounds = Bounds {
-        connect: limits.connect_timeout,
-        answer: limits.answer_timeout,
-        idle: limits.idle_timeout,
-        max_request_body: limits.max_body_bytes,
-    };
-    Upstream::new(Address { tls: url.tls, host: url.host.clone(), port: url.port }, bounds)
 }
 
 /// A panic within an exchange ends that exchange alone; one that comes up to here must be told like any other failure, or

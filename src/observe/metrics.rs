@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::doors::DoorFigures;
+use super::elsewhere::Elsewhere;
 
 /// A figure that only grows.
 #[derive(Debug, Default)]
@@ -92,6 +93,8 @@ pub struct Metrics {
     pub statistics: StatisticsFigures,
     /// Where visitors come in.
     pub doors: DoorFigures,
+    /// How the upstreams are, which they know themselves.
+    pub upstreams: Elsewhere,
 }
 
 /// Views of the statistics lane, since the start. Sums of the whole process, with nothing that says of what they are.
@@ -197,6 +200,7 @@ impl Metrics {
             one(name, kind, help, value);
         }
         self.doors.write_certificates(&mut out);
+        self.upstreams.write(&mut out);
         out
     }
 }

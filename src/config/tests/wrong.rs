@@ -1,6 +1,7 @@
 //! Everything that is wrong is reported at once, with its place, its key, its value and what is allowed.
 
 use super::*;
+use crate::upstream::Address;
 
 /// Each: a file, and for each of its problems the line, the key and words of the message.
 #[test]
@@ -174,7 +175,8 @@ fn an_upstream_is_a_scheme_a_host_and_a_port() {
         ("http://127.0.0.1:8081", "127.0.0.1", 8081),
     ] {
         let upstream = with(url).unwrap().gateway.upstream;
-        assert_eq!((upstream.host.as_str(), upstream.port), (host, port), "{url}");
+        let [Address::Tcp { host: found, port: at, .. }] = &upstream[..] else { panic!("{upstream}") };
+        assert_eq!((found.as_str(), *at), (host, port), "{url}");
         assert_eq!(with(&upstream.to_string()).unwrap().gateway.upstream, upstream, "{upstream}");
     }
     for (url, words) in [
@@ -190,7 +192,7 @@ fn an_upstream_is_a_scheme_a_host_and_a_port() {
         ("http://[::1", "host"),
         ("http://::1:3000", "host"),
         ("http://[zz]:3000", "IPv6"),
-        ("http://a/shop", "route prefixes"),
+        ("http://a/shop", "strip_path"),
         ("http://a/?x=1", "more than"),
         ("http://a#x", "more than"),
         ("http://a\\b", "more than"),
@@ -287,7 +289,7 @@ fn every_key_refuses_what_it_cannot_take() {
             for wrong in ["1.5", "true", "-1", "1979-05-27", "\"\\u0000\"", "[[]]", "{ a = 1 }", "\"\"", "1e400", "nan"]
             {
                 let takes_truth = matches!(key.default, Some("true" | "false"))
-                    || ["keep_path", "decision_header"].contains(&key.name);
+                    || ["keep_path", "decision_header", "http2", "strip_path"].contains(&key.name);
                 if wrong == "true" && takes_truth {
                     continue;
                 }

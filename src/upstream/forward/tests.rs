@@ -9,6 +9,7 @@ fn written(method: &str, target: &str, headers: &[(String, Vec<u8>)], overrides:
     }
     let parts = request.body(()).ok()?.into_parts().0;
     let client = RawIp::new([203, 0, 113, 7].into());
+    let request_id = RequestId::new();
     let forward = Forward {
         client: &client,
         trusted_proxies: &[],
@@ -16,10 +17,11 @@ fn written(method: &str, target: &str, headers: &[(String, Vec<u8>)], overrides:
         host: b"example.org",
         cookie: Some(b"a=1"),
         overrides,
+        request_id: &request_id,
         websocket: false,
     };
     let mut out = BytesMut::new();
-    write_head(&mut out, &parts, &forward, RequestFraming::Length(3), false).ok()?;
+    write_head(&mut out, &parts, &forward, RequestFraming::Length(3), false, "").ok()?;
     Some(out.to_vec())
 }
 
