@@ -2,17 +2,18 @@
 //! connection on which nothing is asked for is closed, like one of HTTP/1.1. Streams at once, the size of a head, resets and
 //! the memory for what waits to be sent are h2's to hold to what it is told.
 
+mod body;
+
 use std::cell::Cell;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http::Request;
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -23,9 +24,9 @@ use tokio::time::{Instant, sleep_until};
 use super::doorstep;
 use super::socket::Line;
 use super::work::Room;
-use crate::front::page_body::VisitorBody;
+use crate::front::check;
 use crate::front::upgrade::Caller;
-use crate::upstream::UpstreamError;
+use body::PacedBody;
 
 /// How often a connection is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
@@ -60,12 +61,16 @@ pub(super) async fn serve(
         any: Cell::new(false),
         since: Cell::new(Instant::now()),
     }));
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
+        let is_one = check::is_well_formed(request.uri(), request.headers());
         let answer = doorstep::answer(room.clone(), caller.clone(), request);
         async move {
-            let response = answer.await?;
+            if !is_one {
+                return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR));
+            }
+            let Ok(response) = answer.await;
             let pace = PACE.try_with(Rc::clone).unwrap_or_default();
-            Ok::<_, std::convert::Infallible>(response.map(|body| PacedBody { body, pace }))
+            Ok(response.map(|body| PacedBody::new(body, pace)))
         }
     });
     let connection = http2::Builder::new(streams.clone())
@@ -174,30 +179,5 @@ impl StreamPace {
                 sleep_until(until).await;
             }
         }
-    }
-}
-
-/// A body that notes how it is taken: hyper asks for the next piece once the visitor has room for the last one.
-struct PacedBody {
-    body: VisitorBody,
-    pace: Rc<StreamPace>,
-}
-
-impl Body for PacedBody {
-    type Data = Bytes;
-    type Error = UpstreamError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        self.pace.owed.set(matches!(frame, Poll::Ready(Some(Ok(_)))).then(Instant::now));
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
