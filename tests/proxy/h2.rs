@@ -380,6 +380,8 @@ async fn open_requests_finish_when_the_gateway_ends() {
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone".to_vec();
     site.on("/h2/slow", Behaviour::AnswersAfter(lock.clone(), answer));
     let client = connected(TcpStream::connect(gateway.address).await.unwrap()).await;
+    // Who has not asked for anything is not waited for.
+    let _silent = TcpStream::connect(gateway.address).await.unwrap();
     let mut sender = client.clone().ready().await.unwrap();
     let (answer, _) = sender.send_request(request("GET", "http://a.example/h2/slow"), true).unwrap();
     let answer = tokio::spawn(answer);
@@ -395,4 +397,5 @@ async fn open_requests_finish_when_the_gateway_ends() {
     assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     let ended = tokio::task::spawn_blocking(move || gateway.end("CONT")).await.unwrap();
     assert!(ended.0.success());
+    assert!(!ended.1.log().contains("connections still open"), "{}", ended.1.log());
 }

@@ -36,8 +36,8 @@ const WAITING: usize = 64 << 10;
 const RESETS: usize = 20;
 /// Streams a visitor may make us reset by mistakes (CVE-2025-8671).
 const OUR_RESETS: usize = 64;
-/// How long a connection is kept that has never asked for anything, once it was told that it ends.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a connection without streams is kept once it was told that it ends, and nothing of what still waits goes out.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 tokio::task_local! {
     /// The pace of the stream whose task this is.
@@ -86,15 +86,17 @@ pub(super) async fn serve(
     let mut connection = pin!(connection);
     let (mut asked_to_end, mut ending) = (false, false);
     loop {
-        let look = match (ending, streams.0.any.get()) {
-            (false, _) => streams.0.since.get() + head_timeout,
-            (true, true) => Instant::now() + idle_timeout,
-            (true, false) => Instant::now() + FAREWELL,
+        let look = match ending {
+            false => streams.0.since.get() + head_timeout,
+            // What a visitor asked for may still wait in h2 when its stream has ended here.
+            true if streams.0.any.get() && !asked_to_end => Instant::now() + idle_timeout,
+            true => Instant::now() + FAREWELL,
         };
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = stop.wait_for(|stop| *stop), if !asked_to_end => {
-                asked_to_end = true;
+                (asked_to_end, ending) = (true, true);
+                moved.store(false, Ordering::Relaxed);
                 connection.as_mut().graceful_shutdown();
             }
             // While streams are open each has its own patience.
