@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use consentry::consent::import::{Import, Manager};
 use consentry::consent::{Choice, ChoiceSource, Mode, Policy, Purpose, Seal, Signals, decide};
-use consentry::cookies::{Asked, ChoiceCookie};
-use consentry::keys::KeyRing;
+use consentry::cookies::{Asked, ChoiceCookie, Ours, Signed};
+use consentry::keys::{KeyRing, Remembered};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// Milliseconds since 1970.
@@ -28,9 +28,9 @@ fn decision(c: &mut Criterion) {
             choice.twin(policy)
         )
     };
+    let cookie = ChoiceCookie::default();
     let run = |policy: &Policy, header: &str| {
-        let lines = || std::iter::once(black_box(header.as_bytes()));
-        let choice = ChoiceCookie::default().read(lines, asked, policy, &ring);
+        let choice = cookie.read(&Ours::of([black_box(header.as_bytes())]), asked, policy, &ring);
         decide(policy, black_box(choice), Signals::default(), Mode::OptIn)
     };
     c.bench_function("decide/without cookies", |b| b.iter(|| run(&policy, "")));
@@ -39,6 +39,14 @@ fn decision(c: &mut Criterion) {
     assert!(run(&policy, &chosen).analytics.is_some());
     c.bench_function("decide/with a signed choice", |b| b.iter(|| run(&policy, &chosen)));
     let of_eight = header(&eight);
+    let remembered = Remembered::default();
+    c.bench_function("decide/with a signed choice that was verified before", |b| {
+        b.iter(|| {
+            let signed = Signed { ring: &ring, remembered: Some(&remembered) };
+            let choice = cookie.read(&Ours::of([black_box(chosen.as_bytes())]), asked, &policy, signed);
+            decide(&policy, black_box(choice), Signals::default(), Mode::OptIn)
+        });
+    });
     c.bench_function("decide/with a signed choice of eight purposes", |b| b.iter(|| run(&eight, &of_eight)));
     let forged = chosen.replace("analytics.", "marketing.");
     assert!(run(&policy, &forged).analytics.is_none());

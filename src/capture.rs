@@ -41,6 +41,7 @@ use crate::consent::{Analytics, Permit};
 use crate::cookies;
 use crate::enrich::bots::{self, BotReason, Headers};
 use crate::enrich::{Device, DeviceCache};
+use crate::keys::Remembered;
 use crate::pseudonym::{RawUserAgent, VisitorId};
 use event::{Event, Expiry};
 use visit::Visit;
@@ -53,6 +54,8 @@ const DEVICES: usize = 4096;
 pub struct Capture {
     shared: Arc<Shared>,
     devices: RefCell<DeviceCache>,
+    /// The visits it has verified.
+    visits: Remembered<Visit>,
 }
 
 /// What was made of an exchange or a beacon: events for the spool and cookies for the visitor.
@@ -78,7 +81,7 @@ struct Visitor {
 impl Capture {
     /// For one worker.
     pub fn new(shared: Arc<Shared>) -> Capture {
-        Capture { shared, devices: RefCell::new(DeviceCache::new(DEVICES)) }
+        Capture { shared, devices: RefCell::new(DeviceCache::new(DEVICES)), visits: Remembered::default() }
     }
 
     /// How many beacons each address may send.
@@ -92,7 +95,8 @@ impl Capture {
         let token = sent.unwrap_or_else(|| VisitorToken::make(permit));
         let keyed = self.shared.pseudonymiser.visitor(token.bytes());
         let (id, key) = (keyed.value, keyed.key.0);
-        let visit = exchange.visit_cookie.and_then(|value| self.shared.signed.decode(id, value, exchange.now_ms));
+        let read = |value| self.shared.signed.decode_once(id, value, exchange.now_ms, &self.visits);
+        let visit = exchange.visit_cookie.and_then(read);
         Visitor { token, id, key, visit, sent: visit.filter(|_| is_known) }
     }
 

@@ -63,7 +63,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
-    crate::engine::give_memory_back_soon();
     let done = match arguments.command {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),

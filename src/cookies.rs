@@ -2,7 +2,7 @@
 //!
 //! Called by the front door: [`filter_request`] before the upstream sees a request, [`filter_response`] before the visitor
 //! sees an answer, [`Seen::learn`] in between, [`expire`] when a choice withdraws something and [`sweep`] for what escaped
-//! that, [`read`] to find our own cookies and [`set`] to make them.
+//! that, [`Ours`] and [`read`] to find our own cookies and [`set`] to make them.
 //!
 //! Works on the bytes of the headers: what stays, stays byte for byte. Never decides what is permitted (that is
 //! [`consent`](crate::consent)), never shows or logs a value, and makes of every doubt a "not permitted": a cookie without
@@ -13,6 +13,7 @@ mod attributes;
 mod catalogue;
 mod chosen;
 mod expire;
+mod ours;
 mod own;
 mod pairs;
 mod place;
@@ -22,8 +23,9 @@ mod seen;
 mod sweep;
 
 pub use catalogue::{Catalogue, VISIT, VISITOR};
-pub use chosen::{Asked, ChoiceCookie};
+pub use chosen::{Asked, ChoiceCookie, Signed};
 pub use expire::{Withdrawal, expire};
+pub use ours::Ours;
 pub use own::set;
 pub use pairs::read;
 pub use request::{Filtered, filter_request};

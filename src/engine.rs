@@ -9,8 +9,9 @@
 //!                                         ffi ──── libchdb.so
 //! ```
 //!
-//! A crash or a heavy query in the child never touches the proxy. The room never decides what is stored and never reads a
-//! visitor's data; it is called by the life of the process and by the command line, and its socket by [`crate::store`].
+//! A crash or a heavy query in the child never touches the proxy, and a write of the library that fails is never taken for
+//! one that succeeded (`writes`). The room never decides what is stored and never reads a visitor's data; it is called by
+//! the life of the process and by the command line, and its socket by [`crate::store`].
 
 pub mod blocks;
 pub mod child;
@@ -18,6 +19,7 @@ pub mod exception;
 pub mod ffi;
 pub mod format;
 pub mod http;
+mod lock;
 pub mod loopback;
 pub mod multipart;
 pub mod provision;
@@ -29,10 +31,12 @@ mod sys;
 pub mod tables_only;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod writes;
 
 use std::path::{Path, PathBuf};
 
-pub use sys::{give_memory_back_soon, hang_up_is_ignored};
+pub use sys::{give_memory_back, hang_up_is_ignored};
 
 /// The folder below `data_dir` that belongs to ClickHouse alone.
 pub fn database_folder(data_dir: &Path) -> PathBuf {

@@ -2,6 +2,7 @@
 //! ([`handle`]). One single-threaded runtime for each core runs [`listen::work`]; nothing on the way of a request is shared
 //! between cores but counters, the spool's buffer and the table of visits. Called by the life of the process.
 
+mod alarm;
 mod calls;
 pub mod check;
 mod choice;

@@ -22,13 +22,16 @@
 //! | `stored` | the book as JSON, and the file of the first version |
 //! | `file` | the file: lock, read, write |
 //! | `ring` | the keys in memory, ready to key MACs |
+//! | `remembered` | values that were verified, which come again |
 //! | `token` | what another program must present |
-//! | `private_file`, `private_folder` | what is the owner's alone |
+//! | `private_file`, `private_folder`, `folder_lock` | what is the owner's alone, and one process's |
 
 mod book;
 mod file;
+pub mod folder_lock;
 pub mod private_file;
 pub mod private_folder;
+mod remembered;
 mod ring;
 mod stored;
 #[cfg(test)]
@@ -41,6 +44,7 @@ use std::path::PathBuf;
 
 pub use book::{Book, Destruction, KeyFacts, NotDestroyed, State, Why, Windows};
 pub use file::RingFile;
+pub use remembered::Remembered;
 pub use ring::{Change, KeyRing, What};
 use serde::{Deserialize, Serialize};
 pub use token::{Token, TokenError};

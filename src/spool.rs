@@ -69,6 +69,10 @@
 //!   later sync of that file is believed. The segment ends, is read back, checked, and written into a new file, which is
 //!   synced and renamed over the old one under the same id; what the kernel did not keep is counted as damaged. Under
 //!   `Power`, the records of the turn whose sync failed are cut off before, as after a failed write.
+//! - *It does not answer*: each operation is noted while it is under way ([`disk`]), and one that takes more than 3 s is told of
+//!   in [`SpoolStatus`] by who asks for that, who waits for no disk. Where it is the writer that waits, who would wait for a
+//!   record is refused; other records are kept in memory as far as there is room.
+//! - *A segment cannot be sealed*: it is tried again each second, and those behind it are sealed meanwhile, until eight cannot be.
 //! - *A start meets it*: what cannot be sealed is left to the sealing thread, which tries each second; what cannot be read
 //!   goes to quarantine; what cannot be moved either is met again at the next start.
 //!
@@ -81,7 +85,7 @@
 //! A copied folder is told from its original by its number and its device's, and draws an instance id of its own; a device
 //! that is copied bit by bit, of which both copies run, gives the same ids twice: remove `instance` from a copy. A process that dies between a failed sync and the new file leaves a segment whose pages the kernel has
 //! and the disk may not have; the next process cannot know, and a power loss before they are written anew may take them.
-//! One segment that cannot be sealed holds up those behind it. The new file of a failed sync takes its space (8 MiB at
+//! Eight segments that cannot be sealed hold up those behind them; fewer hold up nobody. The new file of a failed sync takes its space (8 MiB at
 //! most) beside the old one for a moment. Under `Power` the group fills while the writer syncs, so a disk that takes long
 //! over it refuses events sooner.
 
@@ -93,6 +97,8 @@ mod error;
 mod folder;
 mod group;
 pub mod look;
+mod open;
+mod options;
 mod partition;
 mod pick;
 mod recent;
@@ -102,6 +108,7 @@ mod seal;
 pub mod segment;
 mod sift;
 mod split;
+mod status;
 mod threads;
 mod turn;
 mod watch;
@@ -110,88 +117,30 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 pub use batch::{Records, Rejection, SealedBatch};
 pub use durability::Durability;
 pub use error::{Refused, SpoolError};
+pub use options::SpoolOptions;
 pub use partition::Partition;
 pub use recover::Recovery;
 pub use sift::Whose;
+pub use status::SpoolStatus;
 pub use turn::Acknowledgement;
 
 use batch::Queue;
 use batch_ids::BatchIds;
-use disk::{Disk, RealDisk};
+use disk::UnderWay;
 use folder::Folder;
 use group::{Group, Stop};
 use recent::Recent;
-use record::Column;
-use recover::{Left, Recovered};
-use seal::Unsealed;
-use segment::Header;
 use sift::Forgotten;
+use status::{Tally, take_off};
 use threads::{Stopping, Threads};
-
-/// How a spool is to be.
-#[derive(Clone, Debug)]
-pub struct SpoolOptions {
-    /// Its folder; made where it is missing.
-    pub dir: PathBuf,
-    /// What each record's values are, in order.
-    pub columns: Vec<Column>,
-    /// The most bytes on disk; beyond, appends are refused.
-    pub max_bytes: u64,
-    /// How long events may wait; while one waits longer, appends are refused.
-    pub max_age: Duration,
-    /// Rows after which a batch is sealed.
-    pub batch_rows: u32,
-    /// Age after which a batch is sealed.
-    pub batch_age: Duration,
-    /// What an acknowledgement waits for.
-    pub durability: Durability,
-}
-
-/// How the spool is doing; for metrics and readiness.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SpoolStatus {
-    /// Records that are not in the table yet.
-    pub waiting_rows: u64,
-    /// Sealed batches that are not in the table yet.
-    pub waiting_batches: u64,
-    /// Batches that came into the table since the start.
-    pub shipped_batches: u64,
-    /// Bytes on disk of what waits, quarantine included.
-    pub disk_bytes: u64,
-    /// How many it may have.
-    pub max_bytes: u64,
-    /// Records refused since the start.
-    pub refused: u64,
-    /// Records that were taken and then could not be written.
-    pub lost: u64,
-    /// Records found damaged, at the start or since.
-    pub damaged: u64,
-    /// Batches in quarantine.
-    pub quarantined_batches: u64,
-    /// Batches among those rejected since the start of which the table held another number of rows: an alarm.
-    pub miscounted_batches: u64,
-    /// Whether the disk refused the last write.
-    pub disk_failing: bool,
-    /// How long the oldest batch has waited.
-    pub oldest: Duration,
-    /// Whether that is longer than it may.
-    pub overdue: bool,
-    /// Records that were not shipped because their own period was over, since the start.
-    pub outlived: u64,
-    /// Records that were not shipped because their visitor withdrew while they waited, since the start.
-    pub forgotten: u64,
-}
 
 /// The spool. Clones are handles to the same one; when the last is dropped without [`close`](Spool::close), what is
 /// buffered is still written (which that drop waits for), and the next start seals it.
@@ -210,6 +159,10 @@ struct Shared {
     group: Group,
     queue: Queue,
     tally: Tally,
+    /// Operations of the disk, whoever waits for them.
+    operations: Arc<UnderWay>,
+    /// The writer's turn, if it is not waiting for one.
+    turns: UnderWay,
     stopping: Stopping,
     /// Whether the names of the segments that the start found are durable.
     found_names_synced: bool,
@@ -220,11 +173,6 @@ struct Shared {
     forgotten: Forgotten,
 }
 
-/// Takes so much off a counter, and never more than it has.
-fn take_off(counter: &AtomicU64, much: u64) {
-    let _ = counter.fetch_update(Relaxed, Relaxed, |now| Some(now.saturating_sub(much)));
-}
-
 impl Shared {
     /// An id that no batch has or had.
     fn next_id(&self) -> std::io::Result<u64> {
@@ -232,119 +180,7 @@ impl Shared {
     }
 }
 
-#[derive(Default)]
-struct Tally {
-    disk_bytes: AtomicU64,
-    waiting_rows: AtomicU64,
-    shipped: AtomicU64,
-    refused: AtomicU64,
-    lost: AtomicU64,
-    damaged: AtomicU64,
-    quarantined: AtomicU64,
-    miscounted: AtomicU64,
-    disk_failing: AtomicBool,
-    oldest_ms: AtomicU64,
-    overdue: AtomicBool,
-    outlived: AtomicU64,
-    forgotten: AtomicU64,
-}
-
 impl Spool {
-    /// Opens the folder, takes up what an earlier process left in it, and starts the threads. Blocks for the time of some
-    /// file operations.
-    pub fn open(options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
-        Spool::open_on(Arc::new(RealDisk), options)
-    }
-
-    /// Opens a folder on this disk; see [`open`](Spool::open).
-    pub fn open_on(disk: Arc<dyn Disk>, options: SpoolOptions) -> Result<(Spool, Recovery), SpoolError> {
-        let partition = Partition { month: 0, retention_days: 0 };
-        let header = Header { batch_id: 0, partition, columns: options.columns, half_of: Some(0) };
-        if !header.can_be_read_again() {
-            return Err(SpoolError::Columns { columns: header.columns.len() });
-        }
-        let options = SpoolOptions { columns: header.columns, ..options };
-        let (shared, unsealed, recovery) = Spool::take_up(disk, options)?;
-        let threads = Threads::start(&shared, unsealed)?;
-        Ok((Spool(Arc::new(Handle { shared, threads: Mutex::new(Some(threads)) })), recovery))
-    }
-
-    /// Everything about an open spool but its threads, and what they begin with.
-    fn take_up(
-        disk: Arc<dyn Disk>,
-        options: SpoolOptions,
-    ) -> Result<(Arc<Shared>, Vec<Unsealed>, Recovery), SpoolError> {
-        let folder = Folder::open(disk, &options.dir)?;
-        let dir = &options.dir;
-        let failed = |doing| move |source| SpoolError::io(doing, dir, source);
-        // What somebody wants to be tried again comes before the start looks at what there is.
-        let mut taken_back = Vec::new();
-        for listed in folder.to_be_retried().unwrap_or_default() {
-            match folder.take_back(listed.batch_id) {
-                Ok(()) => taken_back.push(listed.batch_id),
-                Err(error) => {
-                    tracing::error!(%error, batch_id = listed.batch_id, "a batch in quarantine cannot be tried again");
-                }
-            }
-        }
-        let found = recover::recover(&folder).map_err(failed("read the spool folder"))?;
-        let Recovered { all, stuck_bytes, names_synced: found_names_synced, report: recovery } = found;
-        let mut ids = BatchIds::open(&folder, all.iter().map(Left::batch_id)).map_err(failed("draw an instance id"))?;
-        // Before there is a record that would wait for the disk. Where it fails now, it is done with the first.
-        if let Err(error) = ids.reserve(&folder) {
-            tracing::error!(%error, "batch ids cannot be reserved yet");
-        }
-
-        let (queue, tally) = (Queue::default(), Tally::default());
-        let aside = folder.quarantined().unwrap_or_else(|error| {
-            tracing::error!(%error, "the spool's quarantine cannot be listed; it is not counted until the next start");
-            Vec::new()
-        });
-        let kept: u64 = all.iter().map(Left::bytes).chain(aside.iter().map(|segment| segment.bytes)).sum();
-        tally.disk_bytes.store(kept + stuck_bytes, Relaxed);
-        tally.quarantined.store(aside.len() as u64, Relaxed);
-        tally.waiting_rows.store(recovery.rows, Relaxed);
-        tally.damaged.store(recovery.damaged, Relaxed);
-
-        let (group, stopping) = (Group::new(options.durability), Stopping::default());
-        let note = folder.read_note(sift::NOTE).unwrap_or_else(|error| {
-            tracing::error!(%error, "the spool's list of whom to forget cannot be read");
-            None
-        });
-        let (forgotten, recent, ids) = (Forgotten::read(note.as_deref()), Recent::open(&folder), Mutex::new(ids));
-        let shared = Shared {
-            options,
-            folder,
-            group,
-            queue,
-            tally,
-            stopping,
-            found_names_synced,
-            ids,
-            note: Mutex::new(()),
-            recent,
-            forgotten,
-        };
-        let shared = Arc::new(shared);
-        let mut unsealed = Vec::new();
-        for mut left in all {
-            if taken_back.contains(&left.batch_id()) {
-                left.is_born(sift::now_ms());
-            }
-            match left {
-                Left::Sealed(entry) => shared.queue.push(entry),
-                Left::Unsealed(mut segment) => {
-                    if let Err(error) = seal::seal(&shared, &mut segment) {
-                        tracing::error!(%error, batch_id = segment.batch_id, "a batch cannot be sealed yet");
-                        unsealed.push(segment);
-                    }
-                }
-            }
-        }
-        shared.judge_age(sift::now_ms());
-        Ok((shared, unsealed, recovery))
-    }
-
     /// Takes a record for the partition without waiting for anything; `encode` appends its values to what it is given.
     pub fn append(&self, partition: Partition, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), Refused> {
         self.put(partition, encode, false).map(drop)
@@ -380,7 +216,9 @@ impl Spool {
         is_awaited: bool,
     ) -> Result<Option<Acknowledgement>, Refused> {
         let shared = &self.0.shared;
-        let failing = shared.tally.disk_failing.load(Relaxed) || shared.tally.overdue.load(Relaxed);
+        // Whoever waits would wait in vain. What nobody waits for is kept until the disk answers, as far as there is room.
+        let hangs = is_awaited && shared.turns.longest() > status::HANGS;
+        let failing = shared.tally.disk_failing.load(Relaxed) || shared.tally.overdue.load(Relaxed) || hangs;
         let room = shared.options.max_bytes.saturating_sub(shared.tally.disk_bytes.load(Relaxed));
         let room = if failing { 0 } else { room };
         // Counted before it can be written, shipped and counted off again.
@@ -428,29 +266,6 @@ impl Spool {
     pub async fn reject(&self, batch_id: u64, rejection: Rejection) -> Result<(), SpoolError> {
         let shared = Arc::clone(&self.0.shared);
         off_the_runtime(move || shared.reject(batch_id, &rejection)).await
-    }
-
-    /// How it is doing.
-    pub fn status(&self) -> SpoolStatus {
-        let shared = &self.0.shared;
-        let tally = &shared.tally;
-        SpoolStatus {
-            waiting_rows: tally.waiting_rows.load(Relaxed),
-            waiting_batches: shared.queue.unsettled() as u64,
-            shipped_batches: tally.shipped.load(Relaxed),
-            disk_bytes: tally.disk_bytes.load(Relaxed),
-            max_bytes: shared.options.max_bytes,
-            refused: tally.refused.load(Relaxed),
-            lost: tally.lost.load(Relaxed),
-            damaged: tally.damaged.load(Relaxed),
-            quarantined_batches: tally.quarantined.load(Relaxed),
-            miscounted_batches: tally.miscounted.load(Relaxed),
-            disk_failing: tally.disk_failing.load(Relaxed),
-            oldest: Duration::from_millis(tally.oldest_ms.load(Relaxed)),
-            overdue: tally.overdue.load(Relaxed),
-            outlived: tally.outlived.load(Relaxed),
-            forgotten: tally.forgotten.load(Relaxed),
-        }
     }
 
     /// Refuses records from now on, writes, seals and syncs everything, and ends the threads. Blocks for the time of some

@@ -11,3 +11,4 @@ pub mod migrate;
 pub mod native;
 pub mod ship;
 pub mod statistics;
+mod true_now;

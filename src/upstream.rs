@@ -40,7 +40,7 @@ use http_body::Body;
 pub use body::UpstreamBody;
 pub use error::{UpstreamError, UpstreamSetupError};
 pub use forward::{Forward, Overrides, Scheme};
-pub use pool::Counts;
+pub use pool::{Counts, Deadline};
 pub use tunnel::Tunnel;
 
 use exchange::Exchange;

@@ -6,13 +6,16 @@
 //! decides comes of a seed that a failure names (`TORTURE_SEED`); `TORTURE_ROUNDS` is another number of kills.
 
 mod client;
+mod day;
 mod disk_and_clock;
 mod fleet;
+mod hanging;
 mod kills;
 mod load;
 mod renames;
 mod trouble;
 mod watch;
+mod writes;
 
 use std::time::Duration;
 

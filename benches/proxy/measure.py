@@ -25,7 +25,7 @@ def run_all(sides, pages, connections, rounds, seconds, cookie, say):
     results = {}
     for kind, pair in sides.items():
         for size in pages if pair else []:
-            path = f"/{size}.{'txt' if kind == 'pass-through' else 'html'}"
+            path = f"/{size}.{'css' if kind == 'pass-through' else 'html'}"
             for clients in connections:
                 say(f"{kind}, {size} KB, {clients} connections: {rounds} rounds of {seconds} s each")
                 for side in pair:

@@ -52,7 +52,7 @@ def start_upstream(folder, pages):
     root = folder / "pages"
     root.mkdir()
     for size in pages:
-        for kind in ("html", "txt"):
+        for kind in ("html", "css"):
             (root / f"{size}.{kind}").write_text(page(size * 1024))
     port = free_port()
     config = nginx_config(
@@ -156,7 +156,7 @@ def nginx_config(work, http):
         f"""{user} daemon off; worker_processes 1; pid {work}/pid; worker_rlimit_nofile 8192;
         events {{ worker_connections 4096; }}
         http {{
-            types {{ text/html html; text/plain txt; }}
+            types {{ text/html html; text/css css; }}
             sendfile on; tcp_nopush on; keepalive_timeout 65; keepalive_requests 1000000000;
             {temporary}
             {http}
@@ -204,7 +204,7 @@ def check_pages(kind, pair, pages, cookie):
     """Both sides must do the work before it is measured."""
     for side in pair:
         for size in pages:
-            path = f"/{size}.{'txt' if kind == 'pass-through' else 'html'}"
+            path = f"/{size}.{'css' if kind == 'pass-through' else 'html'}"
             status, _, body = fetch(side.port, path, {"Cookie": cookie} if cookie else {})
             same = body.decode() == page(size * 1024)
             if status != 200 or (kind == "pass-through" and not same):

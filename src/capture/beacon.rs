@@ -27,7 +27,11 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::event::name;
@@ -46,7 +50,7 @@ const DEEPEST: usize = 16;
 const DAY_MS: u64 = 86_400_000;
 
 /// One event of a beacon, bounded but not yet scrubbed. Without `Debug`: it holds what a visitor did.
-pub struct BeaconEvent {
+pub struct BeaconEvent<'b> {
     pub(super) name: Name,
     pub(super) url: RawUrl,
     pub(super) id: Option<u64>,
@@ -55,7 +59,7 @@ pub struct BeaconEvent {
     pub(super) referrer: Option<RawUrl>,
     pub(super) exit_target: Option<RawUrl>,
     pub(super) target: Option<RawUrl>,
-    pub(super) item: Item,
+    pub(super) item: Item<'b>,
 }
 
 /// What an event is.
@@ -70,48 +74,87 @@ pub(super) enum Name {
 #[derive(Deserialize)]
 struct Body<'b> {
     v: u32,
-    // Counted before any of them is read.
+    #[serde(borrow)]
+    events: Few<'b>,
+}
+
+/// So many events as a beacon may have; one more is an error.
+struct Few<'b>(Vec<BeaconEvent<'b>>);
+
+/// The same, where what is wrong is to be said: events are counted before any of them is read.
+#[derive(Deserialize)]
+struct Counted<'b> {
+    v: u32,
     #[serde(borrow)]
     events: Vec<&'b RawValue>,
 }
 
-/// An event's fields as they came.
+impl<'de: 'b, 'b> Deserialize<'de> for Few<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Vec<BeaconEvent<'de>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX_EVENTS} events")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut events = Vec::with_capacity(1);
+                while let Some(item) = seq.next_element()? {
+                    if events.len() == MAX_EVENTS {
+                        return Err(serde::de::Error::invalid_length(MAX_EVENTS + 1, &self));
+                    }
+                    events.push(event(events.len() + 1, item).map_err(serde::de::Error::custom)?);
+                }
+                Ok(events)
+            }
+        }
+
+        deserializer.deserialize_seq(Each).map(Few)
+    }
+}
+
+/// An event's fields as they came; text that has no escapes in it stays where it is.
 #[derive(Deserialize)]
-pub(super) struct Item {
-    n: String,
-    u: String,
-    #[serde(default)]
-    i: Option<String>,
-    #[serde(default)]
-    p: Option<String>,
+pub(super) struct Item<'b> {
+    #[serde(borrow)]
+    n: Cow<'b, str>,
+    #[serde(borrow)]
+    u: Cow<'b, str>,
+    #[serde(borrow, default)]
+    i: Option<Cow<'b, str>>,
+    #[serde(borrow, default)]
+    p: Option<Cow<'b, str>>,
     #[serde(default)]
     t: f64,
-    #[serde(default)]
-    r: Option<String>,
-    #[serde(default)]
-    xt: Option<String>,
-    #[serde(default)]
-    to: Option<String>,
-    #[serde(default)]
-    pub h: Option<String>,
-    #[serde(default)]
-    pub login: Option<String>,
-    #[serde(default)]
-    pub tz: String,
-    #[serde(default)]
-    pub lang: String,
-    #[serde(default)]
-    pub screen: String,
-    #[serde(default)]
-    pub vp: String,
-    #[serde(default)]
-    pub net: String,
+    #[serde(borrow, default)]
+    r: Option<Cow<'b, str>>,
+    #[serde(borrow, default)]
+    xt: Option<Cow<'b, str>>,
+    #[serde(borrow, default)]
+    to: Option<Cow<'b, str>>,
+    #[serde(borrow, default)]
+    pub h: Option<Cow<'b, str>>,
+    #[serde(borrow, default)]
+    pub login: Option<Cow<'b, str>>,
+    #[serde(borrow, default)]
+    pub tz: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub lang: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub screen: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub vp: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub net: Cow<'b, str>,
     #[serde(default)]
     pub pl: Vec<String>,
-    #[serde(default)]
-    pub ti: String,
-    #[serde(default)]
-    pub nt: String,
+    #[serde(borrow, default)]
+    pub ti: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub nt: Cow<'b, str>,
     #[serde(default)]
     pub dns: f64,
     #[serde(default)]
@@ -134,14 +177,14 @@ pub(super) struct Item {
     pub e: f64,
     #[serde(default)]
     pub sd: f64,
-    #[serde(default)]
-    pub x: String,
-    #[serde(default)]
-    pub el: String,
-    #[serde(default)]
-    pub l: String,
-    #[serde(default)]
-    pub k: String,
+    #[serde(borrow, default)]
+    pub x: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub el: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub l: Cow<'b, str>,
+    #[serde(borrow, default)]
+    pub k: Cow<'b, str>,
     #[serde(default)]
     pub d: f64,
     #[serde(default)]
@@ -164,25 +207,34 @@ pub(super) fn bounded(value: f64, most: u64) -> u32 {
 }
 
 /// Reads a beacon; all of it counts or none.
-pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent>, BeaconError> {
+pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent<'_>>, BeaconError> {
     // Most have fewer brackets than they may be deep.
-    let opening = body.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    let opening = memchr::memchr2_iter(b'{', b'[', body).count();
     if opening > DEEPEST && depth(body) > DEEPEST {
         return Err(BeaconError::TooDeep);
     }
+    match serde_json::from_slice(body) {
+        Ok(Body { v: 1, events: Few(events) }) => Ok(events),
+        _ => one_by_one(body),
+    }
+}
+
+/// Reads a beacon that is none, to say why: nearly all are read in one go.
+fn one_by_one(body: &[u8]) -> Result<Vec<BeaconEvent<'_>>, BeaconError> {
     let malformed = |e: serde_json::Error| BeaconError::Malformed { line: e.line(), column: e.column() };
-    let body: Body<'_> = serde_json::from_slice(body).map_err(malformed)?;
+    let body: Counted<'_> = serde_json::from_slice(body).map_err(malformed)?;
     if body.v != 1 {
         return Err(BeaconError::Version(body.v));
     }
     if body.events.len() > MAX_EVENTS {
         return Err(BeaconError::TooMany(body.events.len()));
     }
-    let event = |(index, raw): (usize, &&RawValue)| {
+    let mut events = Vec::with_capacity(body.events.len());
+    for (index, raw) in body.events.into_iter().enumerate() {
         let item = serde_json::from_str(raw.get()).map_err(|_| BeaconError::Field(index + 1))?;
-        event(index + 1, item)
-    };
-    body.events.iter().enumerate().map(event).collect()
+        events.push(event(index + 1, item)?);
+    }
+    Ok(events)
 }
 
 /// How deep objects and lists are nested, whether the text is JSON or not.
@@ -203,7 +255,7 @@ fn depth(body: &[u8]) -> usize {
     deepest
 }
 
-fn event(number: usize, mut item: Item) -> Result<BeaconEvent, BeaconError> {
+fn event(number: usize, mut item: Item<'_>) -> Result<BeaconEvent<'_>, BeaconError> {
     if !item.u.starts_with('/') {
         return Err(BeaconError::NotAPath(number));
     }
@@ -216,7 +268,7 @@ fn event(number: usize, mut item: Item) -> Result<BeaconEvent, BeaconError> {
         Some(_) => Err(BeaconError::Id(number)),
     };
     let (own_id, page_view_id) = (id(item.i.as_deref())?, id(item.p.as_deref())?.unwrap_or_default());
-    let url = |text: Option<String>| text.filter(|text| !text.is_empty()).map(|text| RawUrl::new(&text));
+    let url = |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(|text| RawUrl::new(&text));
     Ok(BeaconEvent {
         name: self::name(&item.n).ok_or(BeaconError::Name(number))?,
         url: RawUrl::new(&item.u),

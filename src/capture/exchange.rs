@@ -1,7 +1,7 @@
 //! The proxied exchange as an event: no script is needed for any of this.
 
 use http::header::HeaderMap;
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 
 use super::event::{Draft, Event, Someone, Stated, Utm, name};
 use super::visit::{Arrival, Visit};
@@ -65,19 +65,27 @@ impl Exchange<'_> {
 }
 
 /// How browsers, new and old, say that a page is fetched before anybody asked for it.
-const AHEAD: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+static AHEAD: [HeaderName; 4] = [
+    HeaderName::from_static("sec-purpose"),
+    HeaderName::from_static("purpose"),
+    HeaderName::from_static("x-purpose"),
+    HeaderName::from_static("x-moz"),
+];
+static DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
+static MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// Whether a request is somebody's way to a page: a document that was asked for by navigating, not a part of one, not one
 /// fetched ahead of time.
 pub fn is_navigation(method: &Method, request: &HeaderMap) -> bool {
-    let is = |name: &str, wanted: &str| {
+    let is = |name: &HeaderName, wanted: &str| {
         request.get(name).is_none_or(|v| v.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
     };
     method == Method::GET
+        && is(&DESTINATION, "document")
+        && is(&MODE, "navigate")
+        && !request.contains_key(&REQUESTED_WITH)
         && !is_ahead(request)
-        && is("sec-fetch-dest", "document")
-        && is("sec-fetch-mode", "navigate")
-        && !request.contains_key("x-requested-with")
 }
 
 /// Whether an exchange shows a visitor a page.
@@ -87,7 +95,7 @@ pub fn is_page_view(method: &Method, request: &HeaderMap, status: StatusCode) ->
 
 /// Whether a request fetches ahead of time.
 pub fn is_ahead(request: &HeaderMap) -> bool {
-    AHEAD.iter().flat_map(|name| request.get_all(*name)).any(|purpose| {
+    AHEAD.iter().flat_map(|name| request.get_all(name)).any(|purpose| {
         let purpose = purpose.as_bytes().to_ascii_lowercase();
         [&b"prefetch"[..], b"prerender", b"preview"].iter().any(|word| memchr::memmem::find(&purpose, word).is_some())
     })

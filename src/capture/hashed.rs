@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-/// Takes a key of 64 bits for its own hash.
+/// Takes a key of 64 bits, or the lower half of one of 128, for its own hash.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Hashed;
 
@@ -24,6 +24,10 @@ impl Hasher for Same {
 
     fn write_u64(&mut self, key: u64) {
         self.0 = key;
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
     }
 
     /// For keys of another kind, which none is.

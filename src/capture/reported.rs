@@ -88,7 +88,7 @@ impl Capture {
         &self,
         permit: &Permit<Analytics>,
         exchange: &Exchange<'_>,
-        events: &[BeaconEvent],
+        events: &[BeaconEvent<'_>],
     ) -> Result<Captured, BeaconError> {
         let customs = self.customs(events)?;
         let mut visitor = self.visitor(permit, exchange);
@@ -161,7 +161,7 @@ impl Capture {
         self.collects(item)
     }
 
-    fn reported(&self, draft: &mut Draft, event: &BeaconEvent, host: &str) {
+    fn reported(&self, draft: &mut Draft, event: &BeaconEvent<'_>, host: &str) {
         let item = &event.item;
         if let Some(route) = item.h.as_deref().filter(|route| self.collects(Collected::Hash) && route.starts_with('/'))
         {
@@ -197,7 +197,7 @@ impl Capture {
         }
         let exit = event.exit_target.as_ref().filter(|_| !draft.reading.exit_method.is_empty());
         draft.subject = Subject {
-            kind: match item.k.as_str() {
+            kind: match &*item.k {
                 "" => kind(&item.el),
                 of_failure => kind(of_failure),
             },
@@ -207,7 +207,7 @@ impl Capture {
         };
     }
 
-    fn stated(&self, stated: &mut Stated, item: &Item) {
+    fn stated(&self, stated: &mut Stated, item: &Item<'_>) {
         if self.collects(Collected::Device) {
             if !item.lang.is_empty() {
                 stated.language = stated::language(&item.lang);
@@ -224,7 +224,7 @@ impl Capture {
         }
     }
 
-    fn timing(&self, item: &Item) -> Timing {
+    fn timing(&self, item: &Item<'_>) -> Timing {
         let ms = |collected: Collected, value: f64| if self.collects(collected) { bounded(value, HOUR_MS) } else { 0 };
         let cls = item.cls.filter(|cls| self.collects(Collected::Vitals) && cls.is_finite());
         Timing {
@@ -254,7 +254,7 @@ impl Capture {
     }
 
     /// What the custom events of a beacon say, in its order; an error where one of them may not be kept (D4).
-    fn customs(&self, events: &[BeaconEvent]) -> Result<Vec<Custom>, BeaconError> {
+    fn customs(&self, events: &[BeaconEvent<'_>]) -> Result<Vec<Custom>, BeaconError> {
         let custom = |(index, event): (usize, &BeaconEvent)| match event.name {
             Name::Custom(_) => self.custom(index + 1, &event.item),
             Name::Known(_) => Ok(Custom::default()),
@@ -262,7 +262,7 @@ impl Capture {
         events.iter().enumerate().map(custom).collect()
     }
 
-    fn custom(&self, number: usize, item: &Item) -> Result<Custom, BeaconError> {
+    fn custom(&self, number: usize, item: &Item<'_>) -> Result<Custom, BeaconError> {
         let mut props = Vec::with_capacity(item.props.len());
         for (key, value) in &item.props {
             let value = match value {
@@ -281,7 +281,7 @@ impl Capture {
 }
 
 /// How a page was left; empty where the collector does not say.
-fn exit_method(event: &BeaconEvent, host: &str) -> &'static str {
+fn exit_method(event: &BeaconEvent<'_>, host: &str) -> &'static str {
     let stored = EXITS.iter().find(|(said, _)| *said == event.item.x).map_or("", |(_, stored)| stored);
     let leads = event.exit_target.as_ref().and_then(|url| scrub::referrer(url, host));
     match (stored, leads) {

@@ -18,6 +18,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::event::VisitStep;
+use super::hashed::Hashed;
 use crate::pseudonym::VisitorId;
 pub use signed::Signed;
 
@@ -105,8 +106,8 @@ pub struct Visits {
 /// Two maps; when the young one is full it becomes the old one, and the old one is forgotten.
 #[derive(Default)]
 struct Generations {
-    young: HashMap<VisitorId, Visit>,
-    old: HashMap<VisitorId, Visit>,
+    young: HashMap<VisitorId, Visit, Hashed>,
+    old: HashMap<VisitorId, Visit, Hashed>,
 }
 
 impl Visits {

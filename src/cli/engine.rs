@@ -101,7 +101,10 @@ pub(super) async fn running(clickhouse: &ClickHouse, data_dir: &Path) -> anyhow:
     }
     let library = provision::library()?;
     let options = child::Options::new(data_dir, library, None)?;
-    let engine =
-        Supervisor::start(options).await.context("no engine runs on this data folder, and none could be started")?;
-    Ok(Some(engine))
+    match Supervisor::start(options).await {
+        Ok(engine) => Ok(Some(engine)),
+        // A gateway was just starting its own.
+        Err(_) if child::answers(&socket::recorded(data_dir)).await => Ok(None),
+        Err(error) => Err(error).context("no engine runs on this data folder, and none could be started"),
+    }
 }

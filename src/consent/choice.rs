@@ -233,14 +233,8 @@ impl Choice {
         seal: impl Into<Seal<'a>>,
         now_ms: u64,
     ) -> Result<Choice, NoChoice> {
-        let value = std::str::from_utf8(value).ok().filter(|v| v.len() <= MAX_VALUE).ok_or(NoChoice::Invalid)?;
-        let (body, tag) = value.rsplit_once('~').ok_or(NoChoice::Invalid)?;
-        let tag: [u8; 16] = bytes(tag).ok_or(NoChoice::Invalid)?;
-        if !seal.into().is_on(body, &tag) {
-            return Err(NoChoice::Invalid);
-        }
-        // From here on the value is ours; what does not parse was written by another version.
-        let choice = signed(body, policy).ok_or(NoChoice::Invalid)?;
+        let seal = seal.into();
+        let choice = seal.once(value, || verified(value, policy, seal)).ok_or(NoChoice::Invalid)?;
         let is_old = choice.policy_version != policy.version;
         // Who has said to be under 16 is that under another policy too (C11).
         if is_old && !choice.under_16 {
@@ -308,6 +302,15 @@ impl Choice {
             (Err(NoChoice::Missing), Err(why)) | (Err(why), _) => Err(why),
         }
     }
+}
+
+/// What a value says, whenever that was, if it carries our tag.
+fn verified(value: &[u8], policy: &Policy, seal: Seal<'_>) -> Option<Choice> {
+    let value = std::str::from_utf8(value).ok().filter(|value| value.len() <= MAX_VALUE)?;
+    let (body, tag) = value.rsplit_once('~')?;
+    let tag: [u8; 16] = bytes(tag)?;
+    // What is ours and does not parse was written by another version.
+    seal.is_on(body, &tag).then(|| signed(body, policy)).flatten()
 }
 
 /// What a body says that carries our tag.

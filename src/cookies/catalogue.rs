@@ -113,6 +113,10 @@ impl Catalogue {
 }
 
 fn is_ours(name: &[u8]) -> bool {
+    // Most names are told from ours by their first byte.
+    if !matches!(name.first(), Some(b'_' | b'c' | b'C')) {
+        return false;
+    }
     let bare = ["__Host-", "__Secure-"].iter().find_map(|prefix| strip(name, prefix.as_bytes())).unwrap_or(name);
     strip(bare, OURS).is_some()
 }

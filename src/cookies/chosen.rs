@@ -17,11 +17,12 @@ use std::borrow::Cow;
 
 use http::HeaderValue;
 
+use super::ours::Ours;
 use super::own::{Own, line};
 use super::pairs::read;
 use crate::consent::choice::{COOKIE, HOST_COOKIE, TWIN};
 use crate::consent::{Choice, ChoiceSource, NoChoice, Policy, Seal};
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, Remembered};
 
 /// For which hosts a choice counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,21 @@ pub struct Asked<'a> {
     pub now_ms: u64,
 }
 
+/// With what the signatures of choices are verified.
+#[derive(Clone, Copy)]
+pub struct Signed<'a> {
+    /// The keys.
+    pub ring: &'a KeyRing,
+    /// What was verified before under the same policy; nothing where everything is verified anew.
+    pub remembered: Option<&'a Remembered<Choice>>,
+}
+
+impl<'a> From<&'a KeyRing> for Signed<'a> {
+    fn from(ring: &'a KeyRing) -> Signed<'a> {
+        Signed { ring, remembered: None }
+    }
+}
+
 impl ChoiceCookie {
     /// One choice for all hosts of `domain`; for each host its own where there is none.
     pub fn new(domain: Option<&str>) -> ChoiceCookie {
@@ -52,18 +68,18 @@ impl ChoiceCookie {
         self.domain.is_some()
     }
 
-    /// The choice that a request carries in its `Cookie` headers, `lines`.
-    pub fn read<'a, L: Iterator<Item = &'a [u8]>>(
+    /// The choice that a request carries in `ours`, its cookies of ours.
+    pub fn read<'s>(
         &self,
-        lines: impl Fn() -> L,
+        ours: &Ours<'_>,
         asked: Asked<'_>,
         policy: &Policy,
-        ring: &KeyRing,
+        signed: impl Into<Signed<'s>>,
     ) -> Result<Choice, NoChoice> {
-        let named = |name: &'static str| read(lines(), name.as_bytes());
-        let (hosted, plain) = (named(HOST_COOKIE), named(COOKIE));
+        let signed = signed.into();
+        let (hosted, plain) = (ours.hosted.iter(), ours.plain.iter());
         let (scope, now_ms) = (self.scope(asked.host), asked.now_ms);
-        let seal = Seal::new(ring, &scope);
+        let seal = Seal::new(signed.ring, &scope).remembering(signed.remembered);
         match asked.https && self.domain_for(asked.host).is_none() {
             true => Choice::of_host_only(
                 Choice::among(hosted, policy, seal, now_ms),
@@ -183,7 +199,7 @@ mod tests {
         }
 
         fn read(&self, cookie: &ChoiceCookie, header: &str, asked: Asked<'_>) -> Result<Choice, NoChoice> {
-            cookie.read(|| std::iter::once(header.as_bytes()), asked, &self.policy, &self.ring)
+            cookie.read(&Ours::of([header.as_bytes()]), asked, &self.policy, &self.ring)
         }
 
         fn set(&self, cookie: &ChoiceCookie, header: &str, asked: Asked<'_>) -> Vec<String> {

@@ -33,11 +33,13 @@ pub fn filter_request<'a>(
         let mut run: Option<Range<usize>> = None;
         for (start, pair) in pairs(line) {
             let end = start + pair.len();
-            run = match (may_pass(pair, catalogue, permitted), run) {
+            let name = name(pair);
+            let is_ours = name.is_some_and(|name| catalogue.is_ours(name));
+            run = match (!is_ours && may_pass(name, pair, catalogue, permitted), run) {
                 (true, Some(run)) => Some(run.start..end),
                 (true, None) => Some(start..end),
                 (false, run) => {
-                    removed += u64::from(is_foreign(pair, catalogue));
+                    removed += u64::from(!is_ours && !trim(pair).is_empty());
                     keep(&mut kept, line, run);
                     None
                 }
@@ -48,15 +50,9 @@ pub fn filter_request<'a>(
     Filtered { header: kept, removed }
 }
 
-/// Whether a pair may pass. Nothing between two semicolons is nothing, and passes only along with its neighbours.
-fn may_pass(pair: &[u8], catalogue: &Catalogue, permitted: PurposeSet) -> bool {
-    let Some(name) = name(pair) else { return false };
-    catalogue.permits(name, permitted) && !catalogue.is_ours(name) && !catalogue.hides_forbidden(pair, permitted)
-}
-
-/// Whether there is a cookie between two semicolons, and not one of ours.
-fn is_foreign(pair: &[u8], catalogue: &Catalogue) -> bool {
-    !trim(pair).is_empty() && !name(pair).is_some_and(|name| catalogue.is_ours(name))
+/// Whether a pair that is not ours may pass.
+fn may_pass(name: Option<&[u8]>, pair: &[u8], catalogue: &Catalogue, permitted: PurposeSet) -> bool {
+    name.is_some_and(|name| catalogue.permits(name, permitted)) && !catalogue.hides_forbidden(pair, permitted)
 }
 
 fn keep<'a>(kept: &mut Option<Cow<'a, [u8]>>, line: &'a [u8], run: Option<Range<usize>>) {

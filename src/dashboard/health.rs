@@ -31,7 +31,8 @@ pub async fn readyz(state: &State) -> Answer {
     let database = database_answers(state).await;
     let (spool, max_bytes) = (&state.parts.metrics.spool, state.parts.spool_max_bytes);
     let (rows, bytes) = (spool.waiting_rows.get(), spool.waiting_bytes.get());
-    let room = bytes < max_bytes && spool.disk_failing.get() == 0 && spool.overdue.get() == 0;
+    let takes_none = [&spool.disk_failing, &spool.writer_hanging, &spool.overdue].iter().any(|gauge| gauge.get() > 0);
+    let room = bytes < max_bytes && !takes_none;
     let ready = database && room;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(
@@ -60,6 +61,7 @@ fn alarms(spool: &SpoolFigures, max_bytes: u64) -> Vec<&'static str> {
         ("spool-half-full", bytes < max_bytes && bytes >= max_bytes / 2),
         ("spool-overdue", spool.overdue.get() > 0),
         ("disk-failing", spool.disk_failing.get() > 0),
+        ("disk-hanging", spool.disk_hanging.get() > 0 || spool.writer_hanging.get() > 0),
         ("rows-lost", spool.lost_rows.get() > 0),
         ("rows-damaged", spool.damaged_rows.get() > 0),
         ("quarantine", spool.quarantined_batches.get() > 0),

@@ -198,7 +198,8 @@ impl Simulated {
                 return;
             }
             let beacon = self.beacon(&target, page, read_ms, dice);
-            let events = beacon::parse(beacon.to_string().as_bytes()).expect("the beacon is well-formed");
+            let beacon = beacon.to_string();
+            let events = beacon::parse(beacon.as_bytes()).expect("the beacon is well-formed");
             let exchange = self.exchange(now, "/_privacy/events");
             let captured = capture.beacon(permit, &exchange, &events).expect("it holds no property");
             self.remember(&captured);

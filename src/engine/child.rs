@@ -32,6 +32,9 @@ const STEADY: Duration = Duration::from_secs(60);
 /// Lines of the child's standard error kept for the message.
 const TAIL_LINES: usize = 20;
 
+/// What a child ends with whose disk refused a write: EX_IOERR of `sysexits.h`.
+pub const DISK_FAILED: u8 = 74;
+
 /// The line a child writes to its standard output when it answers. The socket alone cannot tell: another engine may be
 /// answering there, while ours is being refused.
 pub const READY: &str = "consentry engine: ready";
@@ -255,8 +258,14 @@ async fn keep_running(
             ended = running.child.wait() => ended,
         };
         report.send_replace(State::Down);
-        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        tracing::warn!(%status, "the embedded ClickHouse ended unexpectedly and is started again");
+        if matches!(&status, Ok(status) if status.code() == Some(i32::from(DISK_FAILED))) {
+            tracing::error!(
+                "the embedded ClickHouse ended because its disk refused a write, and is started again; what it had not stored waits in the spool"
+            );
+        } else {
+            let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            tracing::warn!(%status, "the embedded ClickHouse ended unexpectedly and is started again");
+        }
         if running.since.elapsed() >= STEADY {
             pause = FIRST_PAUSE;
         }

@@ -90,6 +90,8 @@ impl Engine {
         let path = CString::new(path).map_err(|_| OpenError::Path(folder.to_owned()))?;
         let arguments = vec![c"clickhouse".to_owned(), path];
 
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        super::writes::watch(folder);
         let kept = super::sys::FaultHandlers::save();
         // SAFETY: takes a plain number, and is called before the first connect as its documentation asks.
         unsafe { (functions.chdb_set_signal_handlers_enabled)(0) };

@@ -10,9 +10,9 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use super::ffi::{Closed, Engine, OpenError};
 use super::http::{Flushed, Interface, Watched, answer, refused};
 use super::run::{self, Access};
-use super::{database_folder, loopback, socket, sys};
+use super::{database_folder, lock, loopback, socket, sys};
 use crate::keys::private_folder::{self, NotPrivate};
 
 /// Statements at once on one listener: more only wait for each other inside.
@@ -98,7 +98,7 @@ pub enum ServeError {
     Open(#[from] OpenError),
 }
 
-fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
+pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
     let what = what.into();
     move |source| ServeError::Io { what, source }
 }
@@ -128,7 +128,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     let parent_gone = options.child.then(watch_parent);
     let chosen = socket::choose(&options.data_dir)?;
     let socket_path = options.socket.clone().unwrap_or(chosen);
-    let _lock = lock(&options.data_dir, if options.child { ENDING } else { Duration::ZERO })?;
+    let _lock = lock::take(&options.data_dir, if options.child { ENDING } else { Duration::ZERO })?;
     let folder = database_folder(&options.data_dir);
     private_folder::make(&folder)?;
     // A relative path is resolved twice by ClickHouse when it syncs a folder.
@@ -155,50 +155,6 @@ pub fn leave(code: u8) -> ! {
     use std::io::Write as _;
     let _closed = io::stdout().flush();
     sys::exit_at_once(i32::from(code))
-}
-
-/// One engine a folder: ClickHouse has a lock of its own, but says less about it. The file holds the process's number.
-///
-/// The engine of a gateway that was killed needs a moment to end; it is waited for, so that no start right after fails.
-fn lock(data_dir: &Path, patience: Duration) -> Result<fs::File, ServeError> {
-    use std::io::Write as _;
-    let began = Instant::now();
-    let path = socket::folder(data_dir).join("lock");
-    let cannot = |source| failed(format!("cannot lock {}", path.display()))(source);
-    let mut file =
-        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
-    let taken = loop {
-        match file.try_lock() {
-            Err(fs::TryLockError::WouldBlock) if began.elapsed() < patience && is_a_gateways(&holder(&path)) => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            taken => break taken,
-        }
-    };
-    match taken {
-        Ok(()) => {
-            file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(cannot)?;
-            Ok(file)
-        }
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(ServeError::InUse { data_dir: data_dir.to_owned(), process: holder(&path) })
-        }
-        Err(fs::TryLockError::Error(source)) => Err(cannot(source)),
-    }
-}
-
-/// The number of the process that has the lock, as far as it is known. By another handle than the one that is written to.
-fn holder(path: &Path) -> String {
-    let mut process = String::new();
-    let _unknown = fs::File::open(path).and_then(|file| file.take(20).read_to_string(&mut process));
-    process
-}
-
-/// Whether a process is an engine that a gateway started; one whose number is not written yet may be.
-fn is_a_gateways(process: &str) -> bool {
-    process.is_empty()
-        || fs::read(format!("/proc/{process}/cmdline"))
-            .is_ok_and(|line| line.split(|byte| *byte == 0).any(|argument| argument == b"--child"))
 }
 
 /// Tells when the parent closed our standard input, by ending or on purpose.

@@ -27,18 +27,12 @@ impl FaultHandlers {
     }
 }
 
-/// Lets the allocator give memory back to the system soon after it was freed, unless the environment says otherwise
-/// (`MIMALLOC_PURGE_DELAY`). By itself it waits a second, in which a backlog that drains frees a hundred megabytes.
-pub fn give_memory_back_soon() {
-    if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
-        // SAFETY: sets a number that the allocator reads; the option exists.
-        unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, PURGE_DELAY_MS) };
-    }
+/// Lets the allocator give what is free back to the system at once. By itself it waits a second, in which a backlog that
+/// drains frees a hundred megabytes; where it waits less, those who serve visitors lose and fetch the same pages all the time.
+pub fn give_memory_back() {
+    // SAFETY: takes a flag; may be called by any thread.
+    unsafe { libmimalloc_sys::mi_collect(true) };
 }
-
-/// `mi_option_purge_delay`, which the bindings do not name.
-const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-const PURGE_DELAY_MS: libc::c_long = 50;
 
 /// Whether the process was started so that a closed terminal does not end it, as `nohup` does.
 pub fn hang_up_is_ignored() -> bool {
@@ -64,20 +58,4 @@ pub fn ignore_requests_to_end() {
 pub fn exit_at_once(code: i32) -> ! {
     // SAFETY: never returns, takes a number.
     unsafe { libc::_exit(code) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_option_that_has_no_name_is_the_one_that_is_meant() {
-        if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
-            // SAFETY: asks only; the option exists.
-            let get = || unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
-            assert_eq!(get(), 1000, "the default of the delay, and of no option beside it");
-            give_memory_back_soon();
-            assert_eq!(get(), PURGE_DELAY_MS);
-        }
-    }
 }

@@ -32,7 +32,6 @@ pub(super) async fn record(
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         return response;
     }
-    keep_new_texts(site).await;
     let made = Made {
         site: Arc::clone(&gateway.site),
         choice: pending.choice.clone(),
@@ -196,6 +195,7 @@ impl Made {
     }
 
     async fn append_all(self) -> Result<[u8; 32], LedgerError> {
+        keep_new_texts(&self.site).await;
         let ledger = &self.site.ledger;
         let previous = match &self.before {
             Ok(choice) => Some(choice.receipt),

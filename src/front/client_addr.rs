@@ -7,12 +7,16 @@ mod forwarded;
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 use crate::config::ForwardedHeader;
 use crate::pseudonym::RawIp;
 use forwarded::Hop;
+
+static FORWARDED: HeaderName = http::header::FORWARDED;
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Who has connected.
 #[derive(Clone, Copy)]
@@ -92,9 +96,9 @@ struct Said {
 
 /// `X-Forwarded-For` and `X-Forwarded-Proto`; nothing where neither is there.
 fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
-    let proto = headers.get_all("x-forwarded-proto").iter().next_back();
-    if proto.is_none() && !headers.contains_key("x-forwarded-for") {
+    let lines: Vec<&str> = headers.get_all(&FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
+    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
+    if proto.is_none() && !headers.contains_key(&FORWARDED_FOR) {
         return None;
     }
     let mut ip = peer;
@@ -110,11 +114,10 @@ fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> O
 
 /// `Forwarded`; nothing where it is not there. What cannot be read ends the search, as an unknown address does.
 fn rfc_7239(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
-    if !headers.contains_key("forwarded") {
+    if !headers.contains_key(&FORWARDED) {
         return None;
     }
-    let lines: Vec<_> =
-        headers.get_all("forwarded").iter().map(|v| v.to_str().ok().and_then(forwarded::hops)).collect();
+    let lines: Vec<_> = headers.get_all(&FORWARDED).iter().map(|v| v.to_str().ok().and_then(forwarded::hops)).collect();
     let mut said = Said { ip: peer, names: true, https: None };
     for line in lines.into_iter().rev() {
         let Some(hops) = line else { break };

@@ -16,9 +16,9 @@ use crate::capture::{self, Capture};
 use crate::config::Limits;
 use crate::consent::import::Import;
 use crate::consent::{self, Choice, Decision, Mode, Modes, NoChoice, Policy};
-use crate::cookies::{Catalogue, ChoiceCookie, Seen};
+use crate::cookies::{Catalogue, ChoiceCookie, Ours, Seen};
 use crate::enrich::DeviceCache;
-use crate::keys::{KeyRing, Token};
+use crate::keys::{KeyRing, Remembered, Token};
 use crate::ledger::{Ledger, Replaced};
 use crate::observe::Metrics;
 use crate::page::gate::Tags;
@@ -121,6 +121,8 @@ pub struct Gateway {
     /// Agents it has seen, to tell programs from people where the banner is shown.
     pub(super) agents: RefCell<DeviceCache>,
     pub(super) shared: Arc<capture::Shared>,
+    /// The choices it has verified.
+    pub(super) choices: Remembered<Choice>,
     pub(super) upstream: Upstream,
 }
 
@@ -129,6 +131,7 @@ pub(super) struct Visit<'a> {
     pub parts: &'a Parts,
     pub host: &'a str,
     pub client: Client,
+    pub ours: Ours<'a>,
     pub now: Duration,
     pub choice: Result<Choice, NoChoice>,
     /// The stamp of what the site's consent manager says; all zero where it says nothing.
@@ -153,7 +156,15 @@ impl Gateway {
     pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
         let counting = site.statistics.clone().map(Counting::new);
         let agents = RefCell::new(DeviceCache::new(AGENTS));
-        Gateway { site, capture: Capture::new(capture.clone()), counting, agents, shared: capture, upstream }
+        Gateway {
+            site,
+            capture: Capture::new(capture.clone()),
+            counting,
+            agents,
+            shared: capture,
+            choices: Remembered::default(),
+            upstream,
+        }
     }
 
     /// Closes idle connections to the site that have grown old.

@@ -21,7 +21,7 @@ use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
 use crate::consent::{self, NoChoice, PurposeSet};
-use crate::cookies;
+use crate::cookies::{self, Ours};
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
 use crate::privacy::{Message, PageView, VisitorState};
@@ -55,7 +55,9 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     // What is permitted?
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
-    let choice = site.choice_cookie.read(|| role::cookie_lines(&parts.headers), asked, &site.policy, &site.ring);
+    let signed = cookies::Signed { ring: &site.ring, remembered: Some(&gateway.choices) };
+    let ours = Ours::of(role::cookie_lines(&parts.headers));
+    let choice = site.choice_cookie.read(&ours, asked, &site.policy, signed);
     let signals = role::signals(&parts.headers, site.honour_dnt);
     let choice = choice.and_then(|choice| match site.replaced.contains(choice.receipt) {
         true => Err(NoChoice::Replaced),
@@ -73,7 +75,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
         // The site asks itself.
         decision.ask = PurposeSet::default();
     }
-    let mut visit = Visit { parts: &parts, host, client, now, choice, stamp, decision };
+    let mut visit = Visit { parts: &parts, host, client, ours, now, choice, stamp, decision };
     let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
     // Ours, or the site's?

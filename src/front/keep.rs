@@ -12,13 +12,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
-use super::role::{self, Role, cookie_lines};
+use super::role::{self, Role};
 use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
 use crate::capture::{self, Answer, Captured, Exchange, Known};
 use crate::consent::{self, Analytics, Mode, Permit, PurposeSet};
-use crate::cookies;
 use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
 use crate::page;
@@ -63,7 +62,7 @@ pub(super) fn exchange(
     let Some(permit) = &visit.decision.analytics else { return Kept::default() };
     let (method, request, status) = (&visit.parts.method, &visit.parts.headers, head.status);
     let Answered { began, response_ms, login } = answered;
-    let location = head.headers.get(LOCATION).cloned();
+    let location = status.is_redirection().then(|| head.headers.get(LOCATION).cloned()).flatten();
     let location = location.as_ref().and_then(|location| location.to_str().ok());
     let answer = Answer { status, response_ms, login, location };
     let is_navigation = role == Role::Document && capture::is_navigation(method, request);
@@ -80,7 +79,7 @@ pub(super) fn exchange(
     } else if is_navigation
         && role::is_html(&head.headers)
         && !page::is_download(&head.headers)
-        && capture::is_page_view(method, request, status)
+        && !status.is_informational()
     {
         let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
         head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
@@ -100,14 +99,15 @@ pub(super) fn exchange(
 
 /// What kind of file an exchange delivers that is worth a row: one to be saved, or one that a page did not get.
 fn transfer_kind(gateway: &Gateway, visit: &Visit<'_>, head: &http::response::Parts) -> Option<&'static str> {
-    let asked = visit.parts.method == Method::GET && !capture::is_ahead(&visit.parts.headers);
     let is_download = (head.headers.contains_key(CONTENT_DISPOSITION) && page::is_download(&head.headers))
         || gateway.site.is_download(visit.parts.uri.path());
-    match is_download {
-        _ if !asked || head.status.is_redirection() => None,
-        true => Some("download"),
-        false => (head.status.as_u16() >= 400).then_some("resource"),
-    }
+    let kind = match is_download {
+        true => "download",
+        false if head.status.as_u16() >= 400 => "resource",
+        false => return None,
+    };
+    let asked = visit.parts.method == Method::GET && !capture::is_ahead(&visit.parts.headers);
+    (asked && !head.status.is_redirection()).then_some(kind)
 }
 
 /// Keeps that a page a visitor asked for did not come at all.
@@ -269,7 +269,7 @@ pub(super) async fn beacon(
     gateway: &Gateway,
     visit: &Visit<'_>,
     permit: &Permit<Analytics>,
-    events: &[BeaconEvent],
+    events: &[BeaconEvent<'_>],
 ) -> Result<Option<[HeaderValue; 2]>, NotKept> {
     let captured = with_exchange(visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
     let sent = events.len();
@@ -307,9 +307,7 @@ pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: impl IntoIterator<It
 
 /// Who the visitor's cookies say it is.
 pub(super) fn known(gateway: &Gateway, visit: &Visit<'_>, permit: &Permit<Analytics>) -> Option<Known> {
-    let cookie = |name: &str| cookies::read(cookie_lines(&visit.parts.headers), name.as_bytes()).next();
-    let now_ms = milliseconds(visit.now);
-    gateway.capture.known(permit, cookie(cookies::VISITOR), cookie(cookies::VISIT), now_ms)
+    gateway.capture.known(permit, visit.ours.visitor, visit.ours.visit, milliseconds(visit.now))
 }
 
 fn partition(event: &Event) -> Partition {
@@ -317,7 +315,6 @@ fn partition(event: &Event) -> Partition {
 }
 
 fn with_exchange<T>(visit: &Visit<'_>, _permit: &Permit<Analytics>, make: impl FnOnce(&Exchange<'_>) -> T) -> T {
-    let cookie = |name: &str| cookies::read(cookie_lines(&visit.parts.headers), name.as_bytes()).next();
     make(&Exchange {
         now_ms: milliseconds(visit.now),
         host: host_name(visit.host),
@@ -328,8 +325,8 @@ fn with_exchange<T>(visit: &Visit<'_>, _permit: &Permit<Analytics>, make: impl F
         direct: !visit.client.through_proxy,
         is_page: capture::is_navigation(&visit.parts.method, &visit.parts.headers),
         http_1_0: visit.parts.version == http::Version::HTTP_10,
-        visitor_cookie: cookie(cookies::VISITOR),
-        visit_cookie: cookie(cookies::VISIT),
+        visitor_cookie: visit.ours.visitor,
+        visit_cookie: visit.ours.visit,
     })
 }
 

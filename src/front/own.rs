@@ -1,11 +1,18 @@
 //! Our own endpoints below the visitors' folder, and our own error pages.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
@@ -47,7 +54,7 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
     }
     let bound = if path == "/events" { beacon::MAX_BYTES } else { MAX_BODY };
     let idle = gateway.site.limits.idle_timeout;
-    let body = match tokio::time::timeout(idle, Limited::new(body, bound + 1).collect()).await {
+    let body = match within(idle, Limited::new(body, bound + 1).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() && path == "/events" => {
             let words = "a beacon holds at most 16 KiB";
@@ -81,6 +88,15 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
         Reply::Record(pending) => choice::record(gateway, visit, *pending, &request).await,
     };
     response.map(VisitorBody::own)
+}
+
+/// What comes of `future` in time; no timer is set where that is there at once, as a small body nearly always is.
+async fn within<F: Future>(patience: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => timeout(patience, future).await,
+    }
 }
 
 /// Under what the visitor's rows are written, for the one page that says so.

@@ -1,7 +1,7 @@
 //! What a request is about: one of ours, a page, a frame, or anything else the site serves.
 
-use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, RANGE, UPGRADE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, DNT, RANGE, UPGRADE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::consent::Signals;
 
@@ -16,6 +16,8 @@ pub(super) enum Role {
     /// Everything else; passed on as it is.
     Other,
 }
+
+static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 
 /// What libraries that fetch pieces of pages say of themselves.
 const PIECE: [&str; 4] = ["x-requested-with", "hx-request", "turbo-frame", "x-pjax"];
@@ -60,9 +62,9 @@ fn accepts_page(headers: &HeaderMap) -> bool {
 
 /// What the headers say on the visitor's behalf (C8).
 pub(super) fn signals(headers: &HeaderMap, honour_dnt: bool) -> Signals {
-    let fields = |name: &str| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
-    let signals = Signals::read(fields("sec-gpc"));
-    if honour_dnt { signals.with_dnt(fields("dnt")) } else { signals }
+    let fields = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let signals = Signals::read(fields(&SEC_GPC));
+    if honour_dnt { signals.with_dnt(fields(&DNT)) } else { signals }
 }
 
 /// The path below the folder of the visitors' endpoints, or nothing where the request is the site's.

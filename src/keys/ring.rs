@@ -2,6 +2,7 @@
 //! under it is done.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -75,6 +76,8 @@ pub struct KeyRing {
     file: Option<RingFile>,
     site: u32,
     keys: RwLock<Keys>,
+    /// How often they have changed.
+    generation: AtomicU64,
 }
 
 impl KeyRing {
@@ -83,7 +86,7 @@ impl KeyRing {
     pub fn open_or_create(path: &Path, site_id: u32, now: u64) -> Result<KeyRing, KeyError> {
         let file = RingFile::at(path);
         let keys = keys_of(&file, &file.open(site_id, now)?, site_id)?;
-        Ok(KeyRing { file: Some(file), site: site_id, keys: RwLock::new(keys) })
+        Ok(KeyRing { file: Some(file), site: site_id, keys: RwLock::new(keys), generation: AtomicU64::new(0) })
     }
 
     /// A ring with keys that live in memory only, for tests and benches.
@@ -91,7 +94,7 @@ impl KeyRing {
         let mut book = Book::default();
         book.settle(1, 0);
         let keys = Keys::of(&book, 1).unwrap_or_else(|purpose| unreachable!("{purpose} was just made"));
-        KeyRing { file: None, site: 1, keys: RwLock::new(keys) }
+        KeyRing { file: None, site: 1, keys: RwLock::new(keys), generation: AtomicU64::new(0) }
     }
 
     /// HMAC-SHA-256 over `parts` under the newest live key for `purpose`. Each part is preceded by its length, so that no
@@ -138,7 +141,14 @@ impl KeyRing {
         }
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *keys, new);
+        // Under the lock: who sees the new number sees the new keys.
+        self.generation.fetch_add(1, Ordering::Release);
         Ok(changes(&old.facts, &keys.facts))
+    }
+
+    /// A number that is another one whenever the keys have changed.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Keys> {

@@ -1,6 +1,6 @@
 //! The ledger's folder: who has it, and its files.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::LedgerError;
 use super::month::Month;
 use super::segment::Segment;
-use crate::keys::private_folder;
+use crate::keys::{folder_lock, private_folder};
 
 /// The folder, held by this process.
 pub(super) struct Folder {
@@ -29,10 +29,8 @@ impl Folder {
         let lock = path.join("lock");
         let failed = |source| LedgerError::Io { doing: "lock the ledger", path: lock.clone(), source };
         let file = options().create(true).truncate(false).open(&lock).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LedgerError::Locked { dir: path.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        if !folder_lock::take(&file).map_err(failed)? {
+            return Err(LedgerError::Locked { dir: path.to_owned() });
         }
         let handle = File::open(path).map_err(failed)?;
         let id = FileId::of(&handle.metadata().map_err(failed)?);

@@ -189,6 +189,8 @@ async fn watch_spool(spool: Spool, metrics: Arc<Metrics>) {
         figures.quarantined_batches.set(status.quarantined_batches);
         figures.miscounted_batches.set(status.miscounted_batches);
         figures.disk_failing.set(status.disk_failing.into());
+        figures.disk_hanging.set(status.disk_hanging.into());
+        figures.writer_hanging.set(status.writer_hanging.into());
         figures.oldest_seconds.set(status.oldest.as_secs());
         figures.overdue.set(status.overdue.into());
         figures.outlived_rows.set(status.outlived);

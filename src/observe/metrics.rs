@@ -126,6 +126,10 @@ pub struct SpoolFigures {
     pub miscounted_batches: Gauge,
     /// 1 where the disk refused the last write, else 0.
     pub disk_failing: Gauge,
+    /// 1 where the spool has waited for an answer of its disk for more than 3 s, else 0.
+    pub disk_hanging: Gauge,
+    /// 1 where that keeps events from being written: then beacons are refused.
+    pub writer_hanging: Gauge,
     /// How long the oldest rows have waited, in seconds.
     pub oldest_seconds: Gauge,
     /// 1 where that is longer than they may: then events are refused.
@@ -198,13 +202,15 @@ impl Metrics {
 }
 
 impl SpoolFigures {
-    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 12] {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 14] {
         [
             ("consentry_spool_waiting_rows", "gauge", "Rows that wait in the spool.", &self.waiting_rows),
             ("consentry_spool_waiting_bytes", "gauge", "Bytes that wait in the spool.", &self.waiting_bytes),
             ("consentry_spool_lost_rows_total", "counter", "Rows the disk did not take.", &self.lost_rows),
             ("consentry_spool_damaged_rows_total", "counter", "Rows found damaged.", &self.damaged_rows),
             ("consentry_spool_disk_failing", "gauge", "1 where the disk refused the last write.", &self.disk_failing),
+            ("consentry_spool_disk_hanging", "gauge", "1 where the disk does not answer.", &self.disk_hanging),
+            ("consentry_spool_writer_hanging", "gauge", "1 where that holds up events.", &self.writer_hanging),
             ("consentry_batches_shipped_total", "counter", "Batches ClickHouse has taken.", &self.shipped_batches),
             ("consentry_batches_quarantined", "gauge", "Batches put aside for good.", &self.quarantined_batches),
             (
@@ -253,7 +259,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 49);
+        assert_eq!(before, 51);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }

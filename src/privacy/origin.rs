@@ -60,15 +60,22 @@ pub fn came_from<'h>(headers: &'h HeaderMap, host: &str) -> Option<&'h str> {
 
 /// Path and query of an `http` or `https` address on `host`; nothing for any other.
 fn below_host<'a>(url: &'a str, host: &str) -> Option<&'a str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let default_port = match scheme.to_ascii_lowercase().as_str() {
-        "https" => ":443",
-        "http" => ":80",
+    let (scheme, rest) = url.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
+    let default_port = match scheme {
+        scheme if scheme.eq_ignore_ascii_case("https") => ":443",
+        scheme if scheme.eq_ignore_ascii_case("http") => ":80",
         _ => return None,
     };
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
-    let bare = |authority: &str| authority.strip_suffix(default_port).unwrap_or(authority).to_ascii_lowercase();
-    (!authority.is_empty() && bare(authority) == bare(host)).then_some(if path.is_empty() { "/" } else { path })
+    let ends = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
+    let (authority, path) = rest.split_at(ends.unwrap_or(rest.len()));
+    let is_host = without(authority, default_port).eq_ignore_ascii_case(without(host, default_port));
+    (!authority.is_empty() && is_host).then_some(if path.is_empty() { "/" } else { path })
+}
+
+/// An authority without its port, where that is the scheme's own.
+fn without<'a>(authority: &'a str, default_port: &str) -> &'a str {
+    authority.strip_suffix(default_port).unwrap_or(authority)
 }
 
 /// Whether a browser that is sent to `path` stays on this host: one slash first, and nothing that browsers drop or take

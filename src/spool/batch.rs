@@ -27,6 +27,8 @@ pub(super) struct Entry {
     pub(super) synced: bool,
     /// What of it is damaged stands in the tally.
     pub(super) damage_counted: bool,
+    /// What was left out of it stands in the tally so far.
+    pub(super) left_out: LeftOut,
     /// When its first record came, in milliseconds since 1970; for one that was found at the start, when its last did.
     pub(super) born_ms: i64,
 }
@@ -76,6 +78,12 @@ impl Queue {
         self.lock().taken.get(&batch_id).copied()
     }
 
+    /// What of a batch in hand is left out now; gives what of that is not counted yet. A batch that is not in hand has none.
+    pub(super) fn leave_out(&self, batch_id: u64, now: LeftOut) -> LeftOut {
+        let mut batches = self.lock();
+        batches.taken.get_mut(&batch_id).map(|entry| entry.left_out.grow(now)).unwrap_or_default()
+    }
+
     /// All that are not settled, the oldest first.
     pub(super) fn waiting_ids(&self) -> Vec<u64> {
         let batches = self.lock();
@@ -103,8 +111,8 @@ impl Queue {
 
     fn give_back(&self, entry: Entry) {
         let mut batches = self.lock();
-        if batches.taken.remove(&entry.batch_id).is_some() {
-            batches.waiting.push_front(entry);
+        if let Some(Entry { left_out, .. }) = batches.taken.remove(&entry.batch_id) {
+            batches.waiting.push_front(Entry { left_out, ..entry });
             drop(batches);
             self.arrived.notify_one();
         }
@@ -123,14 +131,12 @@ pub struct SealedBatch {
     /// What the first reading adds to what is known of it.
     synced: AtomicBool,
     damage_counted: AtomicBool,
-    /// What was left out of it so far.
-    left_out: Mutex<LeftOut>,
 }
 
 impl SealedBatch {
     pub(super) fn new(shared: Arc<Shared>, entry: Entry) -> Self {
         let (synced, damage_counted) = (AtomicBool::new(entry.synced), AtomicBool::new(entry.damage_counted));
-        SealedBatch { shared, entry, synced, damage_counted, left_out: Mutex::default() }
+        SealedBatch { shared, entry, synced, damage_counted }
     }
 
     /// The id that stands in each of its rows.
@@ -177,18 +183,8 @@ impl SealedBatch {
         let left_out = sift::sift(columns, &self.shared.forgotten, (now_ms, outlived), |keep| {
             payloads.retain(|range| keep(bytes.get(range.clone()).unwrap_or_default()));
         });
-        self.left_out(left_out);
+        self.shared.leave_out(self.entry.batch_id, left_out);
         Ok(records)
-    }
-
-    /// What is left out is counted once, however often this is read; again where the batch is given back or halved.
-    fn left_out(&self, now: LeftOut) {
-        let tally = &self.shared.tally;
-        let mut counted = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.outlived.fetch_add(now.outlived.saturating_sub(counted.outlived), Relaxed);
-        tally.forgotten.fetch_add(now.forgotten.saturating_sub(counted.forgotten), Relaxed);
-        *counted =
-            LeftOut { outlived: now.outlived.max(counted.outlived), forgotten: now.forgotten.max(counted.forgotten) };
     }
 
     /// An earlier process may have sealed it and not come to sync it. It must not be sent before it is: a power loss would
@@ -252,6 +248,11 @@ impl Records {
         self.header.batch_id
     }
 
+    /// The one partition of them.
+    pub(super) fn partition(&self) -> Partition {
+        self.header.partition
+    }
+
     /// What each record's values are, in order.
     pub fn columns(&self) -> &[Column] {
         &self.header.columns
@@ -298,6 +299,13 @@ pub enum Rejection {
 }
 
 impl Shared {
+    /// What is left out of a batch in hand is counted, each record once, however often it is read, given back or halved.
+    pub(super) fn leave_out(&self, batch_id: u64, now: LeftOut) {
+        let more = self.queue.leave_out(batch_id, now);
+        self.tally.outlived.fetch_add(more.outlived, Relaxed);
+        self.tally.forgotten.fetch_add(more.forgotten, Relaxed);
+    }
+
     /// The batch's rows are in the table: its segment leaves the queue, durably.
     pub(super) fn acknowledge(&self, batch_id: u64) -> Result<(), SpoolError> {
         self.settle(batch_id, "remove a shipped batch", |entry| {

@@ -6,6 +6,7 @@
 //! file's sync and its name by the folder's. It relies on no order of what was not synced.
 
 mod real;
+mod timed;
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 pub use real::RealDisk;
+pub(super) use timed::{Timed, UnderWay};
 
 /// A file as a folder lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::disk::DiskFile;
 use super::folder::{Folder, Listed};
 use super::seal::Unsealed;
 use super::segment::{self, Header, HeaderFault, MAX_HEADER_BYTES, ReadHeader, SEAL_BYTES, Seal};
+use super::sift::LeftOut;
 
 /// What a start found in the folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,6 +148,7 @@ fn take_up(folder: &Folder, listed: &Listed, report: &mut Recovery) -> Result<Op
             in_doubt: true,
             synced: false,
             damage_counted: false,
+            left_out: LeftOut::default(),
             born_ms: listed.modified_ms,
         })));
     }

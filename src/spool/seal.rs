@@ -4,18 +4,22 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::batch::Entry;
 use super::disk::DiskFile;
 use super::segment::{self, Header, SEAL_BYTES, Seal};
+use super::sift::LeftOut;
 use super::{Partition, Shared, take_off};
 
-/// How long to wait before a segment that could not be sealed is tried again.
+/// How long to wait before segments that could not be sealed are tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// So many of them are the disk's fault and not their own: nothing more is sealed until there are fewer, so that the writer
+/// waits and new records are refused at last.
+const STUCK: usize = 8;
 
 /// A segment that is written and waits for its seal.
 pub(super) struct Unsealed {
@@ -47,34 +51,88 @@ pub(super) enum Job {
 /// The thread's life: it ends when the writer has ended and everything it handed over is sealed. It begins with what the
 /// start could not seal. Returns how many segments had to be left for the next start to seal.
 pub(super) fn run(shared: Arc<Shared>, found: Vec<Unsealed>, jobs: Receiver<Job>) -> u32 {
-    let mut left = 0;
-    for job in found.into_iter().map(Job::Seal).chain(jobs) {
+    let mut sealing = Sealing::new(shared);
+    found.into_iter().for_each(|segment| sealing.leave(segment));
+    let mut again_at = Instant::now();
+    loop {
+        if !sealing.stuck.is_empty() && Instant::now() >= again_at {
+            sealing.try_again();
+            again_at = Instant::now() + RETRY;
+        }
+        let job = match sealing.stuck.len() {
+            0 => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            // At the end of the process nobody can wait: the records are written, and the next start seals them.
+            STUCK.. if !sealing.shared.stopping.wait(again_at.saturating_duration_since(Instant::now())) => continue,
+            _ => jobs.recv_timeout(again_at.saturating_duration_since(Instant::now())),
+        };
         match job {
-            Job::Seal(mut segment) => left += u32::from(!seal_until_done(&shared, &mut segment)),
-            // What could not be sealed was not flushed; who waits learns it by the sender's end.
-            Job::Flushed(_) if left > 0 => {}
+            Ok(job) => sealing.take(job),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return sealing.left(),
+        }
+    }
+}
+
+/// What there is to seal. A segment that cannot be sealed holds up nobody behind it.
+pub(super) struct Sealing {
+    shared: Arc<Shared>,
+    /// What could not be sealed so far, the oldest first, each with its place among everything that was handed over.
+    stuck: Vec<(u64, Unsealed)>,
+    /// Who waits for everything that was handed over before this place.
+    flushes: Vec<(u64, Vec<oneshot::Sender<()>>)>,
+    /// How much was handed over.
+    place: u64,
+}
+
+impl Sealing {
+    pub(super) fn new(shared: Arc<Shared>) -> Sealing {
+        Sealing { shared, stuck: Vec::new(), flushes: Vec::new(), place: 0 }
+    }
+
+    /// Does what was handed over, as far as it can be done.
+    pub(super) fn take(&mut self, job: Job) {
+        self.place += 1;
+        match job {
+            Job::Seal(segment) => self.stuck.extend(self.tried(segment).map(|segment| (self.place, segment))),
             Job::Flushed(waiting) => {
-                for done in waiting {
-                    // Who stopped waiting does not mind.
-                    let _ = done.send(());
-                }
+                self.flushes.push((self.place, waiting));
+                self.tell_who_waits();
             }
         }
     }
-    left
-}
 
-fn seal_until_done(shared: &Shared, segment: &mut Unsealed) -> bool {
-    loop {
-        match seal(shared, segment) {
-            Ok(()) => return true,
-            Err(error) => {
-                tracing::error!(%error, batch_id = segment.batch_id, rows = segment.rows, "a batch cannot be sealed yet");
-            }
+    /// Takes a segment that is to be tried with those that could not be sealed.
+    pub(super) fn leave(&mut self, segment: Unsealed) {
+        self.place += 1;
+        self.stuck.push((self.place, segment));
+    }
+
+    /// Tries once more what could not be sealed.
+    pub(super) fn try_again(&mut self) {
+        for (place, segment) in std::mem::take(&mut self.stuck) {
+            self.stuck.extend(self.tried(segment).map(|segment| (place, segment)));
         }
-        // At the end of the process nobody can wait: the records are written, and the next start seals them.
-        if shared.stopping.wait(RETRY) {
-            return false;
+        self.tell_who_waits();
+    }
+
+    /// How many segments cannot be sealed yet.
+    pub(super) fn left(&self) -> u32 {
+        self.stuck.len() as u32
+    }
+
+    /// The segment again, where it cannot be sealed yet.
+    fn tried(&self, mut segment: Unsealed) -> Option<Unsealed> {
+        let error = seal(&self.shared, &mut segment).err()?;
+        tracing::error!(%error, batch_id = segment.batch_id, rows = segment.rows, "a batch cannot be sealed yet");
+        Some(segment)
+    }
+
+    /// Everything before their place is sealed. Who waits for what never is learns it by the sender's end.
+    fn tell_who_waits(&mut self) {
+        let sealed = self.stuck.first().map_or(u64::MAX, |(place, _)| *place);
+        for (_, waiting) in self.flushes.extract_if(.., |(place, _)| *place < sealed) {
+            // Who stopped waiting does not mind.
+            waiting.into_iter().for_each(|done| _ = done.send(()));
         }
     }
 }
@@ -143,6 +201,7 @@ fn queue(shared: &Shared, segment: &Unsealed) {
         in_doubt,
         synced: true,
         damage_counted: false,
+        left_out: LeftOut::default(),
         born_ms,
     });
 }

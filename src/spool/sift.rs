@@ -6,6 +6,7 @@
 //! column u8 (0 `visitor_id`, 1 `consent_ref`), value u128, time i64 in milliseconds since 1970, and at last a CRC-32C.
 
 use std::collections::HashMap;
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -91,6 +92,27 @@ pub(super) fn now_ms() -> i64 {
 pub(super) struct LeftOut {
     pub(super) outlived: u64,
     pub(super) forgotten: u64,
+}
+
+impl LeftOut {
+    /// Of the same records this is left out `now`; gives how many more that are. What was once left out is so for ever, but may be
+    /// for another reason later: it is not counted again for that.
+    pub(super) fn grow(&mut self, now: LeftOut) -> LeftOut {
+        let all = |left_out: LeftOut| left_out.outlived + left_out.forgotten;
+        let more = all(now).saturating_sub(all(*self));
+        let outlived = now.outlived.saturating_sub(self.outlived).min(more);
+        let grown = LeftOut { outlived, forgotten: more - outlived };
+        *self = *self + grown;
+        grown
+    }
+}
+
+impl Add for LeftOut {
+    type Output = LeftOut;
+
+    fn add(self, more: LeftOut) -> LeftOut {
+        LeftOut { outlived: self.outlived + more.outlived, forgotten: self.forgotten + more.forgotten }
+    }
 }
 
 /// Leaves out of a segment's records what may not be stored any more. `keep` is asked to go through all of them and retain those
@@ -228,6 +250,15 @@ mod tests {
         let none = Forgotten::default();
         assert_eq!(kept(&none, &records, true), (vec![2, 3], LeftOut { outlived: 2, forgotten: 0 }));
         assert_eq!(kept(&none, &records, false).0.len(), 4);
+    }
+
+    #[test]
+    fn a_record_that_is_left_out_for_another_reason_later_is_not_counted_again() {
+        let mut counted = LeftOut::default();
+        assert_eq!(counted.grow(LeftOut { outlived: 1, forgotten: 2 }), LeftOut { outlived: 1, forgotten: 2 });
+        assert_eq!(counted.grow(LeftOut { outlived: 3, forgotten: 0 }), LeftOut::default());
+        assert_eq!(counted.grow(LeftOut { outlived: 3, forgotten: 1 }), LeftOut { outlived: 1, forgotten: 0 });
+        assert_eq!(counted, LeftOut { outlived: 2, forgotten: 2 });
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::batch::{Entry, Records};
 use super::segment::{self, Header, Seal};
+use super::sift::{self, LeftOut};
 use super::{Shared, Spool, SpoolError, off_the_runtime, take_off};
 
 impl Spool {
@@ -34,6 +35,10 @@ impl Shared {
         }
         let payloads: Vec<&[u8]> = records.iter().collect();
         let (first, second) = payloads.split_at(payloads.len() / 2);
+        // What is left out of the halves is counted now, with the whole, and not again with each of them.
+        let now_ms = sift::now_ms();
+        let left_out = [first, second].map(|half| self.left_out_of(half, &records, now_ms));
+        self.leave_out(batch_id, left_out[0] + left_out[1]);
         let ids = [self.next_id().map_err(failed)?, self.next_id().map_err(failed)?];
         let written = self.write_half(&whole, &records, (ids[0], first)).and_then(|first| {
             let second = self.write_half(&whole, &records, (ids[1], second))?;
@@ -52,6 +57,7 @@ impl Shared {
         // which sees.
         self.queue.settle(batch_id);
         let [first, second] = halves;
+        let halves = [Entry { left_out: left_out[0], ..first }, Entry { left_out: left_out[1], ..second }];
         take_off(&self.tally.disk_bytes, whole.bytes);
         self.tally.disk_bytes.fetch_add(first.bytes + second.bytes, Relaxed);
         let missing = u64::from(whole.rows).saturating_sub(u64::from(first.rows) + u64::from(second.rows));
@@ -61,6 +67,14 @@ impl Shared {
             Err(error) => tracing::error!(%error, batch_id, "the halves of a batch wait for the next start"),
         }
         Ok(ids)
+    }
+
+    /// What of some records may not be stored any more.
+    fn left_out_of(&self, payloads: &[&[u8]], records: &Records, now_ms: i64) -> LeftOut {
+        let outlived = records.partition().may_be_outlived(now_ms);
+        sift::sift(records.columns(), &self.forgotten, (now_ms, outlived), |keep| {
+            payloads.iter().for_each(|payload| _ = keep(payload));
+        })
     }
 
     /// A half's segment, whole, sealed and durable.

@@ -4,6 +4,7 @@
 mod crank;
 mod damage;
 mod faults;
+mod gated;
 mod halves;
 mod list;
 mod mem;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::record::ColumnKind;
+use super::record::{Column, ColumnKind};
 use super::*;
 
 const JULY: Partition = Partition { month: 202507, retention_days: 2192 };

@@ -64,7 +64,8 @@ impl Writer {
         loop {
             let pause = if self.quiet_turns < QUIET_TURNS { Pause::Turn } else { Pause::Until(self.next_due()) };
             self.shared.group.take(&mut taken, pause);
-            if !self.turn(&mut taken) {
+            let shared = Arc::clone(&self.shared);
+            if !shared.turns.during(|| self.turn(&mut taken)) {
                 return;
             }
         }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{self, Backoff};
 use super::exception;
+use super::true_now::ask;
 use crate::asked::Asked;
 use crate::asked::folder::{Counted, Folder};
 use crate::config::Period;
@@ -32,8 +33,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long the server may leave a piece of a block unread, and how long it may take to store it.
 const SEND: Duration = Duration::from_secs(30);
 const STORE: Duration = Duration::from_secs(120);
-/// How long the server may take to say what it has.
-const ASK: Duration = Duration::from_secs(60);
 
 /// What the writer works with.
 pub struct Writer {
@@ -193,7 +192,8 @@ impl Writer {
             .insert::<Sent<'_>>("consent_statistics")
             .await?
             .with_setting("async_insert", "0")
-            .with_setting("insert_deduplication_token", token(counted))
+            // Fresh for each attempt: where the server remembers tokens, one whose attempt failed would store nothing.
+            .with_setting("insert_deduplication_token", format!("{}#{:016x}", token(counted), backoff::random()))
             .with_timeouts(Some(SEND), Some(STORE));
         for row in &counted.rows {
             let sent = Sent {
@@ -215,9 +215,8 @@ impl Writer {
 
     /// How many of the rows are stored. An attempt that still runs could store them after the table was asked.
     async fn rows_in_table(&self, counted: &Counted) -> Result<u64, Trouble> {
-        let running =
-            "select count() from system.processes where Settings['insert_deduplication_token'] = {token:String}";
-        if ask(self.client.query(running).param("token", token(counted))).await? > 0 {
+        let running = "select count() from system.processes where startsWith(Settings['insert_deduplication_token'], {token:String})";
+        if ask::<u64>(self.client.query(running).param("token", token(counted))).await? > 0 {
             return Err(Trouble::StillRunning);
         }
         let stored = "select count() from consent_statistics where site_id = {site_id:UInt32} \
@@ -230,10 +229,6 @@ impl Writer {
 /// Tells the insert among those the server runs; the table itself remembers no tokens.
 fn token(counted: &Counted) -> String {
     format!("asked-{:016x}", counted.batch_id)
-}
-
-async fn ask(query: clickhouse::query::Query) -> clickhouse::error::Result<u64> {
-    timeout(ASK, query.fetch_one::<u64>()).await.unwrap_or(Err(clickhouse::error::Error::TimedOut))
 }
 
 /// The day in UTC, in days since 1970.

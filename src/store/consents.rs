@@ -18,8 +18,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clickhouse::Client;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::backoff::Backoff;
+use super::backoff::{self, Backoff};
 use super::exception;
+use super::true_now::ask;
 use crate::config::Period;
 use crate::ledger::hex::hex;
 use crate::ledger::{ChainId, Ledger, LedgerError, Place, Row};
@@ -36,8 +37,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long the server may leave a piece of a block unread, and how long it may take to store it.
 const SEND: Duration = Duration::from_secs(30);
 const STORE: Duration = Duration::from_secs(120);
-/// How long the server may take to say what it has.
-const ASK: Duration = Duration::from_secs(60);
 
 /// Why rows are not in the table.
 #[derive(Debug, thiserror::Error)]
@@ -238,7 +237,11 @@ impl Shipper {
             .insert::<Stored>("consents")
             .await?
             .with_setting("async_insert", "0")
-            .with_setting("insert_deduplication_token", format!("{}{first}", token(self.ledger.chain())))
+            // Fresh for each attempt: where the server remembers tokens, one whose attempt failed would store nothing.
+            .with_setting(
+                "insert_deduplication_token",
+                format!("{}{first}#{:016x}", token(self.ledger.chain()), backoff::random()),
+            )
             .with_timeouts(Some(SEND), Some(STORE));
         for row in rows {
             insert.write(&Stored::of(row, self.retention)).await?;
@@ -261,13 +264,6 @@ impl Shipper {
 /// Tells the inserts of a chain among those the server runs; the table itself remembers no tokens.
 fn token(chain: ChainId) -> String {
     format!("consents-{chain}-")
-}
-
-async fn ask<T>(query: clickhouse::query::Query) -> clickhouse::error::Result<T>
-where
-    T: clickhouse::RowOwned + clickhouse::RowRead,
-{
-    timeout(ASK, query.fetch_one::<T>()).await.unwrap_or(Err(clickhouse::error::Error::TimedOut))
 }
 
 /// The table's partition: a month of UTC, as the table writes it.

@@ -32,6 +32,8 @@ use tokio::time::timeout;
 
 use super::backoff::{self, Backoff};
 use super::native;
+use super::true_now::ask;
+use crate::engine::give_memory_back;
 use crate::spool::record::Column;
 use crate::spool::{Rejection, SealedBatch, Spool, SpoolError};
 use trouble::Trouble;
@@ -42,8 +44,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const SEND: Duration = Duration::from_secs(30);
 /// How long the server may take to store a block.
 const STORE: Duration = Duration::from_secs(120);
-/// How long the server may take to say what it has.
-const ASK: Duration = Duration::from_secs(60);
 /// A block is sent in pieces of this size, so that compressing it never holds up the runtime for long.
 const PIECE: usize = 256 << 10;
 /// How often the server must refuse the same rows before they go to quarantine: a body cut short by a proxy looks like
@@ -130,6 +130,9 @@ impl Shipper {
                 Ok(()) => {
                     note(batch, self.spool.acknowledge(batch.batch_id()).await);
                     self.lock_splits().remove(&batch.batch_id());
+                    // Of a backlog, a block is all that is held at a time.
+                    drop(delivery);
+                    give_memory_back();
                     return ControlFlow::Continue(());
                 }
                 Err(trouble) => trouble,
@@ -282,7 +285,7 @@ impl Shipper {
                  Settings['insert_deduplication_token'])[1] = {token:String}",
             )
             .param("token", token(batch.batch_id(), true));
-        if ask(running).await? > 0 {
+        if ask::<u64>(running).await? > 0 {
             return Err(Trouble::StillRunning);
         }
         let partition = batch.partition();
@@ -295,14 +298,7 @@ impl Shipper {
             .param("month", partition.month)
             .param("days", partition.retention_days)
             .param("batch_id", batch.batch_id());
-        ask(stored).await
-    }
-}
-
-async fn ask(query: clickhouse::query::Query) -> Result<u64, Trouble> {
-    match timeout(ASK, query.fetch_one::<u64>()).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(clickhouse::error::Error::TimedOut.into()),
+        Ok(ask(stored).await?)
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::backoff::{self, Backoff};
 use super::exception;
+use super::true_now::ask;
 use crate::config::Period;
 use crate::observe::Metrics;
 use crate::statistics::Lane;
@@ -33,8 +34,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long the server may leave a piece of a block unread, and how long it may take to store it.
 const SEND: Duration = Duration::from_secs(30);
 const STORE: Duration = Duration::from_secs(120);
-/// How long the server may take to say what it has.
-const ASK: Duration = Duration::from_secs(60);
 
 /// What the writer works with.
 pub struct Writer {
@@ -226,7 +225,8 @@ impl Writer {
             .insert::<Sent<'_>>("statistics")
             .await?
             .with_setting("async_insert", "0")
-            .with_setting("insert_deduplication_token", token(closed))
+            // Fresh for each attempt: where the server remembers tokens, one whose attempt failed would store nothing.
+            .with_setting("insert_deduplication_token", format!("{}#{:016x}", token(closed), backoff::random()))
             .with_timeouts(Some(SEND), Some(STORE));
         for Row { cell, views } in &closed.rows {
             let sent = Sent {
@@ -248,9 +248,8 @@ impl Writer {
 
     /// How many of the hour's rows are stored. An attempt that still runs could store them after the table was asked.
     async fn rows_in_table(&self, closed: &Closed) -> Result<u64, Trouble> {
-        let running =
-            "select count() from system.processes where Settings['insert_deduplication_token'] = {token:String}";
-        if ask(self.client.query(running).param("token", token(closed))).await? > 0 {
+        let running = "select count() from system.processes where startsWith(Settings['insert_deduplication_token'], {token:String})";
+        if ask::<u64>(self.client.query(running).param("token", token(closed))).await? > 0 {
             return Err(Trouble::StillRunning);
         }
         let stored = "select count() from statistics where site_id = {site_id:UInt32} and hour = toDateTime({hour:UInt32}, 'UTC') \
@@ -267,10 +266,6 @@ impl Writer {
 /// Tells the insert among those the server runs; the table itself remembers no tokens.
 fn token(closed: &Closed) -> String {
     format!("statistics-{:016x}", closed.batch_id)
-}
-
-async fn ask(query: clickhouse::query::Query) -> clickhouse::error::Result<u64> {
-    timeout(ASK, query.fetch_one::<u64>()).await.unwrap_or(Err(clickhouse::error::Error::TimedOut))
 }
 
 /// The beginning of an hour as people read it.

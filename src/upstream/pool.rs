@@ -137,7 +137,7 @@ impl Pool {
         self.count(|counts| counts.connected += 1);
         Ok(Box::new(Connection {
             wire,
-            deadline: Deadline::new(),
+            deadline: Deadline::over(),
             reused: false,
             idle_time: MAX_IDLE_TIME,
             begun: Instant::now(),
@@ -194,27 +194,33 @@ impl Connection {
 
 /// A time limit that costs next to nothing to move: the runtime's timer stays where it is set and is moved on only
 /// when it fires too early, about once in a time-out instead of twice in an exchange.
-pub(super) struct Deadline {
+pub struct Deadline {
     at: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Deadline {
-    fn new() -> Self {
+    /// One that is over.
+    pub fn over() -> Self {
         let at = Instant::now();
         Deadline { at, timer: Box::pin(sleep_until(at)) }
     }
 
     /// This long from `now`.
-    pub(super) fn restart(&mut self, now: Instant, period: Duration) {
-        self.at = now + period;
+    pub fn restart(&mut self, now: Instant, period: Duration) {
+        self.set(now + period);
+    }
+
+    /// At a given time.
+    pub fn set(&mut self, at: Instant) {
+        self.at = at;
         if self.at < self.timer.deadline() {
             self.timer.as_mut().reset(self.at);
         }
     }
 
     /// Ready when the time is over.
-    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
             if Instant::now() >= self.at {

@@ -1,5 +1,5 @@
-//! Faults of the system under the program and the engine it starts: a wall clock that jumps, a disk without room, a part
-//! of a table that does not get its name. A small library in C (`shim.c`), built here and loaded before the C library.
+//! Faults of the system under the program and the engine it starts: a wall clock that jumps, a disk without room or
+//! without an answer, a part of a table that does not get its name. A small library in C (`shim.c`), built here and loaded before the C library.
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -23,10 +23,35 @@ pub enum AtRename {
     Refused,
 }
 
+/// What of the engine fails.
+#[derive(Clone, Copy, Debug)]
+pub enum Call {
+    /// Writing to a file.
+    Write,
+    /// Syncing a file or folder.
+    Sync,
+    /// Making a file.
+    Make,
+}
+
+/// Which calls fail.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    /// Each so-manieth.
+    Each(i32),
+    /// One in so many, by chance.
+    OneIn(i32),
+}
+
+/// What the system says of a disk that fails.
+pub const EIO: i32 = 5;
+/// And of one without room.
+pub const ENOSPC: i32 = 28;
+
 impl Shim {
     pub fn new() -> Shim {
         let shim = Shim(TempDir::with_prefix("consentry-shim-").expect("there is room for a folder"));
-        shim.write("clock", &[0; 8]);
+        shim.write("clock", &[0; 16]);
         shim
     }
 
@@ -38,8 +63,22 @@ impl Shim {
 
     /// The wall clock is off by so many seconds from now on.
     pub fn clock(&self, seconds: i64) {
-        let clock = fs::File::options().write(true).open(self.0.path().join("clock"));
-        clock.and_then(|file| file.write_all_at(&seconds.to_ne_bytes(), 0)).expect("the folder is ours");
+        self.clocks().write_all_at(&seconds.to_ne_bytes(), 0).expect("the folder is ours");
+    }
+
+    /// So much time passes by both clocks, the wall's and the one that waits, time-outs and ages go by.
+    pub fn passes(&self, seconds: i64) {
+        let clocks = self.clocks();
+        for at in [0, 8] {
+            let mut off = [0; 8];
+            let read = clocks.read_exact_at(&mut off, at);
+            let now = (i64::from_ne_bytes(off) + seconds).to_ne_bytes();
+            read.and_then(|()| clocks.write_all_at(&now, at)).expect("the folder is ours");
+        }
+    }
+
+    fn clocks(&self) -> fs::File {
+        fs::File::options().read(true).write(true).open(self.0.path().join("clock")).expect("the folder is ours")
     }
 
     /// The disk has no room for files whose path has this text, such as `/spool/`.
@@ -50,6 +89,16 @@ impl Shim {
     /// It has room again.
     pub fn free_disk(&self) {
         fs::remove_file(self.0.path().join("full")).expect("it was full");
+    }
+
+    /// The disk does not answer about files and folders whose path has this text, such as `/spool`.
+    pub fn hang(&self, path: &str) {
+        self.write("hang", path.as_bytes());
+    }
+
+    /// It answers again.
+    pub fn answer(&self) {
+        fs::remove_file(self.0.path().join("hang")).expect("it hung");
     }
 
     /// A sync of the spool's files and folder takes so many milliseconds longer.
@@ -66,7 +115,21 @@ impl Shim {
         self.write("rename", format!("{kind} {times}").as_bytes());
     }
 
-    /// How often the shim did this: `kill`, `eio`, `named`, `full` or `slow`.
+    /// Of the engine's next calls for files whose path has this text, `times` fail with the error.
+    pub fn fail(&self, call: Call, path: &str, which: Which, error: i32, times: usize) {
+        let call = match call {
+            Call::Write => "write",
+            Call::Sync => "sync",
+            Call::Make => "open",
+        };
+        let every = match which {
+            Which::Each(every) => every,
+            Which::OneIn(many) => -many,
+        };
+        self.write("fault", format!("{call} {error} {every} 0 {times} {path}").as_bytes());
+    }
+
+    /// How often the shim did this: `kill`, `eio`, `named`, `full`, `fault`, `hang` or `slow`.
     pub fn did(&self, what: &str) -> usize {
         let marks = fs::read_to_string(self.0.path().join("marks")).unwrap_or_default();
         marks.lines().filter(|line| line.split(' ').next() == Some(what)).count()

@@ -49,26 +49,6 @@ fn a_full_disk_refuses_beacons_serves_the_site_and_loses_nothing_that_was_acknow
     assert!(!gateway.folder.log().contains("damaged"), "{}", tail(&gateway.folder.log()));
 }
 
-/// A disk that is nearly full is refused before anything is written (243, in [`trouble`](super::trouble)); this is a write
-/// that fails all the same: another program took the room, a quota, a disk that dies.
-#[test]
-#[ignore = "libchdb 26.7.3 takes no notice of a write(2) that fails: it says that the rows are stored, and its table cannot be read"]
-fn an_engine_whose_writes_fail_gets_every_row_once_when_they_succeed() {
-    let (site, shim) = (Site::start(), Shim::new());
-    let gateway: Gateway = shim.under(Folder::new(site.address, "[spool]\nbatch_age = \"200ms\"\n")).serve();
-    let visitors: Vec<Visitor> = (0..2).map(|_| Visitor::who_accepts(&gateway)).collect();
-    let load = Load::start(gateway.address, &visitors, "room", Manners::default());
-    eventually("rows are stored", || (shim.did("named") > 1).then_some(()));
-    shim.fill_disk("/tmp_insert_2");
-    eventually("the engine is refused", || (shim.did("full") > 10).then_some(()));
-    shim.free_disk();
-    let book = load.stop();
-    // What it says is stored must be there when it starts again.
-    let (_, folder) = gateway.end("TERM");
-    let gateway = folder.serve();
-    settle(&book, || gateway.folder.log(), || ids(|sql| gateway.query(sql)));
-}
-
 /// Whether a page view outlives a kill half a second later on a disk that takes 2 s for a sync; the first of its process,
 /// or one behind another that is on the disk.
 fn page_view_outlives_a_kill(first: bool) -> bool {

@@ -11,8 +11,9 @@ fn refusal(body: &str) -> BeaconError {
     }
 }
 
-fn one(event: &str) -> Result<Vec<BeaconEvent>, BeaconError> {
-    parse(format!(r#"{{"v":1,"events":[{event}]}}"#).as_bytes())
+/// A beacon of one event; its text stays where it is until the test is over.
+fn one(event: &str) -> Result<Vec<BeaconEvent<'static>>, BeaconError> {
+    parse(format!(r#"{{"v":1,"events":[{event}]}}"#).leak().as_bytes())
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The visit's cookie: `SESSION.SEQ.LAST_MS.ORIGIN.TAG`, the tag 96 bits of a MAC over the visitor's pseudonym and what
+//! The visit's cookie: `SESSION.SEQ.LAST_MS.ORIGIN.TAG`, the tag 128 bits of a MAC over the visitor's pseudonym and what
 //! stands before it. A visit that was made up, changed, or taken from another visitor is no visit.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use super::Visit;
-use crate::keys::{KeyPurpose, KeyRing};
+use crate::keys::{KeyPurpose, KeyRing, Remembered};
 use crate::pseudonym::VisitorId;
 
 /// The longest value that is looked at, in bytes; ours stay far below.
@@ -37,13 +37,38 @@ impl Signed {
 
     /// The visit this visitor's cookie holds; nothing where it is not one of ours.
     pub fn decode(&self, visitor: VisitorId, value: &[u8], now_ms: i64) -> Option<Visit> {
-        let (visit, body, tag) = parse(value, now_ms)?;
+        self.verified(visitor, value).filter(|visit| visit.is_possible(now_ms))
+    }
+
+    /// The same, where what was verified before is remembered.
+    pub fn decode_once(
+        &self,
+        visitor: VisitorId,
+        value: &[u8],
+        now_ms: i64,
+        remembered: &Remembered<Visit>,
+    ) -> Option<Visit> {
+        let verify = || self.verified(visitor, value);
+        let visit = remembered.or_verify(&self.ring, &visitor.0.to_le_bytes(), value, verify);
+        visit.filter(|visit| visit.is_possible(now_ms))
+    }
+
+    fn verified(&self, visitor: VisitorId, value: &[u8]) -> Option<Visit> {
+        let (visit, body, tag) = parse(value)?;
         self.ring.verify(KeyPurpose::Visit, &[&visitor.0.to_le_bytes(), body], &tag).then_some(visit)
     }
 }
 
-/// A visit that could have happened, what of the value is signed, and the tag.
-fn parse(value: &[u8], now_ms: i64) -> Option<(Visit, &[u8], Vec<u8>)> {
+impl Visit {
+    /// Whether it is one that could have happened until now.
+    fn is_possible(&self, now_ms: i64) -> bool {
+        let started_ms = (self.session_id >> 32) as i64 * 1000;
+        started_ms <= self.last_ms.saturating_add(1000) && self.last_ms <= now_ms.saturating_add(SKEW_MS)
+    }
+}
+
+/// A visit, what of the value is signed, and the tag.
+fn parse(value: &[u8]) -> Option<(Visit, &[u8], [u8; TAG])> {
     let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= LONGEST)?;
     let (body, tag) = text.rsplit_once('.')?;
     let mut fields = body.split('.');
@@ -51,10 +76,10 @@ fn parse(value: &[u8], now_ms: i64) -> Option<(Visit, &[u8], Vec<u8>)> {
     let seq = fields.next()?.parse().ok()?;
     let last_ms: i64 = fields.next()?.parse().ok()?;
     let origin = u32::from_str_radix(fields.next()?, 16).ok()?;
-    let started_ms = i64::try_from(session_id >> 32).ok()? * 1000;
-    let possible = fields.next().is_none()
-        && started_ms <= last_ms.saturating_add(1000)
-        && last_ms <= now_ms.saturating_add(SKEW_MS);
-    let tag = BASE64URL.decode(tag).ok()?;
-    possible.then_some((Visit { session_id, seq, last_ms, origin }, body.as_bytes(), tag))
+    let is_whole = fields.next().is_none();
+    // The decoder asks for room in whole groups of three.
+    let mut room = [0; TAG + 2];
+    let length = BASE64URL.decode_slice(tag, &mut room).ok()?;
+    let tag = room.first_chunk().filter(|_| length == TAG)?;
+    is_whole.then_some((Visit { session_id, seq, last_ms, origin }, body.as_bytes(), *tag))
 }

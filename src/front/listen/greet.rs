@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::BytesMut;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -19,6 +19,7 @@ use super::addresses::Seat;
 use super::socket::{Line, Socket};
 use super::work::Room;
 use super::{doorstep, http2, proxy_protocol};
+use crate::front::alarm::Alarm;
 use crate::front::client_addr::Peer;
 use crate::front::patience::Patient;
 use crate::front::tls::{NotGreeted, Tls};
@@ -141,7 +142,7 @@ async fn http1(line: Line, caller: Rc<Caller>, room: Rc<Room>, mut stop: watch::
     let service = service_fn(|request| doorstep::answer(room.clone(), caller.clone(), request));
     // The time for a head begins with the connection, so one that sends nothing is closed, too.
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Alarm::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
         .serve_connection(TokioIo::new(line), service)

@@ -1,11 +1,12 @@
 //! The disk that is there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use super::{Disk, DiskFile, DiskFolder, Found, Lock};
+use crate::keys::folder_lock;
 
 /// The file system, by its system calls.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,11 +20,7 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         let file = options().create(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        Ok(folder_lock::take(&file)?.then(|| Box::new(file) as Lock))
     }
 
     fn identity(&self, folder: &Path) -> io::Result<u128> {

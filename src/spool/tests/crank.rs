@@ -1,13 +1,12 @@
 //! A spool without threads: the test turns the crank of the writer and of the sealing thread, so that what happens is the
 //! same each time.
 
-use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use tokio::sync::oneshot;
 
 use super::super::group::{Pause, Taken};
-use super::super::seal::Job;
+use super::super::seal::{Job, Sealing};
 use super::super::writer::Writer;
 use super::mem::MemDisk;
 use super::*;
@@ -19,8 +18,7 @@ pub(super) struct Cranked {
     writer: Writer,
     taken: Taken,
     jobs: Receiver<Job>,
-    /// What the sealing thread has before it.
-    sealing: VecDeque<Job>,
+    sealing: Sealing,
 }
 
 impl Cranked {
@@ -29,7 +27,8 @@ impl Cranked {
         let (hand_over, jobs) = sync_channel(1024);
         let writer = Writer::new(Arc::clone(&shared), hand_over);
         let spool = Spool(Arc::new(Handle { shared, threads: Mutex::new(None) }));
-        let sealing = unsealed.into_iter().map(Job::Seal).collect();
+        let mut sealing = Sealing::new(Arc::clone(&spool.0.shared));
+        unsealed.into_iter().for_each(|segment| sealing.leave(segment));
         Ok((Cranked { spool, writer, taken: Taken::default(), jobs, sealing }, recovery))
     }
 
@@ -51,20 +50,10 @@ impl Cranked {
         self.writer.turn(&mut self.taken);
     }
 
-    /// Everything the sealing thread has to do, up to what fails.
+    /// Everything the sealing thread has to do, each thing once.
     pub(super) fn seal(&mut self) {
-        self.sealing.extend(self.jobs.try_iter());
-        while let Some(job) = self.sealing.front_mut() {
-            match job {
-                Job::Seal(segment) => {
-                    if seal::seal(&self.spool.0.shared, segment).is_err() {
-                        return;
-                    }
-                }
-                Job::Flushed(waiting) => waiting.drain(..).for_each(|done| _ = done.send(())),
-            }
-            self.sealing.pop_front();
-        }
+        self.sealing.try_again();
+        self.jobs.try_iter().for_each(|job| self.sealing.take(job));
     }
 
     /// Asks for a flush, and turns both cranks once; says whether that was enough.
@@ -81,7 +70,7 @@ impl Cranked {
         self.shared().group.stop(how);
         self.write();
         self.seal();
-        self.sealing.is_empty()
+        self.sealing.left() == 0
     }
 
     /// Lets appends be taken again after a fault.

@@ -124,6 +124,39 @@ fn rule_c6_what_waits_of_who_withdraws_is_left_out_also_after_a_restart() {
 }
 
 #[test]
+fn each_record_that_is_left_out_is_counted_once_over_give_backs_and_halvings() {
+    let dir = TempDir::new().unwrap();
+    let spool = events(dir.path());
+    for visitor in [1, 2, 1, 3, 1, 2, 3, 3] {
+        event(&spool, 5, visitor, 0);
+    }
+    run(spool.flush()).unwrap();
+    run(spool.forget(&[Whose::Visitor(1)], 10)).unwrap();
+    for _ in 0..3 {
+        let whole = run(spool.next_batch());
+        assert_eq!((whole.read().unwrap().len(), spool.status().forgotten), (5, 3));
+    }
+    // Some withdraw between two readings, and between a reading and a halving.
+    run(spool.forget(&[Whose::Visitor(2)], 10)).unwrap();
+    let whole = run(spool.next_batch());
+    assert_eq!((whole.read().unwrap().len(), spool.status().forgotten), (3, 5));
+    run(spool.forget(&[Whose::Receipt(103)], 10)).unwrap();
+    run(spool.split(whole.batch_id())).unwrap();
+    drop(whole);
+    for _ in 0..2 {
+        let half = run(spool.next_batch());
+        run(spool.split(half.batch_id())).unwrap();
+        drop(half);
+        let quarters = [run(spool.next_batch()), run(spool.next_batch())];
+        for quarter in &quarters {
+            assert!(quarter.read().unwrap().is_empty());
+            run(spool.acknowledge(quarter.batch_id())).unwrap();
+        }
+    }
+    assert_eq!((spool.status().forgotten, spool.status().waiting_rows), (8, 0));
+}
+
+#[test]
 fn a_start_knows_the_events_that_wait_and_those_that_were_just_shipped() {
     let dir = TempDir::new().unwrap();
     let spool = events(dir.path());

@@ -116,3 +116,24 @@ async fn rule_r1_expired_consent_statistics_disappear() {
     let left: u64 = client.query("select count() from consent_statistics").fetch_one().await.unwrap();
     assert_eq!(left, 1);
 }
+
+/// A token is remembered before the rows are stored, so that of an attempt that failed must not stand for them.
+#[tokio::test]
+async fn where_the_server_remembers_tokens_counts_that_are_not_there_are_stored_all_the_same() {
+    let (client, dir) = (on("asked_tokens").await, tempfile::tempdir().unwrap());
+    let remember = "alter table consent_statistics modify setting non_replicated_deduplication_window = 100";
+    client.query(remember).execute().await.unwrap();
+    let rows = vec![Counts { banner_version: "1".into(), language: "en".into(), shown: 3, ..Counts::default() }];
+    let counted = Counted { site_id: 1, day: 20_500, batch_id: 5, expires_at: 60_000, made_at: 7, rows };
+    for _ in 0..2 {
+        Folder::new(dir.path()).keep(&counted).unwrap();
+        writer(&Arc::default(), &dir, &client).run(async {}).await;
+        assert_eq!(stored(&client).await, [row("1", "en", [3, 0, 0, 0])]);
+        // As if they had not come to be stored, with the token remembered.
+        client
+            .query("alter table consent_statistics delete where 1 settings mutations_sync = 1")
+            .execute()
+            .await
+            .unwrap();
+    }
+}

@@ -3,11 +3,12 @@
 use clickhouse::Client;
 use tokio::time::timeout;
 
-use super::{ASK, day};
+use super::day;
 use crate::config::Period;
 use crate::keys::KeyId;
 use crate::ledger::hex::{hex, hex_u64, unhex, unhex_u64};
 use crate::ledger::{Action, ChainId, Entry, Row};
+use crate::store::true_now::ASK;
 
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, clickhouse::Row, serde::Serialize, serde::Deserialize)]

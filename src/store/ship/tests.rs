@@ -16,7 +16,10 @@ use fake::{Fake, Fault};
 const JULY: Partition = Partition { month: 202507, retention_days: 90 };
 
 fn open(dir: &TempDir) -> Spool {
-    let columns = vec![Column { name: "n".into(), kind: ColumnKind::UInt32 }];
+    open_with(dir, vec![Column { name: "n".into(), kind: ColumnKind::UInt32 }])
+}
+
+fn open_with(dir: &TempDir, columns: Vec<Column>) -> Spool {
     let batch_age = Duration::from_millis(20);
     let options = SpoolOptions {
         dir: dir.path().to_owned(),
@@ -215,6 +218,54 @@ async fn half_a_batch_in_the_table_is_an_alarm_and_is_never_completed() {
     drained(&spool).await;
     let status = spool.status();
     assert_eq!((fake.rows(), status.quarantined_batches, status.miscounted_batches), (4, 1, 1));
+    drop(stop);
+    task.await.unwrap();
+}
+
+/// Its halves would be batches of their own, and bring what is there a second time.
+#[tokio::test]
+async fn a_batch_that_cannot_be_encoded_is_an_alarm_where_rows_of_it_are_in_the_table() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    let spool = open(&dir);
+    put(&spool, 4);
+    spool.append(JULY, |out| out.extend_from_slice(b"no")).unwrap();
+    spool.flush().await.unwrap();
+    let batch = spool.try_next_batch().unwrap();
+    fake.store(batch.batch_id(), 4);
+    drop(batch);
+    let (stop, task) = shipping(&spool, fake.client());
+    drained(&spool).await;
+    let status = spool.status();
+    assert_eq!((fake.rows(), status.quarantined_batches, status.miscounted_batches), (4, 1, 1));
+    drop(stop);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn rule_r3_a_withdrawal_while_a_batch_waits_leaves_its_rows_out_of_the_next_attempt() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([]).await);
+    let columns = [("n", ColumnKind::UInt32), ("visitor_id", ColumnKind::UInt128)];
+    let spool = open_with(&dir, columns.map(|(name, kind)| Column { name: name.into(), kind }).into());
+    fake.away(true);
+    let (stop, task) = shipping(&spool, fake.client());
+    for n in 0..6 {
+        let written = spool.append(JULY, |out| {
+            let mut writer = RecordWriter(out);
+            writer.u32(n);
+            writer.u128(u128::from(n % 3));
+        });
+        written.unwrap();
+    }
+    let refused = async {
+        while fake.settings("insert_deduplication_token").is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), refused).await.expect("an attempt was made with all of them");
+    spool.forget(&[crate::spool::Whose::Visitor(1)], i64::MAX).await.unwrap();
+    fake.away(false);
+    drained(&spool).await;
+    assert_eq!((fake.kept(), spool.status().forgotten), (vec![0, 2, 3, 5], 2));
     drop(stop);
     task.await.unwrap();
 }

@@ -122,6 +122,30 @@ async fn an_hour_that_is_already_in_the_table_is_not_sent_again() {
     assert_eq!(stored(&client).await.len(), 1);
 }
 
+/// A token is remembered before the rows are stored, so that of an attempt that failed must not stand for them.
+#[tokio::test]
+async fn where_the_server_remembers_tokens_an_hour_that_is_not_there_is_stored_all_the_same() {
+    let (client, dir) = (on("statistics_tokens").await, tempfile::tempdir().unwrap());
+    let remember = "alter table statistics modify setting non_replicated_deduplication_window = 100";
+    client.query(remember).execute().await.unwrap();
+    let cell = Cell {
+        path: "/".into(),
+        referrer: String::new(),
+        device: String::new(),
+        country: "GB".into(),
+        region: String::new(),
+    };
+    let rows = vec![Row { cell, views: 10 }];
+    let closed = Closed { site_id: 7, hour: 3600 * 480_000, batch_id: 5, expires_at: 60_000, rows };
+    for _ in 0..2 {
+        Folder::new(dir.path()).keep(&closed).unwrap();
+        Gateway::new(&dir).run(&client).await;
+        assert_eq!(stored(&client).await, [row("/", "", "", 10)]);
+        // As if they had not come to be stored, with the token remembered.
+        client.query("alter table statistics delete where 1 settings mutations_sync = 1").execute().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn while_clickhouse_is_away_hours_wait_on_disk_and_are_sent_once_it_is_back() {
     let dir = tempfile::tempdir().unwrap();

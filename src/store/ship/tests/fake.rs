@@ -39,6 +39,7 @@ struct State {
     inserts: Vec<HashMap<String, String>>,
     questions: Vec<String>,
     running: u64,
+    away: bool,
 }
 
 pub struct Fake {
@@ -86,6 +87,11 @@ impl Fake {
         self.state.lock().unwrap().stored.insert(batch_id, rows);
     }
 
+    /// From now on every insert is refused for a reason that passes, until it is not away any more.
+    pub fn away(&self, away: bool) {
+        self.state.lock().unwrap().away = away;
+    }
+
     /// For so many questions an insert still runs.
     pub fn running(&self, questions: u64) {
         self.state.lock().unwrap().running = questions;
@@ -111,12 +117,12 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
     let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned());
     let body = request.into_body().collect().await.map_err(|_| Broken)?.to_bytes();
     let mut state = state.lock().unwrap();
-    if settings
-        .get("query")
-        .is_some_and(|query| query.starts_with("insert into events (`n`, `batch_id`) format Native"))
-    {
+    if settings.get("query").is_some_and(|query| {
+        query.starts_with("insert into events (`n`, ") && query.ends_with("`batch_id`) format Native")
+    }) {
         return insert(&mut state, settings, &body);
     }
+    assert_eq!(settings["use_query_cache"], "0", "what decides is true at this moment");
     let content_type = content_type.unwrap();
     let boundary = multipart::boundary(&content_type).unwrap().unwrap();
     let form: HashMap<String, String> = multipart::fields(&body, boundary)
@@ -151,7 +157,11 @@ fn insert(state: &mut State, settings: HashMap<String, String>, body: &[u8]) -> 
     let batch_id = settings["insert_deduplication_token"].split('#').next().unwrap().parse().unwrap();
     state.inserts.push(settings);
     let is_bad = numbers.iter().any(|number| state.bad.contains(number));
-    let fault = if is_bad { Some(Fault::Error(53)) } else { state.faults.pop_front() };
+    let fault = match (is_bad, state.away) {
+        (true, _) => Some(Fault::Error(53)),
+        (_, true) => Some(Fault::Error(241)),
+        _ => state.faults.pop_front(),
+    };
     if matches!(fault, None | Some(Fault::StoreThenError(_) | Fault::StoreThenDisconnect)) {
         *state.stored.entry(batch_id).or_default() += rows;
         state.kept.extend(numbers);

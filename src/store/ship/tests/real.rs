@@ -172,6 +172,29 @@ async fn a_running_insert_is_seen_by_its_token() {
     assert_eq!(shipper.rows_in_table(&batch).await.unwrap(), 20);
 }
 
+/// A profile may let an answer end where enough was read.
+#[tokio::test]
+async fn what_is_in_the_table_is_counted_whole_or_not_at_all_whatever_the_profile_says() {
+    let plain = on("ship_profile").await;
+    let cutting = plain.clone().with_setting("max_rows_to_read", "1").with_setting("read_overflow_mode", "break");
+    let dir = TempDir::new().unwrap();
+    let spool = open_real(&dir, Duration::from_secs(1));
+    put_real(&spool, 9_000);
+    spool.flush().await.unwrap();
+    let batch = spool.try_next_batch().unwrap();
+    let shipper = |client: &Client| {
+        let (_close, closing) = watch::channel(false);
+        Shipper { spool: spool.clone(), client: client.clone(), closing, splits_left: Mutex::default() }
+    };
+    let records = batch.read().unwrap();
+    let mut insert = plain.insert_formatted_with(insert_statement(records.columns()));
+    insert.send(native::encode(&records).unwrap().into()).await.unwrap();
+    insert.end().await.unwrap();
+    assert_eq!(shipper(&plain).rows_in_table(&batch).await.unwrap(), 9_000);
+    let told = shipper(&cutting).rows_in_table(&batch).await;
+    assert!(matches!(&told, Err(Trouble::Passing(text)) if text.contains("158")), "{told:?}");
+}
+
 #[tokio::test]
 async fn rows_of_a_wrong_type_go_to_quarantine_and_a_missing_table_is_waited_for() {
     let client = client::connect(&ClickHouse::Embedded { listen: None }, testing::shared()).unwrap();
