@@ -106,6 +106,7 @@ impl Explained {
                 }
                 proxies => format!("X-Forwarded-For is believed from {} only.", and(proxies)),
             },
+            others(config),
             tls(config),
             asked(config),
             languages(config),
@@ -164,6 +165,19 @@ fn connect(config: &Config) -> String {
     match &doors.listen[..] {
         [] => format!("Visitors connect by TLS alone; the site is fetched from {upstream}."),
         places => format!("Visitors connect to {}{spoken}; the site is fetched from {upstream}.", and(places)),
+    }
+}
+
+/// Who else is believed about who calls.
+fn others(config: &Config) -> String {
+    let doors = &config.gateway.doors;
+    let unix = match doors.trust_unix_peers {
+        true => "Whoever reaches a Unix socket is a trusted proxy",
+        false => "Whoever reaches a Unix socket is no trusted proxy",
+    };
+    match &doors.proxy_protocol_from[..] {
+        [] => format!("{unix}; no header of the PROXY protocol is read."),
+        peers => format!("{unix}; a header of the PROXY protocol is required from {}.", and(peers)),
     }
 }
 

@@ -98,6 +98,11 @@ pub fn check<'a>(
     Ok(host)
 }
 
+/// Whether a request of HTTP/2 is one at all; RFC 9113 §8.1.1: of what is malformed the stream ends, without an answer.
+pub fn is_well_formed(target: &Uri, headers: &HeaderMap) -> bool {
+    check_fields(headers).is_ok() && host(target, Version::HTTP_2, headers).is_ok()
+}
+
 /// The one host of the request: `Host`, which an absolute target must agree with (RFC 9112 §3.2.2).
 fn host<'a>(target: &'a Uri, version: Version, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
     let mut named = headers.get_all(HOST).iter();
@@ -232,7 +237,9 @@ mod tests {
                 map.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
             }
             let target: Uri = target.parse().unwrap();
-            check(&Method::GET, &target, Version::HTTP_2, &map, Bounds { head: 1000, body: 100 }).map(str::to_owned)
+            let checked = check(&Method::GET, &target, Version::HTTP_2, &map, Bounds { head: 1000, body: 100 });
+            assert_eq!(checked.is_ok(), is_well_formed(&target, &map));
+            checked.map(str::to_owned)
         };
         const GOOD: &str = "https://a.example/";
         assert_eq!(verdict(GOOD, &[]).as_deref(), Ok("a.example"));

@@ -14,6 +14,10 @@ use crate::config::ForwardedHeader;
 use crate::pseudonym::RawIp;
 use forwarded::Hop;
 
+static FORWARDED: HeaderName = http::header::FORWARDED;
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// Who has connected.
 #[derive(Clone, Copy)]
 pub struct Peer {
@@ -46,10 +50,6 @@ impl TrustedProxies {
         self.networks.iter().any(|net| net.contains(&ip))
     }
 }
-
-static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-static FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
 /// The visitor, and how the visitor's side of the connection looks.
 pub struct Client {
@@ -96,11 +96,11 @@ struct Said {
 
 /// `X-Forwarded-For` and `X-Forwarded-Proto`; nothing where neither is there.
 fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
-    let proto = headers.get_all(&X_FORWARDED_PROTO).iter().next_back();
-    if proto.is_none() && !headers.contains_key(&X_FORWARDED_FOR) {
+    let lines: Vec<&str> = headers.get_all(&FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
+    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
+    if proto.is_none() && !headers.contains_key(&FORWARDED_FOR) {
         return None;
     }
-    let lines: Vec<&str> = headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
     let mut ip = peer;
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let Some(address) = address(hop.trim()) else { break };

@@ -27,7 +27,9 @@ pub fn init(level: Level) {
 }
 
 fn heard(level: Level) -> Targets {
-    Targets::new().with_default(level.min(Level::WARN)).with_target(env!("CARGO_PKG_NAME"), level)
+    // What h2 warns of is what a visitor sends: whoever wanted to could fill the log.
+    let of_visitors = ("h2", Level::ERROR);
+    Targets::new().with_default(level.min(Level::WARN)).with_targets([of_visitors, (env!("CARGO_PKG_NAME"), level)])
 }
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ mod tests {
             assert!(heard.would_enable("consentry::store", &level));
             assert!(!heard.would_enable("hyper::proto", &Level::INFO), "at {level}");
             assert_eq!(heard.would_enable("hyper::proto", &Level::WARN), level >= Level::WARN);
+            assert!(!heard.would_enable("h2::proto", &Level::WARN), "at {level}");
         }
         assert!(!heard(Level::INFO).would_enable("consentry", &Level::DEBUG));
     }

@@ -301,6 +301,48 @@ fn a_visitor_who_takes_nothing_is_let_go_and_others_on_the_connection_are_not() 
 }
 
 #[test]
+fn a_visitor_who_takes_a_little_at_a_time_gets_all_of_it() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "h2c = true\n[gateway.limits]\nidle_timeout = \"1s\"\n");
+    let whole = super::bytes(160_000);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n", whole.len());
+    site.answers("/h2/little", [head.as_bytes(), &whole].concat());
+    let mut raw = Raw::open(gateway.address, &[(WINDOW, 0)]);
+    raw.get(1, "/h2/little", &[("accept", b"image/*")]);
+    assert_eq!(raw.next(&[HEADERS]).unwrap().status(), 200);
+    raw.send(WINDOW_UPDATE, 0, 0, &1_000_000u32.to_be_bytes());
+    let (began, mut got) = (Instant::now(), Vec::new());
+    while got.len() < whole.len() {
+        // The visitor's line is slow: it takes far longer than anybody may pause.
+        std::thread::sleep(Duration::from_millis(250));
+        let more = 16_000;
+        raw.send(WINDOW_UPDATE, 0, 1, &(more as u32).to_be_bytes());
+        let before = got.len();
+        while got.len() < (before + more).min(whole.len()) {
+            let frame = raw.next(&[DATA, RST_STREAM, GOAWAY]).unwrap();
+            assert_eq!(frame.kind, DATA, "after {} bytes", got.len());
+            got.extend_from_slice(&frame.payload);
+        }
+    }
+    assert!(got == whole && began.elapsed() > Duration::from_secs(2));
+}
+
+#[test]
+fn no_more_streams_are_open_at_once_than_are_allowed() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "h2c = true\n[gateway.limits]\nmax_streams = 4\n");
+    site.on("/h2/held", Behaviour::IsSilent);
+    let mut raw = Raw::open(gateway.address, &[]);
+    for number in 0..5 {
+        raw.get(number * 2 + 1, "/h2/held", &[]);
+    }
+    let refused = raw.next(&[RST_STREAM]).unwrap();
+    // RFC 9113 §5.1.2: REFUSED_STREAM, which may be asked again.
+    assert_eq!((refused.stream, &refused.payload[..]), (9, &7u32.to_be_bytes()[..]));
+    eventually("four are asked for", || (site.requests("/h2/held").len() == 4).then_some(()));
+}
+
+#[test]
 fn a_connection_on_which_nothing_is_asked_for_is_closed() {
     let site = Site::start();
     let (gateway, _nobody) = without_database(site.address, "h2c = true\n[gateway.limits]\nhead_timeout = \"300ms\"\n");
@@ -338,6 +380,8 @@ async fn open_requests_finish_when_the_gateway_ends() {
     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone".to_vec();
     site.on("/h2/slow", Behaviour::AnswersAfter(lock.clone(), answer));
     let client = connected(TcpStream::connect(gateway.address).await.unwrap()).await;
+    // Who has not asked for anything is not waited for.
+    let _silent = TcpStream::connect(gateway.address).await.unwrap();
     let mut sender = client.clone().ready().await.unwrap();
     let (answer, _) = sender.send_request(request("GET", "http://a.example/h2/slow"), true).unwrap();
     let answer = tokio::spawn(answer);
@@ -353,4 +397,5 @@ async fn open_requests_finish_when_the_gateway_ends() {
     assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     let ended = tokio::task::spawn_blocking(move || gateway.end("CONT")).await.unwrap();
     assert!(ended.0.success());
+    assert!(!ended.1.log().contains("connections still open"), "{}", ended.1.log());
 }

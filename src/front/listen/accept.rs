@@ -5,12 +5,13 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 
-use super::places::{Door, Opened};
+use super::places::{Door, Opened, SocketFile};
 use super::socket::{Listener, Socket};
 
 /// How long nothing is accepted at first.
@@ -34,25 +35,25 @@ pub(super) struct Acceptor {
     first: Cell<usize>,
     /// How long the last pause was; none while all is well.
     pause: Cell<Duration>,
-    // Closed last: the files of Unix sockets go with them.
-    _doors: Vec<Opened>,
+    /// The files of Unix sockets go with their listeners.
+    _files: Vec<Arc<SocketFile>>,
 }
 
 impl Acceptor {
     /// Within a runtime.
     pub fn new(doors: Vec<Door>) -> io::Result<Acceptor> {
-        let (mut listeners, mut kept) = (Vec::new(), Vec::new());
+        let (mut listeners, mut files) = (Vec::new(), Vec::new());
         for door in doors {
             let listener = match door.listener {
                 Opened::Tcp(listener) => Listener::Tcp(TcpListener::from_std(listener)?),
                 Opened::Unix(listener, file) => {
-                    kept.push(Opened::Unix(listener.try_clone()?, file));
+                    files.extend(file);
                     Listener::Unix(UnixListener::from_std(listener)?)
                 }
             };
             listeners.push((listener, door.tls));
         }
-        Ok(Acceptor { doors: listeners, first: Cell::new(0), pause: Cell::new(Duration::ZERO), _doors: kept })
+        Ok(Acceptor { doors: listeners, first: Cell::new(0), pause: Cell::new(Duration::ZERO), _files: files })
     }
 
     /// The next connection, or why there is none: then [`Acceptor::rest`] before it is asked again. Nothing is lost where it

@@ -29,9 +29,10 @@ use crate::front::upgrade::Caller;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves a connection to its end.
-pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, stop: watch::Receiver<bool>) {
+pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, mut stop: watch::Receiver<bool>) {
     let Accepted { mut socket, peer, tls } = accepted;
-    let Some(peer) = announced(&mut socket, peer, &room).await else {
+    let Some(announced) = unless_ending(&mut stop, announced(&mut socket, peer, &room)).await else { return };
+    let Some(peer) = announced else {
         room.shared.metrics.doors.proxy_headers_refused.count();
         return;
     };
@@ -44,7 +45,8 @@ pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, stop: watch::Recei
     if tls {
         let Some(tls) = &room.shared.tls else { return };
         let patient = Patient::new(socket, patience).telling(moved.clone());
-        let Some((line, is_http2)) = handshake(tls, patient, &room, stop.clone()).await else { return };
+        let Some(greeted) = unless_ending(&mut stop, handshake(tls, patient, &room)).await else { return };
+        let Some((line, is_http2)) = greeted else { return };
         let caller = Caller::new(Peer { https: true, ..peer });
         return match is_http2 {
             true => http2::serve(line, moved, caller, room.clone(), stop).await,
@@ -54,13 +56,14 @@ pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, stop: watch::Recei
     let caller = Caller::new(peer);
     if room.shared.h2c {
         let head_timeout = room.gateway.limits().head_timeout;
-        match timeout(head_timeout, begins_http2(&mut socket)).await {
-            Ok(Some(true)) => {
+        let looked = timeout(head_timeout, begins_http2(&mut socket));
+        match unless_ending(&mut stop, looked).await {
+            Some(Ok(Some(true))) => {
                 let line = Line::Plain(Patient::new(socket, patience).telling(moved.clone()));
                 return http2::serve(line, moved, caller, room.clone(), stop).await;
             }
-            Ok(Some(false)) => {}
-            Ok(None) | Err(_) => return,
+            Some(Ok(Some(false))) => {}
+            Some(Ok(None) | Err(_)) | None => return,
         }
     }
     http1(Line::Plain(Patient::new(socket, patience)), caller, room.clone(), stop).await;
@@ -91,19 +94,17 @@ fn seat(peer: &Peer, room: &Room) -> Result<Option<Seat>, ()> {
     room.shared.addresses.take(peer.ip, bound).map(Some).ok_or(())
 }
 
-async fn handshake(
-    tls: &Tls,
-    socket: Patient<Socket>,
-    room: &Room,
-    mut stop: watch::Receiver<bool>,
-) -> Option<(Line, bool)> {
-    let greeted = tokio::select! {
-        greeted = tls.greet(socket) => greeted,
-        // Nobody waits for who has not asked for anything.
-        _ = stop.wait_for(|stop| *stop) => return None,
-    };
+/// Where the process ends, nobody waits for who has not asked for anything yet.
+async fn unless_ending<T>(stop: &mut watch::Receiver<bool>, step: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = step => Some(done),
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
+}
+
+async fn handshake(tls: &Tls, socket: Patient<Socket>, room: &Room) -> Option<(Line, bool)> {
     let doors = &room.shared.metrics.doors;
-    match greeted {
+    match tls.greet(socket).await {
         Ok(stream) => {
             doors.handshakes.count();
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

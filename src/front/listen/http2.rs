@@ -2,17 +2,18 @@
 //! connection on which nothing is asked for is closed, like one of HTTP/1.1. Streams at once, the size of a head, resets and
 //! the memory for what waits to be sent are h2's to hold to what it is told.
 
+mod body;
+
 use std::cell::Cell;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http::Request;
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -23,9 +24,9 @@ use tokio::time::{Instant, sleep_until};
 use super::doorstep;
 use super::socket::Line;
 use super::work::Room;
-use crate::front::page_body::VisitorBody;
+use crate::front::check;
 use crate::front::upgrade::Caller;
-use crate::upstream::UpstreamError;
+use body::PacedBody;
 
 /// How often a connection is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
@@ -35,8 +36,8 @@ const WAITING: usize = 64 << 10;
 const RESETS: usize = 20;
 /// Streams a visitor may make us reset by mistakes (CVE-2025-8671).
 const OUR_RESETS: usize = 64;
-/// How long a connection is kept that has never asked for anything, once it was told that it ends.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a connection without streams is kept once it was told that it ends, and nothing of what still waits goes out.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 tokio::task_local! {
     /// The pace of the stream whose task this is.
@@ -60,12 +61,16 @@ pub(super) async fn serve(
         any: Cell::new(false),
         since: Cell::new(Instant::now()),
     }));
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
+        let is_one = check::is_well_formed(request.uri(), request.headers());
         let answer = doorstep::answer(room.clone(), caller.clone(), request);
         async move {
-            let response = answer.await?;
+            if !is_one {
+                return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR));
+            }
+            let Ok(response) = answer.await;
             let pace = PACE.try_with(Rc::clone).unwrap_or_default();
-            Ok::<_, std::convert::Infallible>(response.map(|body| PacedBody { body, pace }))
+            Ok(response.map(|body| PacedBody::new(body, pace)))
         }
     });
     let connection = http2::Builder::new(streams.clone())
@@ -81,15 +86,17 @@ pub(super) async fn serve(
     let mut connection = pin!(connection);
     let (mut asked_to_end, mut ending) = (false, false);
     loop {
-        let look = match (ending, streams.0.any.get()) {
-            (false, _) => streams.0.since.get() + head_timeout,
-            (true, true) => Instant::now() + idle_timeout,
-            (true, false) => Instant::now() + FAREWELL,
+        let look = match ending {
+            false => streams.0.since.get() + head_timeout,
+            // What a visitor asked for may still wait in h2 when its stream has ended here.
+            true if streams.0.any.get() && !asked_to_end => Instant::now() + idle_timeout,
+            true => Instant::now() + FAREWELL,
         };
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = stop.wait_for(|stop| *stop), if !asked_to_end => {
-                asked_to_end = true;
+                (asked_to_end, ending) = (true, true);
+                moved.store(false, Ordering::Relaxed);
                 connection.as_mut().graceful_shutdown();
             }
             // While streams are open each has its own patience.
@@ -174,30 +181,5 @@ impl StreamPace {
                 sleep_until(until).await;
             }
         }
-    }
-}
-
-/// A body that notes how it is taken: hyper asks for the next piece once the visitor has room for the last one.
-struct PacedBody {
-    body: VisitorBody,
-    pace: Rc<StreamPace>,
-}
-
-impl Body for PacedBody {
-    type Data = Bytes;
-    type Error = UpstreamError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        self.pace.owed.set(matches!(frame, Poll::Ready(Some(Ok(_)))).then(Instant::now));
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -7,13 +7,20 @@ use super::certificates::Certificates;
 use crate::observe::Metrics;
 
 /// Whose certificate ends sooner is told of it, in seconds.
-const SOON: i64 = 14 * 86_400;
+const SOON: i64 = 14 * DAY;
+const DAY: i64 = 86_400;
 
 /// Looks at the files for as long as the process lives.
 pub async fn tend(certificates: Arc<Certificates>, every: Duration, metrics: Arc<Metrics>) {
     let mut trouble = None;
+    let mut told = now();
     loop {
         tokio::time::sleep(every).await;
+        // Once a day, for whoever reads the log and no figures.
+        if now().saturating_sub(told) >= DAY {
+            told = now();
+            tell(&certificates, &metrics, told);
+        }
         let (certificates, metrics, before) = (certificates.clone(), metrics.clone(), trouble.take());
         // The disk may be slow.
         let looked = tokio::task::spawn_blocking(move || look(&certificates, &metrics, before));
@@ -54,7 +61,7 @@ pub fn tell(certificates: &Certificates, metrics: &Metrics, now: i64) {
         let left = certificate.facts.not_after.saturating_sub(now);
         match left {
             ..=0 => tracing::error!(host, "a certificate is no longer good; browsers refuse it"),
-            1..SOON => tracing::warn!(host, days = left / 86_400, "a certificate ends soon"),
+            1..SOON => tracing::warn!(host, days = left / DAY, "a certificate ends soon"),
             _ => {}
         }
         ends.push((host, certificate.facts.not_after));
