@@ -19,6 +19,7 @@ pub mod body;
 mod budget;
 mod buffers;
 mod chunked;
+mod deadline;
 mod error;
 mod error_pages;
 mod exchange;
