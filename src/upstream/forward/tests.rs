@@ -144,3 +144,12 @@ fn numbers_are_written_as_they_are_read() {
         assert_eq!(out, number.to_string().as_bytes());
     }
 }
+
+#[test]
+fn addresses_are_written_as_everybody_writes_them() {
+    for address in ["0.0.0.0", "1.20.255.9", "10.0.100.99", "255.255.255.255", "100.10.1.0"] {
+        let mut out = BytesMut::new();
+        write_ipv4(&mut out, address.parse().unwrap());
+        assert_eq!(out, address.as_bytes());
+    }
+}
