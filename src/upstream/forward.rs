@@ -90,12 +90,13 @@ impl RequestFraming {
 /// Whether the request is a WebSocket's opening handshake (RFC 6455 §4.1). Other protocols are not tunnelled: through an
 /// `h2c` tunnel a visitor would reach the site past every filter.
 pub(super) fn asks_for_websocket(parts: &Parts, framing: RequestFraming) -> bool {
-    parts.method == Method::GET
+    // The rarest first: almost every request ends here with one look.
+    parts.headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && parts.headers.get_all(UPGRADE).iter().count() == 1
+        && parts.method == Method::GET
         && parts.version == Version::HTTP_11
         && framing == RequestFraming::None
         && connection_options(&parts.headers).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
-        && parts.headers.get_all(UPGRADE).iter().count() == 1
-        && parts.headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Writes the request line and all fields. `stripped` is the beginning of the path the site does not see; the path begins
@@ -135,11 +136,11 @@ pub(super) fn write_head(
 
     out.extend_from_slice(b"x-forwarded-for: ");
     write_addresses(out, forward);
-    out.extend_from_slice(b"\r\nx-forwarded-proto: ");
-    out.extend_from_slice(forward.scheme.as_str().as_bytes());
-    out.extend_from_slice(b"\r\n");
-    // Checked as it was written for the first time, as `host`.
-    out.extend_from_slice(b"x-forwarded-host: ");
+    // The host was checked as it was written for the first time, as `host`.
+    out.extend_from_slice(match forward.scheme {
+        Scheme::Http => b"\r\nx-forwarded-proto: http\r\nx-forwarded-host: ",
+        Scheme::Https => b"\r\nx-forwarded-proto: https\r\nx-forwarded-host: ",
+    });
     out.extend_from_slice(forward.host);
     if !stripped.is_empty() {
         out.extend_from_slice(b"\r\nx-forwarded-prefix: ");
@@ -284,12 +285,17 @@ fn write_address(out: &mut BytesMut, address: IpAddr) {
 }
 
 fn write_ipv4(out: &mut BytesMut, address: Ipv4Addr) {
+    let (mut text, mut length) = ([b'.'; 15], 0);
     for (place, octet) in address.octets().into_iter().enumerate() {
-        if place > 0 {
-            out.extend_from_slice(b".");
+        length += usize::from(place > 0);
+        for (unit, is_there) in [(100, octet >= 100), (10, octet >= 10), (1, true)] {
+            if is_there {
+                text[length] = b'0' + octet / unit % 10;
+                length += 1;
+            }
         }
-        write_decimal(out, octet.into());
     }
+    out.extend_from_slice(&text[..length]);
 }
 
 fn write_decimal(out: &mut BytesMut, mut number: u64) {

@@ -28,6 +28,8 @@ use super::settings::Bounds;
 use super::wire::Wire;
 use super::{UpstreamBody, UpstreamError};
 use request::Carried;
+#[cfg(test)]
+pub(super) use request::head as request_head;
 
 /// One exchange.
 pub(super) struct Exchange<'a> {

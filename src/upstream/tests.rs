@@ -11,4 +11,5 @@ mod several;
 mod site;
 mod time;
 mod tls;
+mod unseen;
 mod websocket;

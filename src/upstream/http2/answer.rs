@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::super::pool::Deadline;
+use super::super::deadline::Deadline;
 use super::super::{UpstreamBody, UpstreamError, head};
 use super::lane::Stream;
 

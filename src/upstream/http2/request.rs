@@ -27,7 +27,7 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// Method, target and all fields.
-pub(super) fn head(
+pub(in super::super) fn head(
     parts: &Parts,
     forward: &Forward<'_>,
     framing: RequestFraming,

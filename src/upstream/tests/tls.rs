@@ -236,3 +236,20 @@ fn files_that_cannot_be_used_are_named_before_anything_starts() {
     assert!(refused(client(empty)).contains("holds no private key"));
     drop(std::net::TcpStream::connect(("127.0.0.1", site.port)));
 }
+
+#[test]
+fn a_handshake_that_does_not_go_on_is_waited_for_only_so_long() {
+    let site = site([act(|talk| {
+        talk.read_to_end();
+    })]);
+    let folder = tempfile::tempdir().unwrap();
+    let tls = TlsSettings { ca: Some(files(folder.path()).0), ..TlsSettings::default() };
+    let address = Address::Tcp { tls: true, host: "127.0.0.1".into(), port: site.port };
+    let mut route = Route { tls, ..route([address]) };
+    route.bounds.connect = std::time::Duration::from_millis(40);
+    run(async {
+        let failed = failure(get(&super::site::routed(vec![route]), "/").await);
+        assert!(matches!(failed, UpstreamError::ConnectTimeout), "{failed}");
+    });
+    site.end();
+}
