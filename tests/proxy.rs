@@ -2,6 +2,7 @@
 
 mod acme;
 mod bodies;
+mod bytes;
 mod h2;
 mod limits;
 mod listen;

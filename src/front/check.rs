@@ -31,6 +31,9 @@ pub enum Refusal {
     /// RFC 9110 §10.1.1
     #[error("the expectation cannot be met")]
     Expectation,
+    /// A target that alone is more than a head may be (RFC 9112 §3).
+    #[error("the request's target is longer than this site allows")]
+    TargetTooLong,
     /// More head than the configuration allows.
     #[error("the request's head is larger than this site allows")]
     HeadTooLarge,
@@ -49,9 +52,16 @@ impl Refusal {
             Refusal::Coding => StatusCode::NOT_IMPLEMENTED,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
+            Refusal::TargetTooLong => StatusCode::URI_TOO_LONG,
             Refusal::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         }
+    }
+
+    /// Whether nobody can say where the request ends, or nobody will read to its end: what follows on its connection is no
+    /// request then (RFC 9112 §6.3).
+    pub fn ends_connection(self) -> bool {
+        matches!(self, Refusal::Framing | Refusal::Coding | Refusal::BodyTooLarge)
     }
 }
 
@@ -87,11 +97,14 @@ pub fn check<'a>(
     }
     let host = host(target, version, headers)?;
     check_framing(version, headers, bounds.body)?;
-    if headers.get(EXPECT).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+    if headers.get_all(EXPECT).iter().any(|v| !v.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(Refusal::Expectation);
     }
     let head: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let target_len = target.path_and_query().map_or(0, |p| p.as_str().len());
+    if target_len > bounds.head {
+        return Err(Refusal::TargetTooLong);
+    }
     if head + target_len > bounds.head {
         return Err(Refusal::HeadTooLarge);
     }
@@ -139,7 +152,8 @@ fn is_host(host: &str) -> bool {
     let name_fits = !name.is_empty()
         && name.len() <= 255
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-    name_fits && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit())
+    let port_fits = port.is_empty() || port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    name_fits && port_fits
 }
 
 /// RFC 9113 §8.2.1 and §8.2.2: no padding around a value, and no field that belongs to a connection of HTTP/1.1.
@@ -205,6 +219,8 @@ mod tests {
             ("GET", "/", &[("host", "[::1")], Refusal::Host),
             ("GET", "/", &[("host", "[::1]x")], Refusal::Host),
             ("GET", "/", &[("host", "a:80:80")], Refusal::Host),
+            ("GET", "/", &[("host", "a:65536")], Refusal::Host),
+            ("GET", "/", &[("host", "a:+80")], Refusal::Host),
             ("GET", "http://evil.example/", &[HOST], Refusal::OtherHost),
             ("GET", "ftp://example.org/", &[HOST], Refusal::Target),
             ("CONNECT", "example.org:443", &[HOST], Refusal::Method),
@@ -220,12 +236,14 @@ mod tests {
             ("POST", "/", &[HOST, ("transfer-encoding", "gzip, chunked")], Refusal::Coding),
             ("POST", "/", &[HOST, ("content-length", "101")], Refusal::BodyTooLarge),
             ("POST", "/", &[HOST, ("expect", "200-ok")], Refusal::Expectation),
+            ("POST", "/", &[HOST, ("expect", "100-continue"), ("expect", "200-ok")], Refusal::Expectation),
         ];
         for (method, target, headers, refusal) in table {
             assert_eq!(verdict(method, target, headers), Err(*refusal), "{method} {target} {headers:?}");
         }
         let long = "x".repeat(1000);
         assert_eq!(verdict("GET", "/", &[HOST, ("a", &long)]), Err(Refusal::HeadTooLarge));
+        assert_eq!(verdict("GET", &format!("/{long}"), &[HOST]), Err(Refusal::TargetTooLong));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::SET_COOKIE;
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONNECTION, SET_COOKIE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -49,7 +49,13 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     let bounds = Bounds { head: site.limits.max_head_bytes, body: gateway.upstream.max_request_body() };
     let host = match check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds) {
         Ok(host) => host,
-        Err(refusal) => return own::problem(refusal.status(), &refusal.to_string()),
+        Err(refusal) => {
+            let mut response = own::problem(refusal.status(), &refusal.to_string());
+            if refusal.ends_connection() && parts.version < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            return response;
+        }
     };
     let client = client_addr::client(&caller.peer, &parts.headers, &site.trusted_proxies);
 
