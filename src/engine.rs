@@ -32,7 +32,7 @@ pub(crate) mod testing;
 
 use std::path::{Path, PathBuf};
 
-pub use sys::{give_memory_back_soon, hang_up_is_ignored};
+pub use sys::{give_memory_back_soon, leave_open, monotonic_micros, take_inherited};
 
 /// The folder below `data_dir` that belongs to ClickHouse alone.
 pub fn database_folder(data_dir: &Path) -> PathBuf {

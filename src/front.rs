@@ -6,6 +6,7 @@ mod calls;
 pub mod check;
 mod choice;
 pub mod client_addr;
+pub mod current;
 mod delivery;
 pub mod gateway;
 pub mod handle;

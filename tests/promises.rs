@@ -18,6 +18,7 @@ mod durability;
 mod engine;
 mod keys;
 mod ledger;
+mod life;
 mod proxy;
 mod retention;
 mod spool;

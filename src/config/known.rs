@@ -48,6 +48,7 @@ pub(super) const SECTIONS: &[Section] = &[
             key("site_id", "1", "stands in every row; two sites never share a pseudonym"),
             key("trusted_proxies", "[]", "whose X-Forwarded-For and X-Forwarded-Proto are believed"),
             open("workers", "threads that serve visitors; one for each core unless set"),
+            key("drain", r#""10s""#, "how long open exchanges may take once the gateway ends"),
         ],
     ),
     section(
@@ -259,6 +260,11 @@ pub(super) const SECTIONS: &[Section] = &[
         &[
             key("log", r#""info""#, "how much is logged"),
             open("decision_header", "answers say what was decided and why; where log is debug unless set"),
+            key("access_log", r#""off""#, "a line of JSON for each request, without personal data"),
+            open("security_log", "a line for each refused request, with the truncated address; none unless set"),
+            key("security_log_days", "7", "then a day of the security log is deleted"),
+            key("traceparent", "false", "the site is given a trace where the visitor's side brings none"),
+            key("trace_sampled", "true", "whether a trace that is begun here is marked to be recorded"),
         ],
     ),
 ];

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, import, language, substance, together, web, windows,
+    capture, import, language, observe_log, substance, together, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -62,7 +62,8 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let place = reader.section("observe");
     let log = reader.get(&place, "log", kind::word(&LEVELS));
     let decision_header = reader.or(&place, "decision_header", kind::truth(), log == tracing::Level::DEBUG);
-    let observe = Observe { log, decision_header };
+    let logs = observe_log::read(reader, &place);
+    let observe = Observe { log, decision_header, logs };
 
     let config = Config {
         data_dir,
@@ -108,6 +109,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
     let trusted_proxies = reader.get(&place, "trusted_proxies", kind::list(1024, kind::network()));
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256));
     let workers = reader.or(&place, "workers", kind::whole(1, 256), cores);
+    let drain = reader.get(&place, "drain", kind::duration(Duration::ZERO, HOUR));
 
     let place = reader.section("gateway.limits");
     let short = Duration::from_millis(10);
@@ -121,7 +123,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),
         idle_timeout: reader.get(&place, "idle_timeout", kind::duration(short, HOUR)),
     };
-    Some(Gateway { listen, upstream: upstream?, site_id, trusted_proxies, workers, limits })
+    Some(Gateway { listen, upstream: upstream?, site_id, trusted_proxies, workers, drain, limits })
 }
 
 fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {

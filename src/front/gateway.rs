@@ -45,7 +45,7 @@ pub struct Site {
     /// The declared cookies.
     pub catalogue: Catalogue,
     /// What was seen of the site's optional cookies.
-    pub seen: Seen,
+    pub seen: Arc<Seen>,
     /// The declared third-party tags.
     pub tags: Arc<Tags>,
     /// The visitors' pages and what is put into the site's.
@@ -56,6 +56,8 @@ pub struct Site {
     pub trusted_proxies: Vec<IpNet>,
     /// Bounds of time and size.
     pub limits: Limits,
+    /// How long open exchanges may take once the process was asked to end.
+    pub drain: Duration,
     /// What may be done without a choice, and where (C10).
     pub modes: Modes,
     /// Whether `DNT: 1` counts (C8).
@@ -75,11 +77,13 @@ pub struct Site {
     /// What is needed to take calls; nothing where no telephone system hands any over.
     pub calls: Option<CallsImport>,
     /// How many choices one address may make.
-    pub choices: Pace,
+    pub choices: Arc<Pace>,
+    /// As it is configured.
+    pub choices_per_minute: u32,
     /// Of how many objections the browsers behind one address may leave a row.
-    pub objections: Pace,
+    pub objections: Arc<Pace>,
     /// The choices that later ones have replaced.
-    pub replaced: Replaced,
+    pub replaced: Arc<Replaced>,
     /// The proof of what was chosen: appended to before a choice is answered (P1, C6).
     pub ledger: Ledger,
     /// Where events go.
@@ -93,7 +97,7 @@ pub struct CallsImport {
     /// What it must know.
     pub token: Token,
     /// Remembers calls that were taken.
-    pub known: KnownCalls,
+    pub known: Arc<KnownCalls>,
 }
 
 impl Site {
@@ -164,5 +168,10 @@ impl Gateway {
 
     pub(super) fn limits(&self) -> &Limits {
         &self.site.limits
+    }
+
+    /// How long open exchanges may take once the process was asked to end.
+    pub(super) fn drain(&self) -> Duration {
+        self.site.drain
     }
 }

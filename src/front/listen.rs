@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::gateway::Gateway;
+use super::current::Current;
 use super::handle::handle;
 use super::patience::Patient;
 use super::upgrade::Caller;
@@ -26,8 +26,6 @@ const BACKLOG: i32 = 1024;
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
 /// How often idle connections to the site are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How long open exchanges may take once the process was asked to end.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// Binds `address` once for each worker. Port 0 is settled by the first socket and shared by the rest.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
@@ -82,13 +80,12 @@ impl Drop for Place {
 /// Serves visitors on one worker until `stop` turns true, then lets open exchanges finish.
 pub async fn work(
     listener: std::net::TcpListener,
-    gateway: Gateway,
+    current: Rc<Current>,
     connections: Arc<Connections>,
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let mut asked_to_end = stop.clone();
     let listener = TcpListener::from_std(listener)?;
-    let gateway = Rc::new(gateway);
     let tasks = LocalSet::new();
     let mut open = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP);
@@ -99,8 +96,8 @@ pub async fn work(
                     accepted = listener.accept() => match accepted {
                         Ok((stream, peer)) => {
                             // A place that is not to be had closes the connection at once: nobody waits for nothing.
-                            let Some(place) = connections.take(gateway.limits().max_connections) else { continue };
-                            let connection = serve(stream, peer.ip(), gateway.clone(), stop.clone());
+                            let Some(place) = connections.take(current.get().limits().max_connections) else { continue };
+                            let connection = serve(stream, peer.ip(), current.clone(), stop.clone());
                             open.spawn_local(async move {
                                 connection.await;
                                 drop(place);
@@ -112,25 +109,27 @@ pub async fn work(
                         }
                     },
                     Some(_) = open.join_next(), if !open.is_empty() => {}
-                    _ = sweep.tick() => gateway.sweep(),
+                    _ = sweep.tick() => current.get().sweep(),
                     _ = asked_to_end.wait_for(|stop| *stop) => break,
                 }
             }
             drop(listener);
-            let drained = tokio::time::timeout(DRAIN, async { while open.join_next().await.is_some() {} }).await;
+            let drain = current.get().drain();
+            let drained = tokio::time::timeout(drain, async { while open.join_next().await.is_some() {} }).await;
             if drained.is_err() {
-                tracing::warn!(connections = open.len(), "connections still open after {DRAIN:?} are closed");
+                tracing::warn!(connections = open.len(), "connections still open after {drain:?} are closed");
             }
         })
         .await;
     Ok(())
 }
 
-async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, peer: IpAddr, current: Rc<Current>, mut stop: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
+    let gateway = current.get();
     let limits = gateway.limits();
     let caller = Caller::new(peer);
-    let service = service_fn(|request| handle(gateway.clone(), caller.clone(), request));
+    let service = service_fn(|request| handle(current.get(), caller.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)

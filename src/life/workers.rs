@@ -9,15 +9,46 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::LifeError;
 use crate::capture;
-use crate::config::{Config, Gateway as Configured};
+use crate::config::Gateway as Configured;
+use crate::front::current::Current;
 use crate::front::gateway::{Gateway, Site};
 use crate::front::listen::{self, Connections};
 use crate::upstream::{Address, Bounds, Upstream, UpstreamSetupError};
+
+/// What a worker's gateway is made of.
+#[derive(Clone)]
+pub struct Making {
+    /// What all workers know of the site.
+    pub site: Arc<Site>,
+    /// What capturing needs.
+    pub capture: Arc<capture::Shared>,
+    /// Where the site is.
+    pub gateway: Configured,
+}
+
+impl Making {
+    /// What is wrong with the way to the site, or with the system's certificates, comes out here, not in a thread.
+    pub fn check(config: &Configured) -> Result<(), UpstreamSetupError> {
+        way_to_the_site(config).map(drop)
+    }
+
+    fn gateway(&self) -> Result<Gateway, String> {
+        let upstream = way_to_the_site(&self.gateway).map_err(|e| e.to_string())?;
+        Ok(Gateway::new(self.site.clone(), self.capture.clone(), upstream))
+    }
+}
+
+/// Another gateway for a worker, and who waits for it to be taken.
+struct Change {
+    making: Making,
+    taken: mpsc::Sender<Result<(), String>>,
+}
 
 /// Threads that serve visitors.
 pub struct Workers {
     threads: Vec<thread::JoinHandle<()>>,
     failures: Mutex<mpsc::Receiver<String>>,
+    changes: Vec<mpsc::Sender<Change>>,
 }
 
 impl Workers {
@@ -25,25 +56,29 @@ impl Workers {
     /// out of [`failed`](Workers::failed).
     pub fn start(
         listeners: Vec<TcpListener>,
-        config: &Config,
-        site: Arc<Site>,
-        capture: Arc<capture::Shared>,
+        making: &Making,
         stopped: watch::Receiver<bool>,
     ) -> Result<Workers, LifeError> {
+        Making::check(&making.gateway)?;
         let connections = Arc::new(Connections::default());
         let (tell, failures) = mpsc::channel(listeners.len().max(1));
         let mut threads = Vec::with_capacity(listeners.len());
-        // What is wrong with the upstream's configuration or the system's certificates comes out here, not in a thread.
-        way_to_the_site(&config.gateway)?;
+        let mut changes = Vec::with_capacity(listeners.len());
         for (number, listener) in listeners.into_iter().enumerate() {
-            let configured = config.gateway.clone();
-            let (site, capture) = (site.clone(), capture.clone());
+            let making = making.clone();
+            let (change, changed) = mpsc::channel(1);
             let (connections, stopped, tell) = (connections.clone(), stopped.clone(), tell.clone());
             let serve = move || -> Result<(), String> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let upstream = way_to_the_site(&configured).map_err(|e| e.to_string())?;
-                let gateway = Gateway::new(site, capture, upstream);
-                let work = listen::work(listener, gateway, connections, stopped);
+                let current = Current::new(making.gateway()?);
+                drop(making);
+                let work = listen::work(listener, current.clone(), connections, stopped);
+                let work = async {
+                    tokio::select! {
+                        ended = work => ended,
+                        () = take(&current, changed) => unreachable!("changes are waited for without end"),
+                    }
+                };
                 runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
             };
             // The channel has a place for each worker. Where nobody listens any more the process is ending.
@@ -57,8 +92,23 @@ impl Workers {
                 Ok(thread) => threads.push(thread),
                 Err(error) => drop(not_started.try_send(format!("the system gave it no thread: {error}"))),
             }
+            changes.push(change);
         }
-        Ok(Workers { threads, failures: Mutex::new(failures) })
+        Ok(Workers { threads, failures: Mutex::new(failures), changes })
+    }
+
+    /// From now on requests are answered by gateways of another making; resolves when every worker has taken it.
+    pub async fn change(&self, making: &Making) -> Result<(), LifeError> {
+        let (taken, mut all) = mpsc::channel(self.changes.len().max(1));
+        for worker in &self.changes {
+            // A worker that is gone has said so itself.
+            let _ = worker.send(Change { making: making.clone(), taken: taken.clone() }).await;
+        }
+        drop(taken);
+        while let Some(done) = all.recv().await {
+            done.map_err(LifeError::Worker)?;
+        }
+        Ok(())
     }
 
     /// Resolves when a worker fails; never while all are well.
@@ -79,6 +129,15 @@ impl Workers {
         });
         let _ = joined.await;
     }
+}
+
+/// Takes each gateway that is made for this worker in the place of the one it has.
+async fn take(current: &Current, mut changed: mpsc::Receiver<Change>) {
+    while let Some(Change { making, taken }) = changed.recv().await {
+        let made = making.gateway().map(|gateway| current.replace(gateway));
+        let _ = taken.send(made).await;
+    }
+    std::future::pending().await
 }
 
 /// As it is configured.

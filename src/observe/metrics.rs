@@ -88,6 +88,23 @@ pub struct Metrics {
     pub sign_in_failures: Counter,
     /// What became of the views of the statistics lane.
     pub statistics: StatisticsFigures,
+    /// How often the configuration was read again, and how that went.
+    pub reloads: ReloadFigures,
+    /// 1 once the process was asked to end or to give way.
+    pub draining: Gauge,
+}
+
+/// Configurations that were read again while the process ran.
+#[derive(Debug, Default)]
+pub struct ReloadFigures {
+    /// Those that took effect.
+    pub succeeded: Counter,
+    /// Those that did not.
+    pub refused: Counter,
+    /// 1 where the last one did not.
+    pub refused_last: Gauge,
+    /// When one last took effect, in seconds since 1970; 0 where none has.
+    pub last_success: Gauge,
 }
 
 /// Views of the statistics lane, since the start. Sums of the whole process, with nothing that says of what they are.
@@ -182,10 +199,34 @@ impl Metrics {
         let (suppressed, dropped) = (&lane.suppressed, &lane.dropped);
         counter("consentry_statistics_suppressed_total", "Counted page views too few to be stored.", suppressed);
         counter("consentry_statistics_dropped_total", "Counted page views that were lost while they waited.", dropped);
-        for (name, kind, help, gauge) in self.spool.announced() {
+        let reloads = &self.reloads;
+        counter("consentry_config_reloads_total", "Configurations read again that took effect.", &reloads.succeeded);
+        counter("consentry_config_reloads_refused_total", "Configurations read again that did not.", &reloads.refused);
+        for (name, kind, help, gauge) in self.spool.announced().into_iter().chain(self.announced()) {
             one(name, kind, help, gauge.get());
         }
         out
+    }
+}
+
+impl Metrics {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 3] {
+        let reloads = &self.reloads;
+        [
+            (
+                "consentry_config_last_reload_refused",
+                "gauge",
+                "1 where the configuration that was read last is not in effect: an alarm.",
+                &reloads.refused_last,
+            ),
+            (
+                "consentry_config_last_reload_success_timestamp_seconds",
+                "gauge",
+                "When a configuration read again last took effect; 0 where none has.",
+                &reloads.last_success,
+            ),
+            ("consentry_draining", "gauge", "1 once the process is ending or giving way.", &self.draining),
+        ]
     }
 }
 
@@ -245,7 +286,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 36);
+        assert_eq!(before, 41);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
         }
