@@ -1,4 +1,6 @@
 //! The life of the process: a configuration is read again, and the process ends or gives way to a new one, without a visitor
 //! noticing.
 
+mod ending;
 mod reload;
+mod upgrade;

@@ -24,6 +24,8 @@ use super::upgrade::Caller;
 const BACKLOG: i32 = 1024;
 /// How long a worker waits when the system has no descriptors left.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+/// How long a connection that was let in may take to its first request once the process was asked to end.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// How often idle connections to the site are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -129,7 +131,10 @@ async fn serve(stream: TcpStream, peer: IpAddr, current: Rc<Current>, mut stop: 
     let gateway = current.get();
     let limits = gateway.limits();
     let caller = Caller::new(peer);
-    let service = service_fn(|request| handle(current.get(), caller.clone(), request));
+    let service = service_fn(|request| {
+        caller.hear();
+        handle(current.get(), caller.clone(), request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
@@ -143,6 +148,11 @@ async fn serve(stream: TcpStream, peer: IpAddr, current: Rc<Current>, mut stop: 
         _ = stop.wait_for(|stop| *stop) => true,
     };
     if asked_to_end {
+        // Who has only just come has a request on its way, and would find the door closed behind it.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = tokio::time::timeout(FIRST_REQUEST, caller.heard()) => {}
+        }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
         return;
