@@ -21,3 +21,4 @@ mod page_body;
 mod patience;
 mod role;
 pub mod upgrade;
+pub mod watched;

@@ -36,6 +36,7 @@ use crate::consent::Policy;
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
+use crate::front::listen::Connections;
 use crate::keys::{KeyRing, private_folder};
 use crate::ledger::LedgerError;
 use crate::observe::Metrics;
@@ -54,6 +55,8 @@ use workers::{Making, Workers};
 
 /// How often the spool is looked at by who waits for it to be empty.
 const SHIPPED_LOOK: Duration = Duration::from_millis(20);
+/// How often open connections are counted.
+const CONNECTIONS_LOOK: Duration = Duration::from_secs(1);
 /// How long a lock of a process that is ending is waited for.
 const LOCKED: Duration = Duration::from_secs(5);
 
@@ -210,6 +213,7 @@ fn live(
     let lived = runtime.block_on(async {
         let tending = tokio::spawn(keys::tend(ring, reloader.windows(), trouble));
         let refreshing = tokio::spawn(places::keep_fresh(reloader.capture()));
+        let counting = tokio::spawn(count_connections(workers.connections(), metrics.clone()));
         let (close, mut closed) = watch::channel(false);
         let shutdown = async move { drop(closed.wait_for(|closed| *closed).await) };
         let listener = TcpListener::from_std(listeners.dashboard).map_err(LifeError::Runtime);
@@ -256,11 +260,20 @@ fn live(
         refreshing.abort();
         let ended = serving.end(house, database, why, close).await;
         let _ = pages.await;
+        counting.abort();
         ended
     });
     // A look-up of a host name may still hang in a thread; nothing waits for it.
     runtime.shutdown_background();
     lived
+}
+
+/// Copies how many connections are open into the metrics, for as long as the process lives.
+async fn count_connections(connections: Arc<Connections>, metrics: Arc<Metrics>) {
+    loop {
+        metrics.connections_open.set(connections.open() as u64);
+        tokio::time::sleep(CONNECTIONS_LOOK).await;
+    }
 }
 
 /// What may be fetched from elsewhere: the embedded engine's library, and places.

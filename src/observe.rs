@@ -2,10 +2,15 @@
 //! data: a counter has no label that comes from a visitor, and whoever logs has only scrubbed values to log (D1).
 //! Called by everyone; knows nobody.
 
+pub mod access;
+#[cfg(test)]
+mod exposition;
+pub mod latency;
 mod lines;
 mod log;
 pub mod metrics;
+pub mod trace;
 
-pub use lines::Destination;
+pub use lines::{Destination, Lines, Place};
 pub use log::{init, set_level};
 pub use metrics::Metrics;

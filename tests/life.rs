@@ -2,5 +2,6 @@
 //! noticing.
 
 mod ending;
+mod logs;
 mod reload;
 mod upgrade;

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use super::client_addr::Client;
 use super::known_calls::KnownCalls;
+use super::watched::RequestLogs;
 use crate::asked::Asked;
 use crate::capture::Pace;
 use crate::capture::event::Event;
@@ -22,6 +23,7 @@ use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Token};
 use crate::ledger::{Ledger, Replaced};
 use crate::observe::Metrics;
+use crate::observe::latency::Latencies;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
 use crate::rights;
@@ -90,6 +92,10 @@ pub struct Site {
     pub spool: Spool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The logs of single requests.
+    pub logs: RequestLogs,
+    /// Whether requests without a trace begin one, and then whether it is marked to be recorded.
+    pub begin_traces: Option<bool>,
 }
 
 /// What is needed to take calls from a telephone system.
@@ -127,6 +133,7 @@ pub struct Gateway {
     pub(super) agents: RefCell<DeviceCache>,
     pub(super) shared: Arc<capture::Shared>,
     pub(super) upstream: Upstream,
+    pub(super) latencies: Arc<Latencies>,
 }
 
 /// What is known of a request once it was let in.
@@ -155,10 +162,15 @@ impl Visit<'_> {
 
 impl Gateway {
     /// For one worker.
-    pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
+    pub fn new(
+        site: Arc<Site>,
+        capture: Arc<capture::Shared>,
+        upstream: Upstream,
+        latencies: Arc<Latencies>,
+    ) -> Gateway {
         let counting = site.statistics.clone().map(Counting::new);
         let agents = RefCell::new(DeviceCache::new(AGENTS));
-        Gateway { site, capture: Capture::new(capture.clone()), counting, agents, shared: capture, upstream }
+        Gateway { site, capture: Capture::new(capture.clone()), counting, agents, shared: capture, upstream, latencies }
     }
 
     /// Closes idle connections to the site that have grown old.

@@ -64,6 +64,14 @@ pub enum LifeError {
     /// Asked twice to end.
     #[error("asked to end at once: open exchanges were cut; what was captured and chosen is on disk")]
     Hurried,
+    /// A log of single requests.
+    #[error("lines of a log cannot be written to {place}: {source}. It is access_log or security_log in [observe]")]
+    Log {
+        /// Where.
+        place: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system gave no runtime or no thread.
     #[error("the system refused what the program runs on: {0}")]
     Runtime(io::Error),

@@ -13,7 +13,7 @@ use super::{LifeError, Told, notify, now_ms};
 use crate::capture;
 use crate::config::reload::Changes;
 use crate::config::{Config, ConfigError, Explained, KeyWindows};
-use crate::observe;
+use crate::observe::{self, Lines};
 
 /// Why the configuration of before stays in effect.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +128,8 @@ impl Reloader {
     /// Reads the file again and puts it into effect; says what has changed. The outcome is in the log and the metrics too.
     pub async fn reload(&mut self, workers: &Workers) -> Result<Changes, ReloadError> {
         notify::reloading();
+        // Whoever rotates logs asks in this way, whatever the configuration is like.
+        self.with_logs(Lines::reopen).await;
         let outcome = self.attempt(workers).await;
         let figures = &self.lasting.metrics.reloads;
         match &outcome {
@@ -146,6 +148,18 @@ impl Reloader {
         }
         notify::ready();
         outcome
+    }
+
+    /// Lets what was written of single requests out.
+    pub async fn flush_logs(&self) {
+        self.with_logs(Lines::flush).await;
+    }
+
+    async fn with_logs(&self, what: fn(&Lines)) {
+        let logs = self.making.site.logs.clone();
+        let done =
+            tokio::task::spawn_blocking(move || logs.access.iter().chain(&logs.security).for_each(|log| what(log)));
+        let _ = done.await;
     }
 
     async fn attempt(&mut self, workers: &Workers) -> Result<Changes, ReloadError> {

@@ -219,6 +219,7 @@ impl Serving {
         drop(sockets);
         stop.send_replace(true);
         let hurried = self.unless_hurried(workers.join()).await.is_none();
+        reloader.flush_logs().await;
         drop(reloader);
         seal(spool, ledger).await;
         close.send_replace(true);
@@ -250,6 +251,7 @@ impl Serving {
         metrics.draining.set(1);
         stop.send_replace(true);
         let hurried = self.unless_hurried(workers.join()).await.is_none();
+        reloader.flush_logs().await;
         drop(reloader);
         database.stop_watching().await;
         seal(spool, ledger).await;

@@ -12,9 +12,11 @@ use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::enrich::Places;
 use crate::front::gateway::{CallsImport, Site};
 use crate::front::known_calls::{self, KnownCalls};
+use crate::front::watched::RequestLogs;
 use crate::keys::{KeyRing, Token};
 use crate::ledger::{Ledger, Replaced};
-use crate::observe::Metrics;
+use crate::observe::metrics::LineFigures;
+use crate::observe::{Lines, Metrics, Place};
 use crate::page::gate::Tags;
 use crate::privacy::{CollectorOptions, NoticeFacts, OwnCookieLives, Pages, Serves};
 use crate::rights;
@@ -113,7 +115,31 @@ impl Lasting {
             ledger: self.ledger.clone(),
             spool: self.spool.clone(),
             metrics: self.metrics.clone(),
+            logs: self.logs(config, before)?,
+            begin_traces: config.observe.logs.traceparent.then_some(config.observe.logs.trace_sampled),
         })
+    }
+
+    /// The logs of single requests; those of before where they go to the same place.
+    fn logs(&self, config: &Config, before: Option<&Site>) -> Result<RequestLogs, LifeError> {
+        let wanted = &config.observe.logs;
+        let open = |place: Place, before: Option<&Arc<Lines>>, figures: &Arc<LineFigures>| match before {
+            Some(log) if *log.place() == place => Ok(log.clone()),
+            _ => {
+                let failed = |source| LifeError::Log { place: place.to_string(), source };
+                Lines::open(place.clone(), figures.clone()).map(Arc::new).map_err(failed)
+            }
+        };
+        let before = before.map(|site| &site.logs);
+        let access = wanted
+            .access
+            .clone()
+            .map(|to| open(Place::Plain(to), before.and_then(|logs| logs.access.as_ref()), &self.metrics.access_lines));
+        let security = wanted.security.clone().map(|path| {
+            let place = Place::Daily { path, days: wanted.security_days };
+            open(place, before.and_then(|logs| logs.security.as_ref()), &self.metrics.security_lines)
+        });
+        Ok(RequestLogs { access: access.transpose()?, security: security.transpose()? })
     }
 }
 

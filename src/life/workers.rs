@@ -13,6 +13,7 @@ use crate::config::Gateway as Configured;
 use crate::front::current::Current;
 use crate::front::gateway::{Gateway, Site};
 use crate::front::listen::{self, Connections};
+use crate::observe::latency::Latencies;
 use crate::upstream::{Address, Bounds, Upstream, UpstreamSetupError};
 
 /// What a worker's gateway is made of.
@@ -32,9 +33,9 @@ impl Making {
         way_to_the_site(config).map(drop)
     }
 
-    fn gateway(&self) -> Result<Gateway, String> {
+    fn gateway(&self, latencies: Arc<Latencies>) -> Result<Gateway, String> {
         let upstream = way_to_the_site(&self.gateway).map_err(|e| e.to_string())?;
-        Ok(Gateway::new(self.site.clone(), self.capture.clone(), upstream))
+        Ok(Gateway::new(self.site.clone(), self.capture.clone(), upstream, latencies))
     }
 }
 
@@ -49,6 +50,7 @@ pub struct Workers {
     threads: Vec<thread::JoinHandle<()>>,
     failures: Mutex<mpsc::Receiver<String>>,
     changes: Vec<mpsc::Sender<Change>>,
+    connections: Arc<Connections>,
 }
 
 impl Workers {
@@ -60,23 +62,24 @@ impl Workers {
         stopped: watch::Receiver<bool>,
     ) -> Result<Workers, LifeError> {
         Making::check(&making.gateway)?;
-        let connections = Arc::new(Connections::default());
+        let all = Arc::new(Connections::default());
         let (tell, failures) = mpsc::channel(listeners.len().max(1));
         let mut threads = Vec::with_capacity(listeners.len());
         let mut changes = Vec::with_capacity(listeners.len());
         for (number, listener) in listeners.into_iter().enumerate() {
             let making = making.clone();
+            let latencies = making.site.metrics.worker(number);
             let (change, changed) = mpsc::channel(1);
-            let (connections, stopped, tell) = (connections.clone(), stopped.clone(), tell.clone());
+            let (connections, stopped, tell) = (all.clone(), stopped.clone(), tell.clone());
             let serve = move || -> Result<(), String> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let current = Current::new(making.gateway()?);
+                let current = Current::new(making.gateway(latencies.clone())?);
                 drop(making);
                 let work = listen::work(listener, current.clone(), connections, stopped);
                 let work = async {
                     tokio::select! {
                         ended = work => ended,
-                        () = take(&current, changed) => unreachable!("changes are waited for without end"),
+                        () = take(&current, latencies, changed) => unreachable!("changes are waited for without end"),
                     }
                 };
                 runtime.and_then(|runtime| runtime.block_on(work)).map_err(|e| e.to_string())
@@ -94,7 +97,7 @@ impl Workers {
             }
             changes.push(change);
         }
-        Ok(Workers { threads, failures: Mutex::new(failures), changes })
+        Ok(Workers { threads, failures: Mutex::new(failures), changes, connections: all })
     }
 
     /// From now on requests are answered by gateways of another making; resolves when every worker has taken it.
@@ -109,6 +112,11 @@ impl Workers {
             done.map_err(LifeError::Worker)?;
         }
         Ok(())
+    }
+
+    /// The connections that are open.
+    pub fn connections(&self) -> Arc<Connections> {
+        self.connections.clone()
     }
 
     /// Resolves when a worker fails; never while all are well.
@@ -132,9 +140,9 @@ impl Workers {
 }
 
 /// Takes each gateway that is made for this worker in the place of the one it has.
-async fn take(current: &Current, mut changed: mpsc::Receiver<Change>) {
+async fn take(current: &Current, latencies: Arc<Latencies>, mut changed: mpsc::Receiver<Change>) {
     while let Some(Change { making, taken }) = changed.recv().await {
-        let made = making.gateway().map(|gateway| current.replace(gateway));
+        let made = making.gateway(latencies.clone()).map(|gateway| current.replace(gateway));
         let _ = taken.send(made).await;
     }
     std::future::pending().await

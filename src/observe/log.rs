@@ -1,6 +1,6 @@
-//! Log lines on standard error: time, level, message; colour only on a terminal that wants it.
+//! Log lines on standard error: time, level, message; without colour, on a terminal as in a file.
 
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 use std::sync::OnceLock;
 
 use tracing::Level;
@@ -13,12 +13,11 @@ use tracing_subscriber::reload;
 /// Libraries are heard from warnings up, whatever the level: what they write in detail may hold what a visitor sent, and
 /// no type of ours keeps it out (D1).
 pub fn init(level: Level) {
-    let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt()
         .compact()
         // What is heard is decided below, and may change.
         .with_max_level(Level::TRACE)
-        .with_ansi(colour)
+        .with_ansi(false)
         .with_target(level >= Level::DEBUG)
         .with_writer(stderr)
         // It would say so on standard error, and panic: where a terminal was closed the program ends in order all the same.

@@ -3,6 +3,9 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::latency::{self, Latencies};
 
 /// A figure that only grows.
 #[derive(Debug, Default)]
@@ -92,6 +95,23 @@ pub struct Metrics {
     pub reloads: ReloadFigures,
     /// 1 once the process was asked to end or to give way.
     pub draining: Gauge,
+    /// Lines of the access log.
+    pub access_lines: Arc<LineFigures>,
+    /// Lines of the security log.
+    pub security_lines: Arc<LineFigures>,
+    /// Connections of visitors that are open.
+    pub connections_open: Gauge,
+    /// How long requests took, by worker.
+    workers: Mutex<Vec<Arc<Latencies>>>,
+}
+
+/// What became of the lines of a log.
+#[derive(Debug, Default)]
+pub struct LineFigures {
+    /// Those that were written.
+    pub written: Counter,
+    /// Those that were not, since too many waited or the disk did not take them.
+    pub dropped: Counter,
 }
 
 /// Configurations that were read again while the process ran.
@@ -157,6 +177,15 @@ impl Metrics {
         }
     }
 
+    /// The cells of a worker, which no other thread may write to; the same ones each time it is asked for.
+    pub fn worker(&self, number: usize) -> Arc<Latencies> {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        while workers.len() <= number {
+            workers.push(Arc::default());
+        }
+        workers[number].clone()
+    }
+
     /// All of them in Prometheus' text format 0.0.4.
     pub fn prometheus(&self) -> String {
         let mut out = String::with_capacity(4096);
@@ -202,15 +231,22 @@ impl Metrics {
         let reloads = &self.reloads;
         counter("consentry_config_reloads_total", "Configurations read again that took effect.", &reloads.succeeded);
         counter("consentry_config_reloads_refused_total", "Configurations read again that did not.", &reloads.refused);
+        for (name, lines) in [("access", &self.access_lines), ("security", &self.security_lines)] {
+            let (written, dropped) = (&lines.written, &lines.dropped);
+            counter(&format!("consentry_{name}_log_lines_total"), "Lines of this log that were written.", written);
+            counter(&format!("consentry_{name}_log_lines_dropped_total"), "Lines of this log that were not.", dropped);
+        }
         for (name, kind, help, gauge) in self.spool.announced().into_iter().chain(self.announced()) {
             one(name, kind, help, gauge.get());
         }
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        latency::prometheus(&workers, &mut out);
         out
     }
 }
 
 impl Metrics {
-    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 3] {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 4] {
         let reloads = &self.reloads;
         [
             (
@@ -225,6 +261,7 @@ impl Metrics {
                 "When a configuration read again last took effect; 0 where none has.",
                 &reloads.last_success,
             ),
+            ("consentry_connections_open", "gauge", "Connections of visitors that are open.", &self.connections_open),
             ("consentry_draining", "gauge", "1 once the process is ending or giving way.", &self.draining),
         ]
     }
@@ -264,6 +301,10 @@ fn line(out: &mut String, name: &str, value: u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::exposition;
+    use super::super::latency::{Phase, Route};
     use super::*;
 
     #[test]
@@ -286,9 +327,16 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 41);
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
-        }
+        assert_eq!(before, 48);
+    }
+
+    #[test]
+    fn what_is_announced_keeps_prometheus_rules() {
+        let metrics = Metrics::default();
+        let worker = metrics.worker(1);
+        worker.observe(Route::Page, Phase::Body, Duration::from_millis(3));
+        assert!(Arc::ptr_eq(&worker, &metrics.worker(1)));
+        let wrong = exposition::check(&metrics.prometheus());
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

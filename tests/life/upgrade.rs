@@ -130,7 +130,6 @@ fn the_embedded_engine_changes_hands_and_every_event_is_a_row_once() {
         let output = gateway.folder.run(&["query", "--data-dir", "data", "--format", "JSONEachRow", sql]);
         let text = String::from_utf8(output.stdout).ok()?;
         let rows: Vec<_> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        eprintln!("{} of {} {}", rows.len(), done.len(), String::from_utf8_lossy(&output.stderr));
         (rows.len() >= done.len()).then_some(rows)
     });
     let found = counted(&rows);
