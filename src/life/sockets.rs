@@ -54,8 +54,7 @@ impl Sockets {
             }
         }
         let dashboard = dashboard.filter(|_| !gateway.is_empty())?;
-        let all = gateway.iter().chain([&dashboard]);
-        all.map(|socket| socket.set_nonblocking(true)).collect::<io::Result<()>>().ok()?;
+        gateway.iter().chain([&dashboard]).try_for_each(|socket| socket.set_nonblocking(true)).ok()?;
         Some(Sockets { gateway, dashboard })
     }
 

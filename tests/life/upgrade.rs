@@ -125,6 +125,9 @@ fn the_embedded_engine_changes_hands_and_every_event_is_a_row_once() {
     let gateway = Gateway::start(site.address, "");
     let mut successor = None;
     let done = under_load(&gateway, || successor = Some(upgrade(&gateway.folder).expect("the new process serves")));
+    // A query that came between the two engines would begin to start one of its own.
+    let there = || crate::dashboard::get(&gateway, "/readyz").json()["database"]["ok"] == true;
+    eventually("the new engine answers", || there().then_some(()));
     let sql = "select path from consentry.events where startsWith(path, '/page/') or startsWith(path, '/beacon/')";
     let rows = eventually("every event is a row", || {
         let output = gateway.folder.run(&["query", "--data-dir", "data", "--format", "JSONEachRow", sql]);
