@@ -20,7 +20,7 @@ use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
 use super::upgrade::Caller;
-use super::watched::{self, Watched};
+use super::watched::Watched;
 use crate::consent::{self, NoChoice, PurposeSet};
 use crate::cookies;
 use crate::observe::trace;
@@ -60,7 +60,7 @@ async fn answer(
         Ok(host) => host,
         Err(refusal) => {
             let status = refusal.status();
-            watched.refused(gateway, parts.method.as_str(), &client.ip, status, &watched::word(refusal));
+            watched.refused(gateway, &parts, &client.ip, status, refusal);
             return own::problem(status, &refusal.to_string());
         }
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
+use http::request::Parts;
 
 use super::gateway::{Gateway, Visit};
 use super::keep;
@@ -86,39 +87,62 @@ impl Watched {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             self.route = Route::Tunnel;
         }
-        let site = &gateway.site;
         let is_own = matches!(self.route, Route::Beacon | Route::Privacy);
         if is_own && let Some(reason) = refusal(status, &visit.choice) {
-            self.refused(gateway, visit.parts.method.as_str(), &visit.client.ip, status, reason);
+            self.secure(gateway, visit.parts.method.as_str(), &visit.client.ip, status, reason);
         }
-        if let Some(log) = &site.logs.access {
-            let classes = &gateway.shared.path_classes;
-            let declared = |path: &str| classes.classify(path).map(|found| found.class.to_owned());
-            let target = visit.parts.uri.path();
-            self.line = Some(Box::new((
-                Line {
-                    time_ms: keep::milliseconds(visit.now),
-                    id: random(),
-                    method: access::method(visit.parts.method.as_str()),
-                    host: access::host(visit.host),
-                    route: self.route,
-                    path: path::class(target, status, Some(&declared)),
-                    consent: consent(visit, &site.policy),
-                    status: status.as_u16(),
-                    bytes: 0,
-                    end: "",
-                    head_us: 0,
-                    upstream_us: None,
-                    body_us: 0,
-                },
-                log.clone(),
-            )));
-        }
+        let consent = || consent(visit, &gateway.site.policy);
+        self.note(gateway, visit.parts, visit.host, status, keep::milliseconds(visit.now), consent);
         self.headed = Some(Instant::now());
     }
 
-    /// It was refused before it was known who asked, or by a bound.
-    pub(super) fn refused(&self, gateway: &Gateway, method: &str, client: &RawIp, status: StatusCode, reason: &str) {
+    /// It was refused before anything else was known of it.
+    pub(super) fn refused(
+        &mut self,
+        gateway: &Gateway,
+        parts: &Parts,
+        client: &RawIp,
+        status: StatusCode,
+        reason: impl std::fmt::Debug,
+    ) {
+        self.secure(gateway, parts.method.as_str(), client, status, &word(reason));
+        self.note(gateway, parts, "", status, now_ms(), || "none");
+        self.headed = Some(Instant::now());
+    }
+
+    /// What the access log will have of it.
+    fn note(
+        &mut self,
+        gateway: &Gateway,
+        parts: &Parts,
+        host: &str,
+        status: StatusCode,
+        time_ms: i64,
+        consent: impl FnOnce() -> &'static str,
+    ) {
+        let Some(log) = &gateway.site.logs.access else { return };
+        let classes = &gateway.shared.path_classes;
+        let declared = |path: &str| classes.classify(path).map(|found| found.class.to_owned());
+        let line = Line {
+            time_ms,
+            id: random(),
+            method: access::method(parts.method.as_str()),
+            host: access::host(host),
+            route: self.route,
+            path: path::class(parts.uri.path(), status, Some(&declared)),
+            consent: consent(),
+            status: status.as_u16(),
+            bytes: 0,
+            end: "",
+            head_us: 0,
+            upstream_us: None,
+            body_us: 0,
+        };
+        self.line = Some(Box::new((line, log.clone())));
+    }
+
+    /// A line for the security log, if there is one.
+    fn secure(&self, gateway: &Gateway, method: &str, client: &RawIp, status: StatusCode, reason: &str) {
         let Some(log) = &gateway.site.logs.security else { return };
         let net = gateway.shared.pseudonymiser.ip(client).net;
         let network = match net.to_ipv4_mapped() {
@@ -202,7 +226,7 @@ fn consent(visit: &Visit<'_>, policy: &Policy) -> &'static str {
 }
 
 /// A reason's name as a word: `OtherHost` is `other-host`.
-pub(super) fn word(reason: impl std::fmt::Debug) -> String {
+fn word(reason: impl std::fmt::Debug) -> String {
     let mut word = String::new();
     for letter in format!("{reason:?}").chars().take_while(|letter| letter.is_ascii_alphanumeric()) {
         if letter.is_ascii_uppercase() && !word.is_empty() {

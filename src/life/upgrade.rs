@@ -14,7 +14,7 @@
 //! Where the new process ends before it serves, the one before goes on: up to `go` it has never stopped, after it it starts
 //! anew, with the same sockets.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
@@ -132,12 +132,15 @@ impl Next {
         let mut line = String::new();
         let ended = match self.talk.read_line(&mut line) {
             Ok(_) if line.trim_end() == word => return Ok(()),
-            Ok(0) => match self.child.wait() {
+            Ok(1..) => "said something that cannot be understood".to_owned(),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                format!("was not {word} within {} s", patience.as_secs())
+            }
+            // Its end of the line is closed, or was while something lay in it.
+            Ok(0) | Err(_) => match self.child.wait() {
                 Ok(status) => format!("ended ({status}) before it was {word}"),
                 Err(error) => format!("is gone ({error})"),
             },
-            Ok(_) => "said something that cannot be understood".to_owned(),
-            Err(_) => format!("was not {word} within {} s", patience.as_secs()),
         };
         let _ = self.child.kill();
         let _ = self.child.wait();

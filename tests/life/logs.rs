@@ -39,8 +39,7 @@ fn rule_d1_the_access_log_says_how_each_request_went_and_nothing_of_who_asked() 
     refused.send("GET /secret HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
     assert_eq!(refused.answer().status, 400);
 
-    // The choice, two pages, a beacon, and the answer that broke off. A request that is refused has no route to name.
-    let lines_ = lines(&gateway, "access.log", 5);
+    let lines_ = lines(&gateway, "access.log", 6);
     let word = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     let summed: Vec<String> = lines_
         .iter()
@@ -54,6 +53,7 @@ fn rule_d1_the_access_log_says_how_each_request_went_and_nothing_of_who_asked() 
             "GET page (other) all complete",
             "POST beacon /_privacy/* all complete",
             "GET page /silent none broken",
+            "GET refused (error) none complete",
         ]
     );
     let page = &lines_[1];
@@ -66,7 +66,7 @@ fn rule_d1_the_access_log_says_how_each_request_went_and_nothing_of_who_asked() 
     let mut ids: Vec<String> = lines_.iter().map(|line| word(line, "id")).collect();
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), 5);
+    assert_eq!(ids.len(), 6);
     let day = std::fs::read_dir(gateway.folder.path()).expect("it is ours").flatten();
     let day = day.map(|entry| entry.file_name().into_string().expect("a name"));
     let security = day.into_iter().find(|name| name.starts_with("refused.")).expect("a file of today");

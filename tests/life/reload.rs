@@ -1,12 +1,15 @@
 //! Another configuration in the place of the one in effect.
 
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Mutex};
+
 use serde_json::Value;
 
 use crate::dashboard;
-use crate::support::eventually;
-use crate::support::gateway::{Gateway, Nobody, without_database};
-use crate::support::site::Site;
+use crate::support::gateway::{Folder, Gateway, Nobody, without_database};
+use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
+use crate::support::{PATIENCE, eventually};
 
 fn start() -> (Gateway, Site, Nobody) {
     let site = Site::start();
@@ -88,6 +91,76 @@ fn a_wrong_configuration_never_harms_the_running_gateway_and_everybody_hears_of_
     assert_eq!(reload(&gateway).0, Some(0));
     let alarms = dashboard::get(&gateway, "/readyz").json()["alarms"].clone();
     assert_eq!(alarms, serde_json::json!(["database-away"]), "it is over");
+}
+
+#[test]
+fn a_request_under_way_ends_with_the_configuration_and_the_site_it_began_with() {
+    let (gateway, site, _nobody) = start();
+    let door = Arc::new(Mutex::new(()));
+    let closed = door.lock().expect("it is ours");
+    site.on("/held", Behaviour::AnswersAfter(door.clone(), page(&[], PAGE)));
+    let held = std::thread::scope(|scope| {
+        let held = scope.spawn(|| Visitor::new(&gateway).get("/held"));
+        eventually("the site is asked", || (site.requests("/held").len() == 1).then_some(()));
+        let other = Site::start();
+        let old = configuration(&gateway);
+        let new = old.replace("Before", "After").replace(&site.address.to_string(), &other.address.to_string());
+        gateway.folder.write("consentry.toml", &new);
+        assert_eq!(reload(&gateway).1, "in effect now: gateway.upstream, consent.banner_title\n");
+        assert!(banner(&gateway).contains("After"));
+        assert_eq!(other.requests("/page").len(), 1, "another site answers now");
+        drop(closed);
+        held.join().expect("it was answered")
+    });
+    assert!(held.text().contains("Before"), "{}", held.text());
+    assert_eq!(site.requests("/page").len(), 0);
+}
+
+#[test]
+fn what_is_captured_changes_with_the_configuration_and_an_event_that_comes_again_is_known_all_the_same() {
+    let (gateway, _site, _nobody) = start();
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let beacon = |visitor: &mut Visitor| {
+        let event = serde_json::json!({"n": "custom", "u": "/once", "i": "0123456789abcdef", "p": {"plan": "pro"}});
+        let body = serde_json::json!({"v": 1, "events": [event]});
+        visitor.post("/_privacy/events", "application/json", body.to_string().as_bytes()).status
+    };
+    visitor.get("/search?q=shoes");
+    assert_eq!(beacon(&mut visitor), 204);
+    let old = configuration(&gateway);
+    gateway.folder.write("consentry.toml", &format!("{old}\n[capture]\nquery_keys = [\"q\"]\n"));
+    assert_eq!(reload(&gateway).1, "in effect now: capture.query_keys\n");
+    visitor.get("/search?q=shoes");
+    assert_eq!(beacon(&mut visitor), 204);
+    let (_, folder) = gateway.end("TERM");
+    let rows = folder.run(&["spool", "export", "--format", "jsonl"]);
+    let rows = String::from_utf8(rows.stdout).expect("JSON is UTF-8");
+    let paths: Vec<Value> =
+        rows.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["path"].clone()).collect();
+    let of = |path: &str| paths.iter().filter(|found| *found == path).count();
+    assert_eq!((of("/search"), of("/search?q=shoes"), of("/once")), (1, 1, 1), "{paths:?}");
+}
+
+#[test]
+fn a_service_manager_is_told_what_the_process_does() {
+    let site = Site::start();
+    let nobody = Nobody::new();
+    let folder = Folder::new(site.address, &format!("[clickhouse]\nurl = \"http://{}\"", nobody.address));
+    let socket = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).expect("the folder is ours");
+    manager.set_read_timeout(Some(PATIENCE)).expect("a socket has a time-out");
+    let heard = || {
+        let mut bytes = [0; 256];
+        let length = manager.recv(&mut bytes).expect("the manager is told");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    let gateway = folder.with("NOTIFY_SOCKET", &socket.to_string_lossy()).serve();
+    assert_eq!(heard(), "READY=1");
+    assert_eq!(reload(&gateway).0, Some(0));
+    assert!(heard().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(heard(), "READY=1");
+    gateway.process.signal("TERM");
+    assert_eq!(heard(), "STOPPING=1");
 }
 
 #[test]

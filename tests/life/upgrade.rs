@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -82,9 +83,13 @@ fn under_load(gateway: &Gateway, upgrades: impl FnOnce()) -> Vec<String> {
             scope.spawn(move || visit(address, &mut visitor, name, ended))
         });
         std::thread::sleep(Duration::from_millis(200));
-        upgrades();
+        // Whatever becomes of the upgrades, or the visitors would never go.
+        let upgraded = catch_unwind(AssertUnwindSafe(upgrades));
         std::thread::sleep(Duration::from_millis(200));
         ended.store(true, Ordering::Relaxed);
+        if let Err(panic) = upgraded {
+            resume_unwind(panic);
+        }
         visitors.into_iter().flat_map(|visitor| visitor.join().expect("nobody was refused or cut")).collect()
     })
 }
@@ -163,4 +168,31 @@ fn where_the_new_process_does_not_start_the_old_one_goes_on() {
     gateway.folder.write("consentry.toml", &old);
     let (status, folder) = gateway.end("TERM");
     assert_eq!(status.code(), Some(0), "{}", folder.log());
+}
+
+#[test]
+fn a_new_process_that_fails_once_the_old_one_gave_way_is_replaced_by_the_old_one_and_nobody_is_refused() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    let file = gateway.folder.path().join("consentry.toml");
+    let old = std::fs::read_to_string(&file).expect("it was written");
+    // Its log is opened with everything else that only one process may have.
+    gateway.folder.write("consentry.toml", &format!("{old}\n[observe]\naccess_log = \"missing/access.log\"\n"));
+    let done = under_load(&gateway, || {
+        let said = upgrade(&gateway.folder).map(|_| ()).expect_err("it does not start");
+        assert!(said.contains("before it was serving"), "{said}\n{}", gateway.folder.log());
+    });
+    gateway.folder.write("consentry.toml", &old);
+    assert!(gateway.folder.log().contains("this one starts again in its place"), "{}", gateway.folder.log());
+    let mut successor = None;
+    let more = under_load(&gateway, || successor = Some(upgrade(&gateway.folder).expect("now it serves")));
+    successor.expect("it was upgraded").end();
+    let output = gateway.folder.run(&["spool", "export", "--format", "jsonl"]);
+    let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+    let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let found = counted(&rows);
+    // The second load asks for the same paths again, as far as it comes.
+    let lost: Vec<_> = done.iter().chain(&more).filter(|path| !found.contains_key(*path)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    assert_eq!(rows.len(), done.len() + more.len(), "none is doubled");
 }
