@@ -166,6 +166,8 @@ impl Reloader {
         let file = self.file.clone().ok_or(ReloadError::NoFile)?;
         let (in_effect, lasting, before) = (self.in_effect.clone(), self.lasting.clone(), self.making.clone());
         let choice_life = self.choice_life;
+        // Of what lies in a batch that is still open nothing could be known. A queue that is closed has none.
+        let _ = lasting.spool.flush().await;
         let made = tokio::task::spawn_blocking(move || make(&file, &in_effect, &lasting, before, choice_life));
         let (explained, changes, making) = made
             .await
@@ -173,6 +175,7 @@ impl Reloader {
         workers.change(&making).await?;
         // What the gateway before kept while this one was made is known too.
         if !Arc::ptr_eq(&making.capture, &self.making.capture) {
+            let _ = self.lasting.spool.flush().await;
             let (lasting, capture) = (self.lasting.clone(), making.capture.clone());
             let _ = tokio::task::spawn_blocking(move || lasting.know_events(&capture)).await;
         }

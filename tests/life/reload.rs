@@ -121,7 +121,7 @@ fn what_is_captured_changes_with_the_configuration_and_an_event_that_comes_again
     let (gateway, _site, _nobody) = start();
     let mut visitor = Visitor::who_accepts(&gateway);
     let beacon = |visitor: &mut Visitor| {
-        let event = serde_json::json!({"n": "custom", "u": "/once", "i": "0123456789abcdef", "p": {"plan": "pro"}});
+        let event = serde_json::json!({"n": "engagement", "u": "/once", "i": "0123456789abcdef", "e": 1200});
         let body = serde_json::json!({"v": 1, "events": [event]});
         visitor.post("/_privacy/events", "application/json", body.to_string().as_bytes()).status
     };
