@@ -8,6 +8,7 @@ mod choice;
 pub mod client_addr;
 pub mod current;
 mod delivery;
+pub mod ending;
 pub mod gateway;
 pub mod handle;
 mod keep;

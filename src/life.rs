@@ -36,6 +36,7 @@ use crate::consent::Policy;
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
+use crate::front::ending::Ender;
 use crate::front::listen::Connections;
 use crate::keys::{KeyRing, private_folder};
 use crate::ledger::LedgerError;
@@ -200,10 +201,10 @@ fn live(
     let capture = lasting.capture(&config, places)?;
     let site = Arc::new(lasting.site(&config, None)?);
     let making = Making { site, capture: capture.clone(), gateway: config.gateway.clone() };
-    let (stop, stopped) = watch::channel(false);
+    let (stop, ending) = Ender::new();
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
-    let workers = Workers::start(listeners.gateway, &making, stopped)?;
+    let workers = Workers::start(listeners.gateway, &making, ending)?;
     let reloader = Reloader::new(told, making, lasting);
     if let Some(before) = &before {
         before.serving();

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::current::Current;
+use super::ending::Ending;
 use super::handle::handle;
 use super::patience::Patient;
 use super::upgrade::Caller;
@@ -79,14 +80,13 @@ impl Drop for Place {
     }
 }
 
-/// Serves visitors on one worker until `stop` turns true, then lets open exchanges finish.
+/// Serves visitors on one worker until nobody is to be let in any more, then lets open exchanges finish.
 pub async fn work(
     listener: std::net::TcpListener,
     current: Rc<Current>,
     connections: Arc<Connections>,
-    stop: watch::Receiver<bool>,
+    ending: Ending,
 ) -> io::Result<()> {
-    let mut asked_to_end = stop.clone();
     let listener = TcpListener::from_std(listener)?;
     let tasks = LocalSet::new();
     let mut open = JoinSet::new();
@@ -99,9 +99,10 @@ pub async fn work(
                         Ok((stream, peer)) => {
                             // A place that is not to be had closes the connection at once: nobody waits for nothing.
                             let Some(place) = connections.take(current.get().limits().max_connections) else { continue };
-                            let connection = serve(stream, peer.ip(), current.clone(), stop.clone());
+                            let ends = ending.connection();
+                            let connection = serve(stream, peer.ip(), current.clone(), ends.stop.clone());
                             open.spawn_local(async move {
-                                connection.await;
+                                ends.serve(connection).await;
                                 drop(place);
                             });
                         }
@@ -112,7 +113,7 @@ pub async fn work(
                     },
                     Some(_) = open.join_next(), if !open.is_empty() => {}
                     _ = sweep.tick() => current.get().sweep(),
-                    _ = asked_to_end.wait_for(|stop| *stop) => break,
+                    () = ending.all() => break,
                 }
             }
             drop(listener);

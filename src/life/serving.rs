@@ -14,6 +14,7 @@ use super::sockets::Sockets;
 use super::upgrade::{CallOff, Next, UpgradeError};
 use super::workers::Workers;
 use super::{Ended, LifeError, notify};
+use crate::front::ending::Ender;
 use crate::ledger::Ledger;
 use crate::observe::Metrics;
 use crate::spool::Spool;
@@ -29,7 +30,7 @@ pub struct House {
     /// The proof of what was chosen.
     pub ledger: Ledger,
     /// Ends the workers.
-    pub stop: watch::Sender<bool>,
+    pub stop: Ender,
     /// What is counted.
     pub metrics: std::sync::Arc<Metrics>,
     /// The sockets, held so that they stay when workers give up theirs.
@@ -217,7 +218,7 @@ impl Serving {
         metrics.draining.set(1);
         // First of all nobody is let in any more.
         drop(sockets);
-        stop.send_replace(true);
+        stop.all();
         let hurried = self.unless_hurried(workers.join()).await.is_none();
         reloader.flush_logs().await;
         drop(reloader);
@@ -245,12 +246,18 @@ impl Serving {
         answer: Option<oneshot::Sender<Outcome>>,
         close: watch::Sender<bool>,
     ) -> Result<Ended, LifeError> {
-        // While visitors are still served: what is on its way into the database may take a moment.
-        database.stop_shipping().await;
         let House { workers, reloader, spool, ledger, stop, metrics, sockets } = house;
         metrics.draining.set(1);
-        stop.send_replace(true);
-        let hurried = self.unless_hurried(workers.join()).await.is_none();
+        let finished = async {
+            // What is long has its time while others are still served, and so has what is on its way into the database. Who
+            // comes from then on waits for what is short.
+            let drain = reloader.in_effect().config.gateway.drain;
+            let older = tokio::time::timeout(drain, stop.older(workers.count()));
+            let _ = tokio::join!(older, database.stop_shipping());
+            stop.all();
+            workers.join().await;
+        };
+        let hurried = self.unless_hurried(finished).await.is_none();
         reloader.flush_logs().await;
         drop(reloader);
         database.stop_watching().await;

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | starts the program as it lies on disk now, and leaves it its listening sockets | reads the configuration, keys, geo database |
 //! | serves on | says `prepared` |
-//! | stops shipping, then accepting; ends open exchanges, closes spool and ledger, says `go` | waits; who connects waits in the kernel's queue |
+//! | lets the connections that are there finish, and stops shipping; others are let in as before | waits |
+//! | lets nobody in any more, ends what is open, closes spool and ledger, says `go` | waits; who connects waits in the kernel's queue |
 //! | stores its counts, ends the embedded engine, says `done` | opens spool and ledger, serves, says `serving` |
 //! | ends | starts the engine, ships |
 //!

@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc};
 
 use super::LifeError;
 use crate::capture;
 use crate::config::Gateway as Configured;
 use crate::front::current::Current;
+use crate::front::ending::Ending;
 use crate::front::gateway::{Gateway, Site};
 use crate::front::listen::{self, Connections};
 use crate::observe::latency::Latencies;
@@ -54,13 +55,9 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts one for each listener. They serve until `stopped` turns true. Once there is one of them, what goes wrong comes
+    /// Starts one for each listener. They serve until they are told to end. Once there is one of them, what goes wrong comes
     /// out of [`failed`](Workers::failed).
-    pub fn start(
-        listeners: Vec<TcpListener>,
-        making: &Making,
-        stopped: watch::Receiver<bool>,
-    ) -> Result<Workers, LifeError> {
+    pub fn start(listeners: Vec<TcpListener>, making: &Making, ending: Ending) -> Result<Workers, LifeError> {
         Making::check(&making.gateway)?;
         let all = Arc::new(Connections::default());
         let (tell, failures) = mpsc::channel(listeners.len().max(1));
@@ -70,12 +67,12 @@ impl Workers {
             let making = making.clone();
             let latencies = making.site.metrics.worker(number);
             let (change, changed) = mpsc::channel(1);
-            let (connections, stopped, tell) = (all.clone(), stopped.clone(), tell.clone());
+            let (connections, ending, tell) = (all.clone(), ending.clone(), tell.clone());
             let serve = move || -> Result<(), String> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let current = Current::new(making.gateway(latencies.clone())?);
                 drop(making);
-                let work = listen::work(listener, current.clone(), connections, stopped);
+                let work = listen::work(listener, current.clone(), connections, ending);
                 let work = async {
                     tokio::select! {
                         ended = work => ended,
@@ -112,6 +109,11 @@ impl Workers {
             done.map_err(LifeError::Worker)?;
         }
         Ok(())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.threads.len()
     }
 
     /// The connections that are open.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::support::eventually;
 use crate::support::gateway::{Folder, Gateway, without_database};
 use crate::support::process::{children, runs};
-use crate::support::site::Site;
+use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
 
 /// A process that took another's place; it ends with this.
@@ -195,4 +196,39 @@ fn a_new_process_that_fails_once_the_old_one_gave_way_is_replaced_by_the_old_one
     let lost: Vec<_> = done.iter().chain(&more).filter(|path| !found.contains_key(*path)).collect();
     assert!(lost.is_empty(), "{lost:?}");
     assert_eq!(rows.len(), done.len() + more.len(), "none is doubled");
+}
+
+#[test]
+fn what_takes_long_has_its_time_while_others_are_served_and_nobody_waits_for_it() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "drain = \"20s\"");
+    let door = Arc::new(Mutex::new(()));
+    let closed = door.lock().expect("it is ours");
+    site.on("/long", Behaviour::AnswersAfter(door.clone(), page(&[], PAGE)));
+    let (long, slowest, successor) = std::thread::scope(|scope| {
+        let long = scope.spawn(|| Visitor::new(&gateway).get("/long"));
+        eventually("the site is asked", || (site.requests("/long").len() == 1).then_some(()));
+        let upgrading = scope.spawn(|| upgrade(&gateway.folder));
+        eventually("a new process gets ready", || gateway.folder.log().contains("getting ready").then_some(()));
+        let mut slowest = Duration::ZERO;
+        let mut ask = || {
+            let began = Instant::now();
+            assert_eq!(Visitor::new(&gateway).get("/short").status, 200);
+            slowest = slowest.max(began.elapsed());
+        };
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(2) {
+            ask();
+        }
+        assert!(!upgrading.is_finished(), "it waits for the long one");
+        drop(closed);
+        let long = long.join().expect("it was answered");
+        while !upgrading.is_finished() {
+            ask();
+        }
+        (long, slowest, upgrading.join().expect("it answers"))
+    });
+    assert_eq!((long.status, long.field("connection")), (200, Some("close")));
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    successor.expect("the new process serves").end();
 }
