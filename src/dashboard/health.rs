@@ -25,7 +25,7 @@ pub fn healthz() -> Answer {
     answer(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
 
-/// `GET /readyz`: 200 where visitors are served, 503 where they are not: the process is ending or giving way. In `alarms`
+/// `GET /readyz`: 200 where visitors are served, 503 where they are not: the process is ending, for good. In `alarms`
 /// stands one word for each thing that wants somebody's eye.
 ///
 /// A database that is away and a spool that is full are alarms and no reason for 503: a load balancer that believes it would

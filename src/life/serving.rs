@@ -246,8 +246,9 @@ impl Serving {
         answer: Option<oneshot::Sender<Outcome>>,
         close: watch::Sender<bool>,
     ) -> Result<Ended, LifeError> {
-        let House { workers, reloader, spool, ledger, stop, metrics, sockets } = house;
-        metrics.draining.set(1);
+        // Visitors are let in all the while, so this is no time to say that none are (`draining`).
+        tracing::info!(process = next.id(), "the new process is prepared; this one gives way");
+        let House { workers, reloader, spool, ledger, stop, sockets, .. } = house;
         let finished = async {
             // What is long has its time while others are still served, and so has what is on its way into the database. Who
             // comes from then on waits for what is short.
@@ -266,6 +267,21 @@ impl Serving {
             next.end();
             return Err(LifeError::Hurried);
         }
+        // Who asked for the end meanwhile did not mean another process to go on.
+        if self.is_asked_to_end() {
+            next.end();
+            notify::stopping();
+            drop(sockets);
+            if let Some(answer) = answer {
+                let _ = answer.send(refused("the gateway was asked to end, and has"));
+            }
+            close.send_replace(true);
+            let hurried = self.unless_hurried(database.stop()).await.is_none();
+            if let Some(control) = self.control.take() {
+                control.end(false).await;
+            }
+            return if hurried { Err(LifeError::Hurried) } else { Ok(Ended::Done) };
+        }
         // Now nobody holds them.
         next.go();
         let (id, farewell) = (next.id(), next.farewell());
@@ -276,6 +292,7 @@ impl Serving {
             farewell.say();
         }
         let serves = serves.await.unwrap_or_else(|_| Err(UpgradeError::Ended("cannot be heard".into())));
+        let is_asked_to_end = self.is_asked_to_end();
         let outcome = match &serves {
             Ok(()) => {
                 notify::main_process(id);
@@ -296,6 +313,7 @@ impl Serving {
         }
         match serves {
             Ok(()) => Ok(Ended::Done),
+            Err(_) if is_asked_to_end => Ok(Ended::Done),
             Err(_) => Ok(Ended::Stays(sockets)),
         }
     }

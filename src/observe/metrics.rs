@@ -93,7 +93,7 @@ pub struct Metrics {
     pub statistics: StatisticsFigures,
     /// How often the configuration was read again, and how that went.
     pub reloads: ReloadFigures,
-    /// 1 once the process was asked to end or to give way.
+    /// 1 once the process was asked to end for good.
     pub draining: Gauge,
     /// Lines of the access log.
     pub access_lines: Arc<LineFigures>,
@@ -262,7 +262,7 @@ impl Metrics {
                 &reloads.last_success,
             ),
             ("consentry_connections_open", "gauge", "Connections of visitors that are open.", &self.connections_open),
-            ("consentry_draining", "gauge", "1 once the process is ending or giving way.", &self.draining),
+            ("consentry_draining", "gauge", "1 once the process is ending for good.", &self.draining),
         ]
     }
 }

@@ -232,3 +232,29 @@ fn what_takes_long_has_its_time_while_others_are_served_and_nobody_waits_for_it(
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     successor.expect("the new process serves").end();
 }
+
+#[test]
+fn asked_to_end_in_the_middle_of_an_upgrade_both_processes_end() {
+    let site = Site::start();
+    let (mut gateway, _nobody) = without_database(site.address, "drain = \"20s\"");
+    let door = Arc::new(Mutex::new(()));
+    let closed = door.lock().expect("it is ours");
+    site.on("/long", Behaviour::AnswersAfter(door.clone(), page(&[], PAGE)));
+    std::thread::scope(|scope| {
+        let long = scope.spawn(|| Visitor::new(&gateway).get("/long"));
+        eventually("the site is asked", || (site.requests("/long").len() == 1).then_some(()));
+        let upgrading = scope.spawn(|| upgrade(&gateway.folder).map(|_| ()));
+        let new = eventually("a new process is there", || gateway.process.children().first().copied());
+        eventually("the old one gives way", || gateway.folder.log().contains("this one gives way").then_some(()));
+        assert_eq!(crate::dashboard::get(&gateway, "/readyz").status, 200, "visitors are let in all the while");
+        gateway.process.signal("TERM");
+        eventually("it was heard", || gateway.folder.log().contains("open exchanges finish first").then_some(()));
+        drop(closed);
+        assert_eq!(long.join().expect("it was answered").status, 200);
+        let said = upgrading.join().expect("it answers").expect_err("nothing was upgraded");
+        assert!(said.contains("was asked to end"), "{said}");
+        eventually("the new process is gone", || (!runs(new)).then_some(()));
+    });
+    assert_eq!(gateway.process.wait().code(), Some(0), "{}", gateway.folder.log());
+    assert!(std::net::TcpStream::connect(gateway.address).is_err(), "nobody listens any more");
+}
