@@ -25,9 +25,11 @@ mod listen;
 mod load;
 mod meaning;
 mod names;
+mod observe_log;
 mod period;
 mod problem;
 mod read;
+pub mod reload;
 mod route;
 mod substance;
 #[cfg(test)]
@@ -55,6 +57,7 @@ pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
 pub use listen::{Doors, ForwardedHeader, ListenAt, RequestPace, VisitorLimits};
+pub use observe_log::Logs;
 pub use problem::{ConfigError, Origin, Problem};
 pub use tls::{Acme, AcmeChallenge, CertificateFiles, Tls, TlsVersion};
 pub use upstream::Upstreams;
@@ -154,6 +157,8 @@ pub struct Gateway {
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve visitors; default one for each core.
     pub workers: usize,
+    /// How long open exchanges may take once the process was asked to end; default 10 s.
+    pub drain: Duration,
     /// Bounds of time and size.
     pub limits: Limits,
 }
@@ -348,4 +353,6 @@ pub struct Observe {
     pub log: tracing::Level,
     /// Whether answers say in `Consentry-Decision` what was decided and why; default no, except where `log` is `debug`.
     pub decision_header: bool,
+    /// What is written of single requests, and what the site is told of traces.
+    pub logs: Logs,
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::settings;
 use crate::front::listen::Place;
-use crate::life::{self, Started};
+use crate::life::{self, Started, Told};
 use crate::observe;
 
 /// `consentry serve`
@@ -25,13 +25,14 @@ pub struct Args {
 
 /// Serves until the process is asked to end.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = match settings::load(&args.config) {
-        Ok(config) => config,
+    let explained = match settings::load_explained(&args.config) {
+        Ok(explained) => explained,
         Err(code) => return Ok(code),
     };
+    let config = &explained.config;
     observe::init(config.observe.log);
     let upstream = config.gateway.upstream.to_string();
-    life::run(config, async |started| {
+    life::run(Told { explained, file: Some(args.config) }, async |started| {
         let said = if args.json { json(started, None) } else { people(started, &upstream) };
         // A closed stdout is no reason not to serve.
         let _ = std::io::stdout().lock().write_all(said.as_bytes());

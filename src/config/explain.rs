@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::problem::Origin;
-use super::{BUILT_IN, ClickHouse, Config, Geo, LinkPosition, windows};
+use super::{BUILT_IN, ClickHouse, Config, Geo, LinkPosition, observe_log, windows};
 use crate::consent::Mode;
 use crate::upstream::settings::HostPattern;
 
@@ -152,6 +152,7 @@ impl Explained {
                 }
                 listen => format!("Dashboard, health and metrics: http://{listen}/, from other machines too."),
             },
+            observe_log::sentence(config),
             windows::sentence(&config.key_windows),
             format!("The keys lie in {}; keep a copy, apart from copies of the database.", config.key_ring.display()),
         ]

@@ -58,6 +58,7 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             key("h2c", "false", "HTTP/2 without TLS, to who begins with it"),
             open("workers", "threads that serve visitors; one for each core unless set"),
+            key("drain", r#""10s""#, "how long open exchanges may take once the gateway ends"),
         ],
     ),
     section(
@@ -308,6 +309,11 @@ pub(super) const SECTIONS: &[Section] = &[
         &[
             key("log", r#""info""#, "how much is logged"),
             open("decision_header", "answers say what was decided and why; where log is debug unless set"),
+            key("access_log", r#""off""#, "a line of JSON for each request, without personal data"),
+            open("security_log", "a line for each refused request, with the truncated address; none unless set"),
+            key("security_log_days", "7", "then a day of the security log is deleted"),
+            key("traceparent", "false", "the site is given a trace where the visitor's side brings none"),
+            key("trace_sampled", "true", "whether a trace that is begun here is marked to be recorded"),
         ],
     ),
 ];

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, import, language, listen, route, substance, tls, together, upstream, web, windows,
+    capture, import, language, listen, observe_log, route, substance, tls, together, upstream, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -61,7 +61,8 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let place = reader.section("observe");
     let log = reader.get(&place, "log", kind::word(&LEVELS));
     let decision_header = reader.or(&place, "decision_header", kind::truth(), log == tracing::Level::DEBUG);
-    let observe = Observe { log, decision_header };
+    let logs = observe_log::read(reader, &place);
+    let observe = Observe { log, decision_header, logs };
 
     let config = Config {
         data_dir,
@@ -111,6 +112,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
     let trusted_proxies = reader.get(&place, "trusted_proxies", kind::list(1024, kind::network()));
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256));
     let workers = reader.or(&place, "workers", kind::whole(1, 256), cores);
+    let drain = reader.get(&place, "drain", kind::duration(Duration::ZERO, HOUR));
 
     let place = reader.section("gateway.limits");
     let short = Duration::from_millis(10);
@@ -133,7 +135,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         reader.refuse(&place, "listen", None, "is empty: visitors could connect nowhere".into(), allowed);
     }
     let site = route::settings(reader, &limits, &upstream.clone().unwrap_or_default());
-    Some(Gateway { doors, tls, upstream: upstream?, site, site_id, trusted_proxies, workers, limits })
+    Some(Gateway { doors, tls, upstream: upstream?, site, site_id, trusted_proxies, workers, drain, limits })
 }
 
 fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {

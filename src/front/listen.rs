@@ -25,5 +25,5 @@ mod socket;
 mod systemd;
 mod work;
 
-pub use places::{Door, Place, PlaceError, Places};
-pub use work::{Shared, work};
+pub use places::{Door, OtherPlaces, Place, PlaceError, Places};
+pub use work::{Connections, Room, Shared, work};

@@ -74,8 +74,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// With the certificates read, and those that an authority will give coming later.
-    pub fn new(settings: &config::Tls, challenges: Arc<Challenges>) -> Result<Tls, TlsSetupError> {
+    /// With the certificates read, and those that an authority will give coming later. Sessions of `before` can be resumed.
+    pub fn new(
+        settings: &config::Tls,
+        challenges: Arc<Challenges>,
+        before: Option<&Tls>,
+    ) -> Result<Tls, TlsSetupError> {
         let certificates = Arc::new(Certificates::read(&settings.certificates)?);
         let versions: &[_] = match settings.min_version {
             TlsVersion::V1_2 => &[&TLS13, &TLS12],
@@ -86,7 +90,10 @@ impl Tls {
             .with_no_client_auth()
             .with_cert_resolver(certificates.clone());
         // Tickets under keys that change every few hours; nothing of a session is kept here.
-        config.ticketer = ring::Ticketer::new()?;
+        config.ticketer = match before {
+            Some(before) => before.config.ticketer.clone(),
+            None => ring::Ticketer::new()?,
+        };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Tls { config: Arc::new(config), certificates, challenges, handshake_timeout: settings.handshake_timeout })
     }

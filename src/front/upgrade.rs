@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::client_addr::Peer;
@@ -23,12 +24,24 @@ pub struct Caller {
     /// The connection's peer: the visitor, or a proxy in between.
     pub peer: Peer,
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
+    /// Whether a request has come.
+    heard: watch::Sender<bool>,
 }
 
 impl Caller {
     /// For a new connection.
     pub fn new(peer: Peer) -> Rc<Caller> {
-        Rc::new(Caller { peer, tunnel: RefCell::default() })
+        Rc::new(Caller { peer, tunnel: RefCell::default(), heard: watch::Sender::new(false) })
+    }
+
+    /// A request has come.
+    pub(super) fn hear(&self) {
+        self.heard.send_if_modified(|heard| !std::mem::replace(heard, true));
+    }
+
+    /// Waits until a request has come, the first one.
+    pub(super) async fn heard(&self) {
+        let _ = self.heard.subscribe().wait_for(|heard| *heard).await;
     }
 
     /// Once the visitor has our `101`, the connection is joined with `site`.

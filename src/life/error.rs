@@ -55,6 +55,35 @@ pub enum LifeError {
     /// Certificates from an authority.
     #[error(transparent)]
     Acme(#[from] AcmeSetupError),
+    /// A socket that was handed over is not where it should be.
+    #[error(
+        "{key} is {wanted}, and the running gateway listens on {found}: an address cannot change in an upgrade; stop the gateway and start it again"
+    )]
+    OtherAddress {
+        /// Where the sockets are.
+        found: String,
+        /// Where they should be.
+        wanted: String,
+        /// Where it is configured.
+        key: &'static str,
+    },
+    /// What the process before left cannot be taken over.
+    #[error("the sockets of the process before cannot be taken over: {0}")]
+    Inherited(io::Error),
+    /// The process before was asked to end.
+    #[error("the process before was asked to end, and so is this one")]
+    CalledOff,
+    /// Asked twice to end.
+    #[error("asked to end at once: open exchanges were cut; what was captured and chosen is on disk")]
+    Hurried,
+    /// A log of single requests.
+    #[error("lines of a log cannot be written to {place}: {source}. It is access_log or security_log in [observe]")]
+    Log {
+        /// Where.
+        place: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system gave no runtime or no thread.
     #[error("the system refused what the program runs on: {0}")]
     Runtime(io::Error),

@@ -27,7 +27,7 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
         (G, "[gateway.limit]\nx = 1", &[(3, "gateway.limit", "did you mean `limits`?")]),
         (G, "tls = { cert = \"x\" }", &[(3, "gateway.tls.cert", "allowed: in [gateway.tls]: listen, min_version")]),
         (G, "[clickhouse]\ncluster = \"c\"", &[(4, "clickhouse.cluster", "url, user, password_file, listen")]),
-        (G, "[observe]\naccess_log = \"x\"", &[(4, "observe.access_log", "unknown key")]),
+        (G, "[observe]\naudit = \"x\"", &[(4, "observe.audit", "unknown key")]),
         (G, "[consent]\nadapters = []", &[(4, "consent.adapters", "unknown key")]),
         ("listen = \"1\"\n", G, &[(1, "listen", "[gateway] or in [gateway.tls] or in [clickhouse] or in [dashboard]")]),
         ("gateway = 3", "", &[(1, "gateway", "not a section")]),

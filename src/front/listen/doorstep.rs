@@ -12,11 +12,13 @@ use hyper::body::Incoming;
 
 use super::work::Room;
 use crate::front::check::{self, Bounds};
-use crate::front::client_addr;
+use crate::front::client_addr::{self, Client};
 use crate::front::handle::handle;
 use crate::front::own;
 use crate::front::page_body::VisitorBody;
 use crate::front::upgrade::Caller;
+use crate::front::watched::Watched;
+use crate::upstream::RequestId;
 
 /// Answers one request, of either version.
 pub(super) async fn answer(
@@ -27,9 +29,9 @@ pub(super) async fn answer(
     if request.version() == Version::HTTP_2 {
         join_crumbs(request.headers_mut());
     }
-    if let Some(response) = settled(&room, &caller, &request) {
+    if let Some((response, watched)) = settled(&room, &caller, &request) {
         room.shared.metrics.answered(response.status().as_u16());
-        return Ok(response);
+        return Ok(response.map(|body| body.watched_by(watched)));
     }
     let mut response = handle(room.gateway.clone(), caller.clone(), request).await?;
     if let (true, Some(hsts)) = (caller.peer.https, &room.shared.hsts) {
@@ -52,20 +54,30 @@ fn join_crumbs(headers: &mut HeaderMap) {
     }
 }
 
-fn settled(room: &Room, caller: &Caller, request: &Request<Incoming>) -> Option<Response<VisitorBody>> {
-    let shared = &*room.shared;
+fn settled(room: &Room, caller: &Caller, request: &Request<Incoming>) -> Option<(Response<VisitorBody>, Watched)> {
+    let (shared, gateway) = (&*room.shared, &*room.gateway);
     if !shared.settles() {
         return None;
     }
-    let path = request.uri().path();
+    let (asked, path) = ((request.method(), request.uri()), request.uri().path());
+    let watched = |client: &Client, host: &str, status, refused: Option<&str>| {
+        let mut watched = Watched::begin(gateway);
+        watched.is_called(RequestId::of(request.headers(), client.through_proxy));
+        match refused {
+            Some(reason) => watched.refused(gateway, asked, &client.ip, status, reason),
+            None => watched.is_settled(gateway, asked, host, status),
+        }
+        watched
+    };
+    let client = client_addr::client(&caller.peer, request.headers(), &gateway.site().trusted_proxies);
     if let Some(content) = shared.challenges.file(path).filter(|_| request.method() == Method::GET) {
         let mut response = Response::new(VisitorBody::own(Bytes::from(content)));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         own::no_store(response.headers_mut());
-        return Some(response);
+        let watched = watched(&client, "", StatusCode::OK, None);
+        return Some((response, watched));
     }
-    let site = room.gateway.site();
-    let client = client_addr::client(&caller.peer, request.headers(), &site.trusted_proxies);
+    let site = gateway.site();
     if let Some(pace) = &shared.pace {
         // C6: a withdrawal is always taken.
         let is_choice = *request.method() == Method::POST
@@ -75,7 +87,8 @@ fn settled(room: &Room, caller: &Caller, request: &Request<Incoming>) -> Option<
             let mut response =
                 own::problem(StatusCode::TOO_MANY_REQUESTS, "More was asked for than is answered at once.");
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-            return Some(response);
+            let watched = watched(&client, "", response.status(), Some("too-many"));
+            return Some((response, watched));
         }
     }
     let port = shared.redirect.filter(|_| !client.https)?;
@@ -84,7 +97,8 @@ fn settled(room: &Room, caller: &Caller, request: &Request<Incoming>) -> Option<
     let host = check::check(request.method(), request.uri(), request.version(), request.headers(), bounds).ok()?;
     let mut response = own::problem(StatusCode::PERMANENT_REDIRECT, "This website is reached by https alone.");
     response.headers_mut().insert(LOCATION, secure(host, request.uri(), port)?);
-    Some(response)
+    let watched = watched(&client, host, response.status(), None);
+    Some((response, watched))
 }
 
 /// The same address with TLS.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::server::conn::http1;
@@ -21,15 +22,21 @@ use super::work::Room;
 use super::{doorstep, http2, proxy_protocol};
 use crate::front::alarm::Alarm;
 use crate::front::client_addr::Peer;
+use crate::front::current::Current;
 use crate::front::patience::Patient;
 use crate::front::tls::{NotGreeted, Tls};
 use crate::front::upgrade::Caller;
+use crate::front::watched;
+use crate::pseudonym::RawIp;
 
 /// How whoever knows that HTTP/2 is spoken begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a connection that was let in may take to its first request once the process was asked to end.
+pub(super) const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
-pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: watch::Receiver<bool>) {
+    let room = current.get();
     let Accepted { mut socket, peer, tls } = accepted;
     let Some(announced) = unless_ending(&mut stop, announced(&mut socket, peer, &room)).await else { return };
     let Some(peer) = announced else {
@@ -38,6 +45,7 @@ pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, mut stop: watch::R
     };
     let Ok(_seat) = seat(&peer, &room) else {
         room.shared.metrics.doors.refused_by_address.count();
+        watched::turn_away(&room.gateway, &RawIp::new(peer.ip));
         return;
     };
     let patience = room.gateway.limits().idle_timeout;
@@ -49,8 +57,8 @@ pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, mut stop: watch::R
         let Some((line, is_http2)) = greeted else { return };
         let caller = Caller::new(Peer { https: true, ..peer });
         return match is_http2 {
-            true => http2::serve(line, moved, caller, room.clone(), stop).await,
-            false => http1(line, caller, room.clone(), stop).await,
+            true => http2::serve(line, moved, caller, current.clone(), stop).await,
+            false => http1(line, caller, current.clone(), stop).await,
         };
     }
     let caller = Caller::new(peer);
@@ -60,13 +68,13 @@ pub(super) async fn serve(accepted: Accepted, room: Rc<Room>, mut stop: watch::R
         match unless_ending(&mut stop, looked).await {
             Some(Ok(Some(true))) => {
                 let line = Line::Plain(Patient::new(socket, patience).telling(moved.clone()));
-                return http2::serve(line, moved, caller, room.clone(), stop).await;
+                return http2::serve(line, moved, caller, current.clone(), stop).await;
             }
             Some(Ok(Some(false))) => {}
             Some(Ok(None) | Err(_)) | None => return,
         }
     }
-    http1(Line::Plain(Patient::new(socket, patience)), caller, room.clone(), stop).await;
+    http1(Line::Plain(Patient::new(socket, patience)), caller, current, stop).await;
 }
 
 /// Who has connected: the peer itself, or who a listed proxy says it is. Nothing where such a one says nothing right.
@@ -94,11 +102,16 @@ fn seat(peer: &Peer, room: &Room) -> Result<Option<Seat>, ()> {
     room.shared.addresses.take(peer.ip, bound).map(Some).ok_or(())
 }
 
-/// Where the process ends, nobody waits for who has not asked for anything yet.
+/// Where the process ends, nobody waits for long for who has not asked for anything yet.
 async fn unless_ending<T>(stop: &mut watch::Receiver<bool>, step: impl Future<Output = T>) -> Option<T> {
+    let ended = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        // Who has only just come is about to.
+        tokio::time::sleep(FIRST_REQUEST).await;
+    };
     tokio::select! {
         done = step => Some(done),
-        _ = stop.wait_for(|stop| *stop) => None,
+        () = ended => None,
     }
 }
 
@@ -137,9 +150,13 @@ async fn begins_http2(socket: &mut Socket) -> Option<bool> {
     }
 }
 
-async fn http1(line: Line, caller: Rc<Caller>, room: Rc<Room>, mut stop: watch::Receiver<bool>) {
+async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: watch::Receiver<bool>) {
+    let room = current.get();
     let limits = room.gateway.limits();
-    let service = service_fn(|request| doorstep::answer(room.clone(), caller.clone(), request));
+    let service = service_fn(|request| {
+        caller.hear();
+        doorstep::answer(current.get(), caller.clone(), request)
+    });
     // The time for a head begins with the connection, so one that sends nothing is closed, too.
     let connection = http1::Builder::new()
         .timer(Alarm::new())
@@ -154,6 +171,11 @@ async fn http1(line: Line, caller: Rc<Caller>, room: Rc<Room>, mut stop: watch::
         _ = stop.wait_for(|stop| *stop) => true,
     };
     if asked_to_end {
+        // Who has only just come has a request on its way, and would find the door closed behind it.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = timeout(FIRST_REQUEST, caller.heard()) => {}
+        }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
         return;

@@ -19,12 +19,14 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::doorstep;
+use super::greet::FIRST_REQUEST;
 use super::socket::Line;
 use super::work::Room;
 use crate::front::check;
+use crate::front::current::Current;
 use crate::front::upgrade::Caller;
 use body::PacedBody;
 
@@ -49,9 +51,10 @@ pub(super) async fn serve(
     line: Line,
     moved: Arc<AtomicBool>,
     caller: Rc<Caller>,
-    room: Rc<Room>,
+    current: Rc<Current>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let room = current.get();
     let limits = room.gateway.limits();
     let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
     let streams = Streams(Rc::new(Open {
@@ -63,7 +66,8 @@ pub(super) async fn serve(
     }));
     let service = service_fn(|request: Request<Incoming>| {
         let is_one = check::is_well_formed(request.uri(), request.headers());
-        let answer = doorstep::answer(room.clone(), caller.clone(), request);
+        caller.hear();
+        let answer = doorstep::answer(current.get(), caller.clone(), request);
         async move {
             if !is_one {
                 return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR));
@@ -96,6 +100,11 @@ pub(super) async fn serve(
             _ = connection.as_mut() => return,
             _ = stop.wait_for(|stop| *stop), if !asked_to_end => {
                 (asked_to_end, ending) = (true, true);
+                // Who has only just come has a request on its way, and would find the door closed behind it.
+                tokio::select! {
+                    _ = connection.as_mut() => return,
+                    _ = timeout(FIRST_REQUEST, caller.heard()) => {}
+                }
                 moved.store(false, Ordering::Relaxed);
                 connection.as_mut().graceful_shutdown();
             }

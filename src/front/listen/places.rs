@@ -1,5 +1,8 @@
 //! Where visitors connect: addresses, Unix sockets and what systemd hands over, opened before anybody is served. Each worker
-//! has a listener of its own at an address (`SO_REUSEPORT`); a socket that cannot be opened twice is shared.
+//! has a listener of its own at an address (`SO_REUSEPORT`); a socket that cannot be opened twice is shared. All of them can
+//! be [handed](handover) from one process to the next.
+
+mod handover;
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -9,11 +12,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::systemd;
 use crate::config::{Doors, ListenAt, Tls};
+pub use handover::OtherPlaces;
 
 /// Connections that wait to be accepted, for each listener.
 const BACKLOG: i32 = 1024;
@@ -77,39 +82,80 @@ pub enum Opened {
     Unix(UnixListener, Option<Arc<SocketFile>>),
 }
 
-/// All listeners.
-pub struct Places {
-    /// For each worker its listeners.
-    pub doors: Vec<Vec<Door>>,
-    /// Where visitors connect without TLS.
-    pub plain: Vec<Place>,
-    /// Where they connect by TLS.
-    pub tls: Vec<Place>,
+impl Opened {
+    fn try_clone(&self) -> io::Result<Opened> {
+        Ok(match self {
+            Opened::Tcp(listener) => Opened::Tcp(listener.try_clone()?),
+            Opened::Unix(listener, file) => Opened::Unix(listener.try_clone()?, file.clone()),
+        })
+    }
+}
+
+/// All listeners. They stay open, whoever serves at them, until this is dropped.
+pub struct Places(Vec<Listening>);
+
+/// The listeners at one place.
+struct Listening {
+    /// As it is configured; an address with the port it was given.
+    at: ListenAt,
+    place: Place,
+    tls: bool,
+    /// At least one; where each worker has its own they are as many as there were workers.
+    sockets: Vec<Opened>,
 }
 
 impl Places {
     /// Opens them all, or none.
     pub fn open(doors: &Doors, tls: Option<&Tls>, workers: usize) -> Result<Places, PlaceError> {
         let mut handed_over = systemd::Sockets::from_environment();
-        let mut all = Places { doors: (0..workers).map(|_| Vec::new()).collect(), plain: Vec::new(), tls: Vec::new() };
-        let plain = doors.listen.iter().map(|place| (place, "[gateway] listen", false));
-        let tls = tls.into_iter().flat_map(|tls| &tls.listen).map(|place| (place, "[gateway.tls] listen", true));
-        for (place, key, tls) in plain.chain(tls) {
-            let failed = |source| PlaceError { place: place.clone(), key, source };
-            for (at, sockets) in open(place, workers, &mut handed_over).map_err(failed)? {
-                for (worker, listener) in all.doors.iter_mut().zip(sockets) {
-                    worker.push(Door { listener, tls });
-                }
-                if tls { &mut all.tls } else { &mut all.plain }.push(at);
+        let mut all = Vec::new();
+        for (wanted, tls) in wanted(doors, tls) {
+            let failed = |source| PlaceError { place: wanted.clone(), key: key(tls), source };
+            for (place, sockets) in open(wanted, workers, &mut handed_over).map_err(failed)? {
+                let at = place.tcp().filter(|_| matches!(wanted, ListenAt::Tcp(_)));
+                let at = at.map_or_else(|| wanted.clone(), ListenAt::Tcp);
+                all.push(Listening { at, place, tls, sockets });
             }
         }
-        Ok(all)
+        Ok(Places(all))
     }
+
+    /// For each worker its listeners. Every socket is somebody's, however many workers there were when it was opened.
+    pub fn doors(&self, workers: usize) -> io::Result<Vec<Vec<Door>>> {
+        let mut doors: Vec<Vec<Door>> = (0..workers).map(|_| Vec::new()).collect();
+        for listening in &self.0 {
+            let sockets = &listening.sockets;
+            for index in 0..sockets.len().max(workers) {
+                if let (Some(worker), Some(socket)) =
+                    (doors.get_mut(index % workers.max(1)), sockets.get(index % sockets.len().max(1)))
+                {
+                    worker.push(Door { listener: socket.try_clone()?, tls: listening.tls });
+                }
+            }
+        }
+        Ok(doors)
+    }
+
+    /// Where visitors connect by TLS, or without it.
+    pub fn places(&self, tls: bool) -> Vec<Place> {
+        self.0.iter().filter(|listening| listening.tls == tls).map(|listening| listening.place.clone()).collect()
+    }
+}
+
+/// Every place of a configuration, and whether TLS is spoken there.
+fn wanted<'c>(doors: &'c Doors, tls: Option<&'c Tls>) -> impl Iterator<Item = (&'c ListenAt, bool)> {
+    let plain = doors.listen.iter().map(|place| (place, false));
+    plain.chain(tls.into_iter().flat_map(|tls| &tls.listen).map(|place| (place, true)))
+}
+
+/// Where such a place is configured.
+fn key(tls: bool) -> &'static str {
+    if tls { "[gateway.tls] listen" } else { "[gateway] listen" }
 }
 
 type Sockets = Vec<Opened>;
 
-/// One socket for each worker, and where it is; a name of systemd's may have several.
+/// The sockets for the workers, and where they are; a name of systemd's may have several.
 fn open(place: &ListenAt, workers: usize, handed: &mut systemd::Sockets) -> io::Result<Vec<(Place, Sockets)>> {
     match place {
         ListenAt::Tcp(address) => {
@@ -118,22 +164,13 @@ fn open(place: &ListenAt, workers: usize, handed: &mut systemd::Sockets) -> io::
         }
         ListenAt::Unix(path) => {
             let (listener, file) = SocketFile::bind(path)?;
-            let sockets = shared(workers, || Ok(Opened::Unix(listener.try_clone()?, Some(file.clone()))))?;
-            Ok(vec![(Place::Unix(path.clone()), sockets)])
+            Ok(vec![(Place::Unix(path.clone()), vec![Opened::Unix(listener, Some(file))])])
         }
         ListenAt::Systemd(name) => {
             let taken = handed.take(name)?;
-            let share = |socket: systemd::Handed| {
-                let at = socket.place()?;
-                Ok((at, shared(workers, || socket.share())?))
-            };
-            taken.into_iter().map(share).collect()
+            taken.into_iter().map(|socket| Ok((socket.place()?, vec![socket.into_opened()]))).collect()
         }
     }
-}
-
-fn shared(workers: usize, share: impl FnMut() -> io::Result<Opened>) -> io::Result<Sockets> {
-    std::iter::repeat_with(share).take(workers).collect()
 }
 
 /// Binds `address` once for each worker. Port 0 is settled by the first socket and shared by the rest.
@@ -165,6 +202,8 @@ pub struct SocketFile {
     path: PathBuf,
     /// Device and number.
     identity: (u64, u64),
+    /// Whether another process listens there, too, and takes care of it.
+    anothers: AtomicBool,
 }
 
 impl SocketFile {
@@ -188,7 +227,7 @@ impl SocketFile {
             return Err(error);
         }
         let identity = identity(path)?;
-        Ok((listener, Arc::new(SocketFile { path: path.to_owned(), identity })))
+        Ok((listener, Arc::new(SocketFile { path: path.to_owned(), identity, anothers: AtomicBool::new(false) })))
     }
 }
 
@@ -203,7 +242,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+        if !*self.anothers.get_mut() && identity(&self.path).is_ok_and(|identity| identity == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -213,7 +252,7 @@ impl Drop for SocketFile {
 mod tests {
     use super::*;
 
-    fn doors(listen: Vec<ListenAt>) -> Doors {
+    pub(super) fn doors(listen: Vec<ListenAt>) -> Doors {
         Doors {
             listen,
             h2c: false,
@@ -229,9 +268,13 @@ mod tests {
         let path = dir.path().join("front.sock");
         let listen = vec![ListenAt::Tcp("127.0.0.1:0".parse().unwrap()), ListenAt::Unix(path.clone())];
         let places = Places::open(&doors(listen.clone()), None, 3).unwrap();
-        assert_eq!(places.doors.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 2]);
-        assert_ne!(places.plain[0].tcp().unwrap().port(), 0);
-        assert_eq!(places.plain[1], Place::Unix(path.clone()));
+        let doors_of = |workers| places.doors(workers).unwrap().iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(doors_of(3), [2, 2, 2]);
+        assert_eq!(doors_of(2), [3, 2], "no socket is nobody's where there are fewer workers now");
+        assert_eq!(doors_of(4), [2, 2, 2, 2]);
+        let plain = places.places(false);
+        assert_ne!(plain[0].tcp().unwrap().port(), 0);
+        assert_eq!(plain[1], Place::Unix(path.clone()));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
 
         let again = Places::open(&doors(vec![listen[1].clone()]), None, 1).err().unwrap().to_string();

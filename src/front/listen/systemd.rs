@@ -3,6 +3,7 @@
 //! where there is a single socket unit and no name is set, by the unit's.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
@@ -64,15 +65,25 @@ impl Handed {
         })
     }
 
-    /// The same socket once more. Its file is systemd's.
-    pub fn share(&self) -> io::Result<Opened> {
-        Ok(match self {
-            Handed::Tcp(listener) => Opened::Tcp(listener.try_clone()?),
-            Handed::Unix(listener) => Opened::Unix(listener.try_clone()?, None),
+    /// To be listened at. Its file is systemd's.
+    pub fn into_opened(self) -> Opened {
+        match self {
+            Handed::Tcp(listener) => Opened::Tcp(listener),
+            Handed::Unix(listener) => Opened::Unix(listener, None),
+        }
+    }
+
+    /// Of either kind.
+    pub fn of(descriptor: OwnedFd) -> io::Result<Handed> {
+        let socket = socket2::Socket::from(descriptor);
+        Ok(match socket.local_addr()?.is_unix() {
+            true => Handed::Unix(OwnedFd::from(socket).into()),
+            false => Handed::Tcp(socket.into()),
         })
     }
 
-    fn set_nonblocking(&self) -> io::Result<()> {
+    /// Or a worker would wait at it alone.
+    pub fn set_nonblocking(&self) -> io::Result<()> {
         match self {
             Handed::Tcp(listener) => listener.set_nonblocking(true),
             Handed::Unix(listener) => listener.set_nonblocking(true),

@@ -1,5 +1,5 @@
-//! What systemd is told of the process (sd_notify(3)): that it serves, that it ends, and that its workers are alive. Without
-//! `NOTIFY_SOCKET` nobody is told anything.
+//! What systemd is told of the process (sd_notify(3)): that it serves, reads its configuration again, ends or gives way, and
+//! that its workers are alive. Without `NOTIFY_SOCKET` nobody is told anything.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -59,12 +59,16 @@ impl Manager {
         self.say("READY=1\nSTATUS=Serving visitors");
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is reloaded so far needs no word to systemd"))]
     /// A reload has begun; [`ready`](Manager::ready) says that it is over.
     pub fn reloading(&self) {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let micros = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1000);
         self.say(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=Reloading"));
+    }
+
+    /// From now on the service is another process.
+    pub fn main_process(&self, id: u32) {
+        self.say(&format!("MAINPID={id}"));
     }
 
     /// The process ends in order.
@@ -123,6 +127,8 @@ mod tests {
         assert!(said.starts_with("RELOADING=1\nMONOTONIC_USEC=") && !said.contains("USEC=0\n"), "{said}");
         told.ready();
         assert!(next().starts_with("READY=1\n"));
+        told.main_process(8);
+        assert_eq!(next(), "MAINPID=8");
         told.stopping();
         assert!(next().starts_with("STOPPING=1\n"));
         let of_another = manager(&[socket, ("WATCHDOG_USEC", "3000000"), ("WATCHDOG_PID", "8")]).unwrap();
