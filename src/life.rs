@@ -286,7 +286,7 @@ fn live(
 /// Copies how many connections are open into the metrics, for as long as the process lives.
 async fn count_connections(connections: Arc<Connections>, metrics: Arc<Metrics>) {
     loop {
-        metrics.connections_open.set(connections.open() as u64);
+        metrics.connections_open.set(connections.count() as u64);
         tokio::time::sleep(CONNECTIONS_LOOK).await;
     }
 }

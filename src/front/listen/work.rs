@@ -123,7 +123,7 @@ impl Connections {
     }
 
     /// How many there are.
-    pub fn open(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
