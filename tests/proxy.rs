@@ -9,6 +9,7 @@ mod listen;
 mod pages;
 mod proxy_protocol;
 mod requests;
+mod streams;
 mod tls;
 mod trouble;
 
