@@ -55,7 +55,9 @@ def run(folder):
                 raise Failed(f"{name}, by {framing}: {got} of {SIZE} bytes")
             grown = watch.most - watch.before
             most = max(most, grown)
-            say(f"  {SIZE >> 30} GB {name} by {framing}: {SIZE / took / 1e6:.0f} MB/s; memory {mib(watch.before)}, {mib(watch.most)} at most")
+            say(
+                f"  {SIZE >> 30} GB {name} by {framing}: {SIZE / took / 1e6:.0f} MB/s; memory {mib(watch.before)}, {mib(watch.most)} at most"
+            )
             if grown > GROWTH:
                 raise Failed(f"{name}, by {framing}: memory grew by {mib(grown)}")
     with Watch(gateway.pid) as watch:

@@ -56,7 +56,9 @@ def run(folder):
         # Each is still there, and is still served.
         for connection in connections[:: max(1, count // 500)]:
             ask(connection)
-        say(f"  {count} {kind}, opened in {took:.1f} s: {mib(before)}, then {mib(after)}: {each / 1024:.1f} KiB each; others: {others}")
+        say(
+            f"  {count} {kind}, opened in {took:.1f} s: {mib(before)}, then {mib(after)}: {each / 1024:.1f} KiB each; others: {others}"
+        )
         if each > AT_MOST[kind]:
             raise Failed(f"{each / 1024:.1f} KiB for an idle {kind} connection; at most {AT_MOST[kind] // 1024} are promised")
         for connection in connections:
@@ -90,6 +92,15 @@ def ask(connection):
 
 def certificate(work):
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", work / "key.pem", "-out", work / "cert.pem"]
+    command += [
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-keyout",
+        work / "key.pem",
+        "-out",
+        work / "cert.pem",
+    ]
     subprocess.run([str(word) for word in command], check=True, capture_output=True)
     (work / "key.pem").chmod(0o600)

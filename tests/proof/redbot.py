@@ -39,9 +39,7 @@ def installed(program):
 
 
 def notes(program, port, path):
-    ran = subprocess.run(
-        [program, "-o", "text", f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, timeout=120
-    )
+    ran = subprocess.run([program, "-o", "text", f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, timeout=120)
     found = {line.strip().removeprefix("* ") for line in ran.stdout.splitlines() if line.startswith("  * ")}
     if not found:
         raise Failed(f"REDbot says nothing of {path}:\n{ran.stdout[-1000:]}{ran.stderr[-1000:]}")

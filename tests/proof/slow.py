@@ -51,4 +51,6 @@ def run(folder):
             raise Failed(f"{mode}: p99 {others.p99():.1f} ms, {calm.p99():.1f} ms without")
         if not gateway.runs():
             raise Failed(f"{mode}: the gateway ended:\n{gateway.said()[-2000:]}")
-    return f"4 modes, {CONNECTIONS} connections each: no errors; p99 of others {worst:.1f} ms at worst, {calm.p99():.1f} ms without"
+    return (
+        f"4 modes, {CONNECTIONS} connections each: no errors; p99 of others {worst:.1f} ms at worst, {calm.p99():.1f} ms without"
+    )

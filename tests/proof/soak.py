@@ -16,7 +16,19 @@ import sys
 import time
 
 from parts import (
-    BINARY, HERE, Failed, Gateway, Process, children, descriptors, free_port, mib, percentile, resident, say, short_or_long,
+    BINARY,
+    HERE,
+    Failed,
+    Gateway,
+    Process,
+    children,
+    descriptors,
+    free_port,
+    mib,
+    percentile,
+    resident,
+    say,
+    short_or_long,
     wait_for_port,
 )
 
@@ -130,7 +142,13 @@ def exchanges(cookies):
 
     async def asset(connection):
         line, more = random.choice(
-            [("GET /cached.css", ""), ("GET /cached.css", 'If-None-Match: "s1"\r\n'), ("HEAD /cached.css", ""), ("GET /cached.css", "Range: bytes=2-5\r\n"), ("GET /chunks?30000", "")]
+            [
+                ("GET /cached.css", ""),
+                ("GET /cached.css", 'If-None-Match: "s1"\r\n'),
+                ("HEAD /cached.css", ""),
+                ("GET /cached.css", "Range: bytes=2-5\r\n"),
+                ("GET /chunks?30000", ""),
+            ]
         )
         status, _, fields = await connection.ask(line, fetches + more)
         return status, closes(fields)
@@ -149,9 +167,7 @@ def exchanges(cookies):
         return status, closes(fields)
 
     async def talks(connection):
-        connection.writer.write(
-            b"GET /tunnel HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-        )
+        connection.writer.write(b"GET /tunnel HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         status, _ = await connection.head()
         if status != 101:
             return status, True
@@ -168,13 +184,17 @@ def exchanges(cookies):
             connection.writer.write(b"GET /large?50000000 HTTP/1.1\r\nHost: a.example\r\nSec-Fetch-Dest: image\r\n\r\n")
             await connection.reader.readexactly(100_000)
         else:
-            connection.writer.write(b"POST /count HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5000000\r\n\r\n" + bytes(100_000))
+            connection.writer.write(
+                b"POST /count HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5000000\r\n\r\n" + bytes(100_000)
+            )
             await asyncio.sleep(0.05)
         connection.writer.transport.abort()
         return 200, True
 
     async def reads_slowly(connection):
-        connection.writer.write(b"GET /large?2000000 HTTP/1.1\r\nHost: a.example\r\nSec-Fetch-Dest: image\r\nConnection: close\r\n\r\n")
+        connection.writer.write(
+            b"GET /large?2000000 HTTP/1.1\r\nHost: a.example\r\nSec-Fetch-Dest: image\r\nConnection: close\r\n\r\n"
+        )
         status, fields = await connection.head()
         left = int(fields["content-length"])
         while left > 0:
@@ -183,8 +203,14 @@ def exchanges(cookies):
         return status, True
 
     return {
-        "pages": (page, 4, 0.02), "strangers": (stranger, 2, 0.03), "assets": (asset, 6, 0.01), "beacons": (beacon, 4, 0.02),
-        "uploads": (upload, 2, 0.05), "websockets": (talks, 3, 0.1), "broken off": (breaks_off, 2, 0.1), "slow readers": (reads_slowly, 4, 0.1),
+        "pages": (page, 4, 0.02),
+        "strangers": (stranger, 2, 0.03),
+        "assets": (asset, 6, 0.01),
+        "beacons": (beacon, 4, 0.02),
+        "uploads": (upload, 2, 0.05),
+        "websockets": (talks, 3, 0.1),
+        "broken off": (breaks_off, 2, 0.1),
+        "slow readers": (reads_slowly, 4, 0.1),
     }
 
 
@@ -291,11 +317,15 @@ def run(folder):
     did = ", ".join(f"{count} {what}" for what, count in sorted(book.counts.items()))
     say(f"  {did}")
     say(f"  faults: {', '.join(f'{count} times {what}' for what, count in faults.done.items())}")
-    say(f"  p50 {percentile(book.took, 0.5) * 1000:.1f} ms, p99 {percentile(book.took, 0.99) * 1000:.1f} ms, of all, slow ones too")
+    say(
+        f"  p50 {percentile(book.took, 0.5) * 1000:.1f} ms, p99 {percentile(book.took, 0.99) * 1000:.1f} ms, of all, slow ones too"
+    )
     say(f"  memory {mib(memory)}, then {mib(memory_after)}; descriptors {open_files}, then {files_after}")
     if book.wrong:
         tail = "\n".join(gateway.said().splitlines()[-15:])
-        raise Failed(f"{len(book.wrong)} went wrong while the site was there: {collections.Counter(book.wrong).most_common(8)}\n{tail}")
+        raise Failed(
+            f"{len(book.wrong)} went wrong while the site was there: {collections.Counter(book.wrong).most_common(8)}\n{tail}"
+        )
     idle = [name for name in exchanges("") if book.counts[name] == 0]
     if idle:
         raise Failed(f"no {', '.join(idle)} came to an end")

@@ -25,12 +25,16 @@ def run(folder):
     subprocess.run([python, HERE / "websocket.py", "talk", str(gateway.port), "5", "20"], check=True)
     before = resident(gateway.pid)
     began = time.monotonic()
-    ran = subprocess.run([python, HERE / "websocket.py", "talk", str(gateway.port), str(MESSAGES), str(MANY)], capture_output=True, text=True)
+    ran = subprocess.run(
+        [python, HERE / "websocket.py", "talk", str(gateway.port), str(MESSAGES), str(MANY)], capture_output=True, text=True
+    )
     took = time.monotonic() - began
     if ran.returncode != 0:
         raise Failed(ran.stderr[-2000:])
     after = resident(gateway.pid)
-    say(f"  {MESSAGES} messages of 1 MB there and back, {MANY} sockets at once, in {took:.1f} s; memory {mib(before)}, then {mib(after)}")
+    say(
+        f"  {MESSAGES} messages of 1 MB there and back, {MANY} sockets at once, in {took:.1f} s; memory {mib(before)}, then {mib(after)}"
+    )
     if after > before + GROWTH:
         raise Failed(f"memory: {mib(before)} before, {mib(after)} after")
     half_close(folder)
