@@ -10,6 +10,7 @@ mod pages;
 mod proxy_protocol;
 mod requests;
 mod site_bytes;
+mod streams;
 mod tls;
 mod trouble;
 mod upstreams;

@@ -19,8 +19,17 @@ from payloads import payloads
 
 # What each server does with its own connection, or adds of itself.
 OWN = {
-    "connection", "keep-alive", "te", "via", "content-length", "transfer-encoding", "accept-encoding", "expect", "max-forwards",
-    "proxy-connection", "upgrade",
+    "connection",
+    "keep-alive",
+    "te",
+    "via",
+    "content-length",
+    "transfer-encoding",
+    "accept-encoding",
+    "expect",
+    "max-forwards",
+    "proxy-connection",
+    "upgrade",
 }
 SERVERS = ["nginx", "Apache", "HAProxy", "Node", "Python"]
 
@@ -38,13 +47,17 @@ class Server:
         port, behind = free_port(), free_port()
         if name in ("nginx", "Apache", "HAProxy"):
             self.start(folder, ["python3", HERE / "recorder.py", "strict", behind, self.file], behind, work / "recorder.log")
-            self.start(folder, {"nginx": nginx, "Apache": apache, "HAProxy": haproxy}[name](work, port, behind), port, work / "log")
+            self.start(
+                folder, {"nginx": nginx, "Apache": apache, "HAProxy": haproxy}[name](work, port, behind), port, work / "log"
+            )
         elif name == "Node":
             self.start(folder, ["node", HERE / "recorder.mjs", port, self.file], port, work / "log")
         else:
             self.start(folder, ["python3", HERE / "recorder.py", "http.server", port, self.file], port, work / "log")
         self.port = port
-        self.gateway = folder.start(Gateway(work / "gateway", port, more='[[cookie]]\nname = "session*"\npurpose = "necessary"\n'))
+        self.gateway = folder.start(
+            Gateway(work / "gateway", port, more='[[cookie]]\nname = "session*"\npurpose = "necessary"\n')
+        )
 
     def start(self, folder, command, port, log):
         wait_for_port(folder.start(Process(command, log)), port)
@@ -66,7 +79,9 @@ class Server:
                 raise Failed(f"{self.name} does not answer any more")
             time.sleep(0.005)
         self.place += len(text.encode())
-        return [meaning(one) for one in seen if one["target"] != "/next"], [int(status) for status in statuses if status != b"100"]
+        return [meaning(one) for one in seen if one["target"] != "/next"], [
+            int(status) for status in statuses if status != b"100"
+        ]
 
 
 def meaning(seen):
@@ -146,7 +161,9 @@ def run(folder):
     without = sum(kind == "differs" for kind, _, _ in direct.values())
     say(f"  {'':32} through the gateway   without it")
     for kind, what in {
-        "same": "all five understand the same", "some refused": "some refuse, the others agree", "refused": "refused, nobody sees it",
+        "same": "all five understand the same",
+        "some refused": "some refuse, the others agree",
+        "refused": "refused, nobody sees it",
         "differs": "understood in several ways",
     }.items():
         say(f"  {what:32} {table[kind]:8}  {sum(one == kind for one, _, _ in direct.values()):18}")
@@ -172,7 +189,9 @@ def compare(servers, everything, port):
         for patience in (0.1, 1):
             seen = {}
             threads = [
-                threading.Thread(target=lambda server=server: seen.update({server.name: server.ask(port(server), payload, patience)}))
+                threading.Thread(
+                    target=lambda server=server: seen.update({server.name: server.ask(port(server), payload, patience)})
+                )
                 for server in servers
             ]
             for thread in threads:
@@ -204,7 +223,8 @@ def nginx(work, port, behind):
 def apache(work, port, behind):
     user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
     modules = "".join(
-        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in ("mpm_event", "authz_core", "proxy", "proxy_http")
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        for name in ("mpm_event", "authz_core", "proxy", "proxy_http")
     )
     config = work / "apache.conf"
     config.write_text(

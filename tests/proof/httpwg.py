@@ -42,7 +42,9 @@ def run(folder):
     for _ in range(RUNS):
         ran = subprocess.run(
             [program, "--address", f"127.0.0.1:{gateway.port}", "--frame-timeout", "3000"],
-            capture_output=True, text=True, timeout=300,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         text = re.sub(r"\x1b\[[0-9;]*m", "", ran.stdout + ran.stderr)
         wrong = {name.strip() for name in re.findall(r"Test failed: (.*)", text)}

@@ -84,20 +84,20 @@ def wait_for_port(process, port, patience=30):
 
 
 class Gateway(Process):
-    """`consentry serve` in front of a site on this machine. Its database is away unless the configuration names one."""
+    """`consentry serve` in front of a site on this machine. Its database is away, unless it is to have the embedded one."""
 
-    def __init__(self, folder, site_port, in_gateway="", more="", clickhouse=None, limits=""):
+    def __init__(self, folder, site_port, in_gateway="", more="", limits="", embedded=False):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         # Nobody listens there as long as we hold it.
         self.nobody = socket.socket()
         self.nobody.bind(("127.0.0.1", 0))
-        url = clickhouse or f"http://127.0.0.1:{self.nobody.getsockname()[1]}"
+        clickhouse = "" if embedded else f'[clickhouse]\nurl = "http://127.0.0.1:{self.nobody.getsockname()[1]}"\n'
         self.config = self.folder / "consentry.toml"
         self.config.write_text(
             f'data_dir = "{self.folder}/data"\n[dashboard]\nlisten = "127.0.0.1:0"\n[geo]\ndatabase = "off"\n'
             f'[gateway]\nlisten = "127.0.0.1:0"\nupstream = "http://127.0.0.1:{site_port}"\n{in_gateway}\n'
-            f"[gateway.limits]\n{limits}\n{more}\n[clickhouse]\nurl = \"{url}\"\n"
+            f"[gateway.limits]\n{limits}\n{more}\n{clickhouse}"
         )
         environment = {
             **os.environ,
@@ -110,7 +110,7 @@ class Gateway(Process):
             env=environment,
             cwd=self.folder,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             line = next((line for line in self.said().splitlines() if line.startswith('{"')), None)
             if line or not self.runs():
@@ -136,6 +136,11 @@ def resident(pid):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def children(pid):
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def descriptors(pid):

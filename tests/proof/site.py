@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """The site behind the gateway, for proofs that need one which does much: `site.py PORT`.
 
-    /page             HTML with cookies, ETag and validators
-    /cached.css       what any cache may keep
-    /large?BYTES      so many bytes, of announced length; /chunks?BYTES the same in chunks
-    /events?N         a stream of N server-sent events, each with the moment it was sent; /pieces?N the same in chunks
-    /count            answers how many bytes the request's body had
-    /tunnel           switches protocols and echoes bytes
-    /slow?MS          answers after some time
-    anything else     a small text
+/page             HTML with cookies, ETag and validators
+/cached.css       what any cache may keep
+/large?BYTES      so many bytes, of announced length; /chunks?BYTES the same in chunks
+/events?N         a stream of N server-sent events, each with the moment it was sent; /pieces?N the same in chunks
+/count            answers how many bytes the request's body had
+/tunnel           switches protocols and echoes bytes
+/slow?MS          answers after some time
+anything else     a small text
 """
 
 import asyncio
@@ -54,11 +54,13 @@ async def answer(reader, writer):
         if fields.get("if-none-match") == '"v1"':
             writer.write(b'HTTP/1.1 304 Not Modified\r\nETag: "v1"\r\nCache-Control: public, max-age=60\r\n\r\n')
         else:
-            more = "Content-Type: text/html; charset=utf-8\r\nETag: \"v1\"\r\nCache-Control: public, max-age=60\r\nSet-Cookie: session=1; Path=/\r\n"
+            more = 'Content-Type: text/html; charset=utf-8\r\nETag: "v1"\r\nCache-Control: public, max-age=60\r\nSet-Cookie: session=1; Path=/\r\n'
             whole(writer, method, HTML, more)
     elif path == "/cached.css":
         if fields.get("if-none-match") == '"s1"' or fields.get("if-modified-since") == DATE:
-            writer.write(f'HTTP/1.1 304 Not Modified\r\nDate: {now()}\r\nETag: "s1"\r\nCache-Control: public, max-age=600\r\n\r\n'.encode())
+            writer.write(
+                f'HTTP/1.1 304 Not Modified\r\nDate: {now()}\r\nETag: "s1"\r\nCache-Control: public, max-age=600\r\n\r\n'.encode()
+            )
         else:
             begin, end = ranged(fields.get("range"), len(STYLE))
             more = f'Content-Type: text/css\r\nETag: "s1"\r\nLast-Modified: {DATE}\r\nCache-Control: public, max-age=600\r\nAccept-Ranges: bytes\r\nDate: {now()}\r\n'

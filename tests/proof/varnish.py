@@ -18,7 +18,9 @@ def run(folder):
     for script in scripts:
         ran = subprocess.run(
             [program, "-t", "30", f"-Dgateway=127.0.0.1:{gateway.port}", f"-Dsite=127.0.0.1:{site}", script],
-            capture_output=True, text=True, cwd=folder.path,
+            capture_output=True,
+            text=True,
+            cwd=folder.path,
         )
         held = ran.returncode == 0
         say(f"  {'ok    ' if held else 'FAILED'} {script.name}")

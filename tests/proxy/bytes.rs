@@ -8,6 +8,7 @@
 mod answers;
 mod bodies;
 mod heads;
+mod http2;
 mod recorder;
 mod sizes;
 
@@ -64,16 +65,32 @@ impl Table {
     /// The one table of all these tests; each has it for itself while it plays.
     fn laid() -> MutexGuard<'static, Table> {
         static TABLE: OnceLock<Mutex<Table>> = OnceLock::new();
-        let table = TABLE.get_or_init(|| {
+        Table::of(&TABLE, "")
+    }
+
+    /// The one for visitors who may speak HTTP/2 without TLS.
+    fn laid_for_http2() -> MutexGuard<'static, Table> {
+        static TABLE: OnceLock<Mutex<Table>> = OnceLock::new();
+        Table::of(&TABLE, "h2c = true\n")
+    }
+
+    fn of(table: &'static OnceLock<Mutex<Table>>, more: &str) -> MutexGuard<'static, Table> {
+        let table = table.get_or_init(|| {
             let site = Recorder::start();
             let declared = "[[cookie]]\nname = \"session\"\npurpose = \"necessary\"\n";
-            let (gateway, nobody) = without_database(site.address, &format!("workers = 1\n{declared}"));
+            let (gateway, nobody) = without_database(site.address, &format!("workers = 1\n{more}{declared}"));
             Mutex::new(Table { gateway, site, _nobody: nobody })
         });
         let table = table.lock().unwrap_or_else(PoisonError::into_inner);
         table.site.answers(Manner::default());
         table.site.take();
         table
+    }
+
+    /// Sends the request that ends a row over a connection of its own.
+    fn last(&self) {
+        let last = Connection::open(self.gateway.address).send(whole(LAST)).answer();
+        assert_eq!(last.text(), recorder::LAST_BODY);
     }
 
     /// A connection that is given up when nothing comes for some time, long before the gateway would close it as idle.
