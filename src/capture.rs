@@ -101,7 +101,7 @@ impl Capture {
     }
 
     /// The browser, and why it is taken for a program, or nothing.
-    fn device(&self, exchange: &Exchange<'_>) -> (Device, &'static str) {
+    fn device(&self, exchange: &Exchange<'_>) -> (Arc<Device>, &'static str) {
         let agent = RawUserAgent::new(exchange.header("user-agent").unwrap_or_default());
         let hints = exchange.client_hints();
         let device = self.devices.borrow_mut().get(&agent, &hints).clone();

@@ -10,6 +10,7 @@ mod contact;
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use crate::consent::{Analytics, Granted, Permit, PurposeSet};
 use crate::enrich::{Channel, Device, Place};
@@ -208,7 +209,7 @@ pub struct Draft {
     /// What is kept of the address.
     pub ip: IpPseudonym,
     /// The browser.
-    pub device: Device,
+    pub device: Arc<Device>,
     /// Why the visitor is taken for a program; empty for a person.
     pub bot_reason: &'static str,
     /// What the browser states of itself.
@@ -254,7 +255,7 @@ impl Draft {
             utm: Utm::default(),
             place: Place::default(),
             ip: IpPseudonym { net: Ipv6Addr::UNSPECIFIED, tag: 0, key: KeyId(0) },
-            device: Device::default(),
+            device: Arc::default(),
             bot_reason: "",
             stated: Stated::default(),
             delivery: Delivery::default(),

@@ -2,6 +2,7 @@
 //! one of these each.
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 
@@ -17,7 +18,7 @@ const WAYS: usize = 4;
 /// memory dump holds no `User-Agent`.
 pub struct DeviceCache {
     /// Sets of [`WAYS`] entries, the one last asked for first.
-    entries: Vec<Option<(u64, Device)>>,
+    entries: Vec<Option<(u64, Arc<Device>)>>,
     keys: RandomState,
 }
 
@@ -34,7 +35,7 @@ impl DeviceCache {
     }
 
     /// As [`Device::parse`].
-    pub fn get(&mut self, agent: &RawUserAgent, hints: &ClientHints) -> &Device {
+    pub fn get(&mut self, agent: &RawUserAgent, hints: &ClientHints) -> &Arc<Device> {
         let key = self.key(agent, hints);
         let set = (key as usize & (self.entries.len() / WAYS - 1)) * WAYS;
         let ways = &mut self.entries[set..set + WAYS];
@@ -46,12 +47,12 @@ impl DeviceCache {
                 ways[0] = None;
             }
         }
-        &ways[0].get_or_insert_with(|| (key, Device::parse(agent, hints))).1
+        &ways[0].get_or_insert_with(|| (key, Arc::new(Device::parse(agent, hints)))).1
     }
 
     #[cfg(test)]
     pub(super) fn entries(&self) -> impl Iterator<Item = &Device> {
-        self.entries.iter().flatten().map(|(_, device)| device)
+        self.entries.iter().flatten().map(|(_, device)| &**device)
     }
 
     fn key(&self, agent: &RawUserAgent, hints: &ClientHints) -> u64 {

@@ -104,7 +104,7 @@ fn a_cached_device_is_the_parsed_one_and_hints_are_part_of_the_key() {
     let none = ClientHints::default();
     let eleven = ClientHints { platform: "\"Windows\"", platform_version: "\"15.0.0\"", ..none };
     for _ in 0..3 {
-        assert_eq!(*cache.get(&agent, &none), Device::parse(&agent, &none));
+        assert_eq!(**cache.get(&agent, &none), Device::parse(&agent, &none));
         assert_eq!(cache.get(&agent, &eleven).os_version, "11");
     }
 }
