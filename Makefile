@@ -23,10 +23,12 @@ torture: engine
 # What tools of others and heavy traffic say of the proxy; tests/proof/run lists the proofs, `make proof PROOFS="httpwg soak"` runs
 # some, PROOF=long is the long form (10 GB, a soak of 30 minutes). Installs Debian's packages and Node where they are missing.
 PROOFS ?=
-PROOF_PACKAGES := nginx apache2-bin haproxy varnish slowhttptest nghttp2-client python3 python3-venv
+PROOF_PACKAGES := nginx apache2-bin haproxy varnish slowhttptest openssl python3 python3-venv
 proof: engine
-	@command -v apache2 haproxy varnishtest slowhttptest nginx h2load >/dev/null || { $(SUDO) apt-get -q update && \
-		$(SUDO) env RUNLEVEL=1 $(APT) install --no-install-recommends $(PROOF_PACKAGES); }
+	@PATH="$$PATH:/usr/sbin"; missing= ; for program in nginx apache2 haproxy varnishtest slowhttptest openssl; do \
+		command -v $$program >/dev/null || missing=1; done; \
+	if [ "$$missing" ]; then $(SUDO) apt-get -q update && \
+		$(SUDO) env RUNLEVEL=1 $(APT) install --no-install-recommends $(PROOF_PACKAGES); fi
 	@command -v node >/dev/null || $(SUDO) env $(APT) install --no-install-recommends nodejs
 	tests/proof/run $(PROOFS)
 

@@ -29,18 +29,20 @@ def run(folder):
         resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
     port = free_port()
     wait_for_port(folder.start(Process([sys.executable, HERE / "site.py", port], folder.path / "site.log")), port)
-    work = folder.path / "gateway"
-    work.mkdir()
-    certificate(work)
     tls = '[gateway.tls]\nlisten = "127.0.0.1:0"\n[[gateway.tls.certificate]]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
     limits = 'max_connections = 12_000\nmax_connections_per_address = 12_000\nhead_timeout = "10 minutes"\n'
-    gateway = folder.start(Gateway(work, port, limits=limits, more=tls))
-    for _ in range(200):
-        one = connect(gateway.port, None)
-        one.close()
     said = []
-    context = ssl.create_default_context(cafile=work / "cert.pem")
-    for kind, where, count, context in (("plain", gateway.port, COUNT, None), ("TLS", gateway.tls, TLS_COUNT, context)):
+    for kind, count in (("plain", COUNT), ("TLS", TLS_COUNT)):
+        # One of its own for each: what the first gave back would serve the second.
+        work = folder.path / kind
+        work.mkdir()
+        certificate(work)
+        gateway = folder.start(Gateway(work, port, limits=limits, more=tls))
+        where, context = gateway.port, None
+        if kind == "TLS":
+            where, context = gateway.tls, ssl.create_default_context(cafile=work / "cert.pem")
+        for _ in range(200):
+            connect(where, context).close()
         time.sleep(2)
         before, open_before = resident(gateway.pid), descriptors(gateway.pid)
         began = time.monotonic()
@@ -68,8 +70,9 @@ def run(folder):
             if time.monotonic() > deadline:
                 raise Failed(f"{descriptors(gateway.pid)} descriptors are open, {open_before} were")
             time.sleep(0.1)
-        said.append(f"{count} {kind} {each / 1024:.1f} KiB each")
-    return "; ".join(said) + f"; all given back ({mib(resident(gateway.pid))})"
+        said.append(f"{count} {kind} {each / 1024:.1f} KiB each, then {mib(resident(gateway.pid))}")
+        gateway.stop()
+    return "; ".join(said)
 
 
 def connect(port, context):

@@ -17,6 +17,8 @@ HERE = ROOT / "tests/proof"
 KEPT = ROOT / "target/proof"
 BINARY = pathlib.Path(os.environ.get("GATEWAY", ROOT / "target/debug/consentry"))
 LONG = os.environ.get("PROOF") == "long"
+# Where Debian keeps servers.
+os.environ["PATH"] += ":/usr/sbin"
 
 
 class Failed(Exception):

@@ -16,7 +16,8 @@ MODES = {
     "slow heads": ["-H", "-i", "2", "-t", "GET"],
     "slow bodies": ["-B", "-i", "2", "-s", "100000"],
     "ranges": ["-R", "-a", "1", "-b", "3000"],
-    "slow reading": ["-X", "-w", "1", "-y", "16", "-n", "2", "-z", "8", "-k", "3"],
+    # Half as many: each holds 4 MB of the kernel's memory, and from 1.5 GB on all connections of the machine suffer from that.
+    "slow reading": ["-X", "-c", "200", "-w", "1", "-y", "16", "-n", "2", "-z", "8", "-k", "3"],
 }
 # What they may wait for, against what they waited for before; generous, since the attackers share the machine.
 WORSE = 10
@@ -53,4 +54,4 @@ def run(folder):
             raise Failed(f"{mode}: p99 {others.p99():.1f} ms, {direct.p99():.1f} ms at the site, {calm.p99():.1f} ms without")
         if not gateway.runs():
             raise Failed(f"{mode}: the gateway ended:\n{gateway.said()[-2000:]}")
-    return f"4 modes, {CONNECTIONS} connections each: no errors; p99 of others at most {max(worst, 0):.1f} ms above the site's"
+    return f"4 modes, up to {CONNECTIONS} connections: no errors; p99 of others at most {max(worst, 0):.1f} ms above the site's"
