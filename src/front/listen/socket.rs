@@ -21,12 +21,17 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
+/// Bytes of an answer that wait in the kernel for a visitor to take what went before, at most; in flight there may be more.
+const NOT_SENT: u32 = 128 << 10;
+
 impl Listener {
     /// The next connection, and its peer's address; nothing for a Unix socket, whose peers have none.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<(Socket, Option<IpAddr>)>> {
         match self {
             Listener::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
                 let _ = stream.set_nodelay(true);
+                // Who reads slowly fills no more of the kernel's memory than this, which all share.
+                let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT);
                 (Socket::new(Raw::Tcp(stream)), Some(peer.ip().to_canonical()))
             }),
             Listener::Unix(listener) => {
