@@ -13,6 +13,9 @@ use crate::front::listen::Shared;
 /// However soon the watchdog bites, a worker that was busy for so long is not taken for dead.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Whoever does not listen for so long is not told.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Who started us and wants to know.
 #[derive(Clone)]
 pub struct Manager(Option<Arc<Told>>);
@@ -40,6 +43,7 @@ impl Manager {
         let Some(name) = get("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(Manager(None)) };
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address(&name)?)?;
+        socket.set_write_timeout(Some(PATIENCE))?;
         let number = |name: &str| get(name)?.to_str()?.parse::<u64>().ok();
         let for_us = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(id));
         let watchdog = number("WATCHDOG_USEC").filter(|usec| for_us && *usec > 0).map(Duration::from_micros);
@@ -83,7 +87,9 @@ impl Manager {
         loop {
             beat.tick().await;
             if workers.all_alive(every.max(BUSY)) {
-                self.say("WATCHDOG=1");
+                // Often, and so the first that somebody who does not listen would hold up.
+                let manager = self.clone();
+                let _ = tokio::task::spawn_blocking(move || manager.say("WATCHDOG=1")).await;
             } else {
                 tracing::error!("a worker does not move any more; systemd is not told that all is well");
             }
