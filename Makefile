@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows the program at work, `make test` runs every test. Both fetch what they need.
-.PHONY: demo build static engine test test-rust test-browser torture check bench bench-proxy bench-beacon bench-drain bench-agents chromium fuzz
+.PHONY: demo build static engine test test-rust test-browser torture proof check bench bench-proxy bench-beacon bench-drain bench-agents chromium fuzz
 
 # The system's packages need root; where make is not run by root, sudo is asked.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -19,6 +19,18 @@ test-rust: engine
 # The long form of tests/torture: 500 rounds of kill -9, longer outages, more of each fault; takes long, prints its figures.
 torture: engine
 	TORTURE=long cargo test --locked --test promises torture:: -- --nocapture --test-threads=1
+
+# What tools of others and heavy traffic say of the proxy; tests/proof/run lists the proofs, `make proof PROOFS="httpwg soak"` runs
+# some, PROOF=long is the long form (10 GB, a soak of 30 minutes). Installs Debian's packages and Node where they are missing.
+PROOFS ?=
+PROOF_PACKAGES := nginx apache2-bin haproxy varnish slowhttptest openssl python3 python3-venv
+proof: engine
+	@PATH="$$PATH:/usr/sbin"; missing= ; for program in nginx apache2 haproxy varnishtest slowhttptest openssl; do \
+		command -v $$program >/dev/null || missing=1; done; \
+	if [ "$$missing" ]; then $(SUDO) apt-get -q update && \
+		$(SUDO) env RUNLEVEL=1 $(APT) install --no-install-recommends $(PROOF_PACKAGES); fi
+	@command -v node >/dev/null || $(SUDO) env $(APT) install --no-install-recommends nodejs
+	tests/proof/run $(PROOFS)
 
 # The real binary, the real engine and a real browser.
 test-browser: engine chromium tests/browser/node_modules/.installed

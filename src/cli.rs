@@ -9,6 +9,7 @@ mod keys;
 mod ledger;
 mod mail;
 mod query;
+mod running;
 mod schema;
 mod serve;
 mod settings;
@@ -36,6 +37,12 @@ enum Command {
     Demo(demo::Args),
     /// The gateway in front of your site
     Serve(serve::Args),
+    /// Let the running gateway read its configuration again, and say how that went
+    #[command(after_help = RELOAD_HELP)]
+    Reload(running::Args),
+    /// Let a new process of the program on disk take the running gateway's place, without refusing a visitor
+    #[command(after_help = UPGRADE_HELP)]
+    Upgrade(running::Args),
     /// Explain the effective configuration, or what is wrong with it
     Check(check::Args),
     /// The embedded ClickHouse alone, with its HTTP interface
@@ -54,6 +61,25 @@ enum Command {
     Mail(mail::Args),
 }
 
+const RELOAD_HELP: &str = "\
+Examples:
+  consentry reload --config consentry.toml
+  kill -HUP PID                              the same; the outcome is in the log, on /readyz and in the metrics
+
+A configuration that is wrong, or that changes what cannot change while the gateway runs, is refused as a whole: the one of
+before stays in effect.
+
+Exit code: 0 it is in effect, 1 no gateway runs or it could not be done, 2 the configuration is refused.";
+
+const UPGRADE_HELP: &str = "\
+Examples:
+  consentry upgrade --config consentry.toml
+  kill -USR2 PID                             the same; the outcome is in the log
+
+Where the new process does not start, the running one goes on as it was.
+
+Exit code: 0 the new process serves, 1 the running one goes on or there is none.";
+
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -66,6 +92,8 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
+        Command::Reload(args) => running::reload(&args),
+        Command::Upgrade(args) => running::upgrade(&args),
         Command::Check(args) => Ok(check::run(&args)),
         Command::Engine(args) => engine::run(args),
         Command::Ledger(args) => match settings::ledger(args.config.as_deref(), args.data_dir.as_deref()) {

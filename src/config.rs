@@ -21,18 +21,24 @@ mod import;
 mod kind;
 mod known;
 mod language;
+mod listen;
 mod load;
 mod meaning;
 mod names;
+mod observe_log;
 mod period;
 mod problem;
 mod read;
+pub mod reload;
+mod route;
 mod substance;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod together;
 mod tree;
 mod units;
+mod upstream;
 mod web;
 mod windows;
 
@@ -46,10 +52,15 @@ use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 use crate::spool::Durability;
+use crate::upstream::Settings;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
+pub use listen::{Doors, ForwardedHeader, ListenAt, RequestPace, VisitorLimits};
+pub use observe_log::Logs;
 pub use problem::{ConfigError, Origin, Problem};
+pub use tls::{Acme, AcmeChallenge, CertificateFiles, Tls, TlsVersion};
+pub use upstream::Upstreams;
 pub use windows::{KeyWindow, KeyWindows};
 
 /// The configuration file where none is named.
@@ -132,21 +143,27 @@ impl Config {
 /// `[gateway]`
 #[derive(Clone, Debug)]
 pub struct Gateway {
-    /// Where visitors connect; default `0.0.0.0:8080`.
-    pub listen: SocketAddr,
-    /// The site behind the gateway.
-    pub upstream: UpstreamUrl,
+    /// Where visitors connect, and who may speak for them.
+    pub doors: Doors,
+    /// TLS to visitors; default none.
+    pub tls: Option<Tls>,
+    /// The site behind the gateway; none where every upstream is a route's.
+    pub upstream: Upstreams,
+    /// Which requests go to which upstreams, and how; `upstream` among them.
+    pub site: Settings,
     /// The number that stands in `events.site_id`; default 1.
     pub site_id: u32,
-    /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default nobody's.
+    /// Whose `X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` are believed; default nobody's.
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve visitors; default one for each core.
     pub workers: usize,
+    /// How long open exchanges may take once the process was asked to end; default 10 s.
+    pub drain: Duration,
     /// Bounds of time and size.
     pub limits: Limits,
 }
 
-/// An upstream's address, taken apart.
+/// A server's address over HTTP, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl {
     /// Whether it speaks TLS.
@@ -174,6 +191,10 @@ pub struct Limits {
     pub answer_timeout: Duration,
     /// How long either side may pause within a body; default 60 s.
     pub idle_timeout: Duration,
+    /// What one address and one connection may do.
+    pub visitor: VisitorLimits,
+    /// How long a whole exchange with the upstream may take; default as long as it takes.
+    pub total_timeout: Option<Duration>,
 }
 
 /// `[consent]`
@@ -332,4 +353,6 @@ pub struct Observe {
     pub log: tracing::Level,
     /// Whether answers say in `Consentry-Decision` what was decided and why; default no, except where `log` is `debug`.
     pub decision_header: bool,
+    /// What is written of single requests, and what the site is told of traces.
+    pub logs: Logs,
 }

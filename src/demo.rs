@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::capture::Capture;
 use crate::config::{Config, ConfigError};
-use crate::life::{self, LifeError, Started};
+use crate::life::{self, LifeError, Started, Told};
 use crate::spool::Refused;
 
 /// How long the demo waits for its history to come into the database before it says that it runs.
@@ -57,8 +57,8 @@ pub enum DemoError {
 pub fn run(setup: Setup, announce: impl FnOnce(&Started, SocketAddr, &str)) -> Result<(), DemoError> {
     let site = start_site(setup.site)?;
     let text = configuration(&setup, &site);
-    let config = Config::with_environment(&text, "the demo's configuration")?;
-    life::run(config, async |started| {
+    let explained = Config::explain_with_environment(&text, "the demo's configuration")?;
+    life::run(Told { explained, file: None }, async |started| {
         let history = make_history(started, &setup.data_dir)?;
         let there = if started.shipped(PATIENCE).await { THERE } else { ON_THE_WAY };
         let history = format!("{history}{there}\n");

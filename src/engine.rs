@@ -36,7 +36,7 @@ mod writes;
 
 use std::path::{Path, PathBuf};
 
-pub use sys::{give_memory_back, hang_up_is_ignored};
+pub use sys::{give_memory_back, leave_open, take_inherited};
 
 /// The folder below `data_dir` that belongs to ClickHouse alone.
 pub fn database_folder(data_dir: &Path) -> PathBuf {

@@ -1,4 +1,4 @@
-//! The front door: sockets, deadlines, what a request must look like, who is calling, and the story of one request
+//! The front door: sockets, TLS, deadlines, what a request must look like, who is calling, and the story of one request
 //! ([`handle`]). One single-threaded runtime for each core runs [`listen::work`]; nothing on the way of a request is shared
 //! between cores but counters, the spool's buffer and the table of visits. Called by the life of the process.
 
@@ -7,7 +7,9 @@ mod calls;
 pub mod check;
 mod choice;
 pub mod client_addr;
+pub mod current;
 mod delivery;
+pub mod ending;
 pub mod gateway;
 pub mod handle;
 mod keep;
@@ -20,4 +22,7 @@ mod own;
 mod page_body;
 mod patience;
 mod role;
+pub mod tls;
+mod unanswered;
 pub mod upgrade;
+pub mod watched;

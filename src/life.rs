@@ -1,56 +1,84 @@
 //! The life of the process, read top to bottom: take charge of the data folder, open keys, ledger, spool and sockets, start the
-//! database and the workers, serve until asked to end, drain, and leave nothing behind. Called by `serve` and `demo`.
+//! database and the workers, serve until asked to end or to give way, drain, and leave nothing behind. Meanwhile its
+//! configuration may be read [again](reload), and a new process may [take its place](upgrade). Called by `serve` and `demo`;
+//! `reload` and `upgrade` ask the running process through [`control`].
 //!
 //! The site comes first: once the sockets are bound pages are served, whether the database answers or not, and what is
 //! captured meanwhile waits in the spool.
 
+pub mod control;
 mod database;
 mod error;
 mod keys;
+mod notify;
+mod open;
 mod places;
+mod reload;
+mod secured;
+mod serving;
 mod signals;
+mod site;
+mod sockets;
+mod upgrade;
 mod workers;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::capture;
-use crate::capture::event::{COLUMNS, Event};
-use crate::config::{ClickHouse, Config, Geo};
+use crate::capture::event::Event;
+use crate::config::{ClickHouse, Config, Explained};
 use crate::consent::Policy;
-use crate::cookies::{Catalogue, ChoiceCookie, Seen};
 use crate::dashboard::{self, password};
 use crate::engine::provision;
 use crate::enrich::Places;
-use crate::front::gateway::{CallsImport, Site};
-use crate::front::known_calls::{self, KnownCalls};
-use crate::front::listen;
-use crate::keys::{KeyRing, Token, private_folder};
-use crate::ledger::{Ledger, Recovery, Replaced};
+use crate::front::ending::Ender;
+use crate::front::listen::{Connections, Place};
+use crate::keys::{KeyRing, private_folder};
+use crate::ledger::LedgerError;
 use crate::observe::Metrics;
-use crate::page::gate::Tags;
-use crate::privacy::{CollectorOptions, NoticeFacts, OwnCookieLives, Pages, Serves};
-use crate::rights;
-use crate::spool::record::Column;
-use crate::spool::{Partition, Refused, Spool, SpoolOptions};
+use crate::spool::{Partition, Refused, Spool, SpoolError};
 use crate::statistics::Lane;
 use crate::store::client;
 use database::Database;
 pub use error::LifeError;
+use notify::Manager;
+use reload::Reloader;
+use serving::{House, Serving, Why};
 use signals::Signals;
+use site::Lasting;
+use sockets::Sockets;
+use upgrade::Before;
 use workers::Workers;
 
 /// How often the spool is looked at by who waits for it to be empty.
 const SHIPPED_LOOK: Duration = Duration::from_millis(20);
+/// How often open connections are counted.
+const CONNECTIONS_LOOK: Duration = Duration::from_secs(1);
+/// How long a lock of a process that is ending is waited for.
+const LOCKED: Duration = Duration::from_secs(5);
+
+/// What the program was told, and where.
+pub struct Told {
+    /// The configuration, with where each value comes from.
+    pub explained: Explained,
+    /// The file that is read again when that is asked for; nothing where there is none.
+    pub file: Option<PathBuf>,
+}
 
 /// Where everything is, once it is there.
 pub struct Started {
-    /// Where visitors connect.
-    pub gateway: SocketAddr,
+    /// Where visitors connect: the first place without TLS, else the first with it.
+    pub gateway: Place,
+    /// Every place where they connect without TLS.
+    pub plain: Vec<Place>,
+    /// Every place where they connect by TLS.
+    pub tls: Vec<Place>,
     /// Where the dashboard is.
     pub dashboard: SocketAddr,
     /// Where the embedded ClickHouse answers over TCP, if it was asked to.
@@ -88,39 +116,77 @@ pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Lives until a signal ends it. `ready` is called once, when everything listens and the embedded database answers.
-pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeError>) -> Result<(), LifeError> {
+/// Lives until a signal ends it or another process has taken its place. `ready` is called once, when everything listens and
+/// the embedded database answers.
+pub fn run(mut told: Told, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeError>) -> Result<(), LifeError> {
+    // First of all: descriptors that were left to this process are known by their numbers alone.
+    let (mut before, mut handed) = Before::look().map_err(LifeError::Inherited)?.unzip();
+    // As it is called now: a file that is replaced later is the program that takes this one's place.
+    let program = std::env::current_exe().map_err(LifeError::Runtime)?;
+    let mut ready = Some(ready);
+    loop {
+        match live(&mut told, before.take(), handed.take(), &program, ready.take())? {
+            Ended::Done => return Ok(()),
+            Ended::Stays(sockets) => {
+                tracing::warn!("the new process does not serve; this one starts again in its place");
+                handed = Some(sockets);
+            }
+        }
+    }
+}
+
+/// How a life ended.
+enum Ended {
+    /// For good.
+    Done,
+    /// Another process was to take its place and could not: it begins anew with these sockets.
+    Stays(Sockets),
+}
+
+fn live(
+    told: &mut Told,
+    mut before: Option<Before>,
+    handed: Option<Sockets>,
+    program: &std::path::Path,
+    ready: Option<impl AsyncFnOnce(&Started) -> Result<(), LifeError>>,
+) -> Result<Ended, LifeError> {
+    let config = told.explained.config.clone();
     // What can be wrong with this machine comes out before anything is started.
     private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;
     let ring = Arc::new(KeyRing::open_or_create(&config.key_ring, config.gateway.site_id, now)?);
     let trouble = keys::look(&ring, &config.key_windows, None);
     let (verifier, new_password) = password::open_or_create(&config.data_dir, now)?;
-    let spool = open_spool(&config)?;
-    // Without it no choice could be proven, so nobody is asked.
-    let ledger = open_ledger(&config, &ring)?;
-    let replaced = ledger.replaced(now_ms() - config.policy.choice_life as i64 * 1000)?;
-    let taken = |address, key| move |source| LifeError::Address { address, key, source };
-    let gateway_at = config.gateway.listen;
-    let listeners = listen::bind(gateway_at, config.gateway.workers).map_err(taken(gateway_at, "[gateway] listen"))?;
-    let gateway = listeners[0].local_addr().map_err(taken(gateway_at, "[gateway] listen"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
-    let dashboard_at = config.dashboard.listen;
-    let listener = runtime.block_on(TcpListener::bind(dashboard_at));
-    let listener = listener.map_err(taken(dashboard_at, "[dashboard] listen"))?;
-    let dashboard = listener.local_addr().map_err(taken(dashboard_at, "[dashboard] listen"))?;
-    // Nor does anything start without the list of who has withdrawn, or with a token that others can read.
-    let (contacts, known_calls) = Contacts::open(&config)?;
-    let library = match &config.clickhouse {
-        ClickHouse::Embedded { .. } => Some(provision::library()?),
-        ClickHouse::Server { .. } => None,
+    let fetched = match (&mut before, &handed) {
+        (Some(before), Some(sockets)) => {
+            sockets.check(&config)?;
+            let fetched = fetch(&config)?;
+            site::check(&config)?;
+            before.prepared()?;
+            Some(fetched)
+        }
+        _ => None,
     };
-    let places = open_places(&config.geo)?;
+    let patience = if handed.is_some() { LOCKED } else { Duration::ZERO };
+    let spool = when_free(patience, || open::spool(&config))?;
+    // Without it no choice could be proven, so nobody is asked.
+    let ledger = when_free(patience, || open::ledger(&config, &ring))?;
+    let replaced = Arc::new(ledger.replaced(now_ms() - config.policy.choice_life as i64 * 1000)?);
+    let sockets = match handed {
+        Some(sockets) => sockets,
+        None => Sockets::bind(&config)?,
+    };
+    let doors = sockets.gateway.doors(config.gateway.workers).map_err(LifeError::Runtime)?;
+    let listener = sockets.dashboard.try_clone().map_err(LifeError::Runtime)?;
+    let gateway = sockets.gateway_place().map_err(LifeError::Runtime)?;
+    let dashboard = sockets.dashboard.local_addr().map_err(LifeError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
+    let (library, places) = match fetched {
+        Some(fetched) => fetched,
+        None => fetch(&config)?,
+    };
 
     let metrics = Arc::new(Metrics::default());
-    let capture = Arc::new(capture::Shared::new(&config, ring.clone(), places));
-    capture.know_calls(&known_calls);
-    spool.known_events(|visitor, event| capture.know_event(visitor, event));
     let pages = dashboard::Parts {
         client: client::connect(&config.clickhouse, &config.data_dir)?,
         metrics: metrics.clone(),
@@ -128,75 +194,88 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
         site_id: config.gateway.site_id,
         spool_max_bytes: config.spool.max_bytes,
     };
-    let mut site = site(&config, ring.clone(), contacts, (ledger.clone(), replaced), spool.clone(), metrics.clone());
-    // What visitors are shown can be reproduced from the hash in their rows (P5), and the notice says since when it is so (R6).
-    for text in site.pages.shown_texts() {
-        site.ledger.keep_text(&text.bytes)?;
-    }
-    site.pages.note_since(|hash| ledger.text_kept_at(hash));
-    let site = Arc::new(site);
-    let (statistics, asked) = (site.statistics.clone(), site.asked.clone());
-    let (stop, stopped) = watch::channel(false);
+    let lasting = Lasting {
+        ring: ring.clone(),
+        ledger: ledger.clone(),
+        spool: spool.clone(),
+        metrics: metrics.clone(),
+        replaced,
+        challenges: Arc::default(),
+        seen: Arc::default(),
+        asked: Arc::default(),
+        statistics: config.modes.differ().then(|| Arc::new(Lane::new(now))),
+    };
+    let (statistics, asked) = (lasting.statistics.clone(), lasting.asked.clone());
+    let capture = lasting.capture(&config, places)?;
+    let making = lasting.making(&config, capture.clone(), None)?;
+    let (stop, ending) = Ender::new();
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
     let signals = runtime.block_on(async { Signals::listen() })?;
-    let workers = Workers::start(listeners, &config, site, capture.clone(), stopped.clone())?;
+    let workers = Workers::start(doors, &making, ending);
+    if let Some(before) = &before {
+        before.serving();
+        sockets.gateway.keep_files();
+    }
+    let manager = Manager::from_environment();
+    manager.ready();
 
     // From here on visitors are served: whatever goes wrong, the way out is the drain.
     let lived = runtime.block_on(async {
-        let mut asked_to_end = tokio::spawn(signals.asked_to_end());
-        let shutdown = {
-            let mut stopped = stopped.clone();
-            async move { drop(stopped.wait_for(|stop| *stop).await) }
-        };
-        let tending = tokio::spawn(keys::tend(ring, config.key_windows.clone(), trouble));
-        let refreshing = tokio::spawn(places::keep_fresh(capture.clone()));
-        let serving = tokio::spawn(dashboard::serve(listener, Arc::new(dashboard::State::new(pages)), shutdown));
-        let started =
-            Database::start(&config, library, spool.clone(), ledger.clone(), (statistics, asked), metrics).await;
-        let (database, ended) = match started {
+        let telling = tokio::spawn(manager.clone().keep_told(making.shared.clone()));
+        let reloader = Reloader::new(told, making, lasting);
+        let tending = tokio::spawn(keys::tend(ring, reloader.windows(), trouble));
+        let refreshing = tokio::spawn(places::keep_fresh(reloader.capture()));
+        let counting = tokio::spawn(count_connections(workers.connections(), metrics.clone()));
+        let (close, mut closed) = watch::channel(false);
+        let shutdown = async move { drop(closed.wait_for(|closed| *closed).await) };
+        let listener = TcpListener::from_std(listener).map_err(LifeError::Runtime);
+        let state = Arc::new(dashboard::State::new(pages));
+        let pages = tokio::spawn(async move {
+            match listener {
+                Ok(listener) => dashboard::serve(listener, state, shutdown).await,
+                Err(error) => tracing::error!(%error, "the dashboard cannot be served"),
+            }
+        });
+        let mut serving = Serving::begin(signals, &config.data_dir, program);
+        // The process before may still be storing its counts.
+        if let Some(mut before) = before {
+            let _ = tokio::task::spawn_blocking(move || before.done()).await;
+        }
+        let counts = (statistics, asked);
+        let started = Database::start(&config, library, spool.clone(), ledger.clone(), counts, metrics.clone()).await;
+        let mut house = House { workers, reloader, spool, ledger, stop, metrics, manager, sockets };
+        let (database, why) = match started {
             // Asked to end meanwhile, and the engine with us.
-            Err(_) if asked_to_end.is_finished() => (None, Ok(())),
+            Err(_) if serving.is_asked_to_end() => (None, Ok(Why::Asked)),
             Err(error) => (None, Err(error)),
             Ok(database) => {
                 let started = Started {
                     gateway,
+                    plain: house.sockets.gateway.places(false),
+                    tls: house.sockets.gateway.places(true),
                     dashboard,
                     clickhouse: database.listen,
                     new_password,
                     policy: config.policy.clone(),
                     capture,
-                    spool: spool.clone(),
+                    spool: house.spool.clone(),
                 };
-                let served = async {
-                    ready(&started).await?;
-                    Err(workers.failed().await)
+                let ready = async {
+                    match ready {
+                        Some(ready) => ready(&started).await,
+                        None => Ok(()),
+                    }
                 };
-                let ended = tokio::select! {
-                    _ = &mut asked_to_end => Ok(()),
-                    ended = served => ended,
-                };
-                (Some(database), ended)
+                (Some(database), serving.serve(&mut house, ready).await)
             }
         };
-
-        // Drain: no new visitors, open exchanges to their end, what was captured to disk and as far as it goes into the
-        // database, then the database itself.
-        stop.send_replace(true);
-        workers.join().await;
+        told.explained = house.reloader.in_effect().clone();
         tending.abort();
         refreshing.abort();
-        let sealed = tokio::task::spawn_blocking(move || {
-            ledger.close();
-            spool.close()
-        });
-        let sealed = sealed.await;
-        if let Some(database) = database {
-            database.stop().await;
-        }
-        let _ = serving.await;
-        if let Ok(Err(error)) = sealed {
-            tracing::error!(%error, "the spool was not closed cleanly; the next start recovers it");
-        }
+        let ended = serving.end(house, database, why, close).await;
+        let _ = pages.await;
+        counting.abort();
+        telling.abort();
         ended
     });
     // A look-up of a host name may still hang in a thread; nothing waits for it.
@@ -204,128 +283,34 @@ pub fn run(config: Config, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeE
     lived
 }
 
-fn open_spool(config: &Config) -> Result<Spool, LifeError> {
-    let columns = COLUMNS.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
-    let (spool, recovery) = Spool::open(SpoolOptions {
-        dir: config.spool_dir(),
-        columns,
-        max_bytes: config.spool.max_bytes,
-        max_age: config.spool.max_age,
-        batch_rows: config.spool.batch_rows,
-        batch_age: config.spool.batch_age,
-        durability: config.spool.durability,
-    })?;
-    if recovery.damaged > 0 || recovery.unreadable > 0 || recovery.torn_bytes > 0 {
-        let (damaged, unreadable, torn) = (recovery.damaged, recovery.unreadable, recovery.torn_bytes);
-        tracing::warn!(
-            damaged,
-            unreadable,
-            torn,
-            "the spool holds records or files that cannot be read, and goes on without"
-        );
+/// Copies how many connections are open into the metrics, for as long as the process lives.
+async fn count_connections(connections: Arc<Connections>, metrics: Arc<Metrics>) {
+    loop {
+        metrics.connections_open.set(connections.count() as u64);
+        tokio::time::sleep(CONNECTIONS_LOOK).await;
     }
-    if recovery.rows > 0 {
-        tracing::info!(
-            rows = recovery.rows,
-            batches = recovery.batches,
-            "events of before wait in the spool and are shipped now"
-        );
-    }
-    Ok(spool)
 }
 
-fn open_ledger(config: &Config, ring: &Arc<KeyRing>) -> Result<Ledger, LifeError> {
-    let (ledger, recovery) = Ledger::open(&config.ledger_dir(), ring.clone(), config.gateway.site_id, now_ms())?;
-    let Recovery { torn_bytes, damaged, missing, .. } = recovery;
-    if torn_bytes > 0 {
-        tracing::warn!(torn_bytes, "the ledger ended in half a row, which nobody was told of; it is cut off");
-    }
-    if damaged > 0 || missing > 0 {
-        tracing::error!(
-            damaged,
-            missing,
-            "the ledger holds lines that are no rows, or lost rows that it had; it goes on behind them. \
-             consentry ledger verify says which"
-        );
-    }
-    Ok(ledger)
+/// What may be fetched from elsewhere: the embedded engine's library, and places.
+fn fetch(config: &Config) -> Result<(Option<PathBuf>, Places), LifeError> {
+    let library = match &config.clickhouse {
+        ClickHouse::Embedded { .. } => Some(provision::library()?),
+        ClickHouse::Server { .. } => None,
+    };
+    Ok((library, open::places(&config.geo)?))
 }
 
-/// Without places the site is served all the same, and country stays empty.
-fn open_places(geo: &Geo) -> Result<Places, LifeError> {
-    match geo {
-        Geo::Off => Ok(Places::none()),
-        Geo::File(path) => Ok(Places::open(path)?),
-        Geo::Country => match provision::country_database() {
-            Ok(path) => Ok(Places::open(&path)?),
-            Err(error) => {
-                tracing::warn!(%error, "visitors' countries stay unknown");
-                Ok(Places::none())
+/// Opens what another process may hold for a moment more.
+fn when_free<T>(patience: Duration, open: impl Fn() -> Result<T, LifeError>) -> Result<T, LifeError> {
+    let began = Instant::now();
+    loop {
+        match open() {
+            Err(LifeError::Spool(SpoolError::Locked { .. }) | LifeError::Ledger(LedgerError::Locked { .. }))
+                if began.elapsed() < patience =>
+            {
+                std::thread::sleep(SHIPPED_LOOK);
             }
-        },
-    }
-}
-
-/// What openings of e-mails and imported calls need, where they are switched on.
-struct Contacts {
-    mail_withdrawals: Option<rights::Watch>,
-    calls: Option<CallsImport>,
-}
-
-impl Contacts {
-    /// With the keyed ids of calls that were taken already.
-    fn open(config: &Config) -> Result<(Contacts, Vec<u128>), LifeError> {
-        let (capture, data_dir) = (&config.capture, &config.data_dir);
-        let mail_withdrawals = capture.mail_opens.then(|| rights::Watch::open(data_dir)).transpose()?;
-        let Some(file) = &capture.calls_token_file else {
-            return Ok((Contacts { mail_withdrawals, calls: None }, Vec::new()));
-        };
-        let token = Token::read(file)?;
-        let unusable = |source| LifeError::DataDir { path: data_dir.join(known_calls::FILE), source };
-        let (known, ids) = KnownCalls::open(data_dir, now_ms()).map_err(unusable)?;
-        Ok((Contacts { mail_withdrawals, calls: Some(CallsImport { token, known }) }, ids))
-    }
-}
-
-fn site(
-    config: &Config,
-    ring: Arc<KeyRing>,
-    contacts: Contacts,
-    (ledger, replaced): (Ledger, Replaced),
-    spool: Spool,
-    metrics: Arc<Metrics>,
-) -> Site {
-    let lives =
-        OwnCookieLives { visitor: Duration::from_secs(config.policy.choice_life), visit: config.capture.visit_timeout };
-    Site {
-        pages: Pages::new(&config.policy, &config.consent, &config.cookies, lives, ring.clone())
-            .with_collector(&CollectorOptions::of(&config.capture))
-            .with(Serves { statistics: config.modes.differ() })
-            .with_notice(NoticeFacts::of(config)),
-        import: config.import.clone(),
-        choice_cookie: ChoiceCookie::new(config.consent.cookie_domain.as_deref()),
-        catalogue: Catalogue::new(&config.cookies, config.policy.analytics()),
-        seen: Seen::default(),
-        tags: Tags::new(&config.tags, &config.policy),
-        policy: config.policy.clone(),
-        modes: config.modes.clone(),
-        honour_dnt: config.honour_dnt,
-        decision_header: config.observe.decision_header,
-        statistics: config.modes.differ().then(|| Arc::new(Lane::new(now_ms() as u64 / 1000))),
-        asked: Arc::default(),
-        ring,
-        privacy_path: config.consent.path.clone(),
-        trusted_proxies: config.gateway.trusted_proxies.clone(),
-        limits: config.gateway.limits.clone(),
-        login_header: config.capture.login_header.clone(),
-        download_endings: config.capture.download_endings.clone(),
-        mail_withdrawals: contacts.mail_withdrawals,
-        calls: contacts.calls,
-        choices: capture::Pace::new(config.consent.choices_per_minute),
-        objections: capture::Pace::new(config.consent.choices_per_minute),
-        replaced,
-        ledger,
-        spool,
-        metrics,
+            opened => return opened,
+        }
     }
 }

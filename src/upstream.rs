@@ -1,93 +1,82 @@
 //! Connections to the site behind the gateway, and requests passed on over them.
 //!
-//! One [`Upstream`] belongs to one worker thread and shares nothing with the others: its pool, its connections and its
-//! buffers are `!Send` on purpose. [`front`](crate::front) calls [`Upstream::send`] with a request whose cookies have been
+//! One [`Upstream`] belongs to one worker thread: its pools, its connections and its buffers are `!Send` on purpose. [`front`](crate::front) calls [`Upstream::send`] with a request whose cookies have been
 //! filtered already, and passes the answer on.
 //!
 //! This room never decides who may see what, never reads a body, never logs, and never puts more on the wire than
 //! [`forward`] allows: what a visitor sent is written anew field by field, nothing is copied raw.
 //!
-//! Nothing runs by itself: a worker calls [`Upstream::sweep`] once a second, all else happens in the request's own task.
+//! Nothing runs by itself: a worker calls [`Upstream::sweep`] once a second, one task of the process runs [`Sites::tend`],
+//! all else happens in the request's own task; HTTP/2 connections alone have tasks of their own, on the worker's thread.
 //!
-//! The way of one request: [`pool`] lends a connection, [`forward`] writes the head, `exchange` sends it (and the body) and
-//! waits for the answer, `head` reads and judges the answer's head, [`body`] streams the rest and gives the connection back
-//! with its last byte. What speaks HTTP/1.1 is below `send`; another protocol, or several sites, go beside it and leave the
-//! callers as they are.
+//! The way of one request: `routes` finds the part of the site it is for, `way` the server that is asked (and the one that is
+//! asked next), [`pool`] lends a connection, [`forward`] writes the head, `exchange` sends it (and the body) and waits for
+//! the answer, `head` reads and judges the answer's head, [`body`] streams the rest and gives the connection back with its
+//! last byte. What all workers know of the site together, above all which servers are well, is in [`Sites`].
 
+mod balance;
 pub mod body;
+mod budget;
 mod buffers;
 mod chunked;
+mod deadline;
 mod error;
+mod error_pages;
 mod exchange;
+mod figures;
 pub mod forward;
 mod head;
+pub mod health;
+mod http2;
+mod names;
 pub mod pool;
 mod request;
+mod request_id;
+mod routes;
+mod server;
+pub mod settings;
+mod sites;
+mod tend;
 mod tls;
 mod tunnel;
+mod way;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
+use http::StatusCode;
 use http_body::Body;
 
 pub use body::UpstreamBody;
+pub use deadline::Deadline;
 pub use error::{UpstreamError, UpstreamSetupError};
+pub use figures::Figures;
 pub use forward::{Forward, Overrides, Scheme};
-pub use pool::{Counts, Deadline};
+pub use pool::Counts;
+pub use request_id::{REQUEST_ID, RequestId};
+pub use settings::{Address, Bounds, Settings};
+pub use sites::Sites;
 pub use tunnel::Tunnel;
 
-use exchange::Exchange;
-use forward::RequestFraming;
-use head::Asked;
-use pool::{Origin, Pool};
-use request::Request;
-
-/// Where the site is.
-#[derive(Clone, Debug)]
-pub struct Address {
-    /// Whether it speaks TLS.
-    pub tls: bool,
-    /// A name, or an address without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-/// How long things may take, and how much may be sent.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    /// For name lookup, connecting and the TLS handshake together.
-    pub connect: Duration,
-    /// From the end of the request to the end of the answer's head.
-    pub answer: Duration,
-    /// For a pause within a body, in either direction.
-    pub idle: Duration,
-    /// The longest request body, in bytes.
-    pub max_request_body: u64,
-}
+use way::Way;
 
 /// A worker's way to the site.
 pub struct Upstream {
-    pool: Rc<Pool>,
-    bounds: Bounds,
+    sites: Arc<Sites>,
+    ways: Box<[Way]>,
+    max_request_body: u64,
 }
 
 impl Upstream {
-    /// For one worker; connects to nothing yet. With TLS it reads the system's root certificates.
-    pub fn new(site: Address, bounds: Bounds) -> Result<Upstream, UpstreamSetupError> {
-        let tls = if site.tls { Some(tls::Handshake::with_system_roots(&site.host)?) } else { None };
-        Ok(Upstream::with(Origin { host: site.host, port: site.port, tls }, bounds))
-    }
-
-    fn with(origin: Origin, bounds: Bounds) -> Upstream {
-        Upstream { pool: Rc::new(Pool::new(origin, bounds.connect)), bounds }
+    /// For one worker; connects to nothing yet.
+    pub fn new(sites: Arc<Sites>) -> Upstream {
+        let ways = sites.parts.iter().map(Way::new).collect();
+        let max_request_body = sites.parts.iter().map(|part| part.bounds.max_request_body).max().unwrap_or_default();
+        Upstream { sites, ways, max_request_body }
     }
 
     /// Passes a request on and returns the answer as soon as its head is there; the body streams after it.
@@ -103,40 +92,18 @@ impl Upstream {
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
-        let mut body = body.filter(|body| !body.is_end_stream());
-        let framing = RequestFraming::of(&parts.method, body.as_ref());
-        if matches!(framing, RequestFraming::Length(length) if length > self.bounds.max_request_body) {
-            return Err(UpstreamError::RequestTooLong);
-        }
-        let websocket = forward.websocket && forward::asks_for_websocket(parts, framing);
-        let replayable =
-            body.is_none() && !websocket && matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let place = self.sites.routes.choose(forward.host, parts.uri.path()).ok_or(UpstreamError::NoRoute)?;
+        self.ways[place].send(parts, forward, body).await
+    }
 
-        let mut connection = match self.pool.take(replayable) {
-            Some(connection) => connection,
-            None => self.pool.connect().await?,
-        };
-        loop {
-            let reused = connection.reused;
-            let mut head = buffers::lend();
-            forward::write_head(&mut head, parts, &forward, framing, websocket)?;
-            let request = Request::new(head, framing, body.take(), self.bounds.max_request_body);
-            let exchange = Exchange {
-                connection,
-                pool: &self.pool,
-                bounds: &self.bounds,
-                asked: Asked { by_head: parts.method == Method::HEAD, websocket },
-            };
-            match exchange.run(request).await {
-                // The site closed an idle connection in the very moment we used it. Nothing was answered and asking
-                // twice does no harm (RFC 9110 §9.2.2): once more, over a connection that cannot be stale.
-                Err(UpstreamError::Unanswered(_)) if reused && replayable => {
-                    self.pool.count_retry();
-                    connection = self.pool.connect().await?;
-                }
-                answer => return answer,
-            }
-        }
+    /// The operator's own page for a status, where there is one.
+    pub fn error_page(&self, status: StatusCode, request_id: &RequestId) -> Option<Bytes> {
+        self.sites.error_pages.page(status, request_id)
+    }
+
+    /// The most bytes that any part of the site takes in a request's body.
+    pub fn max_request_body(&self) -> u64 {
+        self.max_request_body
     }
 
     /// Closes connections that have been idle for too long; for a worker to call once a second.
@@ -144,11 +111,23 @@ impl Upstream {
     /// Such a tick is worth having for its own sake: with a timer always near, the runtime need not write to its own wake-up
     /// descriptor (a system call) each time a later one is set, as hyper does for every request's head.
     pub fn sweep(&self) {
-        self.pool.sweep();
+        self.ways.iter().for_each(Way::sweep);
     }
 
-    /// What the pool has done so far, for the metrics.
+    /// Idle connections.
+    #[cfg(test)]
+    fn kept(&self) -> usize {
+        self.ways.iter().map(Way::kept).sum()
+    }
+
+    /// Whether the connection that would be taken next looks sound.
+    #[cfg(test)]
+    fn looks_quiet(&self) -> bool {
+        self.ways[0].looks_quiet()
+    }
+
+    /// What the pools have done so far, for the metrics.
     pub fn counts(&self) -> Counts {
-        self.pool.counts()
+        self.ways.iter().fold(Counts::default(), |sum, way| sum + way.counts())
     }
 }

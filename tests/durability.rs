@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::support::gateway::{Folder, Gateway, Nobody, without_database};
-use crate::support::process::{Process, runs};
+use crate::support::gateway::{CONSENTRY, Folder, Gateway, Nobody, without_database};
+use crate::support::process::{Process, children, runs};
 use crate::support::site::Site;
 use crate::support::visitor::Visitor;
 use crate::support::{eventually, files};
@@ -45,7 +45,7 @@ fn an_acknowledged_beacon_survives_the_gateways_death_once() {
 #[test]
 fn asked_to_end_everything_ends_within_seconds_and_what_was_captured_is_in_the_table() {
     let site = Site::start();
-    for signal in ["TERM", "INT", "HUP"] {
+    for signal in ["TERM", "INT"] {
         let gateway = Gateway::start(site.address, SLOW_BATCHES);
         Visitor::who_accepts(&gateway).get("/ended/page");
         let children = gateway.process.children();
@@ -63,7 +63,7 @@ fn asked_to_end_everything_ends_within_seconds_and_what_was_captured_is_in_the_t
 #[test]
 fn a_signal_to_every_process_at_once_lets_the_last_batch_into_the_table() {
     let site = Site::start();
-    for signal in ["TERM", "HUP"] {
+    for signal in ["TERM", "INT"] {
         let gateway = Gateway::start(site.address, SLOW_BATCHES);
         let mut visitor = Visitor::who_accepts(&gateway);
         assert_eq!(visitor.beacon("/group/last").status, 204);
@@ -78,21 +78,33 @@ fn a_signal_to_every_process_at_once_lets_the_last_batch_into_the_table() {
     }
 }
 
+/// A process below another, by the name of its program.
+fn descendant(of: u32, name: &str) -> Option<u32> {
+    children(of).into_iter().find_map(|pid| {
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        if comm.trim() == name { Some(pid) } else { descendant(pid, name) }
+    })
+}
+
 #[test]
 fn a_terminal_that_is_closed_ends_everything_in_order() {
     let site = Site::start();
     let folder = Folder::new(site.address, SLOW_BATCHES);
-    let mut command = folder.command(&["serve", "--json"]);
-    // Where it would write its messages nobody reads any more.
-    let (gone, nowhere) = std::io::pipe().expect("the system has pipes");
-    drop(gone);
-    command.stderr(nowhere);
-    let (mut process, lines) = Process::start(command, folder.path());
-    assert!(lines.next().is_some(), "it started");
-    let children = process.children();
-    process.signal_all("HUP");
-    assert_eq!(process.wait().code(), Some(0));
-    eventually("the engine ends too", || children.iter().all(|pid| !runs(*pid)).then_some(()));
+    // `script` gives it a terminal, and takes it away when it ends.
+    let command = format!("{CONSENTRY} serve --json; echo ended $? > status");
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["-q", "-e", "-c", &command, "/dev/null"]).current_dir(folder.path());
+    let (mut script, lines) = Process::start(terminal, folder.path());
+    // Its messages come there too.
+    while !lines.next().expect("it starts").contains("\"gateway\"") {}
+    let gateway = eventually("the gateway is there", || descendant(script.id(), "consentry"));
+    let engines = children(gateway);
+    assert_eq!(engines.len(), 1, "the engine");
+    script.signal("KILL");
+    script.wait();
+    eventually("it ends", || (!runs(gateway)).then_some(()));
+    eventually("the engine ends too", || engines.iter().all(|pid| !runs(*pid)).then_some(()));
+    assert!(folder.data().join("spool").is_dir() && !folder.data().join("control.sock").exists(), "in order");
 }
 
 #[test]
@@ -191,7 +203,8 @@ fn while_clickhouse_is_away_the_site_is_served_and_events_wait_for_it() {
         metrics.lines().any(|line| line == "consentry_spool_waiting_rows 40").then_some(metrics)
     });
     assert!(waiting.contains("\nconsentry_events_refused_total 0\n"), "{waiting}");
-    assert_eq!(crate::dashboard::get(&gateway, "/readyz").status, 503);
+    let ready = crate::dashboard::get(&gateway, "/readyz");
+    assert_eq!((ready.status, &ready.json()["alarms"]), (200, &serde_json::json!(["database-away"])));
 
     // Now it comes: an engine on that address, with data of its own.
     let elsewhere = Folder::empty();
@@ -205,7 +218,8 @@ fn while_clickhouse_is_away_the_site_is_served_and_events_wait_for_it() {
         let said = String::from_utf8(there().stdout).expect("JSON is UTF-8");
         (said == "{\"paths\":20,\"rows\":40}\n").then_some(())
     });
-    eventually("the gateway is ready", || (crate::dashboard::get(&gateway, "/readyz").status == 200).then_some(()));
+    let there = || crate::dashboard::get(&gateway, "/readyz").json()["database"]["ok"] == true;
+    eventually("the database is there", || there().then_some(()));
     let log = gateway.folder.log();
     for once in ["does not take the schema yet", "has the schema now"] {
         assert_eq!(log.matches(once).count(), 1, "{once}:\n{log}");

@@ -18,6 +18,7 @@ mod durability;
 mod engine;
 mod keys;
 mod ledger;
+mod life;
 mod meanwhile;
 mod proxy;
 mod retention;

@@ -1,9 +1,19 @@
 //! A proxy that can be trusted with a site.
 
+mod acme;
 mod bodies;
+mod bytes;
+mod h2;
+mod limits;
+mod listen;
 mod pages;
+mod proxy_protocol;
 mod requests;
+mod site_bytes;
+mod streams;
+mod tls;
 mod trouble;
+mod upstreams;
 
 use crate::support::gateway::Gateway;
 use crate::support::http::{Answer, exchange};

@@ -1,13 +1,16 @@
 //! What the tests are made with.
 
+pub mod authority;
 pub mod between;
 pub mod engine;
 pub mod gateway;
+pub mod h2;
 pub mod http;
 pub mod mmdb;
 pub mod process;
 pub mod shim;
 pub mod site;
+pub mod tls;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};

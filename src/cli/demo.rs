@@ -70,7 +70,7 @@ fn people(args: &Args, started: &Started, site: SocketAddr, history: &str) -> St
          \x20 4. Ask the database, in another terminal in this folder:\n\
          \x20    {program} query{data} \"SELECT name, path, country, device FROM events ORDER BY ts DESC LIMIT 5\"\n\n\
          {history}\nCtrl-C stops everything.\n",
-        gateway = on(started.gateway),
+        gateway = started.gateway.tcp().map(on).unwrap_or_default(),
         dashboard = on(started.dashboard),
         direct = on(site),
         password = started.new_password.as_deref().unwrap_or("as shown at the first start"),

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::settings;
-use crate::life::{self, Started};
+use crate::front::listen::Place;
+use crate::life::{self, Started, Told};
 use crate::observe;
 
 /// `consentry serve`
@@ -24,13 +25,14 @@ pub struct Args {
 
 /// Serves until the process is asked to end.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = match settings::load(&args.config) {
-        Ok(config) => config,
+    let explained = match settings::load_explained(&args.config) {
+        Ok(explained) => explained,
         Err(code) => return Ok(code),
     };
+    let config = &explained.config;
     observe::init(config.observe.log);
     let upstream = config.gateway.upstream.to_string();
-    life::run(config, async |started| {
+    life::run(Told { explained, file: Some(args.config) }, async |started| {
         let said = if args.json { json(started, None) } else { people(started, &upstream) };
         // A closed stdout is no reason not to serve.
         let _ = std::io::stdout().lock().write_all(said.as_bytes());
@@ -43,7 +45,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// One line of JSON: where everything listens, and the password if it is new.
 pub(super) fn json(started: &Started, site: Option<std::net::SocketAddr>) -> String {
     let line = serde_json::json!({
-        "gateway": started.gateway,
+        "gateway": started.gateway.to_string(),
+        "plain": started.plain.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "tls": started.tls.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "dashboard": started.dashboard,
         "clickhouse": started.clickhouse,
         "site": site,
@@ -64,10 +68,15 @@ pub(super) fn password(started: &Started) -> String {
 }
 
 fn people(started: &Started, upstream: &str) -> String {
+    let place = |scheme: &str, place: &Place| match place.tcp() {
+        Some(address) => format!("  gateway     {scheme}://{address}   in front of {upstream}\n"),
+        None => format!("  gateway     {place} ({scheme})   in front of {upstream}\n"),
+    };
+    let plain = started.plain.iter().map(|at| place("http", at));
+    let places: String = plain.chain(started.tls.iter().map(|at| place("https", at))).collect();
     format!(
-        "Consentry {}\n  gateway     http://{}   in front of {upstream}\n  dashboard   http://{}\n{}",
+        "Consentry {}\n{places}  dashboard   http://{}\n{}",
         env!("CARGO_PKG_VERSION"),
-        started.gateway,
         started.dashboard,
         password(started)
     )

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::{
-    ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, LEDGER_FOLDER, Period, RING_FILE, SPOOL_FOLDER,
+    ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, Explained, LEDGER_FOLDER, Period, RING_FILE, SPOOL_FOLDER,
 };
 use crate::engine;
 
@@ -14,7 +14,12 @@ pub const DEMO_DATA_DIR: &str = "consentry-demo";
 
 /// Loads a configuration; where it is wrong every mistake is on stderr and the exit code is 2.
 pub fn load(path: &Path) -> Result<Config, ExitCode> {
-    Config::load(path).map_err(|wrong| {
+    load_explained(path).map(|explained| explained.config)
+}
+
+/// The same, with where each value comes from.
+pub fn load_explained(path: &Path) -> Result<Explained, ExitCode> {
+    Config::load_explained(path).map_err(|wrong| {
         eprintln!("{}", super::check::complaint(&wrong));
         ExitCode::from(2)
     })

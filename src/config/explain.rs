@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::problem::Origin;
-use super::{BUILT_IN, ClickHouse, Config, Geo, LinkPosition, windows};
+use super::{BUILT_IN, ClickHouse, Config, Geo, LinkPosition, observe_log, windows};
 use crate::consent::Mode;
+use crate::upstream::settings::HostPattern;
 
 /// One value in effect.
 #[derive(Clone, Debug)]
@@ -96,7 +97,8 @@ impl Explained {
         let config = &self.config;
         let gateway = &config.gateway;
         vec![
-            format!("Visitors connect to {}; the site is fetched from {}.", gateway.listen, gateway.upstream),
+            connect(config),
+            upstreams(config),
             match &gateway.trusted_proxies[..] {
                 [] => "No trusted proxies: the address that connects is the visitor's.".into(),
                 proxies if proxies.iter().any(|net| net.prefix_len() == 0) => {
@@ -104,6 +106,8 @@ impl Explained {
                 }
                 proxies => format!("X-Forwarded-For is believed from {} only.", and(proxies)),
             },
+            others(config),
+            tls(config),
             asked(config),
             languages(config),
             counted(config),
@@ -148,10 +152,72 @@ impl Explained {
                 }
                 listen => format!("Dashboard, health and metrics: http://{listen}/, from other machines too."),
             },
+            observe_log::sentence(config),
             windows::sentence(&config.key_windows),
             format!("The keys lie in {}; keep a copy, apart from copies of the database.", config.key_ring.display()),
         ]
     }
+}
+
+/// Where visitors connect without TLS, and where the site is.
+fn connect(config: &Config) -> String {
+    let (doors, upstream) = (&config.gateway.doors, &config.gateway.upstream);
+    let spoken = if doors.h2c { " (HTTP/1.1, or HTTP/2 without TLS)" } else { "" };
+    match &doors.listen[..] {
+        [] => format!("Visitors connect by TLS alone; the site is fetched from {upstream}."),
+        places => format!("Visitors connect to {}{spoken}; the site is fetched from {upstream}.", and(places)),
+    }
+}
+
+/// Who else is believed about who calls.
+fn others(config: &Config) -> String {
+    let doors = &config.gateway.doors;
+    let unix = match doors.trust_unix_peers {
+        true => "Whoever reaches a Unix socket is a trusted proxy",
+        false => "Whoever reaches a Unix socket is no trusted proxy",
+    };
+    match &doors.proxy_protocol_from[..] {
+        [] => format!("{unix}; no header of the PROXY protocol is read."),
+        peers => format!("{unix}; a header of the PROXY protocol is required from {}.", and(peers)),
+    }
+}
+
+fn tls(config: &Config) -> String {
+    let Some(tls) = &config.gateway.tls else {
+        return "No TLS: whoever stands before the gateway must speak it.".into();
+    };
+    let ordered = match &tls.acme {
+        Some(acme) => format!(", and one ordered from {} for {}", acme.directory, and(&acme.hosts)),
+        None => String::new(),
+    };
+    let files = match tls.certificates.len() {
+        0 => "no certificate from files".to_owned(),
+        1 => "1 certificate from files".to_owned(),
+        many => format!("{many} certificates from files"),
+    };
+    let redirect = if tls.redirect { " Who comes without TLS is sent there." } else { "" };
+    format!("TLS at {} with {files}{ordered}.{redirect}", and(&tls.listen))
+}
+
+/// Where parts of the site are, and what becomes of requests that are for none of them.
+fn upstreams(config: &Config) -> String {
+    let site = &config.gateway.site;
+    let routes = site.routes.len() - usize::from(!config.gateway.upstream.is_empty());
+    let mut said = match routes {
+        0 => "It has no routes: one way is for every host and path.".to_owned(),
+        1 => "1 route leads elsewhere.".to_owned(),
+        many => format!("{many} routes lead elsewhere."),
+    };
+    if !site.routes.iter().any(|route| route.host == HostPattern::Any && route.path == "/") {
+        said += " What is for none of them is answered with 421.";
+    }
+    if let Some(probing) = &site.probing {
+        said += &format!(" Upstreams are asked for {} to see how they are.", probing.path);
+    }
+    if site.routes.iter().any(|route| route.tls.insecure) {
+        said += " Certificates of upstreams are NOT checked (tls_verify = \"insecure\"): anyone in between can pose as the site.";
+    }
+    said
 }
 
 fn asked(config: &Config) -> String {

@@ -1,6 +1,8 @@
 //! Every key there is: its default and why it is there. Defaults, the environment's variables, the list of what is allowed
 //! and the words of `consentry check` all come from this table.
 
+use super::{route, upstream};
+
 /// A section of the file.
 pub(super) struct Section {
     /// Its name; empty for what stands before the first header.
@@ -21,11 +23,11 @@ pub(super) struct Key {
     pub why: &'static str,
 }
 
-const fn key(name: &'static str, default: &'static str, why: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, default: &'static str, why: &'static str) -> Key {
     Key { name, default: Some(default), why }
 }
 
-const fn open(name: &'static str, why: &'static str) -> Key {
+pub(super) const fn open(name: &'static str, why: &'static str) -> Key {
     Key { name, default: None, why }
 }
 
@@ -44,10 +46,19 @@ pub(super) const SECTIONS: &[Section] = &[
         "gateway",
         &[
             key("listen", r#""0.0.0.0:8080""#, "where visitors connect"),
-            open("upstream", "the site behind the gateway"),
+            open("upstream", "the site behind the gateway; a list where several servers answer alike"),
             key("site_id", "1", "stands in every row; two sites never share a pseudonym"),
-            key("trusted_proxies", "[]", "whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+            key("trusted_proxies", "[]", "whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"),
+            key("trust_unix_peers", "false", "whoever reaches a Unix socket is a trusted proxy"),
+            key("forwarded_header", r#""x-forwarded-for""#, "which header counts where a trusted proxy sends both"),
+            key(
+                "proxy_protocol_from",
+                "[]",
+                "peers whose connections begin with a PROXY header; nobody else's is read",
+            ),
+            key("h2c", "false", "HTTP/2 without TLS, to who begins with it"),
             open("workers", "threads that serve visitors; one for each core unless set"),
+            key("drain", r#""10s""#, "how long open exchanges may take once the gateway ends"),
         ],
     ),
     section(
@@ -60,8 +71,47 @@ pub(super) const SECTIONS: &[Section] = &[
             key("connect_timeout", r#""5s""#, "for connecting to the upstream"),
             key("answer_timeout", r#""60s""#, "for the upstream to begin its answer"),
             key("idle_timeout", r#""60s""#, "for a pause within a body, either side"),
+            open("total_timeout", "for an exchange with the upstream from first to last; unlimited unless set"),
+            key("max_connections_per_address", "1_000", "at once; a hospital may be one address, an IPv6 /64 is one"),
+            open("requests_per_second_per_address", "in the long run; beyond it 429; no bound unless set"),
+            open("request_burst_per_address", "at once; ten seconds' worth unless set"),
+            key("max_streams", "100", "requests at once on one connection of HTTP/2"),
+            key("proxy_protocol_timeout", r#""1s""#, "for a proxy to send its PROXY header"),
         ],
     ),
+    section(
+        "gateway.tls",
+        &[
+            open("listen", "where visitors connect by TLS; no TLS unless set"),
+            key("min_version", r#""1.2""#, "the oldest version that is spoken"),
+            key("handshake_timeout", r#""10s""#, "for a visitor's handshake"),
+            key("look_every", r#""10s""#, "how often the files are looked at for new ones"),
+            open("hsts", "how long browsers come by TLS alone; they are told nothing unless set"),
+            key("redirect", "false", "whoever comes without TLS is sent to the same address with it"),
+            key("public_port", "443", "the port visitors reach the listener at, where they are sent there"),
+        ],
+    ),
+    list(
+        "gateway.tls.certificate",
+        &[
+            open("certificate", "a PEM file: the certificate, then those that lead to its root"),
+            open("key", "a PEM file: its private key, readable by its owner alone"),
+        ],
+    ),
+    section(
+        "gateway.tls.acme",
+        &[
+            open("directory", "the authority certificates are ordered from; nothing is ordered unless set"),
+            key("contact", "[]", "mail addresses the authority may write to"),
+            key("hosts", "[]", "the hosts the certificate is for"),
+            key("challenge", r#""http-01""#, "how the authority sees that they are ours"),
+            open("directory_ca", "roots believed for the directory itself; the system's unless set"),
+        ],
+    ),
+    section("gateway.forward", upstream::FORWARD),
+    section("gateway.health", upstream::HEALTH),
+    section("gateway.error_pages", upstream::ERROR_PAGES),
+    list("gateway.route", route::ROUTE),
     section(
         "consent",
         &[
@@ -259,6 +309,11 @@ pub(super) const SECTIONS: &[Section] = &[
         &[
             key("log", r#""info""#, "how much is logged"),
             open("decision_header", "answers say what was decided and why; where log is debug unless set"),
+            key("access_log", r#""off""#, "a line of JSON for each request, without personal data"),
+            open("security_log", "a line for each refused request, with the truncated address; none unless set"),
+            key("security_log_days", "7", "then a day of the security log is deleted"),
+            key("traceparent", "false", "the site is given a trace where the visitor's side brings none"),
+            key("trace_sampled", "true", "whether a trace that is begun here is marked to be recorded"),
         ],
     ),
 ];

@@ -29,9 +29,9 @@ impl Config {
         }
     }
 
-    /// Reads `text` as [`load`](Config::load) reads a file, naming it `file_name` in messages.
-    pub fn with_environment(text: &str, file_name: &str) -> Result<Config, ConfigError> {
-        read(text, file_name, environment()).map(|explained| explained.config)
+    /// Reads `text` as [`load_explained`](Config::load_explained) reads a file, naming it `file_name` in messages.
+    pub fn explain_with_environment(text: &str, file_name: &str) -> Result<Explained, ConfigError> {
+        read(text, file_name, environment())
     }
 
     /// Reads `text`, naming it `file_name` in messages, with the variables in `env` laid over it.

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, import, language, substance, together, web, windows,
+    capture, import, language, listen, observe_log, route, substance, tls, together, upstream, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -18,7 +18,6 @@ const MIB: u64 = 1 << 20;
 const TIB: u64 = 1 << 40;
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: u64 = 86_400;
-const NO_ROUTES: &str = "route prefixes cannot be added or cut, the site must answer at / as its visitors see it";
 
 /// Builds the configuration; nothing where the upstream, which has no default, is missing or wrong. Whether it counts is
 /// for the caller to see in the reader's problems.
@@ -62,7 +61,8 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let place = reader.section("observe");
     let log = reader.get(&place, "log", kind::word(&LEVELS));
     let decision_header = reader.or(&place, "decision_header", kind::truth(), log == tracing::Level::DEBUG);
-    let observe = Observe { log, decision_header };
+    let logs = observe_log::read(reader, &place);
+    let observe = Observe { log, decision_header, logs };
 
     let config = Config {
         data_dir,
@@ -102,12 +102,17 @@ const LEVELS: [(&str, tracing::Level); 4] = [
 
 fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
     let place = reader.section("gateway");
-    let listen = reader.get(&place, "listen", kind::address());
-    let upstream = reader.required(&place, "upstream", web::server(NO_ROUTES));
+    let doors = listen::doors(reader, &place);
+    // Where there are routes, there need not be an upstream for everything else.
+    let upstream = match reader.items("gateway.route").is_empty() {
+        true => reader.required(&place, "upstream", upstream::servers()),
+        false => Some(reader.maybe(&place, "upstream", upstream::servers()).unwrap_or_default()),
+    };
     let site_id = reader.get(&place, "site_id", kind::whole(1, i128::from(u32::MAX)));
     let trusted_proxies = reader.get(&place, "trusted_proxies", kind::list(1024, kind::network()));
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256));
     let workers = reader.or(&place, "workers", kind::whole(1, 256), cores);
+    let drain = reader.get(&place, "drain", kind::duration(Duration::ZERO, HOUR));
 
     let place = reader.section("gateway.limits");
     let short = Duration::from_millis(10);
@@ -120,8 +125,17 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         connect_timeout: reader.get(&place, "connect_timeout", kind::duration(short, HOUR)),
         answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),
         idle_timeout: reader.get(&place, "idle_timeout", kind::duration(short, HOUR)),
+        visitor: listen::limits(reader, &place),
+        total_timeout: reader.maybe(&place, "total_timeout", upstream::total()),
     };
-    Some(Gateway { listen, upstream: upstream?, site_id, trusted_proxies, workers, limits })
+    let tls = tls::tls(reader);
+    if doors.listen.is_empty() && tls.is_none() && !reader.any_wrong(&["gateway.listen", "gateway.tls"]) {
+        let place = reader.section("gateway");
+        let allowed = "an address, or an empty list beside a listen in [gateway.tls]".into();
+        reader.refuse(&place, "listen", None, "is empty: visitors could connect nowhere".into(), allowed);
+    }
+    let site = route::settings(reader, &limits, &upstream.clone().unwrap_or_default());
+    Some(Gateway { doors, tls, upstream: upstream?, site, site_id, trusted_proxies, workers, drain, limits })
 }
 
 fn consent(reader: &mut Reader<'_>) -> (Policy, Consent, (Modes, bool)) {

@@ -60,7 +60,15 @@ impl<'t> Reader<'t> {
     /// The elements of the repeated section `name`.
     pub fn items(&self, name: &'static str) -> Vec<Place<'t>> {
         let section = Section::named(name).expect("a section that is read is a known one");
-        let Some(Value::List(items)) = self.root.get(name).map(|entry| &entry.node.value) else { return Vec::new() };
+        let (mut table, mut parts) = (self.root, name.split('.').peekable());
+        let items = loop {
+            let found = parts.next().and_then(|part| table.get(part)).map(|entry| &entry.node.value);
+            match (found, parts.peek()) {
+                (Some(Value::Table(below)), Some(_)) => table = below,
+                (Some(Value::List(items)), None) => break items,
+                _ => return Vec::new(),
+            }
+        };
         let place = |(index, item): (usize, &'t Node)| {
             let Value::Table(table) = &item.value else { return None };
             Some(Place { table: Some(table), section, shown: format!("{name}[{index}]"), origin: item.origin.clone() })

@@ -8,10 +8,12 @@ use super::kind::quoted;
 use super::read::Reader;
 use super::{ClickHouse, Config, UpstreamUrl, web};
 use crate::engine::database_folder;
+use crate::upstream::Address;
 
 /// Reports what does not fit together; values that are wrong in themselves are left alone.
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     listeners(config, reader);
+    tls(config, reader);
     upstream(config, reader);
     server(config, reader);
     key_ring(config, reader);
@@ -24,8 +26,11 @@ fn addresses(config: &Config) -> Vec<(&'static str, SocketAddr)> {
         ClickHouse::Embedded { listen } => listen,
         ClickHouse::Server { .. } => None,
     };
-    let own = [("gateway", config.gateway.listen), ("dashboard", config.dashboard.listen)];
-    own.into_iter().chain(engine.map(|listen| ("clickhouse", listen))).collect()
+    let plain = config.gateway.doors.listen.iter().map(|place| ("gateway", place));
+    let tls = config.gateway.tls.iter().flat_map(|tls| &tls.listen).map(|place| ("gateway.tls", place));
+    let visitors = plain.chain(tls).filter_map(|(section, place)| Some((section, place.tcp()?)));
+    let own = [("dashboard", config.dashboard.listen)].into_iter().chain(engine.map(|listen| ("clickhouse", listen)));
+    visitors.chain(own).collect()
 }
 
 fn listeners(config: &Config, reader: &mut Reader<'_>) {
@@ -47,6 +52,26 @@ fn listeners(config: &Config, reader: &mut Reader<'_>) {
     }
 }
 
+/// A place without an address cannot be both plain and TLS, and an authority that asks at port 80 must find somebody there.
+fn tls(config: &Config, reader: &mut Reader<'_>) {
+    let Some(tls) = &config.gateway.tls else { return };
+    if reader.any_wrong(&["gateway.listen", "gateway.tls"]) {
+        return;
+    }
+    let plain = &config.gateway.doors.listen;
+    if let Some(twice) = tls.listen.iter().find(|place| place.tcp().is_none() && plain.contains(place)) {
+        let place = reader.section("gateway.tls");
+        let allowed = "a place of its own for each listener".into();
+        reader.refuse(&place, "listen", Some(quoted(&twice.to_string())), "is taken by gateway.listen".into(), allowed);
+    }
+    let by_file = |acme: &super::Acme| acme.challenge == super::AcmeChallenge::Http01;
+    if plain.is_empty() && tls.acme.as_ref().is_some_and(by_file) {
+        let place = reader.section("gateway.tls.acme");
+        let what = "cannot be met: nobody listens without TLS ([gateway] listen)".into();
+        reader.refuse(&place, "challenge", Some(quoted("http-01")), what, quoted("tls-alpn-01"));
+    }
+}
+
 /// Whether two listeners cannot stand beside each other. Port 0 is any free one.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
@@ -54,20 +79,41 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 fn upstream(config: &Config, reader: &mut Reader<'_>) {
-    let upstream = &config.gateway.upstream;
+    let servers: Vec<UpstreamUrl> = config.gateway.upstream.iter().filter_map(over_tcp).collect();
+    let routes = config.gateway.site.routes.iter().skip(usize::from(!config.gateway.upstream.is_empty()));
+    let places = reader.items("gateway.route");
     for (section, listen) in addresses(config) {
         let path = format!("{section}.listen");
-        if !reaches(upstream, listen) || reader.any_wrong(&["gateway.upstream", &path]) {
+        // Only where every route was read do they stand in the order of their places.
+        let sound = !reader.any_wrong(&["gateway.route", &path]);
+        for (route, place) in routes.clone().zip(&places).filter(|_| sound) {
+            for server in route.servers.iter().filter_map(over_tcp).filter(|server| reaches(server, listen)) {
+                let what = format!("is this process itself ({path})");
+                let allowed = "the address of the site".into();
+                reader.refuse(place, "upstream", Some(quoted(&server.to_string())), what, allowed);
+            }
+        }
+        let Some(upstream) = servers.iter().find(|server| reaches(server, listen)) else { continue };
+        if reader.any_wrong(&["gateway.upstream", &path]) {
             continue;
         }
         let what = match section {
-            "gateway" => format!("is the gateway's own address ({path}): it would fetch from itself without end"),
+            "gateway" | "gateway.tls" => {
+                format!("is the gateway's own address ({path}): it would fetch from itself without end")
+            }
             "dashboard" => format!("is the dashboard ({path}), which visitors must not reach"),
             _ => format!("is the embedded ClickHouse ({path}), which visitors must not reach"),
         };
         let place = reader.section("gateway");
         let allowed = "the address of the site".into();
         reader.refuse(&place, "upstream", Some(quoted(&upstream.to_string())), what, allowed);
+    }
+}
+
+fn over_tcp(address: &Address) -> Option<UpstreamUrl> {
+    match address {
+        Address::Tcp { tls, host, port } => Some(UpstreamUrl { tls: *tls, host: host.clone(), port: *port }),
+        Address::Unix(_) => None,
     }
 }
 

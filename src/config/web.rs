@@ -68,7 +68,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
 }
 
 /// A host name or IPv4 address, in lower case.
-fn parse_host(host: &str) -> Result<String, String> {
+pub(super) fn parse_host(host: &str) -> Result<String, String> {
     if host.is_empty() {
         return Err("has no host".into());
     }

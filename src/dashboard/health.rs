@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::State;
 use super::answer::{Answer, answer, json};
-use crate::observe::metrics::SpoolFigures;
+use crate::observe::Metrics;
 use crate::query;
 
 /// How long the database may take to say that it is there.
@@ -25,21 +25,26 @@ pub fn healthz() -> Answer {
     answer(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
 
-/// `GET /readyz`: 200 where the database answers and the spool takes events, else 503; both in the body, and in `alarms` one
-/// word for each thing that wants somebody's eye, whether or not it hinders.
+/// `GET /readyz`: 200 where visitors are served, 503 where they are not: the process is ending, for good. In `alarms`
+/// stands one word for each thing that wants somebody's eye.
+///
+/// A database that is away and a spool that is full are alarms and no reason for 503: a load balancer that believes it would
+/// take a working site out, all gateways of a fleet at once, for want of statistics. The site comes first.
 pub async fn readyz(state: &State) -> Answer {
     let database = database_answers(state).await;
+    let metrics = &state.parts.metrics;
     let (spool, max_bytes) = (&state.parts.metrics.spool, state.parts.spool_max_bytes);
     let (rows, bytes) = (spool.waiting_rows.get(), spool.waiting_bytes.get());
     let takes_none = [&spool.disk_failing, &spool.writer_hanging, &spool.overdue].iter().any(|gauge| gauge.get() > 0);
     let room = bytes < max_bytes && !takes_none;
-    let ready = database && room;
+    let ready = metrics.draining.get() == 0;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(
         status,
         &json!({
             "ready": ready,
-            "alarms": alarms(spool, max_bytes),
+            "draining": !ready,
+            "alarms": alarms(metrics, database, max_bytes),
             "database": { "ok": database },
             "spool": {
                 "ok": room,
@@ -53,10 +58,13 @@ pub async fn readyz(state: &State) -> Answer {
     )
 }
 
-/// What is wrong with the spool.
-fn alarms(spool: &SpoolFigures, max_bytes: u64) -> Vec<&'static str> {
+/// What is wrong.
+fn alarms(metrics: &Metrics, database: bool, max_bytes: u64) -> Vec<&'static str> {
+    let spool = &metrics.spool;
     let bytes = spool.waiting_bytes.get();
     let all = [
+        ("database-away", !database),
+        ("configuration-refused", metrics.reloads.refused_last.get() > 0),
         ("spool-full", bytes >= max_bytes),
         ("spool-half-full", bytes < max_bytes && bytes >= max_bytes / 2),
         ("spool-overdue", spool.overdue.get() > 0),

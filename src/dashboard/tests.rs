@@ -194,14 +194,31 @@ async fn the_database_being_away_is_said_in_json() {
     }
     assert_eq!(served.get("/healthz").await.status, StatusCode::OK, "the process lives all the same");
     let ready = served.get("/readyz").await;
-    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(ready.json()["database"]["ok"], false);
-    assert_eq!(ready.json()["spool"]["ok"], true);
+    let said = ready.json();
+    assert_eq!(ready.status, StatusCode::OK, "the site is served, and no load balancer is to take it out");
+    assert_eq!((&said["ready"], &said["alarms"]), (&json!(true), &json!(["database-away"])));
+    assert_eq!((&said["database"]["ok"], &said["spool"]["ok"]), (&json!(false), &json!(true)));
     served.end().await;
 }
 
 #[tokio::test]
-async fn a_full_spool_is_not_ready() {
+async fn only_a_gateway_that_lets_nobody_in_is_not_ready() {
+    let served = Served::without_database().await;
+    served.metrics.reloads.refused_last.set(1);
+    let ready = served.get("/readyz").await;
+    assert_eq!(
+        (ready.status, &ready.json()["alarms"]),
+        (StatusCode::OK, &json!(["database-away", "configuration-refused"]))
+    );
+    served.metrics.draining.set(1);
+    let ready = served.get("/readyz").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!((&ready.json()["ready"], &ready.json()["draining"]), (&json!(false), &json!(true)));
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_full_spool_is_an_alarm() {
     let served = Served::without_database().await;
     served.metrics.spool.waiting_bytes.set(1000);
     served.metrics.spool.waiting_rows.set(7);
@@ -210,12 +227,12 @@ async fn a_full_spool_is_not_ready() {
     let expected = json!({ "ok": false, "waiting_rows": 7, "waiting_bytes": 1000, "max_bytes": 1000,
                            "oldest_seconds": 60, "quarantined_batches": 0 });
     assert_eq!(said["spool"], expected);
-    assert_eq!(said["alarms"], json!(["spool-full"]));
+    assert_eq!(said["alarms"], json!(["database-away", "spool-full"]));
     served.end().await;
 }
 
 #[tokio::test]
-async fn a_spool_whose_disk_fails_is_not_ready() {
+async fn a_spool_whose_disk_fails_is_an_alarm() {
     let served = Served::without_database().await;
     served.metrics.spool.disk_failing.set(1);
     assert_eq!(served.get("/readyz").await.json()["spool"]["ok"], false);
@@ -223,7 +240,10 @@ async fn a_spool_whose_disk_fails_is_not_ready() {
     served.metrics.spool.overdue.set(1);
     served.metrics.spool.quarantined_batches.set(2);
     let said = served.get("/readyz").await.json();
-    assert_eq!((&said["spool"]["ok"], &said["alarms"]), (&json!(false), &json!(["spool-overdue", "quarantine"])));
+    assert_eq!(
+        (&said["spool"]["ok"], &said["alarms"]),
+        (&json!(false), &json!(["database-away", "spool-overdue", "quarantine"]))
+    );
     served.end().await;
 }
 

@@ -1,7 +1,13 @@
 //! The few questions to the operating system that have no safe form in `std`: signal handlers that a library takes away,
-//! signals that are ignored, memory that is given back, and an exit without destructors. Called by [`super::ffi`], [`super::serve`] and, for the
-//! terminal's signal, the life of the process.
+//! signals that are ignored, memory that is given back, descriptors that one process leaves to the next, and an exit without
+//! destructors. Called by [`super::ffi`], [`super::serve`] and, for signals and descriptors, the life of the process.
 #![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The handlers of SIGSEGV and SIGBUS, with which Rust reports a stack overflow. `libchdb` puts them to their defaults.
 pub struct FaultHandlers([(libc::c_int, libc::sigaction); 2]);
@@ -44,6 +50,40 @@ pub fn hang_up_is_ignored() -> bool {
         action
     };
     action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Leaves descriptors open in a process that `command` will start, under the numbers they have here.
+pub fn leave_open(command: &mut Command, descriptors: Vec<OwnedFd>) {
+    let clear = move || {
+        for descriptor in &descriptors {
+            // SAFETY: sets a flag of a descriptor that the closure owns; the call is allowed between fork and exec.
+            if unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(clear) };
+}
+
+/// Takes charge of descriptors that the process that started this one [left open](leave_open). Only once, and before this
+/// process opens any of its own; they are not left to anybody by themselves.
+pub fn take_inherited(numbers: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let distinct = numbers.iter().enumerate().all(|(at, number)| *number > 2 && !numbers[..at].contains(number));
+    if !distinct || TAKEN.swap(true, Ordering::SeqCst) {
+        return Err(io::Error::other("descriptors are taken over once, and none of the standard ones"));
+    }
+    let take = |number: &RawFd| {
+        // SAFETY: sets a flag; fails where no such descriptor is open.
+        if unsafe { libc::fcntl(*number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: it is open, it was open before this process opened anything, the numbers are distinct, and this runs once.
+        Ok(unsafe { OwnedFd::from_raw_fd(*number) })
+    };
+    numbers.iter().map(take).collect()
 }
 
 /// Takes no notice any more of the signals that ask a process to end.

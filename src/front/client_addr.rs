@@ -1,49 +1,137 @@
-//! Who is calling. Nothing is trusted by default: the connection's peer is the visitor. Where the peer is a listed proxy, its
-//! `X-Forwarded-For` is read from the right up to the first address that is not a listed proxy; what stands left of that
-//! anyone could have written.
+//! Who is calling. Nothing is trusted by default: the connection's peer is the visitor. Where the peer is a listed proxy, the
+//! header it writes is read from the right up to the first address that is not a listed proxy; what stands left of that anyone
+//! could have written. Where both `X-Forwarded-For` and `Forwarded` (RFC 7239) are there, the configured one counts: the other
+//! may be the visitor's own, and can only take trust away.
+
+mod forwarded;
 
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use crate::config::ForwardedHeader;
 use crate::pseudonym::RawIp;
+use forwarded::Hop;
 
+static FORWARDED: HeaderName = http::header::FORWARDED;
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Who has connected.
+#[derive(Clone, Copy)]
+pub struct Peer {
+    /// The address, as a listed load balancer says where there is one. For a Unix socket this machine's own.
+    pub ip: IpAddr,
+    /// Whether TLS is spoken with it.
+    pub https: bool,
+    /// Whether it came through a Unix socket.
+    pub through_unix: bool,
+}
+
+/// Who is believed about others.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies {
+    /// By address.
+    pub networks: Vec<IpNet>,
+    /// Whether those who come through a Unix socket are, too.
+    pub unix: bool,
+    /// Which header counts where both are there.
+    pub header: ForwardedHeader,
+}
+
+impl TrustedProxies {
+    /// Whether a peer is one.
+    pub fn includes(&self, peer: &Peer) -> bool {
+        if peer.through_unix { self.unix } else { self.is_listed(peer.ip.to_canonical()) }
+    }
+
+    fn is_listed(&self, ip: IpAddr) -> bool {
+        self.networks.iter().any(|net| net.contains(&ip))
+    }
+}
 
 /// The visitor, and how the visitor's side of the connection looks.
 pub struct Client {
     /// The one address used for place, pseudonym and limits.
     pub ip: RawIp,
-    /// Whether the visitor's connection is encrypted, as far as a listed proxy says so.
+    /// Whether the visitor's connection is encrypted: by us, or as far as a listed proxy says so.
     pub https: bool,
     /// Whether the peer is a listed proxy.
     pub through_proxy: bool,
 }
 
 /// Finds the visitor behind `peer`.
-pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
-    let peer = peer.to_canonical();
-    if !is_trusted(peer, trusted) {
-        return Client { ip: RawIp::new(peer), https: false, through_proxy: false };
+pub fn client(peer: &Peer, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
+    let ip = peer.ip.to_canonical();
+    if !trusted.includes(peer) {
+        return Client { ip: RawIp::new(ip), https: peer.https, through_proxy: false };
     }
+    let by_x = x_forwarded(ip, headers, trusted);
+    let by_rfc = rfc_7239(ip, headers, trusted);
+    let (first, second) = match trusted.header {
+        ForwardedHeader::XForwardedFor => (by_x, by_rfc),
+        ForwardedHeader::Forwarded => (by_rfc, by_x),
+    };
+    // One that names nobody gives way to one that does.
+    let (said, other) = match (first, second) {
+        (Some(first), Some(second)) if second.names && !first.names => (second, Some(first)),
+        (Some(first), second) => (first, second),
+        (None, Some(second)) => (second, None),
+        (None, None) => return Client { ip: RawIp::new(ip), https: peer.https, through_proxy: true },
+    };
+    let contradicted = other.is_some_and(|other| other.https == Some(false));
+    let https = said.https.unwrap_or(peer.https) && !contradicted;
+    Client { ip: RawIp::new(said.ip), https, through_proxy: true }
+}
+
+/// What one of the headers says.
+struct Said {
+    ip: IpAddr,
+    /// Whether it has any word of who the visitor is.
+    names: bool,
+    /// Nothing where it says nothing of it.
+    https: Option<bool>,
+}
+
+/// `X-Forwarded-For` and `X-Forwarded-Proto`; nothing where neither is there.
+fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
     let lines: Vec<&str> = headers.get_all(&FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
+    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
+    if proto.is_none() && !headers.contains_key(&FORWARDED_FOR) {
+        return None;
+    }
     let mut ip = peer;
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let Some(address) = address(hop.trim()) else { break };
         ip = address;
-        if !is_trusted(address, trusted) {
+        if !trusted.is_listed(address) {
             break;
         }
     }
-    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
-    let https = proto.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"));
-    Client { ip: RawIp::new(ip), https, through_proxy: true }
+    Some(Said { ip, names: !lines.is_empty(), https: proto.map(|v| v.as_bytes().eq_ignore_ascii_case(b"https")) })
 }
 
-fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
-    trusted.iter().any(|net| net.contains(&ip))
+/// `Forwarded`; nothing where it is not there. What cannot be read ends the search, as an unknown address does.
+fn rfc_7239(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
+    if !headers.contains_key(&FORWARDED) {
+        return None;
+    }
+    let lines: Vec<_> = headers.get_all(&FORWARDED).iter().map(|v| v.to_str().ok().and_then(forwarded::hops)).collect();
+    let mut said = Said { ip: peer, names: true, https: None };
+    for line in lines.into_iter().rev() {
+        let Some(hops) = line else { break };
+        for Hop { node, https } in hops.into_iter().rev() {
+            // How the hop was reached is told by the proxy that wrote it, known or not where from.
+            said.https = https.or(said.https);
+            let Some(address) = node.as_deref().and_then(address) else { return Some(said) };
+            said.ip = address;
+            if !trusted.is_listed(address) {
+                return Some(said);
+            }
+        }
+    }
+    Some(said)
 }
 
 /// An address as proxies write it: bare, in brackets, with or without a port.
@@ -55,53 +143,4 @@ fn address(hop: &str) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::keys::KeyRing;
-    use crate::pseudonym::{IpPrefixes, Pseudonymiser};
-    use std::sync::Arc;
-
-    /// Raw addresses cannot be compared, so their pseudonyms are.
-    fn is(client: &Client, expected: &str) -> bool {
-        let keyed = Pseudonymiser::new(Arc::new(KeyRing::ephemeral()), IpPrefixes::default(), 1);
-        keyed.ip(&client.ip) == keyed.ip(&RawIp::new(expected.parse().unwrap()))
-    }
-
-    fn seen(peer: &str, forwarded: &[&str], proto: Option<&str>, trusted: &[&str]) -> Client {
-        let mut headers = HeaderMap::new();
-        for line in forwarded {
-            headers.append("x-forwarded-for", line.parse().unwrap());
-        }
-        if let Some(proto) = proto {
-            headers.append("x-forwarded-proto", proto.parse().unwrap());
-        }
-        let trusted: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
-        client(peer.parse().unwrap(), &headers, &trusted)
-    }
-
-    #[test]
-    fn nobody_is_believed_by_default() {
-        let client = seen("203.0.113.9", &["198.51.100.1"], Some("https"), &[]);
-        assert!(is(&client, "203.0.113.9") && !client.https);
-    }
-
-    #[test]
-    fn the_rightmost_address_that_is_no_listed_proxy_is_the_visitor() {
-        let table: &[(&[&str], &str)] = &[
-            (&["198.51.100.1"], "198.51.100.1"),
-            (&["6.6.6.6, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
-            (&["6.6.6.6", "198.51.100.1", "10.0.0.2"], "198.51.100.1"),
-            (&["198.51.100.1:4711"], "198.51.100.1"),
-            (&["[2001:db8::1]:4711"], "2001:db8::1"),
-            (&["::ffff:198.51.100.1"], "198.51.100.1"),
-            (&["198.51.100.1, unknown"], "10.0.0.1"),
-            (&["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
-            (&[], "10.0.0.1"),
-        ];
-        for (forwarded, expected) in table {
-            let client = seen("10.0.0.1", forwarded, Some("https"), &["10.0.0.0/8"]);
-            assert!(is(&client, expected), "{forwarded:?}");
-            assert!(client.https);
-        }
-    }
-}
+mod tests;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::request::Parts;
-use ipnet::IpNet;
 
-use super::client_addr::Client;
+use super::client_addr::{Client, TrustedProxies};
 use super::known_calls::KnownCalls;
+use super::watched::RequestLogs;
 use crate::asked::Asked;
 use crate::capture::Pace;
 use crate::capture::event::Event;
@@ -22,6 +22,7 @@ use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Remembered, Token};
 use crate::ledger::{Ledger, Replaced};
 use crate::observe::Metrics;
+use crate::observe::latency::Latencies;
 use crate::page::gate::Tags;
 use crate::privacy::Pages;
 use crate::rights;
@@ -45,7 +46,7 @@ pub struct Site {
     /// The declared cookies.
     pub catalogue: Catalogue,
     /// What was seen of the site's optional cookies.
-    pub seen: Seen,
+    pub seen: Arc<Seen>,
     /// The declared third-party tags.
     pub tags: Arc<Tags>,
     /// The visitors' pages and what is put into the site's.
@@ -53,9 +54,11 @@ pub struct Site {
     /// The folder of the visitors' endpoints.
     pub privacy_path: String,
     /// Whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
     /// Bounds of time and size.
     pub limits: Limits,
+    /// How long open exchanges may take once the process was asked to end.
+    pub drain: Duration,
     /// What may be done without a choice, and where (C10).
     pub modes: Modes,
     /// Whether `DNT: 1` counts (C8).
@@ -75,17 +78,23 @@ pub struct Site {
     /// What is needed to take calls; nothing where no telephone system hands any over.
     pub calls: Option<CallsImport>,
     /// How many choices one address may make.
-    pub choices: Pace,
+    pub choices: Arc<Pace>,
+    /// As it is configured.
+    pub choices_per_minute: u32,
     /// Of how many objections the browsers behind one address may leave a row.
-    pub objections: Pace,
+    pub objections: Arc<Pace>,
     /// The choices that later ones have replaced.
-    pub replaced: Replaced,
+    pub replaced: Arc<Replaced>,
     /// The proof of what was chosen: appended to before a choice is answered (P1, C6).
     pub ledger: Ledger,
     /// Where events go.
     pub spool: Spool,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The logs of single requests.
+    pub logs: RequestLogs,
+    /// Whether requests without a trace begin one, and then whether it is marked to be recorded.
+    pub begin_traces: Option<bool>,
 }
 
 /// What is needed to take calls from a telephone system.
@@ -93,7 +102,7 @@ pub struct CallsImport {
     /// What it must know.
     pub token: Token,
     /// Remembers calls that were taken.
-    pub known: KnownCalls,
+    pub known: Arc<KnownCalls>,
 }
 
 impl Site {
@@ -125,6 +134,7 @@ pub struct Gateway {
     /// The choices it has verified.
     pub(super) choices: Remembered<Choice>,
     pub(super) upstream: Upstream,
+    pub(super) latencies: Arc<Latencies>,
 }
 
 /// What is known of a request once it was let in.
@@ -154,7 +164,12 @@ impl Visit<'_> {
 
 impl Gateway {
     /// For one worker.
-    pub fn new(site: Arc<Site>, capture: Arc<capture::Shared>, upstream: Upstream) -> Gateway {
+    pub fn new(
+        site: Arc<Site>,
+        capture: Arc<capture::Shared>,
+        upstream: Upstream,
+        latencies: Arc<Latencies>,
+    ) -> Gateway {
         let counting = site.statistics.clone().map(Counting::new);
         let agents = RefCell::new(DeviceCache::new(AGENTS));
         Gateway {
@@ -165,6 +180,7 @@ impl Gateway {
             shared: capture,
             choices: Remembered::default(),
             upstream,
+            latencies,
         }
     }
 
@@ -173,7 +189,16 @@ impl Gateway {
         self.upstream.sweep();
     }
 
+    pub(super) fn site(&self) -> &Site {
+        &self.site
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         &self.site.limits
+    }
+
+    /// How long open exchanges may take once the process was asked to end.
+    pub(super) fn drain(&self) -> Duration {
+        self.site.drain
     }
 }

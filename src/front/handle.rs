@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::SET_COOKIE;
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONNECTION, SET_COOKIE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -19,13 +19,16 @@ use super::objection;
 use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
+use super::unanswered;
 use super::upgrade::Caller;
+use super::watched::{self, Watched};
 use crate::consent::{self, NoChoice, PurposeSet};
 use crate::cookies::{self, Ours};
+use crate::observe::trace;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
 use crate::privacy::{Message, PageView, VisitorState};
-use crate::upstream::{Forward, Overrides, Scheme, UpstreamBody};
+use crate::upstream::{Forward, Overrides, RequestId, Scheme, UpstreamBody, UpstreamError};
 
 /// Answers one request.
 pub async fn handle(
@@ -33,24 +36,40 @@ pub async fn handle(
     caller: Rc<Caller>,
     request: Request<Incoming>,
 ) -> Result<Response<VisitorBody>, Infallible> {
-    let response = answer(&gateway, &caller, request).await;
+    let mut watched = Watched::begin(&gateway);
+    let response = answer(&gateway, &caller, request, &mut watched).await;
     gateway.site.metrics.answered(response.status().as_u16());
-    Ok(response)
+    Ok(response.map(|body| body.watched_by(watched)))
 }
 
-async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incoming>) -> Response<VisitorBody> {
-    let began = Instant::now();
+async fn answer(
+    gateway: &Gateway,
+    caller: &Caller,
+    mut request: Request<Incoming>,
+    watched: &mut Watched,
+) -> Response<VisitorBody> {
+    let began = watched.began();
     let site = &*gateway.site;
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    trace::tend(&mut parts.headers, site.begin_traces);
 
     // Who is calling, and is it one clear request?
-    let bounds = Bounds { head: site.limits.max_head_bytes, body: site.limits.max_body_bytes };
+    let bounds = Bounds { head: site.limits.max_head_bytes, body: gateway.upstream.max_request_body() };
+    let client = client_addr::client(&caller.peer, &parts.headers, &site.trusted_proxies);
+    watched.is_called(RequestId::of(&parts.headers, client.through_proxy));
     let host = match check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds) {
         Ok(host) => host,
-        Err(refusal) => return own::problem(refusal.status(), &refusal.to_string()),
+        Err(refusal) => {
+            let status = refusal.status();
+            watched.refused(gateway, (&parts.method, &parts.uri), &client.ip, status, &watched::word(refusal));
+            let mut response = own::problem(status, &refusal.to_string());
+            if refusal.ends_connection() && parts.version < Version::HTTP_2 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            return response;
+        }
     };
-    let client = client_addr::client(caller.peer, &parts.headers, &site.trusted_proxies);
 
     // What is permitted?
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -80,11 +99,14 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
 
     // Ours, or the site's?
     let (mut response, objected) = match own::path(parts.uri.path(), &site.privacy_path) {
-        Some(path) => (own::answer(gateway, &visit, path, body).await, Vec::new()),
+        Some(path) => {
+            watched.is_own(path);
+            (own::answer(gateway, &visit, path, body).await, Vec::new())
+        }
         None => {
             let objection = objection::of(gateway, &visit, asked);
             let written = async { if let Some(objection) = objection { objection.write().await } else { Vec::new() } };
-            tokio::join!(pass_on(gateway, caller, &mut visit, body, on_upgrade, began), written)
+            tokio::join!(pass_on(gateway, caller, &mut visit, body, on_upgrade, watched), written)
         }
     };
     if !objected.is_empty() && began.elapsed() < objection::FRESH {
@@ -99,6 +121,7 @@ async fn answer(gateway: &Gateway, caller: &Caller, mut request: Request<Incomin
     if let Some(said) = said {
         own::say_decision(response.headers_mut(), &said);
     }
+    watched.head(gateway, &visit, response.status());
     response
 }
 
@@ -109,15 +132,16 @@ async fn pass_on(
     visit: &mut Visit<'_>,
     body: Incoming,
     on_upgrade: OnUpgrade,
-    began: Instant,
+    watched: &mut Watched,
 ) -> Response<VisitorBody> {
-    let (site, parts) = (&*gateway.site, visit.parts);
+    let (site, parts, began) = (&*gateway.site, visit.parts, watched.began());
     // The site sees the cookies that are permitted, and for a page is asked for something we can read.
     let role = Role::of(&parts.method, &parts.headers);
     let lines = role::cookie_lines(&parts.headers);
     let cookies = cookies::filter_request(lines, &site.catalogue, visit.decision.permitted);
     site.metrics.cookies_removed_from_requests.add(cookies.removed);
-    let peers = [caller.peer];
+    let peers = [caller.peer.ip];
+    let request_id = watched.id();
     let forward = Forward {
         client: &visit.client.ip,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
@@ -125,23 +149,30 @@ async fn pass_on(
         host: visit.host.as_bytes(),
         cookie: cookies.header.as_deref(),
         overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
+        request_id: &request_id,
         websocket: true,
     };
+    watched.asks(role);
     let answer = gateway.upstream.send(parts, forward, Some(body)).await;
+    watched.answers();
     visit.look_again(site);
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) if error.status().is_client_error() => {
-            tracing::debug!(%error, "a request could not be passed on");
-            return own::problem(error.status(), "The request could not be passed on to the website.");
+            tracing::debug!(%error, %request_id, "a request could not be passed on");
+            // A visitor who went away was not refused.
+            if !matches!(error, UpstreamError::RequestBody) {
+                watched.turned_away(gateway, visit, error.status(), &error);
+            }
+            let problem = || own::problem(error.status(), "The request could not be passed on to the website.");
+            return unanswered::page(gateway, error.status(), &request_id, problem);
         }
         Err(error) => {
             site.metrics.upstream_errors.count();
-            tracing::warn!(%error, "the site did not answer");
+            tracing::warn!(%error, %request_id, "the site did not answer");
             keep::unanswered(gateway, visit, role, began, error.status());
-            let mut response = own::message(gateway, visit.parts, Message::NoAnswer);
-            *response.status_mut() = error.status();
-            return response;
+            let message = || own::message(gateway, visit.parts, Message::NoAnswer);
+            return unanswered::page(gateway, error.status(), &request_id, message);
         }
     };
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);

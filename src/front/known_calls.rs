@@ -24,6 +24,15 @@ impl KnownCalls {
     /// Opens it in `data_dir`, with the ids it holds.
     pub fn open(data_dir: &Path, now_ms: i64) -> io::Result<(KnownCalls, Vec<u128>)> {
         let path = data_dir.join(FILE);
+        let known = KnownCalls::read(data_dir, now_ms)?;
+        private_file::write(&path, &known.iter().map(|(day, id)| line(*day, *id)).collect::<String>())?;
+        let file = OpenOptions::new().append(true).open(&path)?;
+        Ok((KnownCalls(Mutex::new(file)), known.into_iter().map(|(_, id)| id).collect()))
+    }
+
+    /// The ids the file in `data_dir` holds, each with its day; changes nothing.
+    pub fn read(data_dir: &Path, now_ms: i64) -> io::Result<Vec<(i64, u128)>> {
+        let path = data_dir.join(FILE);
         let text = private_file::read(&path).map_err(|unusable| match unusable {
             Unusable::Io(error) => error,
             Unusable::Open(mode) => {
@@ -32,10 +41,7 @@ impl KnownCalls {
         })?;
         let oldest = now_ms.div_euclid(DAY_MS) - DAYS;
         let lines = text.as_deref().map(String::as_str).unwrap_or_default().lines();
-        let known: Vec<(i64, u128)> = lines.filter_map(parsed).filter(|(day, _)| *day >= oldest).collect();
-        private_file::write(&path, &known.iter().map(|(day, id)| line(*day, *id)).collect::<String>())?;
-        let file = OpenOptions::new().append(true).open(&path)?;
-        Ok((KnownCalls(Mutex::new(file)), known.into_iter().map(|(_, id)| id).collect()))
+        Ok(lines.filter_map(parsed).filter(|(day, _)| *day >= oldest).collect())
     }
 
     /// Adds calls. One write, without waiting for the disk: a power loss may take the last second of it, as of the spool.

@@ -1,157 +1,29 @@
-//! Sockets: one listener for each worker on the same address (`SO_REUSEPORT`), the accept loop, and the graceful end.
+//! Sockets: where visitors connect, who is let in, and what is spoken with them. Every deadline before a request is here; what a
+//! request is and whether it is clear is for [`check`](crate::front::check) to say.
+//!
+//! | module | |
+//! |---|---|
+//! | `places` | addresses, Unix sockets and systemd's, opened before anybody is served |
+//! | `systemd` | sockets that were handed over |
+//! | `work` | one worker: accept, bound, serve, drain |
+//! | `accept` | the next connection, and what to do where the system has none left |
+//! | `socket` | a connection, whatever it came through |
+//! | `proxy_protocol` | who a load balancer says has connected |
+//! | `addresses` | what one address may do |
+//! | `greet` | from a socket to HTTP: PROXY header, TLS, which version |
+//! | `http2` | HTTP/2, with the bounds that h2 leaves to others |
+//! | `doorstep` | what is settled before a request comes in |
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+mod accept;
+mod addresses;
+mod doorstep;
+mod greet;
+mod http2;
+mod places;
+mod proxy_protocol;
+mod socket;
+mod systemd;
+mod work;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::{JoinSet, LocalSet};
-
-use super::alarm::Alarm;
-use super::gateway::Gateway;
-use super::handle::handle;
-use super::patience::Patient;
-use super::upgrade::Caller;
-
-/// Connections that wait to be accepted, for each worker.
-const BACKLOG: i32 = 1024;
-/// How long a worker waits when the system has no descriptors left.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
-/// How often idle connections to the site are looked through.
-const SWEEP: Duration = Duration::from_secs(1);
-/// How long open exchanges may take once the process was asked to end.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// Binds `address` once for each worker. Port 0 is settled by the first socket and shared by the rest.
-pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
-    let mut address = address;
-    if address.port() != 0 {
-        // Sockets that share a port would share it with another gateway too, without a word; one that does not is refused.
-        let alone = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        alone.set_reuse_address(true)?;
-        alone.bind(&address.into())?;
-        alone.listen(1)?;
-    }
-    let mut listeners = Vec::with_capacity(workers);
-    for _ in 0..workers {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let listener: std::net::TcpListener = socket.into();
-        address = listener.local_addr()?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
-}
-
-/// Open connections over all workers, held to a bound.
-#[derive(Default)]
-pub struct Connections(AtomicUsize);
-
-struct Place(Arc<Connections>);
-
-impl Connections {
-    fn take(self: &Arc<Self>, bound: usize) -> Option<Place> {
-        let taken = self.0.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
-        (taken < bound).then_some(place)
-    }
-
-    /// How many are open.
-    pub fn open(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Serves visitors on one worker until `stop` turns true, then lets open exchanges finish.
-pub async fn work(
-    listener: std::net::TcpListener,
-    gateway: Gateway,
-    connections: Arc<Connections>,
-    stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let mut asked_to_end = stop.clone();
-    let listener = TcpListener::from_std(listener)?;
-    let gateway = Rc::new(gateway);
-    let tasks = LocalSet::new();
-    let mut open = JoinSet::new();
-    let mut sweep = tokio::time::interval(SWEEP);
-    tasks
-        .run_until(async {
-            loop {
-                tokio::select! {
-                    accepted = listener.accept() => match accepted {
-                        Ok((stream, peer)) => {
-                            // A place that is not to be had closes the connection at once: nobody waits for nothing.
-                            let Some(place) = connections.take(gateway.limits().max_connections) else { continue };
-                            let connection = serve(stream, peer.ip(), gateway.clone(), stop.clone());
-                            open.spawn_local(async move {
-                                connection.await;
-                                drop(place);
-                            });
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, "a connection could not be accepted");
-                            tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
-                        }
-                    },
-                    Some(_) = open.join_next(), if !open.is_empty() => {}
-                    _ = sweep.tick() => gateway.sweep(),
-                    _ = asked_to_end.wait_for(|stop| *stop) => break,
-                }
-            }
-            drop(listener);
-            let drained = tokio::time::timeout(DRAIN, async { while open.join_next().await.is_some() {} }).await;
-            if drained.is_err() {
-                tracing::warn!(connections = open.len(), "connections still open after {DRAIN:?} are closed");
-            }
-        })
-        .await;
-    Ok(())
-}
-
-async fn serve(stream: TcpStream, peer: IpAddr, gateway: Rc<Gateway>, mut stop: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
-    let limits = gateway.limits();
-    let caller = Caller::new(peer);
-    let service = service_fn(|request| handle(gateway.clone(), caller.clone(), request));
-    let connection = http1::Builder::new()
-        .timer(Alarm::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
-        .serve_connection(TokioIo::new(Patient::new(stream, limits.idle_timeout)), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
-    let asked_to_end = tokio::select! {
-        _ = connection.as_mut() => false,
-        _ = stop.wait_for(|stop| *stop) => true,
-    };
-    if asked_to_end {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
-        return;
-    }
-    // A tunnel has no end of its own to wait for.
-    tokio::select! {
-        () = caller.carry() => {}
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
-}
+pub use places::{Door, OtherPlaces, Place, PlaceError, Places};
+pub use work::{Connections, Room, Shared, work};

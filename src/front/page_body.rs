@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::delivery::Delivery;
+use super::watched::Watched;
 use crate::page::Inject;
 use crate::page::gate::Gate;
 use crate::upstream::{UpstreamBody, UpstreamError};
@@ -16,6 +17,8 @@ pub struct VisitorBody {
     content: Content,
     /// The event that waits for the end of it.
     delivery: Option<Box<Delivery>>,
+    /// The request it answers.
+    watched: Option<Watched>,
 }
 
 enum Content {
@@ -48,11 +51,17 @@ impl VisitorBody {
         self.delivery = delivery;
         self
     }
+
+    /// The same; how it goes is watched.
+    pub(super) fn watched_by(mut self, watched: Watched) -> VisitorBody {
+        self.watched = Some(watched);
+        self
+    }
 }
 
 impl From<Content> for VisitorBody {
     fn from(content: Content) -> Self {
-        VisitorBody { content, delivery: None }
+        VisitorBody { content, delivery: None, watched: None }
     }
 }
 
@@ -61,14 +70,23 @@ impl Body for VisitorBody {
     type Error = UpstreamError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let VisitorBody { content, delivery } = self.get_mut();
+        let VisitorBody { content, delivery, watched } = self.get_mut();
         let frame = match content {
-            Content::Own(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Own(bytes) => {
+                let bytes = bytes.take();
+                if let (Some(watched), Some(bytes)) = (watched, &bytes) {
+                    watched.add(bytes.len());
+                }
+                return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
+            }
             Content::Passed(body) => ready!(Pin::new(body).poll_frame(cx)),
             Content::Page(body) => ready!(Pin::new(body).poll_frame(cx)),
         };
         match &frame {
             Some(Ok(frame)) => {
+                if let (Some(watched), Some(bytes)) = (watched.as_mut(), frame.data_ref()) {
+                    watched.add(bytes.len());
+                }
                 if let (Some(delivery), Some(bytes)) = (delivery, frame.data_ref()) {
                     delivery.add(bytes.len());
                     // Who knows the length does not ask for the end.
@@ -81,8 +99,12 @@ impl Body for VisitorBody {
                 // The visitor's connection ends here; what the matter was stands in the log alone.
                 tracing::warn!(%error, "an answer broke off");
                 delivery.iter_mut().for_each(|delivery| delivery.broken());
+                watched.iter_mut().for_each(Watched::broken);
             }
-            None => delivery.iter_mut().for_each(|delivery| delivery.complete()),
+            None => {
+                delivery.iter_mut().for_each(|delivery| delivery.complete());
+                watched.iter_mut().for_each(Watched::complete);
+            }
         }
         Poll::Ready(frame)
     }
@@ -115,6 +137,7 @@ impl Drop for VisitorBody {
         // A body without a byte is never asked for one.
         if self.content.is_end() {
             self.delivery.iter_mut().for_each(|delivery| delivery.complete());
+            self.watched.iter_mut().for_each(Watched::complete);
         }
     }
 }

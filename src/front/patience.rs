@@ -4,6 +4,8 @@
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,18 +18,28 @@ pub struct Patient<S> {
     patience: Duration,
     /// Runs while a write waits; most never do.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Set whenever a write has moved.
+    moved: Option<Arc<AtomicBool>>,
 }
 
 impl<S> Patient<S> {
     /// Wraps a stream.
     pub fn new(stream: S, patience: Duration) -> Patient<S> {
-        Patient { stream, patience, waiting: None }
+        Patient { stream, patience, waiting: None, moved: None }
+    }
+
+    /// The same; it sets `moved` whenever a write has moved.
+    pub fn telling(self, moved: Arc<AtomicBool>) -> Patient<S> {
+        Patient { moved: Some(moved), ..self }
     }
 
     /// Starts, keeps or ends the wait, as a write went.
     fn watch<T>(&mut self, cx: &mut Context<'_>, write: Poll<Result<T>>) -> Poll<Result<T>> {
         if write.is_ready() {
             self.waiting = None;
+            if let Some(moved) = &self.moved {
+                moved.store(true, Ordering::Relaxed);
+            }
             return write;
         }
         let patience = self.patience;

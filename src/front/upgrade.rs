@@ -2,7 +2,6 @@
 //! ends. A tunnel lives in the task of its connection, so it is counted, bounded and drained like any other.
 
 use std::cell::{Cell, RefCell};
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -11,8 +10,10 @@ use std::time::Duration;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::client_addr::Peer;
 use crate::upstream::Tunnel;
 
 /// A tunnel in which neither side says anything for so long is cut; whoever needs it connects anew.
@@ -21,14 +22,26 @@ const SILENCE: Duration = Duration::from_secs(3600);
 /// Who is at the other end of a connection, and the tunnel it has become.
 pub struct Caller {
     /// The connection's peer: the visitor, or a proxy in between.
-    pub peer: IpAddr,
+    pub peer: Peer,
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
+    /// Whether a request has come.
+    heard: watch::Sender<bool>,
 }
 
 impl Caller {
     /// For a new connection.
-    pub fn new(peer: IpAddr) -> Rc<Caller> {
-        Rc::new(Caller { peer, tunnel: RefCell::default() })
+    pub fn new(peer: Peer) -> Rc<Caller> {
+        Rc::new(Caller { peer, tunnel: RefCell::default(), heard: watch::Sender::new(false) })
+    }
+
+    /// A request has come.
+    pub(super) fn hear(&self) {
+        self.heard.send_if_modified(|heard| !std::mem::replace(heard, true));
+    }
+
+    /// Waits until a request has come, the first one.
+    pub(super) async fn heard(&self) {
+        let _ = self.heard.subscribe().wait_for(|heard| *heard).await;
     }
 
     /// Once the visitor has our `101`, the connection is joined with `site`.

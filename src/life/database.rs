@@ -32,12 +32,15 @@ pub struct Database {
     /// Where the embedded engine answers over TCP.
     pub listen: Option<SocketAddr>,
     engine: Option<Supervisor>,
-    shipper: JoinHandle<()>,
+    shipper: Option<JoinHandle<()>>,
     statistics: Option<JoinHandle<()>>,
-    consents: JoinHandle<()>,
+    consents: Option<JoinHandle<()>>,
     asked: JoinHandle<()>,
     gauges: JoinHandle<()>,
-    stop: watch::Sender<bool>,
+    /// Ends what reads the spool and the ledger.
+    stop_shipping: watch::Sender<bool>,
+    /// Ends what stores counts.
+    stop_counting: watch::Sender<bool>,
 }
 
 impl Database {
@@ -63,7 +66,8 @@ impl Database {
             engine = Some(started);
             listen = *asked;
         }
-        let (stop, stopped) = watch::channel(false);
+        let (stop_shipping, shipping_stopped) = watch::channel(false);
+        let (stop_counting, counting_stopped) = watch::channel(false);
         let gauges = tokio::spawn(watch_spool(spool.clone(), metrics.clone()));
         let statistics = statistics.map(|lane| {
             let writer = Writer {
@@ -75,12 +79,12 @@ impl Database {
                 metrics,
             };
             writer.look_back();
-            let mut stopped = stopped.clone();
+            let mut stopped = counting_stopped.clone();
             tokio::spawn(writer.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
         });
         let consents = {
             let shipper = consents::Shipper::new(ledger, client.clone(), config.consents_retention);
-            let mut stopped = stopped.clone();
+            let mut stopped = shipping_stopped.clone();
             tokio::spawn(shipper.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
         };
         let writer = asked::Writer {
@@ -90,35 +94,57 @@ impl Database {
             site_id: config.gateway.site_id,
             retention: config.retention,
         };
-        let mut ending = stopped.clone();
+        let mut ending = counting_stopped;
         let asked = tokio::spawn(writer.run(async move { drop(ending.wait_for(|stop| *stop).await) }));
         let shipper = tokio::spawn(async move {
-            let mut early = stopped.clone();
+            let mut early = shipping_stopped.clone();
             tokio::select! {
                 () = schema_in_place(&client) => {}
                 _ = early.wait_for(|stop| *stop) => {}
             }
-            let mut late = stopped;
+            let mut late = shipping_stopped;
             ship::ship(spool, client, async move { drop(late.wait_for(|stop| *stop).await) }).await;
         });
-        Ok(Database { listen, engine, shipper, statistics, consents, asked, gauges, stop })
+        Ok(Database {
+            listen,
+            engine,
+            shipper: Some(shipper),
+            statistics,
+            consents: Some(consents),
+            asked,
+            gauges,
+            stop_shipping,
+            stop_counting,
+        })
     }
 
-    /// Ships what is left, for as long as the shipper takes its time, and ends the engine.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if self.shipper.await.is_err() {
+    /// Ships what is left, for as long as the shippers take their time. After it nothing here holds the spool or the ledger.
+    pub async fn stop_shipping(&mut self) {
+        self.stop_shipping.send_replace(true);
+        if ended(&mut self.shipper).await {
             tracing::error!("the shipper panicked; what it had not shipped waits in the spool for the next start");
         }
+        if ended(&mut self.consents).await {
+            tracing::error!(
+                "the ledger's shipper panicked; what it had not shipped is in the ledger for the next start"
+            );
+        }
+    }
+
+    /// Nothing looks after the spool any more.
+    pub async fn stop_watching(&mut self) {
+        self.gauges.abort();
+        let _ = (&mut self.gauges).await;
+    }
+
+    /// Stores what was counted and ends the engine, [shippers](Database::stop_shipping) first.
+    pub async fn stop(mut self) {
+        self.stop_counting.send_replace(true);
+        self.stop_shipping().await;
         if let Some(statistics) = self.statistics
             && statistics.await.is_err()
         {
             tracing::error!("the writer of statistics panicked; the next start says which hour was lost");
-        }
-        if self.consents.await.is_err() {
-            tracing::error!(
-                "the ledger's shipper panicked; what it had not shipped is in the ledger for the next start"
-            );
         }
         if self.asked.await.is_err() {
             tracing::error!("the writer of consent statistics panicked; what waits as files is sent by the next start");
@@ -127,6 +153,14 @@ impl Database {
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
+    }
+}
+
+/// Waits for a task, once; says whether it panicked.
+async fn ended(task: &mut Option<JoinHandle<()>>) -> bool {
+    match task.take() {
+        Some(task) => task.await.is_err(),
+        None => false,
     }
 }
 

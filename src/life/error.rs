@@ -8,6 +8,9 @@ use crate::dashboard::password::PasswordError;
 use crate::engine::child::StartError;
 use crate::engine::provision::ProvisionError;
 use crate::enrich::place::PlaceError;
+use crate::front::listen::PlaceError as DoorError;
+use crate::front::tls::TlsSetupError;
+use crate::front::tls::acme::AcmeSetupError;
 use crate::keys::private_folder::NotPrivate;
 use crate::keys::{KeyError, TokenError};
 use crate::ledger::LedgerError;
@@ -40,6 +43,44 @@ pub enum LifeError {
         address: SocketAddr,
         /// Where it is configured.
         key: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A place where visitors were to connect.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// TLS to visitors.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// Certificates from an authority.
+    #[error(transparent)]
+    Acme(#[from] AcmeSetupError),
+    /// A socket that was handed over is not where it should be.
+    #[error(
+        "{key} is {wanted}, and the running gateway listens on {found}: an address cannot change in an upgrade; stop the gateway and start it again"
+    )]
+    OtherAddress {
+        /// Where the sockets are.
+        found: String,
+        /// Where they should be.
+        wanted: String,
+        /// Where it is configured.
+        key: &'static str,
+    },
+    /// What the process before left cannot be taken over.
+    #[error("the sockets of the process before cannot be taken over: {0}")]
+    Inherited(io::Error),
+    /// The process before was asked to end.
+    #[error("the process before was asked to end, and so is this one")]
+    CalledOff,
+    /// Asked twice to end.
+    #[error("asked to end at once: open exchanges were cut; what was captured and chosen is on disk")]
+    Hurried,
+    /// A log of single requests.
+    #[error("lines of a log cannot be written to {place}: {source}. It is access_log or security_log in [observe]")]
+    Log {
+        /// Where.
+        place: String,
         /// What the system said.
         source: io::Error,
     },

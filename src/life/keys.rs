@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::now_ms;
 use crate::config::KeyWindows;
 use crate::keys::{Change, KeyRing, What};
@@ -15,10 +17,10 @@ const DAY_MS: u64 = 86_400_000;
 
 /// Looks at the ring for as long as the process lives. The first [`look`] is taken before anything is captured, and
 /// `trouble` is what it found in the way.
-pub async fn tend(ring: Arc<KeyRing>, windows: KeyWindows, mut trouble: Option<String>) {
+pub async fn tend(ring: Arc<KeyRing>, windows: watch::Receiver<KeyWindows>, mut trouble: Option<String>) {
     loop {
         tokio::time::sleep(pause(now_ms())).await;
-        let (ring, windows, before) = (ring.clone(), windows.clone(), trouble.take());
+        let (ring, windows, before) = (ring.clone(), windows.borrow().clone(), trouble.take());
         // Another process may hold the lock for a while, and the disk be slow.
         trouble = tokio::task::spawn_blocking(move || look(&ring, &windows, before)).await.unwrap_or_else(|_| {
             tracing::error!("looking after the key ring panicked; it goes on with the keys it has");

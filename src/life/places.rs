@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::capture;
 use crate::enrich::Reload;
 
@@ -11,10 +13,10 @@ use crate::enrich::Reload;
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Looks at the database for as long as the process lives. Of the same file it hears once that it cannot be used.
-pub async fn keep_fresh(capture: Arc<capture::Shared>) {
+pub async fn keep_fresh(capture: watch::Receiver<Arc<capture::Shared>>) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let shared = capture.clone();
+        let shared = capture.borrow().clone();
         // A city database takes a while to read.
         match tokio::task::spawn_blocking(move || shared.places.reload_if_changed()).await {
             Ok(Reload::Unchanged) => {}

@@ -1,53 +1,112 @@
-//! The signals that ask the process to end: Ctrl-C, `SIGTERM`, and `SIGHUP`, which a terminal sends when it is closed.
+//! The signals that ask something of the process. Ctrl-C and `SIGTERM` ask it to end, `SIGHUP` to read its configuration
+//! again, `SIGUSR2` to give way to the program as it lies on disk now. A terminal sends `SIGHUP` too, when it is closed, and
+//! then means the end.
+
+use std::io::{IsTerminal as _, stderr, stdin, stdout};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 
 use super::LifeError;
-use crate::engine::hang_up_is_ignored;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To end: open exchanges first.
+    End,
+    /// To read the configuration again.
+    Reload,
+    /// To give way to a new process.
+    Upgrade,
+}
 
 /// None of them ends the process by itself any more once this is there.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// Nothing where the process was started to outlive its terminal, as with `nohup`.
-    hang_up: Option<Signal>,
+    hang_up: Signal,
+    upgrade: Signal,
+    /// Which of the standard streams were a terminal at the start.
+    terminals: [bool; 3],
 }
 
 impl Signals {
     /// Within a runtime.
     pub fn listen() -> Result<Signals, LifeError> {
         let listen = |kind| signal(kind).map_err(LifeError::Runtime);
-        let hang_up = if hang_up_is_ignored() { None } else { Some(listen(SignalKind::hangup())?) };
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            hang_up,
+            hang_up: listen(SignalKind::hangup())?,
+            upgrade: listen(SignalKind::user_defined2())?,
+            terminals: terminals(),
         })
     }
 
     /// Waits for any.
-    async fn any(&mut self) {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(signal) => drop(signal.recv().await),
-                None => std::future::pending().await,
-            }
-        };
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            () = hang_up => {}
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.upgrade.recv() => Asked::Upgrade,
+            _ = self.hang_up.recv() => match is_closed(self.terminals, terminals()) {
+                true => Asked::End,
+                false => Asked::Reload,
+            },
         }
     }
 
-    /// Waits until the process is asked to end. A second time ends it at once.
-    pub async fn asked_to_end(mut self) {
-        self.any().await;
-        tracing::info!("ending: open exchanges finish first; once more ends at once");
-        tokio::spawn(async move {
-            self.any().await;
-            #[expect(clippy::disallowed_methods, reason = "whoever asks twice does not want to wait for a clean end")]
-            std::process::exit(1);
-        });
+    /// Tells `asked` what signals ask for. Who asks for the end a second time does not want to wait for visitors, which
+    /// `hurry` then says; a third time ends the process where it stands.
+    pub async fn tell(mut self, asked: mpsc::Sender<Asked>, hurry: watch::Sender<bool>) {
+        let mut ends = 0;
+        loop {
+            let next = self.next().await;
+            if next != Asked::End {
+                // One that is still waiting says the same.
+                let _ = asked.try_send(next);
+                continue;
+            }
+            ends += 1;
+            match ends {
+                1 => {
+                    tracing::info!("ending: open exchanges finish first; once more ends at once");
+                    let _ = asked.send(Asked::End).await;
+                }
+                2 => {
+                    tracing::warn!("ending at once: open exchanges are cut");
+                    hurry.send_replace(true);
+                }
+                _ => {
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "whoever asks three times does not want to wait at all"
+                    )]
+                    std::process::exit(1);
+                }
+            }
+        }
+    }
+}
+
+fn terminals() -> [bool; 3] {
+    [stdin().is_terminal(), stdout().is_terminal(), stderr().is_terminal()]
+}
+
+/// Whether a terminal that was there is one no more: the system takes it away before it sends the signal.
+fn is_closed(before: [bool; 3], now: [bool; 3]) -> bool {
+    before.iter().zip(now).any(|(before, now)| *before && !now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_terminal_that_is_gone_was_closed() {
+        assert!(!is_closed([false; 3], [false; 3]), "a service has none");
+        assert!(!is_closed([true; 3], [true; 3]), "somebody sent the signal");
+        assert!(is_closed([true, true, false], [false; 3]));
+        assert!(is_closed([false, false, true], [false; 3]));
     }
 }

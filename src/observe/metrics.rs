@@ -3,6 +3,11 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::doors::DoorFigures;
+use super::elsewhere::Elsewhere;
+use super::latency::{self, Latencies};
 
 /// A figure that only grows.
 #[derive(Debug, Default)]
@@ -88,6 +93,44 @@ pub struct Metrics {
     pub sign_in_failures: Counter,
     /// What became of the views of the statistics lane.
     pub statistics: StatisticsFigures,
+    /// Where visitors come in.
+    pub doors: DoorFigures,
+    /// How the upstreams are, which they know themselves.
+    pub upstreams: Elsewhere,
+    /// How often the configuration was read again, and how that went.
+    pub reloads: ReloadFigures,
+    /// 1 once the process was asked to end for good.
+    pub draining: Gauge,
+    /// Lines of the access log.
+    pub access_lines: Arc<LineFigures>,
+    /// Lines of the security log.
+    pub security_lines: Arc<LineFigures>,
+    /// Connections of visitors that are open.
+    pub connections_open: Gauge,
+    /// How long requests took, by worker.
+    workers: Mutex<Vec<Arc<Latencies>>>,
+}
+
+/// What became of the lines of a log.
+#[derive(Debug, Default)]
+pub struct LineFigures {
+    /// Those that were written.
+    pub written: Counter,
+    /// Those that were not, since too many waited or the disk did not take them.
+    pub dropped: Counter,
+}
+
+/// Configurations that were read again while the process ran.
+#[derive(Debug, Default)]
+pub struct ReloadFigures {
+    /// Those that took effect.
+    pub succeeded: Counter,
+    /// Those that did not.
+    pub refused: Counter,
+    /// 1 where the last one did not.
+    pub refused_last: Gauge,
+    /// When one last took effect, in seconds since 1970; 0 where none has.
+    pub last_success: Gauge,
 }
 
 /// Views of the statistics lane, since the start. Sums of the whole process, with nothing that says of what they are.
@@ -144,6 +187,15 @@ impl Metrics {
         }
     }
 
+    /// The cells of a worker, which no other thread may write to; the same ones each time it is asked for.
+    pub fn worker(&self, number: usize) -> Arc<Latencies> {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        while workers.len() <= number {
+            workers.push(Arc::default());
+        }
+        workers[number].clone()
+    }
+
     /// All of them in Prometheus' text format 0.0.4.
     pub fn prometheus(&self) -> String {
         let mut out = String::with_capacity(4096);
@@ -186,10 +238,47 @@ impl Metrics {
         let (suppressed, dropped) = (&lane.suppressed, &lane.dropped);
         counter("consentry_statistics_suppressed_total", "Counted page views too few to be stored.", suppressed);
         counter("consentry_statistics_dropped_total", "Counted page views that were lost while they waited.", dropped);
-        for (name, kind, help, gauge) in self.spool.announced() {
+        let reloads = &self.reloads;
+        counter("consentry_config_reloads_total", "Configurations read again that took effect.", &reloads.succeeded);
+        counter("consentry_config_reloads_refused_total", "Configurations read again that did not.", &reloads.refused);
+        for (name, lines) in [("access", &self.access_lines), ("security", &self.security_lines)] {
+            let (written, dropped) = (&lines.written, &lines.dropped);
+            counter(&format!("consentry_{name}_log_lines_total"), "Lines of this log that were written.", written);
+            counter(&format!("consentry_{name}_log_lines_dropped_total"), "Lines of this log that were not.", dropped);
+        }
+        for (name, kind, help, gauge) in self.spool.announced().into_iter().chain(self.announced()) {
             one(name, kind, help, gauge.get());
         }
+        for (name, kind, help, value) in self.doors.announced() {
+            one(name, kind, help, value);
+        }
+        self.doors.write_certificates(&mut out);
+        self.upstreams.write(&mut out);
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        latency::prometheus(&workers, &mut out);
         out
+    }
+}
+
+impl Metrics {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 4] {
+        let reloads = &self.reloads;
+        [
+            (
+                "consentry_config_last_reload_refused",
+                "gauge",
+                "1 where the configuration that was read last is not in effect: an alarm.",
+                &reloads.refused_last,
+            ),
+            (
+                "consentry_config_last_reload_success_timestamp_seconds",
+                "gauge",
+                "When a configuration read again last took effect; 0 where none has.",
+                &reloads.last_success,
+            ),
+            ("consentry_connections_open", "gauge", "Connections of visitors that are open.", &self.connections_open),
+            ("consentry_draining", "gauge", "1 once the process is ending for good.", &self.draining),
+        ]
     }
 }
 
@@ -229,6 +318,10 @@ fn line(out: &mut String, name: &str, value: u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::exposition;
+    use super::super::latency::{Phase, Route};
     use super::*;
 
     #[test]
@@ -251,9 +344,16 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 38);
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
-        }
+        assert_eq!(before, 63);
+    }
+
+    #[test]
+    fn what_is_announced_keeps_prometheus_rules() {
+        let metrics = Metrics::default();
+        let worker = metrics.worker(1);
+        worker.observe(Route::Page, Phase::Body, Duration::from_millis(3));
+        assert!(Arc::ptr_eq(&worker, &metrics.worker(1)));
+        let wrong = exposition::check(&metrics.prometheus());
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

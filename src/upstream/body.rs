@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::Instant;
 
 use super::UpstreamError;
 use super::buffers::Lent;
 use super::chunked::Chunked;
 use super::head::Framing;
+use super::http2::Http2Body;
 use super::pool::{self, Connection, Pool};
 use super::request::Unsent;
 use super::tunnel::Tunnel;
@@ -32,6 +32,7 @@ enum State {
     Last(Bytes),
     Streaming(Streaming),
     Switched(Box<Tunnel>),
+    Http2(Box<Http2Body>),
 }
 
 /// How much is left.
@@ -58,6 +59,10 @@ struct Streaming {
 impl UpstreamBody {
     pub(super) fn empty() -> Self {
         UpstreamBody { state: State::Done }
+    }
+
+    pub(super) fn http2(body: Http2Body) -> Self {
+        UpstreamBody { state: State::Http2(Box::new(body)) }
     }
 
     pub(super) fn switched(tunnel: Tunnel) -> Self {
@@ -97,7 +102,7 @@ impl UpstreamBody {
     pub fn into_tunnel(self) -> Option<Tunnel> {
         match self.state {
             State::Switched(tunnel) => Some(*tunnel),
-            State::Done | State::Last(_) | State::Streaming(_) => None,
+            State::Done | State::Last(_) | State::Streaming(_) | State::Http2(_) => None,
         }
     }
 }
@@ -105,6 +110,9 @@ impl UpstreamBody {
 impl Streaming {
     /// The next piece; `None` is the end.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, UpstreamError>> {
+        if self.connection.deadline.is_past_end() {
+            return Poll::Ready(Err(UpstreamError::TotalTimeout));
+        }
         if let Some(unsent) = &mut self.unsent
             && unsent.poll_send(cx, &mut self.connection.wire).is_ready()
         {
@@ -128,8 +136,8 @@ impl Streaming {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(UpstreamError::Truncated(error.kind()))),
                 Poll::Pending => {
                     self.buffer = None;
-                    ready!(self.poll_pause(cx));
-                    return Poll::Ready(Err(UpstreamError::IdleTimeout));
+                    ready!(self.connection.deadline.poll_pause(cx, self.idle, &mut self.paused));
+                    return Poll::Ready(Err(self.connection.deadline.pause_error()));
                 }
             }
         }
@@ -162,16 +170,6 @@ impl Streaming {
         }
     }
 
-    /// Ready when the site has paused for too long.
-    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(idle) = self.idle else { return Poll::Pending };
-        if !self.paused {
-            self.paused = true;
-            self.connection.deadline.restart(Instant::now(), idle);
-        }
-        self.connection.deadline.poll_over(cx)
-    }
-
     fn finish(self) {
         let over = self.is_over();
         pool::finish(&self.pool, self.connection, self.reusable && over, self.buffer.map_or(0, |buffer| buffer.len()));
@@ -185,6 +183,13 @@ impl Body for UpstreamBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let state = &mut self.get_mut().state;
         let State::Streaming(streaming) = state else {
+            if let State::Http2(body) = state {
+                let frame = ready!(body.poll_frame(cx));
+                if !matches!(frame, Some(Ok(_))) {
+                    *state = State::Done;
+                }
+                return Poll::Ready(frame);
+            }
             return Poll::Ready(match std::mem::replace(state, State::Done) {
                 State::Last(piece) => Some(Ok(Frame::data(piece))),
                 other => {
@@ -206,7 +211,11 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.state, State::Done | State::Switched(_))
+        match &self.state {
+            State::Done | State::Switched(_) => true,
+            State::Http2(body) => body.is_end_stream(),
+            State::Last(_) | State::Streaming(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -214,6 +223,7 @@ impl Body for UpstreamBody {
             State::Done | State::Switched(_) => SizeHint::with_exact(0),
             State::Last(piece) => SizeHint::with_exact(piece.len() as u64),
             State::Streaming(Streaming { left: Left::Length(left), .. }) => SizeHint::with_exact(*left),
+            State::Http2(body) => body.size_hint(),
             State::Streaming(_) => SizeHint::default(),
         }
     }

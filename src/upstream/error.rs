@@ -3,6 +3,7 @@
 //! The messages are for the operator's log: they name what to look at and hold nothing of the request (D1).
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use http::StatusCode;
 
@@ -33,12 +34,20 @@ pub enum UpstreamError {
     /// Either body paused for longer than `idle_timeout` on the site's side.
     #[error("the upstream paused for too long within a body; check the site, or raise [gateway.limits] idle_timeout")]
     IdleTimeout,
+    /// The whole exchange took longer than `total_timeout`.
+    #[error("the exchange with the upstream took longer than total_timeout; check the site, or raise it")]
+    TotalTimeout,
     /// The answer's head is not HTTP/1, too large, or could be read in two ways.
     #[error("the upstream's answer was refused: {0}")]
     BadHead(&'static str),
     /// The answer's chunked framing is broken.
     #[error("the upstream's answer was cut off: {0}")]
     BadChunk(&'static str),
+    /// No route is for the host and path that were asked for.
+    #[error(
+        "no [[gateway.route]] is for the host that was asked for, and there is no [gateway] upstream for all others"
+    )]
+    NoRoute,
     /// The request cannot be written as HTTP/1.1.
     #[error("the request cannot be passed on: {0}")]
     Unforwardable(&'static str),
@@ -54,13 +63,15 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
-    /// The status for the visitor: 502, 503 or 504 where the site is at fault, 400, 408 or 413 where the request is.
+    /// The status for the visitor: 502, 503 or 504 where the site is at fault, 400, 408, 413 or 421 where the request is.
     pub fn status(&self) -> StatusCode {
         match self {
             UpstreamError::Unresolved(_) | UpstreamError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            UpstreamError::ConnectTimeout | UpstreamError::AnswerTimeout | UpstreamError::IdleTimeout => {
-                StatusCode::GATEWAY_TIMEOUT
-            }
+            UpstreamError::ConnectTimeout
+            | UpstreamError::AnswerTimeout
+            | UpstreamError::IdleTimeout
+            | UpstreamError::TotalTimeout => StatusCode::GATEWAY_TIMEOUT,
+            UpstreamError::NoRoute => StatusCode::MISDIRECTED_REQUEST,
             UpstreamError::Handshake(_)
             | UpstreamError::Unanswered(_)
             | UpstreamError::Truncated(_)
@@ -73,15 +84,38 @@ impl UpstreamError {
     }
 }
 
+impl UpstreamError {
+    /// Whether the server is at fault that was asked.
+    pub(super) fn is_servers(&self) -> bool {
+        self.status().is_server_error() && !matches!(self, UpstreamError::TotalTimeout)
+    }
+}
+
 /// Why no way to the site could be set up at all.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamSetupError {
     /// TLS needs a DNS name or an address to check the certificate against.
-    #[error("[gateway] upstream: {0:?} is not a name that a certificate can hold; write a DNS name or an IP address")]
+    #[error("{0:?} is not a name that an upstream's certificate can hold; write a DNS name or an IP address")]
     Name(String),
     /// Without roots no certificate could be believed.
-    #[error("[gateway] upstream speaks https, but this system has no root certificates; install ca-certificates")]
+    #[error("an upstream speaks https, but there are no root certificates; install ca-certificates or set tls_ca")]
     NoRoots,
+    /// A file could not be read.
+    #[error("{path} cannot be read: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file holds something else than it should.
+    #[error("{path} cannot be used: it {what}", path = path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// The TLS library refused its own settings.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] tokio_rustls::rustls::Error),

@@ -31,8 +31,13 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Sends the request and returns the answer once its head is there. A site may answer before it has the whole
-    /// request; what is left is then sent while the answer streams.
-    pub(super) async fn run<B>(mut self, mut request: Request<B>) -> Result<http::Response<UpstreamBody>, UpstreamError>
+    /// request; what is left is then sent while the answer streams. A request of which the site has seen nothing is left in
+    /// `unseen`.
+    pub(super) async fn run<B>(
+        mut self,
+        mut request: Request<B>,
+        unseen: &mut Option<Box<Request<B>>>,
+    ) -> Result<http::Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
@@ -69,13 +74,25 @@ impl Exchange<'_> {
                 Poll::Pending => {}
             }
             ready!(deadline.poll_over(cx));
+            if deadline.is_past_end() {
+                return Poll::Ready(Err(UpstreamError::TotalTimeout));
+            }
             Poll::Ready(Err(match sending {
                 Sending::Goes if request.waits_for_visitor() => UpstreamError::RequestBodyTimeout,
                 Sending::Goes => UpstreamError::IdleTimeout,
                 Sending::Done | Sending::Failed(_) => UpstreamError::AnswerTimeout,
             }))
         })
-        .await?;
+        .await;
+        let head = match head {
+            Ok(head) => head,
+            Err(error) => {
+                if !request.is_written() && matches!(error, UpstreamError::Unanswered(_)) {
+                    *unseen = Some(Box::new(request));
+                }
+                return Err(error);
+            }
+        };
         let unsent: Option<Box<dyn Unsent>> = match sending {
             Sending::Goes => Some(Box::new(request)),
             Sending::Done | Sending::Failed(_) => None,

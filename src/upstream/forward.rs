@@ -14,6 +14,7 @@ use http_body::Body;
 
 use super::UpstreamError;
 use super::head::tokens;
+use super::request_id::RequestId;
 use crate::pseudonym::RawIp;
 
 /// What the caller knows about a request beyond its head.
@@ -31,6 +32,8 @@ pub struct Forward<'a> {
     pub cookie: Option<&'a [u8]>,
     /// What is asked otherwise than the visitor asked.
     pub overrides: Overrides,
+    /// What this request is called; a visitor's own name for it is never copied.
+    pub request_id: &'a RequestId,
     /// Whether the caller can tunnel: a WebSocket is asked for only then, else the request goes on without `Upgrade`.
     pub websocket: bool,
 }
@@ -42,6 +45,16 @@ pub enum Scheme {
     Http,
     /// `https`
     Https,
+}
+
+impl Scheme {
+    /// As it stands in `X-Forwarded-Proto`.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
 }
 
 /// What is asked otherwise than the visitor asked, so that the answer can be rewritten.
@@ -77,23 +90,26 @@ impl RequestFraming {
 /// Whether the request is a WebSocket's opening handshake (RFC 6455 §4.1). Other protocols are not tunnelled: through an
 /// `h2c` tunnel a visitor would reach the site past every filter.
 pub(super) fn asks_for_websocket(parts: &Parts, framing: RequestFraming) -> bool {
-    parts.method == Method::GET
+    // The rarest first: almost every request ends here with one look.
+    parts.headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && parts.headers.get_all(UPGRADE).iter().count() == 1
+        && parts.method == Method::GET
         && parts.version == Version::HTTP_11
         && framing == RequestFraming::None
         && connection_options(&parts.headers).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
-        && parts.headers.get_all(UPGRADE).iter().count() == 1
-        && parts.headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Writes the request line and all fields.
+/// Writes the request line and all fields. `stripped` is the beginning of the path the site does not see; the path begins
+/// with it.
 pub(super) fn write_head(
     out: &mut BytesMut,
     parts: &Parts,
     forward: &Forward<'_>,
     framing: RequestFraming,
     websocket: bool,
+    stripped: &str,
 ) -> Result<(), UpstreamError> {
-    write_request_line(out, parts)?;
+    write_request_line(out, parts, stripped.len())?;
     write_field(out, b"host", forward.host)?;
     copy_fields(out, &parts.headers, forward.overrides);
 
@@ -119,58 +135,94 @@ pub(super) fn write_head(
     }
 
     out.extend_from_slice(b"x-forwarded-for: ");
+    write_addresses(out, forward);
+    // The host was checked as it was written for the first time, as `host`.
+    out.extend_from_slice(match forward.scheme {
+        Scheme::Http => b"\r\nx-forwarded-proto: http\r\nx-forwarded-host: ",
+        Scheme::Https => b"\r\nx-forwarded-proto: https\r\nx-forwarded-host: ",
+    });
+    out.extend_from_slice(forward.host);
+    if !stripped.is_empty() {
+        out.extend_from_slice(b"\r\nx-forwarded-prefix: ");
+        out.extend_from_slice(stripped.as_bytes());
+    }
+    out.extend_from_slice(b"\r\nx-request-id: ");
+    out.extend_from_slice(forward.request_id.as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
+    Ok(())
+}
+
+/// Who calls, and the trusted proxies in between.
+pub(super) fn write_addresses(out: &mut BytesMut, forward: &Forward<'_>) {
     write_address(out, forward.client.open());
     for proxy in forward.trusted_proxies {
         out.extend_from_slice(b", ");
         write_address(out, *proxy);
     }
-    out.extend_from_slice(match forward.scheme {
-        Scheme::Http => b"\r\nx-forwarded-proto: http\r\n",
-        Scheme::Https => b"\r\nx-forwarded-proto: https\r\n",
-    });
-    // Checked as it was written for the first time, as `host`.
-    out.extend_from_slice(b"x-forwarded-host: ");
-    out.extend_from_slice(forward.host);
-    out.extend_from_slice(b"\r\n\r\n");
-    Ok(())
 }
 
 /// Method and origin-form target (RFC 9112 §3.2.1); the path's bytes stay as they came.
-fn write_request_line(out: &mut BytesMut, parts: &Parts) -> Result<(), UpstreamError> {
-    if parts.method == Method::CONNECT {
-        return Err(UpstreamError::Unforwardable("CONNECT is not for a site"));
-    }
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    let rooted = target.starts_with('/') || (target == "*" && parts.method == Method::OPTIONS);
-    // `http` has parsed the target; this is the last place that could stop a second request line.
-    if !target.bytes().all(|byte| byte > b' ' && byte != 0x7f) || !(rooted || target.starts_with('?')) {
-        return Err(UpstreamError::Unforwardable("its target is not a path"));
-    }
+fn write_request_line(out: &mut BytesMut, parts: &Parts, stripped: usize) -> Result<(), UpstreamError> {
+    let target = target(parts, stripped)?;
     out.extend_from_slice(parts.method.as_str().as_bytes());
-    out.extend_from_slice(if rooted { b" " } else { b" /" });
+    // What is left of `/shop?a` without `/shop` is `/?a`.
+    out.extend_from_slice(if target.starts_with(['/', '*']) { b" " } else { b" /" });
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     Ok(())
 }
 
+/// The target as far as the site sees it: a path, a query alone, nothing at all, or a star.
+pub(super) fn target(parts: &Parts, stripped: usize) -> Result<&str, UpstreamError> {
+    if parts.method == Method::CONNECT {
+        return Err(UpstreamError::Unforwardable("CONNECT is not for a site"));
+    }
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = target.get(stripped..).unwrap_or(target);
+    let rooted = target.starts_with('/') || (target == "*" && parts.method == Method::OPTIONS);
+    // `http` has parsed the target; this is the last place that could stop a second request line.
+    if !target.bytes().all(|byte| byte > b' ' && byte != 0x7f)
+        || !(rooted || target.starts_with('?') || target.is_empty())
+    {
+        return Err(UpstreamError::Unforwardable("its target is not a path"));
+    }
+    Ok(target)
+}
+
 /// Copies what is the site's to see, in order and byte for byte.
 fn copy_fields(out: &mut BytesMut, headers: &HeaderMap, overrides: Overrides) {
-    // Without `keep-alive`, which every browser sends and which never passes anyway, the list is almost always empty.
-    let nominated: Vec<&[u8]> =
-        connection_options(headers).filter(|option| !option.eq_ignore_ascii_case(b"keep-alive")).collect();
+    let passed_on = PassedOn::of(headers, overrides);
     for (name, value) in headers {
         let name = name.as_str();
-        if !is_passed_on(name, overrides) {
-            continue;
-        }
-        // C8: the signal reaches the site even where somebody calls it hop-by-hop.
-        if nominated.iter().any(|option| option.eq_ignore_ascii_case(name.as_bytes())) && name != "sec-gpc" {
+        if !passed_on.lets(name) {
             continue;
         }
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Which of a visitor's fields are the site's to see.
+pub(super) struct PassedOn<'a> {
+    nominated: Vec<&'a [u8]>,
+    overrides: Overrides,
+}
+
+impl<'a> PassedOn<'a> {
+    pub(super) fn of(headers: &'a HeaderMap, overrides: Overrides) -> Self {
+        // Without `keep-alive`, which every browser sends and which never passes anyway, the list is almost always empty.
+        let nominated =
+            connection_options(headers).filter(|option| !option.eq_ignore_ascii_case(b"keep-alive")).collect();
+        PassedOn { nominated, overrides }
+    }
+
+    #[inline]
+    pub(super) fn lets(&self, name: &str) -> bool {
+        // C8: the signal reaches the site even where somebody calls it hop-by-hop.
+        is_passed_on(name, self.overrides)
+            && !(self.nominated.iter().any(|option| option.eq_ignore_ascii_case(name.as_bytes())) && name != "sec-gpc")
     }
 }
 
@@ -191,7 +243,7 @@ fn is_passed_on(name: &str, overrides: Overrides) -> bool {
         | "upgrade"
         | "expect" => false,
         // What the gateway vouches for. `Proxy` becomes the variable HTTP_PROXY in CGI.
-        "forwarded" | "x-real-ip" | "proxy" => false,
+        "forwarded" | "x-real-ip" | "x-request-id" | "proxy" => false,
         "accept-encoding" => !overrides.identity,
         "if-none-match" | "if-modified-since" | "if-range" | "range" => !overrides.whole,
         // CGI and its heirs cannot tell `a_b` from `a-b`: an underscore would pass for a field we filter.
@@ -205,7 +257,7 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 }
 
 /// gRPC needs the site to know; of a list with weights only this word means anything to us.
-fn asks_for_trailers(headers: &HeaderMap) -> bool {
+pub(super) fn asks_for_trailers(headers: &HeaderMap) -> bool {
     headers
         .get_all(TE)
         .iter()
@@ -233,12 +285,17 @@ fn write_address(out: &mut BytesMut, address: IpAddr) {
 }
 
 fn write_ipv4(out: &mut BytesMut, address: Ipv4Addr) {
+    let (mut text, mut length) = ([b'.'; 15], 0);
     for (place, octet) in address.octets().into_iter().enumerate() {
-        if place > 0 {
-            out.extend_from_slice(b".");
+        length += usize::from(place > 0);
+        for (unit, is_there) in [(100, octet >= 100), (10, octet >= 10), (1, true)] {
+            if is_there {
+                text[length] = b'0' + octet / unit % 10;
+                length += 1;
+            }
         }
-        write_decimal(out, octet.into());
     }
+    out.extend_from_slice(&text[..length]);
 }
 
 fn write_decimal(out: &mut BytesMut, mut number: u64) {

@@ -173,8 +173,7 @@ impl Fields {
                 Ok(status == StatusCode::SWITCHING_PROTOCOLS)
             }
             header::CONTENT_TYPE => {
-                self.event_stream =
-                    value.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"));
+                self.event_stream = is_event_stream(value);
                 Ok(true)
             }
             header::CONTENT_LENGTH => {
@@ -229,6 +228,11 @@ impl Fields {
             },
         })
     }
+}
+
+/// Whether a `Content-Type` says that events are streamed.
+pub(super) fn is_event_stream(value: &[u8]) -> bool {
+    value.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// The members of a comma-separated list.

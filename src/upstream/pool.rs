@@ -4,19 +4,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::UpstreamError;
-use super::tls::Handshake;
+use super::deadline::Deadline;
+use super::http2::{Lane, Lanes};
+use super::server::{Busy, Server};
 use super::wire::{Idle, Wire};
 
 /// Idle connections a worker keeps.
@@ -25,16 +23,6 @@ const MAX_IDLE: usize = 256;
 /// How long a connection may be idle, unless the site's `Keep-Alive` says less. Below the time after which most servers
 /// close theirs, so that we seldom meet one that is about to be closed.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(12);
-
-/// After this much silence within an exchange the kernel asks whether the other side is still there.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-
-/// Where the site is.
-pub(super) struct Origin {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) tls: Option<Handshake>,
-}
 
 /// One connection and what belongs to it.
 pub(super) struct Connection {
@@ -47,15 +35,30 @@ pub(super) struct Connection {
     /// When its current exchange began, or its last one. The clock is asked once for an exchange: a connection whose answer
     /// took long is older than it looks, never younger.
     pub(super) begun: Instant,
+    /// The address at its other end, where it has one.
+    peer: Option<SocketAddr>,
+    /// Counts the exchange in hand, where there is a choice of servers.
+    pub(super) busy: Option<Busy>,
+}
+
+/// What an exchange goes over.
+pub(super) enum Link {
+    Http1(Box<Connection>),
+    Http2(Rc<Lane>),
 }
 
 /// The idle connections and how to make new ones.
 pub struct Pool {
-    origin: Origin,
-    connect_timeout: Duration,
+    pub(super) server: Arc<Server>,
+    /// Its connections that speak HTTP/2.
+    lanes: Lanes,
+    /// Whether it chose HTTP/1.1 where it might have chosen HTTP/2.
+    declined_http2: Cell<bool>,
     /// In the order in which they became idle.
     idle: RefCell<VecDeque<Box<Connection>>>,
     counts: Cell<Counts>,
+    /// What of it the server has been told.
+    told: Cell<Counts>,
 }
 
 /// What a worker's pool has done since it began.
@@ -65,15 +68,42 @@ pub struct Counts {
     pub connected: u64,
     /// Exchanges over a connection that was used before.
     pub reused: u64,
-    /// Requests sent a second time because a kept connection was closed under them.
+    /// Requests sent a second time: a kept connection was closed under them, or a server failed and another was asked.
     pub retried: u64,
     /// Connections thrown away because the site sent bytes nobody had asked for.
     pub poisoned: u64,
 }
 
+impl std::ops::Add for Counts {
+    type Output = Counts;
+
+    fn add(self, other: Counts) -> Counts {
+        Counts {
+            connected: self.connected + other.connected,
+            reused: self.reused + other.reused,
+            retried: self.retried + other.retried,
+            poisoned: self.poisoned + other.poisoned,
+        }
+    }
+}
+
+impl std::ops::Sub for Counts {
+    type Output = Counts;
+
+    fn sub(self, other: Counts) -> Counts {
+        Counts {
+            connected: self.connected - other.connected,
+            reused: self.reused - other.reused,
+            retried: self.retried - other.retried,
+            poisoned: self.poisoned - other.poisoned,
+        }
+    }
+}
+
 impl Pool {
-    pub(super) fn new(origin: Origin, connect_timeout: Duration) -> Self {
-        Pool { origin, connect_timeout, idle: RefCell::default(), counts: Cell::default() }
+    pub(super) fn new(server: Arc<Server>) -> Self {
+        let (lanes, declined_http2) = (Lanes::default(), Cell::new(false));
+        Pool { server, lanes, declined_http2, idle: RefCell::default(), counts: Cell::default(), told: Cell::default() }
     }
 
     /// An idle connection that looks sound; `replayable` says that a wrong guess does no harm.
@@ -100,6 +130,7 @@ impl Pool {
     /// Keeps a connection whose exchange ended cleanly.
     pub(super) fn give(&self, mut connection: Box<Connection>) {
         connection.reused = true;
+        connection.busy = None;
         let mut idle = self.idle.borrow_mut();
         idle.push_back(connection);
         if idle.len() > MAX_IDLE {
@@ -107,41 +138,74 @@ impl Pool {
         }
     }
 
-    /// Closes what has been idle for too long.
+    /// Closes what has been idle for too long, or leads to where the server no longer is.
     pub(super) fn sweep(&self) {
         let now = Instant::now();
-        self.idle.borrow_mut().retain(|connection| now.duration_since(connection.begun) < connection.idle_time);
+        let is_good = |connection: &Connection| {
+            now.duration_since(connection.begun) < connection.idle_time && self.server.leads_to(connection.peer)
+        };
+        self.idle.borrow_mut().retain(|connection| is_good(connection));
+        self.lanes.sweep(&self.server);
+        let (counts, told) = (self.counts.get(), self.told.replace(self.counts.get()));
+        self.server.tell(counts - told);
     }
 
-    /// A new connection: the name is looked up each time, every address tried in turn, all within `connect_timeout`.
-    pub(super) async fn connect(&self) -> Result<Box<Connection>, UpstreamError> {
-        let deadline = Instant::now() + self.connect_timeout;
-        let addresses: Vec<SocketAddr> =
-            timeout_at(deadline, lookup_host((self.origin.host.as_str(), self.origin.port)))
-                .await
-                .map_err(|_| UpstreamError::ConnectTimeout)?
-                .map_err(|error| UpstreamError::Unresolved(error.kind()))?
-                .collect();
-        let tcp = connect_any(&addresses, deadline).await?;
-        // Failing here would show in the exchange itself; the connection works without.
-        let _ = tcp.set_nodelay(true);
-        let _ = SockRef::from(&tcp).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
-        let wire = match &self.origin.tls {
-            None => Wire::Plain(tcp),
-            Some(handshake) => match timeout_at(deadline, handshake.greet(tcp)).await {
-                Err(_) => return Err(UpstreamError::ConnectTimeout),
-                Ok(Err(error)) => return Err(UpstreamError::Handshake(error.kind())),
-                Ok(Ok(tls)) => Wire::Tls(Box::new(tls)),
-            },
-        };
+    /// A connection for an exchange: a kept one unless it must be `fresh`, else a new one. `http1` is for what HTTP/2 cannot
+    /// carry.
+    pub(super) async fn link(
+        &self,
+        replayable: bool,
+        fresh: bool,
+        http1: bool,
+        deadline: Instant,
+    ) -> Result<Link, UpstreamError> {
+        let http2 = self.server.http2 && !http1;
+        // A lane that has ended is never found, so one that is found is fresh enough.
+        if http2 && let Some(lane) = self.lanes.find() {
+            self.count(|counts| counts.reused += 1);
+            return Ok(Link::Http2(lane));
+        }
+        if !fresh && let Some(connection) = self.take(replayable) {
+            return Ok(Link::Http1(connection));
+        }
+        if !http2 || self.declined_http2.get() {
+            return self.connect(http1, deadline).await;
+        }
+        let opening = timeout_at(deadline, self.lanes.opening.lock()).await;
+        let _opening = opening.map_err(|_| UpstreamError::ConnectTimeout)?;
+        match self.lanes.find() {
+            Some(lane) => Ok(Link::Http2(lane)),
+            None => self.connect(http1, deadline).await,
+        }
+    }
+
+    /// A new connection.
+    async fn connect(&self, http1: bool, deadline: Instant) -> Result<Link, UpstreamError> {
+        let (wire, peer) = self.server.connect(http1, deadline).await?;
         self.count(|counts| counts.connected += 1);
-        Ok(Box::new(Connection {
+        if self.server.http2 && !http1 {
+            if wire.chose_http2() {
+                let lane = Lane::open(wire, peer, deadline).await?;
+                self.lanes.add(&lane);
+                return Ok(Link::Http2(lane));
+            }
+            self.declined_http2.set(true);
+        }
+        Ok(Link::Http1(Box::new(Connection {
             wire,
             deadline: Deadline::over(),
             reused: false,
             idle_time: MAX_IDLE_TIME,
             begun: Instant::now(),
-        }))
+            peer,
+            busy: None,
+        })))
+    }
+
+    /// Idle connections.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.idle.borrow().len()
     }
 
     /// Whether the connection that would be taken next looks sound.
@@ -169,65 +233,10 @@ impl Pool {
     }
 }
 
-/// The first address that answers; each has its share of the time that is left, so that a dead one cannot use it all.
-async fn connect_any(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, UpstreamError> {
-    let mut last = UpstreamError::Unresolved(ErrorKind::NotFound);
-    for (tried, address) in addresses.iter().enumerate() {
-        let now = Instant::now();
-        let left = (addresses.len() - tried) as u32;
-        let share = now + deadline.saturating_duration_since(now) / left;
-        match timeout_at(share, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
-            Ok(Err(error)) => last = UpstreamError::Unreachable(error.kind()),
-            Err(_) => last = UpstreamError::ConnectTimeout,
-        }
-    }
-    Err(last)
-}
-
 impl Connection {
     /// Takes the site's `Keep-Alive: timeout=…` into account, a second early.
     pub(super) fn site_keeps_it(&mut self, seconds: u64) {
         self.idle_time = MAX_IDLE_TIME.min(Duration::from_secs(seconds.saturating_sub(1)));
-    }
-}
-
-/// A time limit that costs next to nothing to move: the runtime's timer stays where it is set and is moved on only
-/// when it fires too early, about once in a time-out instead of twice in an exchange.
-pub struct Deadline {
-    at: Instant,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl Deadline {
-    /// One that is over.
-    pub fn over() -> Self {
-        let at = Instant::now();
-        Deadline { at, timer: Box::pin(sleep_until(at)) }
-    }
-
-    /// This long from `now`.
-    pub fn restart(&mut self, now: Instant, period: Duration) {
-        self.set(now + period);
-    }
-
-    /// At a given time.
-    pub fn set(&mut self, at: Instant) {
-        self.at = at;
-        if self.at < self.timer.deadline() {
-            self.timer.as_mut().reset(self.at);
-        }
-    }
-
-    /// Ready when the time is over.
-    pub fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            ready!(self.timer.as_mut().poll(cx));
-            if Instant::now() >= self.at {
-                return Poll::Ready(());
-            }
-            self.timer.as_mut().reset(self.at);
-        }
     }
 }
 

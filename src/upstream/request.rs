@@ -29,6 +29,8 @@ pub(super) struct Request<B> {
     /// Whether the next byte must come from the visitor.
     waits_for_visitor: bool,
     progressed: bool,
+    /// Whether the site may have seen any of it.
+    written: bool,
 }
 
 /// A [`Request`] whose kind of body is no longer of interest: the site has begun to answer before it had everything.
@@ -50,7 +52,23 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
             waits_for_visitor: false,
             // So that the first wait sets its time limit.
             progressed: true,
+            written: false,
         }
+    }
+
+    /// The body, where [`is_touched`](Request::is_touched) says that it is whole.
+    pub(super) fn into_body(self) -> Option<B> {
+        self.body
+    }
+
+    /// Whether some of the body was taken already.
+    pub(super) fn is_touched(&self) -> bool {
+        !self.piece.is_empty() || !self.line.is_empty()
+    }
+
+    /// Whether the site may have seen any of it; if not, it can go to another.
+    pub(super) fn is_written(&self) -> bool {
+        self.written
     }
 
     /// Whether the next byte must come from the visitor, rather than be taken by the site.
@@ -128,7 +146,7 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
             Ok(written) => written,
             Err(error) => return Poll::Ready(Err(UpstreamError::Unanswered(error.kind()))),
         };
-        self.progressed = true;
+        (self.progressed, self.written) = (true, true);
         if let Some(head) = &mut self.head {
             let part = written.min(head.len());
             head.advance(part);

@@ -2,8 +2,14 @@
 
 mod answers;
 mod bodies;
+mod http2;
+mod probes;
 mod reuse;
 mod sending;
+mod servers;
+mod several;
 mod site;
+mod time;
 mod tls;
+mod unseen;
 mod websocket;

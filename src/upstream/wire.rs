@@ -1,4 +1,4 @@
-//! The bytes below HTTP: a TCP connection, plain or inside TLS.
+//! The bytes below HTTP: a TCP connection, plain or inside TLS, or a Unix socket.
 
 use std::future::Future;
 use std::io;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 use super::buffers::{self, Lent};
@@ -16,6 +16,7 @@ use super::buffers::{self, Lent};
 /// One connection to the site.
 pub(super) enum Wire {
     Plain(TcpStream),
+    Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -36,24 +37,22 @@ impl Wire {
     /// What the runtime has seen so far costs no system call. It may lag behind the kernel by one turn of the event
     /// loop, which is enough for a request that may be sent twice; `thoroughly` asks the kernel.
     pub(super) fn look(&mut self, thoroughly: bool) -> Idle {
-        let tcp = match self {
-            Wire::Plain(tcp) => &*tcp,
-            Wire::Tls(tls) => tls.get_ref().0,
-        };
         if thoroughly {
-            match SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]) {
+            let socket = match self {
+                Wire::Plain(tcp) => SockRef::from(&*tcp),
+                Wire::Unix(unix) => SockRef::from(&*unix),
+                Wire::Tls(tls) => SockRef::from(tls.get_ref().0),
+            };
+            match socket.peek(&mut [MaybeUninit::uninit()]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(1..) if matches!(self, Wire::Plain(_)) => return Idle::Poisoned,
+                Ok(1..) if !matches!(self, Wire::Tls(_)) => return Idle::Poisoned,
                 // Within TLS a byte may be the end, or a session ticket; a new connection is the safe answer to both.
                 Ok(_) | Err(_) => return Idle::Closed,
             }
         }
         match self {
-            Wire::Plain(tcp) => match tcp.try_read(&mut [0]) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Idle::Quiet,
-                Ok(1..) => Idle::Poisoned,
-                Ok(0) | Err(_) => Idle::Closed,
-            },
+            Wire::Plain(tcp) => read_says(tcp.try_read(&mut [0])),
+            Wire::Unix(unix) => read_says(unix.try_read(&mut [0])),
             Wire::Tls(tls) => {
                 let mut byte = [0];
                 let mut byte = ReadBuf::new(&mut byte);
@@ -66,10 +65,21 @@ impl Wire {
         }
     }
 
+    /// Whether HTTP/2 is spoken over it, for a server that may be spoken to so: within TLS it was agreed on or not, without it
+    /// was written down.
+    pub(super) fn chose_http2(&self) -> bool {
+        match self {
+            Wire::Plain(_) | Wire::Unix(_) => true,
+            Wire::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
     /// Reads what is there into `buffer`, which is borrowed from the thread once there is something; 0 is the end.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut Option<Lent>) -> Poll<io::Result<usize>> {
-        if let Wire::Plain(tcp) = self {
-            ready!(tcp.poll_read_ready(cx))?;
+        match self {
+            Wire::Plain(tcp) => ready!(tcp.poll_read_ready(cx))?,
+            Wire::Unix(unix) => ready!(unix.poll_read_ready(cx))?,
+            Wire::Tls(_) => {}
         }
         let buffer = buffer.get_or_insert_with(buffers::lend);
         buffer.make_room();
@@ -77,10 +87,20 @@ impl Wire {
     }
 }
 
+/// What reading from an idle connection says about it.
+fn read_says(read: io::Result<usize>) -> Idle {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Idle::Quiet,
+        Ok(1..) => Idle::Poisoned,
+        Ok(0) | Err(_) => Idle::Closed,
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Wire::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Wire::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
             Wire::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
         }
     }
@@ -90,6 +110,7 @@ impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Wire::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Wire::Unix(unix) => Pin::new(unix).poll_write(cx, buf),
             Wire::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
         }
     }
@@ -101,6 +122,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Wire::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Wire::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, bufs),
             Wire::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
         }
     }
@@ -108,6 +130,7 @@ impl AsyncWrite for Wire {
     fn is_write_vectored(&self) -> bool {
         match self {
             Wire::Plain(tcp) => tcp.is_write_vectored(),
+            Wire::Unix(unix) => unix.is_write_vectored(),
             Wire::Tls(tls) => tls.is_write_vectored(),
         }
     }
@@ -115,6 +138,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Wire::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Wire::Unix(unix) => Pin::new(unix).poll_flush(cx),
             Wire::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
         }
     }
@@ -122,6 +146,7 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Wire::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Wire::Unix(unix) => Pin::new(unix).poll_shutdown(cx),
             Wire::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
         }
     }

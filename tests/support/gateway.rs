@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::eventually;
+use super::http::exchange;
 use super::process::{Process, runs};
 use super::site::Site;
 
@@ -51,9 +52,15 @@ pub fn shared() -> &'static (Gateway, Site) {
 /// A gateway in front of `site` whose ClickHouse is away; it starts at once. The port stays taken by nobody as long as the
 /// second value lives.
 pub fn without_database(site: SocketAddr, more: &str) -> (Gateway, Nobody) {
+    let (folder, nobody) = folder_without_database(site, more);
+    (folder.serve(), nobody)
+}
+
+/// The folder of such a gateway, which is yet to be started.
+pub fn folder_without_database(site: SocketAddr, more: &str) -> (Folder, Nobody) {
     let nobody = Nobody::new();
-    let gateway = Gateway::start(site, &format!("{more}\n[clickhouse]\nurl = \"http://{}\"\n", nobody.address));
-    (gateway, nobody)
+    let folder = Folder::new(site, &format!("{more}\n[clickhouse]\nurl = \"http://{}\"\n", nobody.address));
+    (folder, nobody)
 }
 
 /// An address of this machine where nobody listens and nobody else will.
@@ -160,6 +167,7 @@ impl Folder {
         let address = |name: &str| said[name].as_str().and_then(|address| address.parse().ok()).expect(name);
         Gateway {
             address: address("gateway"),
+            tls: said["tls"][0].as_str().and_then(|address| address.parse().ok()),
             dashboard: address("dashboard"),
             password: said["password"].as_str().map(str::to_owned),
             process,
@@ -171,6 +179,8 @@ impl Folder {
 /// A running gateway.
 pub struct Gateway {
     pub address: SocketAddr,
+    /// Where it speaks TLS, if it does.
+    pub tls: Option<SocketAddr>,
     pub dashboard: SocketAddr,
     /// The password, where this start made one.
     pub password: Option<String>,
@@ -182,6 +192,14 @@ pub struct Gateway {
 impl Gateway {
     pub fn start(site: SocketAddr, more: &str) -> Gateway {
         Folder::new(site, more).serve()
+    }
+
+    /// The value of a metric, by its whole name.
+    pub fn metric(&self, name: &str) -> u64 {
+        let answer = exchange(self.dashboard, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let text = answer.text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned);
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not in\n{text}"))
     }
 
     pub fn query(&self, sql: &str) -> Vec<Value> {

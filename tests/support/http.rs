@@ -1,6 +1,6 @@
 //! A client that sends the bytes it is told to and shows the bytes it gets, for what a well-behaved client would hide.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use socket2::{Domain, Socket, Type};
@@ -44,9 +44,14 @@ pub fn fields(head: &str) -> impl Iterator<Item = (&str, &str)> {
     head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim_matches(' ')))
 }
 
+/// Something that HTTP is spoken over.
+pub trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 /// One connection; requests go out as they are given.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     /// What was received and not yet consumed.
     buffer: Vec<u8>,
 }
@@ -67,7 +72,12 @@ impl Connection {
     fn of(stream: TcpStream) -> Connection {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
         stream.set_nodelay(true).expect("a socket can send at once");
-        Connection { stream, buffer: Vec::new() }
+        Connection::over(stream)
+    }
+
+    /// Over anything else, such as TLS or a Unix socket, with a time limit of its own.
+    pub fn over(stream: impl Stream + 'static) -> Connection {
+        Connection { stream: Box::new(stream), buffer: Vec::new() }
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
@@ -158,7 +168,8 @@ impl Connection {
                 self.buffer.extend_from_slice(&bytes[..got]);
                 got
             }
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
+            // The other side is gone; within TLS it may have said no farewell.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => 0,
             Err(error) => panic!("nothing more came ({error}) after {:?}", String::from_utf8_lossy(&self.buffer)),
         }
     }

@@ -56,11 +56,7 @@ impl Process {
 
     /// The processes it started.
     pub fn children(&self) -> Vec<u32> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
-        let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-        children
-            .flat_map(|pids| pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-            .collect()
+        children(self.id())
     }
 
     /// Sends it a signal.
@@ -109,6 +105,13 @@ impl Lines {
     pub fn next(&self) -> Option<String> {
         self.0.recv_timeout(PATIENCE).ok()
     }
+}
+
+/// The processes that a process started.
+pub fn children(of: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten().flatten();
+    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    children.flat_map(|pids| pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// Whether a process is there and not just waiting to be reaped.

@@ -38,7 +38,7 @@ impl Parts {
     }
 
     fn ready(&self) -> bool {
-        dashboard::get(&self.gateway, "/readyz").status == 200
+        dashboard::get(&self.gateway, "/readyz").json()["database"]["ok"] == true
     }
 
     fn metric(&self, name: &str) -> u64 {

@@ -1,14 +1,22 @@
 use proptest::prelude::*;
 
+use super::super::http2;
 use super::*;
 
-fn written(method: &str, target: &str, headers: &[(String, Vec<u8>)], overrides: Overrides) -> Option<Vec<u8>> {
+/// The head as HTTP/1.1 and as HTTP/2 have it.
+fn written(
+    method: &str,
+    target: &str,
+    headers: &[(String, Vec<u8>)],
+    overrides: Overrides,
+) -> Option<(Vec<u8>, Option<Parts>)> {
     let mut request = http::Request::builder().method(method).uri(target);
     for (name, value) in headers {
         request = request.header(name.as_str(), &value[..]);
     }
     let parts = request.body(()).ok()?.into_parts().0;
     let client = RawIp::new([203, 0, 113, 7].into());
+    let request_id = RequestId::new();
     let forward = Forward {
         client: &client,
         trusted_proxies: &[],
@@ -16,11 +24,13 @@ fn written(method: &str, target: &str, headers: &[(String, Vec<u8>)], overrides:
         host: b"example.org",
         cookie: Some(b"a=1"),
         overrides,
+        request_id: &request_id,
         websocket: false,
     };
     let mut out = BytesMut::new();
-    write_head(&mut out, &parts, &forward, RequestFraming::Length(3), false).ok()?;
-    Some(out.to_vec())
+    write_head(&mut out, &parts, &forward, RequestFraming::Length(3), false, "").ok()?;
+    let by_http2 = http2::request_head(&parts, &forward, RequestFraming::Length(3), "", http::uri::Scheme::HTTP);
+    Some((out.to_vec(), by_http2.ok()))
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -79,7 +89,7 @@ proptest! {
         identity: bool,
         whole: bool,
     ) {
-        let Some(bytes) = written(method, &target, &headers, Overrides { identity, whole }) else { return Ok(()) };
+        let Some((bytes, by_http2)) = written(method, &target, &headers, Overrides { identity, whole }) else { return Ok(()) };
         let mut slots = [httparse::EMPTY_HEADER; 64];
         let mut request = httparse::Request::new(&mut slots);
         prop_assert_eq!(request.parse(&bytes), Ok(httparse::Status::Complete(bytes.len())), "one head and nothing after it");
@@ -109,6 +119,20 @@ proptest! {
         for name in ["x-one", "x-two", "user-agent"] {
             prop_assert!(!nominated(name) || all(name).is_empty());
         }
+        if let Some(by_http2) = by_http2 {
+            prop_assert_eq!(by_http2.uri.path_and_query().map(|target| target.as_str()), request.path);
+            let mut one: Vec<(&str, &[u8])> = request
+                .headers
+                .iter()
+                .map(|header| (header.name, header.value))
+                .filter(|(name, _)| !["host", "connection"].contains(name))
+                .collect();
+            let mut other: Vec<(&str, &[u8])> =
+                by_http2.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes().trim_ascii())).collect();
+            one.sort_unstable();
+            other.sort_unstable();
+            prop_assert_eq!(one, other, "a site sees the same by either version");
+        }
     }
 }
 
@@ -118,5 +142,14 @@ fn numbers_are_written_as_they_are_read() {
         let mut out = BytesMut::new();
         write_decimal(&mut out, number);
         assert_eq!(out, number.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn addresses_are_written_as_everybody_writes_them() {
+    for address in ["0.0.0.0", "1.20.255.9", "10.0.100.99", "255.255.255.255", "100.10.1.0"] {
+        let mut out = BytesMut::new();
+        write_ipv4(&mut out, address.parse().unwrap());
+        assert_eq!(out, address.as_bytes());
     }
 }

@@ -1,12 +1,16 @@
 //! Which connections are used again, and which requests are sent again.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
 
-use super::super::UpstreamError;
-use super::site::{act, failure, get, request, run, send, site, text};
+use super::super::server::Server;
+use super::super::settings::Ejection;
+use super::super::{Address, Sites, Upstream, UpstreamError};
+use super::site::{PATIENCE, act, failure, get, request, route, run, send, site, text};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -266,7 +270,7 @@ fn bytes_nobody_asked_for_are_never_taken_for_an_answer() {
                     go.send(()).unwrap();
                     told.recv().unwrap();
                     // Lets the event loop see what the kernel has.
-                    while upstream.pool.looks_quiet() {
+                    while upstream.looks_quiet() {
                         tokio::task::yield_now().await;
                     }
                 }
@@ -310,6 +314,41 @@ fn a_connection_that_has_been_idle_for_too_long_is_closed_without_any_request() 
     run(async {
         get(&upstream, "/").await.unwrap();
         upstream.sweep();
+    });
+    site.end();
+}
+
+#[test]
+fn a_kept_connection_to_where_the_name_no_longer_leads_is_closed() {
+    let site = site([
+        act(|talk| {
+            talk.read_head();
+            talk.write(OK);
+            assert_eq!(talk.read_to_end(), b"");
+        }),
+        act(|talk| {
+            talk.read_head();
+            talk.write(OK);
+        }),
+    ]);
+    run(async {
+        let mut route = route([site.address()]);
+        route.servers = vec![Address::Tcp { tls: false, host: "localhost".into(), port: site.port }];
+        let server = Arc::new(Server::new(&route.servers[0], None, false, Ejection::default(), PATIENCE * 10));
+        let here = SocketAddr::from(([127, 0, 0, 1], site.port));
+        let upstream = Upstream::new(Sites::of(vec![server.clone()], &route));
+        let _ = text(get(&upstream, "/").await.unwrap()).await.unwrap();
+        server.moves_to(vec![here, SocketAddr::from(([127, 0, 0, 2], site.port))]);
+        upstream.sweep();
+        assert_eq!(upstream.kept(), 1, "an address more is no reason");
+        server.moves_to(vec![SocketAddr::from(([127, 0, 0, 2], site.port))]);
+        upstream.sweep();
+        assert_eq!(upstream.kept(), 0);
+        server.moves_to(vec![here]);
+        let _ = text(get(&upstream, "/").await.unwrap()).await.unwrap();
+        assert_eq!(upstream.counts().connected, 2);
+        upstream.sweep();
+        assert_eq!(server.told().connected, 2, "the metrics know it");
     });
     site.end();
 }

@@ -25,7 +25,8 @@ fn sent_with(
     })]);
     run(async {
         let client = RawIp::new([203, 0, 113, 7].into());
-        let mut forward = forward(&client);
+        let id = super::site::id();
+        let mut forward = forward(&client, &id);
         change(&mut forward);
         let parts = request(method, target, headers);
         site.upstream().send(&parts, forward, None::<Empty<Bytes>>).await.unwrap();
@@ -34,7 +35,8 @@ fn sent_with(
     told.recv().unwrap()
 }
 
-const OURS: &str = "x-forwarded-for: 203.0.113.7\r\nx-forwarded-proto: https\r\nx-forwarded-host: example.org\r\n\r\n";
+const OURS: &str = "x-forwarded-for: 203.0.113.7\r\nx-forwarded-proto: https\r\nx-forwarded-host: example.org\r\n\
+    x-request-id: test-id.1\r\n\r\n";
 
 #[test]
 fn a_request_is_written_in_origin_form_with_its_fields_in_order() {
@@ -162,7 +164,8 @@ fn trusted_proxies_follow_the_client_and_ipv6_has_no_brackets() {
         talk.write(b"HTTP/1.1 204 No Content\r\n\r\n");
     })]);
     run(async {
-        let mut forward = forward(&client);
+        let id = super::site::id();
+        let mut forward = forward(&client, &id);
         let proxies = ["198.51.100.255".parse().unwrap(), "10.0.0.1".parse().unwrap()];
         forward.trusted_proxies = &proxies;
         forward.scheme = Scheme::Http;
@@ -191,7 +194,8 @@ fn what_cannot_be_a_request_is_refused_before_it_is_sent() {
     run(async {
         let upstream = site.upstream();
         let client = RawIp::new([203, 0, 113, 7].into());
-        let mut forward = forward(&client);
+        let id = super::site::id();
+        let mut forward = forward(&client, &id);
         forward.host = b"example.org\r\nx-evil: 1";
         let failed = upstream.send(&request("GET", "/", &[]), forward, None::<Empty<Bytes>>).await;
         assert!(matches!(failure(failed), UpstreamError::Unforwardable(_)));

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body_util::{BodyExt, Empty};
 
-use super::super::pool::Origin;
-use super::super::{Bounds, Forward, Overrides, Scheme, Upstream, UpstreamBody, UpstreamError};
+use super::super::settings::{Balance, HostPattern, Route, TlsSettings};
+use super::super::{
+    Address, Bounds, Forward, Overrides, RequestId, Scheme, Settings, Sites, Upstream, UpstreamBody, UpstreamError,
+};
 use crate::pseudonym::RawIp;
 
 /// Nothing in these tests takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a site does with one connection.
 pub type Act = Box<dyn FnOnce(&mut Talk) + Send>;
@@ -63,11 +65,39 @@ impl Site {
     }
 
     pub fn upstream_with(&self, change: impl FnOnce(&mut Bounds)) -> Upstream {
-        let mut bounds =
-            Bounds { connect: PATIENCE, answer: PATIENCE, idle: PATIENCE, max_request_body: 64 * 1024 * 1024 };
-        change(&mut bounds);
-        Upstream::with(Origin { host: "127.0.0.1".into(), port: self.port, tls: None }, bounds)
+        let mut route = route([self.address()]);
+        change(&mut route.bounds);
+        routed(vec![route])
     }
+
+    pub fn address(&self) -> Address {
+        Address::Tcp { tls: false, host: "127.0.0.1".into(), port: self.port }
+    }
+}
+
+/// Everything to these servers.
+pub fn route(servers: impl IntoIterator<Item = Address>) -> Route {
+    Route {
+        host: HostPattern::Any,
+        path: "/".into(),
+        servers: servers.into_iter().collect(),
+        balance: Balance::default(),
+        strip_path: false,
+        http2: false,
+        tls: TlsSettings::default(),
+        bounds: Bounds {
+            connect: PATIENCE,
+            answer: PATIENCE,
+            idle: PATIENCE,
+            total: None,
+            max_request_body: 64 * 1024 * 1024,
+        },
+    }
+}
+
+pub fn routed(routes: Vec<Route>) -> Upstream {
+    let names_kept = Duration::from_secs(5);
+    Upstream::new(Sites::new(Settings { routes, names_kept, ..Settings::default() }).unwrap())
 }
 
 /// The site's end of one connection.
@@ -127,10 +157,17 @@ pub async fn send<B>(
 where
     B: http_body::Body<Data = Bytes> + Unpin + 'static,
 {
-    upstream.send(parts, forward(&RawIp::new([203, 0, 113, 7].into())), body).await
+    let (client, id) = (RawIp::new([203, 0, 113, 7].into()), id());
+    upstream.send(parts, forward(&client, &id), body).await
 }
 
-pub fn forward(client: &RawIp) -> Forward<'_> {
+/// What every request is called.
+pub fn id() -> RequestId {
+    let headers = http::HeaderMap::from_iter([("x-request-id".parse().unwrap(), "test-id.1".parse().unwrap())]);
+    RequestId::of(&headers, true)
+}
+
+pub fn forward<'a>(client: &'a RawIp, request_id: &'a RequestId) -> Forward<'a> {
     Forward {
         client,
         trusted_proxies: &[],
@@ -138,6 +175,7 @@ pub fn forward(client: &RawIp) -> Forward<'_> {
         host: b"example.org",
         cookie: None,
         overrides: Overrides::default(),
+        request_id,
         websocket: false,
     }
 }

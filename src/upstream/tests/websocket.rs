@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::{Empty, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::super::{Upstream, UpstreamBody, UpstreamError};
+use super::super::{RequestId, Upstream, UpstreamBody, UpstreamError};
 use super::site::{act, failure, forward, get, request, run, send, site, text};
 use crate::pseudonym::RawIp;
 
@@ -17,7 +17,8 @@ const ASKING: &[(&str, &str)] = &[
 
 async fn ask(upstream: &Upstream, headers: &[(&str, &str)]) -> Result<http::Response<UpstreamBody>, UpstreamError> {
     let client = RawIp::new([203, 0, 113, 7].into());
-    let mut forward = forward(&client);
+    let id = RequestId::new();
+    let mut forward = forward(&client, &id);
     forward.websocket = true;
     upstream.send(&request("GET", "/chat", headers), forward, None::<Empty<Bytes>>).await
 }
@@ -109,7 +110,8 @@ fn an_upgrade_with_a_body_or_by_a_front_that_cannot_tunnel_is_an_ordinary_reques
     run(async {
         let upstream = site.upstream();
         let client = RawIp::new([203, 0, 113, 7].into());
-        let mut with_body = forward(&client);
+        let id = RequestId::new();
+        let mut with_body = forward(&client, &id);
         with_body.websocket = true;
         let parts = request("GET", "/chat", ASKING);
         upstream.send(&parts, with_body, Some(Full::new(Bytes::from("x")))).await.unwrap();

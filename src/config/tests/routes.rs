@@ -1,0 +1,122 @@
+//! Routes and the way to upstreams: what is written means what it says, and what nobody could understand is refused.
+
+use super::*;
+use crate::upstream::Address;
+use crate::upstream::settings::{Balance, HashBy, HostPattern, Route};
+
+fn tcp(tls: bool, host: &str, port: u16) -> Address {
+    Address::Tcp { tls, host: host.into(), port }
+}
+
+#[test]
+fn one_upstream_is_one_route_for_everything() {
+    let site = read(MINIMAL).unwrap().gateway.site;
+    let [Route { host: HostPattern::Any, path, servers, balance: Balance::LeastConnections, .. }] = &site.routes[..]
+    else {
+        panic!("{site:?}")
+    };
+    assert_eq!((path.as_str(), &servers[..]), ("/", &[tcp(false, "127.0.0.1", 3000)][..]));
+    assert_eq!((site.names_kept, site.ejection.failures), (Duration::from_secs(5), 3));
+    assert!(site.probing.is_none() && site.error_pages.is_empty());
+}
+
+#[test]
+fn routes_say_what_differs_and_the_rest_is_as_above() {
+    let config = read(
+        r#"
+        [gateway]
+        upstream = ["http://10.0.0.1", "unix:/run/site.sock"]
+        [gateway.limits]
+        answer_timeout = "7s"
+        total_timeout = "1h"
+        [gateway.forward]
+        balance = "hash"
+        hash_header = "X-Tenant"
+        tls_ca = "ca.pem"
+        [gateway.health]
+        path = "/up?deep=1"
+        status = 204
+        [gateway.error_pages]
+        503 = "busy.html"
+        [[gateway.route]]
+        host = "*.Example.COM"
+        path = "/api"
+        upstream = "https://10.0.0.2"
+        strip_path = true
+        http2 = true
+        balance = "least-connections"
+        idle_timeout = "1s"
+        max_body_bytes = "5 GiB"
+        tls_name = "api.internal"
+        [[gateway.route]]
+        path = "/files"
+        upstream = "http://10.0.0.3"
+        "#,
+    )
+    .unwrap();
+    let site = &config.gateway.site;
+    let [all, api, files] = &site.routes[..] else { panic!("{site:?}") };
+    assert_eq!(all.servers, [tcp(false, "10.0.0.1", 80), Address::Unix("/run/site.sock".into())]);
+    let by_tenant = Balance::Hash(HashBy::Header("x-tenant".parse().unwrap()));
+    assert_eq!((&all.balance, &files.balance, &api.balance), (&by_tenant, &by_tenant, &Balance::LeastConnections));
+    assert_eq!(api.host, HostPattern::Below("example.com".into()));
+    assert_eq!((api.strip_path, api.http2, files.strip_path, files.http2), (true, true, false, false));
+    assert_eq!((api.tls.name.as_deref(), api.tls.ca.clone()), (Some("api.internal"), Some("ca.pem".into())));
+    assert_eq!((api.bounds.answer, api.bounds.idle), (Duration::from_secs(7), Duration::from_secs(1)));
+    assert_eq!(files.bounds.total, Some(Duration::from_secs(3600)));
+    assert_eq!((api.bounds.max_request_body, files.bounds.max_request_body), (5 << 30, 1 << 30));
+    let probing = site.probing.as_ref().unwrap();
+    assert_eq!((probing.path.as_str(), probing.status.unwrap().as_u16()), ("/up?deep=1", 204));
+    assert_eq!(site.error_pages, [(http::StatusCode::SERVICE_UNAVAILABLE, "busy.html".into())]);
+}
+
+#[test]
+fn with_routes_alone_other_hosts_have_none() {
+    let config = read("[[gateway.route]]\nhost = \"a.test\"\nupstream = \"http://10.0.0.1\"").unwrap();
+    assert_eq!((config.gateway.site.routes.len(), config.gateway.upstream.len()), (1, 0));
+    assert_eq!(config.gateway.upstream.to_string(), "the upstreams of its routes");
+}
+
+#[test]
+fn what_could_be_understood_in_two_ways_is_refused() {
+    let route = |keys: &str| format!("{MINIMAL}[[gateway.route]]\n{keys}\n");
+    let to = "upstream = \"http://10.0.0.9\"";
+    let twice = |one: &str, other: &str| route(&format!("{one}\n{to}\n[[gateway.route]]\n{other}\n{to}"));
+    for (text, key, words) in [
+        (route(to), "gateway.route[0].path", "is for every host and path, as [gateway] upstream is"),
+        (twice("path = \"/a\"", "path = \"/a\""), "gateway.route[1].path", "the same as in a route above"),
+        (twice("host = \"a.test\"", "host = \"A.test.\""), "gateway.route[1].host", "the same as in a route above"),
+        (route("path = \"/a\""), "gateway.route[0].upstream", "is missing"),
+        (route(&format!("host = \"a:80\"\n{to}")), "gateway.route[0].host", "has a port"),
+        (route(&format!("host = \"*\"\n{to}")), "gateway.route[0].host", "no valid host name"),
+        (route(&format!("host = \"*.*.a\"\n{to}")), "gateway.route[0].host", "has a star elsewhere"),
+        (route(&format!("path = \"a\"\n{to}")), "gateway.route[0].path", "slash"),
+        (route(&format!("path = \"/a/\"\n{to}")), "gateway.route[0].path", "ends with a slash"),
+        (route(&format!("path = \"/a/../b\"\n{to}")), "gateway.route[0].path", "dotted part"),
+        (route(&format!("path = \"/a b\"\n{to}")), "gateway.route[0].path", "percent-encoded"),
+        (route(&format!("host = \"a\"\nstrip_path = true\n{to}")), "gateway.route[0].strip_path", "no path"),
+        (route(&format!("host = \"a\"\nhash_header = \"x\"\n{to}")), "gateway.route[0].hash_header", "hash"),
+        (route(&format!("host = \"a\"\ntls_name = \"x\"\n{to}")), "gateway.route[0].tls_name", "speaks TLS"),
+        (
+            route("host = \"a\"\nupstream = \"https://a\"\ntls_key = \"k\""),
+            "gateway.route[0].tls_key",
+            "without tls_certificate",
+        ),
+        (route("host = \"a\"\nupstream = \"http://127.0.0.1:8080\""), "gateway.route[0].upstream", "this process"),
+        (route("host = \"a\"\nupstream = \"unix:run/a\""), "gateway.route[0].upstream", "no whole path"),
+        (route("host = \"a\"\nupstream = []"), "gateway.route[0].upstream", "is empty"),
+        (
+            route("host = \"a\"\nupstream = [\"http://a\", \"http://a:80\"]"),
+            "gateway.route[0].upstream",
+            "is there twice",
+        ),
+        (format!("{MINIMAL}[gateway.forward]\ntls_verify = false"), "gateway.forward.tls_verify", "not a text"),
+        (format!("{MINIMAL}[gateway.health]\npath = \"up\""), "gateway.health.path", "slash"),
+        (format!("{MINIMAL}[gateway.error_pages]\n500 = \"a\""), "gateway.error_pages.500", "unknown key"),
+    ] {
+        let found = problems(&text);
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert_eq!(found[0].key, key, "{text}");
+        assert!(found[0].to_string().contains(words), "{text}: {}", found[0]);
+    }
+}

@@ -1,0 +1,34 @@
+//! What a visitor gets where the site gives no answer: the operator's own page or ours, with the request's id, so that the
+//! line in the log can be found, and nothing of what happened.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::gateway::Gateway;
+use super::own;
+use super::page_body::VisitorBody;
+use crate::upstream::{REQUEST_ID, RequestId};
+
+/// The answer; `ours` makes the page where the operator has none for the status.
+pub(super) fn page(
+    gateway: &Gateway,
+    status: StatusCode,
+    request_id: &RequestId,
+    ours: impl FnOnce() -> Response<VisitorBody>,
+) -> Response<VisitorBody> {
+    let mut response = match gateway.upstream.error_page(status, request_id) {
+        Some(page) => html(page),
+        None => ours(),
+    };
+    *response.status_mut() = status;
+    response.headers_mut().insert(REQUEST_ID, request_id.to_value());
+    response
+}
+
+fn html(page: Bytes) -> Response<VisitorBody> {
+    let mut response = Response::new(VisitorBody::own(page));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    own::no_store(response.headers_mut());
+    response
+}

@@ -1,0 +1,358 @@
+//! The middle and the end of a life: what is asked of the process while it serves, and how it drains, for good or for another
+//! process that takes its place.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::control::{Ask, Asked, Control, Outcome};
+use super::database::Database;
+use super::notify::Manager;
+use super::reload::Reloader;
+use super::signals::{self, Signals};
+use super::sockets::Sockets;
+use super::upgrade::{CallOff, Next, UpgradeError};
+use super::workers::Workers;
+use super::{Ended, LifeError};
+use crate::front::ending::Ender;
+use crate::ledger::Ledger;
+use crate::observe::Metrics;
+use crate::spool::Spool;
+
+/// What a life holds.
+pub struct House {
+    /// Who serves visitors.
+    pub workers: Workers,
+    /// Who puts another configuration into effect.
+    pub reloader: Reloader,
+    /// The queue on disk.
+    pub spool: Spool,
+    /// The proof of what was chosen.
+    pub ledger: Ledger,
+    /// Ends the workers.
+    pub stop: Ender,
+    /// What is counted.
+    pub metrics: std::sync::Arc<Metrics>,
+    /// Who started us and wants to know.
+    pub manager: Manager,
+    /// The sockets, held so that they stay when workers give up theirs.
+    pub sockets: Sockets,
+}
+
+/// Why the serving ends.
+pub enum Why {
+    /// Somebody asked for it.
+    Asked,
+    /// A new process is prepared to take over, and somebody may wait to hear of it.
+    HandOver(Next, Option<oneshot::Sender<Outcome>>),
+}
+
+/// Who asks what.
+pub struct Serving {
+    signalled: mpsc::Receiver<signals::Asked>,
+    hurry: watch::Receiver<bool>,
+    asked: mpsc::Receiver<Asked>,
+    control: Option<Control>,
+    program: PathBuf,
+    preparing: Option<Preparing>,
+    /// What was taken out of `signalled` too early.
+    is_asked_to_end: bool,
+}
+
+/// A new process that is getting ready.
+struct Preparing {
+    task: JoinHandle<Result<Next, UpgradeError>>,
+    call_off: CallOff,
+    answer: Option<oneshot::Sender<Outcome>>,
+}
+
+impl Serving {
+    /// Listens to signals and, in `data_dir`, to commands. Within a runtime.
+    pub fn begin(signals: Signals, data_dir: &Path, program: &Path) -> Serving {
+        let (tell, signalled) = mpsc::channel(4);
+        let (hurry, hurried) = watch::channel(false);
+        tokio::spawn(signals.tell(tell, hurry));
+        let (ask, asked) = mpsc::channel(16);
+        let control = Control::listen(data_dir, ask);
+        let control = control.inspect_err(|error| {
+            tracing::warn!(%error, "commands cannot reach this gateway; signals can (SIGHUP reloads, SIGUSR2 upgrades)");
+        });
+        Serving {
+            signalled,
+            hurry: hurried,
+            asked,
+            control: control.ok(),
+            program: program.to_owned(),
+            preparing: None,
+            is_asked_to_end: false,
+        }
+    }
+
+    /// Whether the end was asked for already.
+    pub fn is_asked_to_end(&mut self) -> bool {
+        while let Ok(asked) = self.signalled.try_recv() {
+            self.is_asked_to_end |= asked == signals::Asked::End;
+        }
+        self.is_asked_to_end
+    }
+
+    /// Serves until there is a reason not to.
+    pub async fn serve(
+        &mut self,
+        house: &mut House,
+        ready: impl Future<Output = Result<(), LifeError>>,
+    ) -> Result<Why, LifeError> {
+        let mut ready = std::pin::pin!(ready);
+        let mut is_ready = false;
+        loop {
+            tokio::select! {
+                done = &mut ready, if !is_ready => {
+                    done?;
+                    is_ready = true;
+                }
+                failed = house.workers.failed() => return Err(failed),
+                Some(asked) = self.signalled.recv() => match asked {
+                    signals::Asked::End => return Ok(Why::Asked),
+                    // Where there is nothing to read again, it is a terminal's word.
+                    signals::Asked::Reload if !house.reloader.has_file() => return Ok(Why::Asked),
+                    signals::Asked::Reload => drop(self.reload(house, None).await),
+                    signals::Asked::Upgrade => self.prepare(house, None),
+                },
+                Some(Asked { ask, config, answer }) = self.asked.recv() => match ask {
+                    Ask::Reload => drop(answer.send(self.reload(house, config).await)),
+                    Ask::Upgrade => self.prepare(house, Some(answer)),
+                },
+                prepared = prepared(&mut self.preparing) => {
+                    if let Some(why) = self.prepared(prepared) {
+                        return Ok(why);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn reload(&mut self, house: &mut House, config: Option<PathBuf>) -> Outcome {
+        if self.preparing.is_some() {
+            return refused(UNDER_WAY);
+        }
+        if let Some(other) = config.and_then(|config| house.reloader.is_another(&config)) {
+            return refused(&other);
+        }
+        let process = std::process::id();
+        match house.reloader.reload(&house.workers, &house.manager).await {
+            Ok(changes) => {
+                let said = match changes.keys() {
+                    [] => "nothing has changed".to_owned(),
+                    keys => format!("in effect now: {}", keys.join(", ")),
+                };
+                Outcome { done: true, said, keys: changes.keys().to_vec(), process, ..Outcome::default() }
+            }
+            Err(error) => Outcome {
+                configuration: error.is_of_configuration(),
+                keys: error.keys(),
+                said: error.to_string(),
+                process,
+                ..Outcome::default()
+            },
+        }
+    }
+
+    /// Starts the process that is to take this one's place.
+    fn prepare(&mut self, house: &House, answer: Option<oneshot::Sender<Outcome>>) {
+        let tell = |answer: Option<oneshot::Sender<Outcome>>, said: &str| {
+            if let Some(answer) = answer {
+                let _ = answer.send(refused(said));
+            }
+        };
+        if self.preparing.is_some() {
+            return tell(answer, UNDER_WAY);
+        }
+        let started = house.sockets.again().map_err(UpgradeError::Sockets);
+        let started = started.and_then(|sockets| Next::start(&self.program, sockets));
+        let (mut next, call_off) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::error!(%error, "the gateway goes on as it was");
+                return tell(answer, &error.to_string());
+            }
+        };
+        tracing::info!(process = next.id(), "a new process is getting ready to take this one's place");
+        let task = tokio::task::spawn_blocking(move || next.prepared().map(|()| next));
+        self.preparing = Some(Preparing { task, call_off, answer });
+    }
+
+    /// The new process is prepared, or it is not.
+    fn prepared(&mut self, prepared: Result<Next, UpgradeError>) -> Option<Why> {
+        let Preparing { answer, .. } = self.preparing.take()?;
+        match prepared {
+            Ok(next) => Some(Why::HandOver(next, answer)),
+            Err(error) => {
+                tracing::error!(%error, "the gateway goes on as it was");
+                if let Some(answer) = answer {
+                    let _ = answer.send(refused(&error.to_string()));
+                }
+                None
+            }
+        }
+    }
+
+    /// Drains: no new visitors, open exchanges to their end, what was captured to disk and as far as it goes into the
+    /// database, then the database itself.
+    pub async fn end(
+        mut self,
+        house: House,
+        database: Option<Database>,
+        why: Result<Why, LifeError>,
+        close: watch::Sender<bool>,
+    ) -> Result<Ended, LifeError> {
+        if let Some(Preparing { call_off, .. }) = self.preparing.take() {
+            call_off.say();
+        }
+        let (database, why) = match (database, why) {
+            (Some(database), Ok(Why::HandOver(next, answer))) => {
+                return self.hand_over(house, database, next, answer, close).await;
+            }
+            (database, why) => (database, why.map(drop)),
+        };
+        let House { workers, reloader, spool, ledger, stop, metrics, manager, sockets } = house;
+        manager.stopping();
+        metrics.draining.set(1);
+        // First of all nobody is let in any more.
+        drop(sockets);
+        stop.all();
+        let hurried = self.unless_hurried(workers.join()).await.is_none();
+        reloader.flush_logs().await;
+        drop(reloader);
+        seal(spool, ledger).await;
+        close.send_replace(true);
+        let stopped = async {
+            if let Some(database) = database {
+                database.stop().await;
+            }
+        };
+        let hurried = hurried || self.unless_hurried(stopped).await.is_none();
+        if let Some(control) = self.control.take() {
+            control.end(false).await;
+        }
+        why?;
+        if hurried { Err(LifeError::Hurried) } else { Ok(Ended::Done) }
+    }
+
+    /// Gives way to a process that is prepared.
+    async fn hand_over(
+        mut self,
+        house: House,
+        mut database: Database,
+        mut next: Next,
+        answer: Option<oneshot::Sender<Outcome>>,
+        close: watch::Sender<bool>,
+    ) -> Result<Ended, LifeError> {
+        // Visitors are let in all the while, so this is no time to say that none are (`draining`).
+        tracing::info!(process = next.id(), "the new process is prepared; this one gives way");
+        let House { workers, reloader, spool, ledger, stop, manager, sockets, .. } = house;
+        let finished = async {
+            // What is long has its time while others are still served, and so has what is on its way into the database. Who
+            // comes from then on waits for what is short.
+            let drain = reloader.in_effect().config.gateway.drain;
+            let older = tokio::time::timeout(drain, stop.older(workers.count()));
+            let _ = tokio::join!(older, database.stop_shipping());
+            stop.all();
+            workers.join().await;
+        };
+        let hurried = self.unless_hurried(finished).await.is_none();
+        reloader.flush_logs().await;
+        drop(reloader);
+        database.stop_watching().await;
+        seal(spool, ledger).await;
+        if hurried {
+            next.end();
+            return Err(LifeError::Hurried);
+        }
+        // Who asked for the end meanwhile did not mean another process to go on.
+        if self.is_asked_to_end() {
+            next.end();
+            manager.stopping();
+            drop(sockets);
+            if let Some(answer) = answer {
+                let _ = answer.send(refused("the gateway was asked to end, and has"));
+            }
+            close.send_replace(true);
+            let hurried = self.unless_hurried(database.stop()).await.is_none();
+            if let Some(control) = self.control.take() {
+                control.end(false).await;
+            }
+            return if hurried { Err(LifeError::Hurried) } else { Ok(Ended::Done) };
+        }
+        // Now nobody holds them.
+        next.go();
+        let (id, farewell) = (next.id(), next.farewell());
+        let serves = tokio::task::spawn_blocking(move || next.serves());
+        close.send_replace(true);
+        database.stop().await;
+        if let Ok(farewell) = farewell {
+            farewell.say();
+        }
+        let serves = serves.await.unwrap_or_else(|_| Err(UpgradeError::Ended("cannot be heard".into())));
+        let is_asked_to_end = self.is_asked_to_end();
+        let outcome = match &serves {
+            Ok(()) => {
+                sockets.gateway.leave_files();
+                manager.main_process(id);
+                tracing::info!(process = id, "the new process serves; this one ends");
+                let said = format!("process {id} serves now");
+                Outcome { done: true, said, process: id, ..Outcome::default() }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the new process did not take over");
+                refused(&error.to_string())
+            }
+        };
+        if let Some(answer) = answer {
+            let _ = answer.send(outcome);
+        }
+        if let Some(control) = self.control.take() {
+            control.end(true).await;
+        }
+        match serves {
+            Ok(()) => Ok(Ended::Done),
+            Err(_) if is_asked_to_end => Ok(Ended::Done),
+            Err(_) => Ok(Ended::Stays(sockets)),
+        }
+    }
+
+    /// What is waited for, unless somebody does not want to wait.
+    async fn unless_hurried<T>(&mut self, waited_for: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = waited_for => Some(done),
+            _ = self.hurry.wait_for(|hurry| *hurry) => None,
+        }
+    }
+}
+
+const UNDER_WAY: &str = "an upgrade is under way; ask again when it is over";
+
+fn refused(said: &str) -> Outcome {
+    Outcome { said: said.to_owned(), process: std::process::id(), ..Outcome::default() }
+}
+
+async fn prepared(preparing: &mut Option<Preparing>) -> Result<Next, UpgradeError> {
+    match preparing {
+        Some(preparing) => {
+            let prepared = (&mut preparing.task).await;
+            prepared.unwrap_or_else(|_| Err(UpgradeError::Ended("cannot be heard".into())))
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// What was captured and chosen is on disk, and nobody here holds the files any more.
+async fn seal(spool: Spool, ledger: Ledger) {
+    let sealed = tokio::task::spawn_blocking(move || {
+        ledger.close();
+        spool.close()
+    });
+    if let Ok(Err(error)) = sealed.await {
+        tracing::error!(%error, "the spool was not closed cleanly; the next start recovers it");
+    }
+}

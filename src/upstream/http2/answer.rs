@@ -1,0 +1,97 @@
+//! An answer that came by HTTP/2.
+
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap};
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::super::deadline::Deadline;
+use super::super::{UpstreamBody, UpstreamError, head};
+use super::lane::Stream;
+
+/// Its body, and for gRPC the trailers after it.
+pub(in super::super) struct Http2Body {
+    incoming: Incoming,
+    /// Counts the exchange until the body is dropped.
+    _stream: Stream,
+    deadline: Deadline,
+    /// How long the server may pause; `None` for ever.
+    idle: Option<Duration>,
+    paused: bool,
+    trailers: bool,
+}
+
+/// The answer for the visitor; what belongs to the server's connection ends here.
+pub(super) fn of(
+    answer: Response<Incoming>,
+    stream: Stream,
+    idle: Duration,
+    end: Option<Instant>,
+    is_grpc: bool,
+) -> Response<UpstreamBody> {
+    let (parts, incoming) = answer.into_parts();
+    let mut headers = parts.headers;
+    for name in [header::TRAILER, header::TE, header::PROXY_AUTHENTICATE] {
+        headers.remove(name);
+    }
+    if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    let idle = (!is_grpc && !is_event_stream(&headers)).then_some(idle);
+    let mut deadline = Deadline::over();
+    deadline.end_at(end);
+    let body = Http2Body { incoming, _stream: stream, deadline, idle, paused: false, trailers: is_grpc };
+    let mut response = Response::new(UpstreamBody::http2(body));
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| head::is_event_stream(value.as_bytes()))
+}
+
+impl Http2Body {
+    pub(in super::super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        if self.deadline.is_past_end() {
+            return Poll::Ready(Some(Err(UpstreamError::TotalTimeout)));
+        }
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() && !self.trailers => Poll::Ready(None),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.paused = false;
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let kind = match super::kind(&error) {
+                    ErrorKind::TimedOut => return Poll::Ready(Some(Err(UpstreamError::IdleTimeout))),
+                    kind => kind,
+                };
+                Poll::Ready(Some(Err(UpstreamError::Truncated(kind))))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                ready!(self.deadline.poll_pause(cx, self.idle, &mut self.paused));
+                Poll::Ready(Some(Err(self.deadline.pause_error())))
+            }
+        }
+    }
+
+    pub(in super::super) fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    pub(in super::super) fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,214 @@
+//! A request as HTTP/2 has it: the same fields as over HTTP/1.1, and a body that flows while the answer comes.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, TE};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::super::UpstreamError;
+use super::super::forward::{self, Forward, PassedOn, RequestFraming};
+use super::super::settings::Bounds;
+use super::lane::Outgoing;
+
+/// Longer than any exchange.
+const FOREVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
+
+/// Whether a request is gRPC's: its trailers are part of the answer, and it may be silent for as long as it likes.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
+}
+
+/// Method, target and all fields.
+pub(in super::super) fn head(
+    parts: &Parts,
+    forward: &Forward<'_>,
+    framing: RequestFraming,
+    stripped: &str,
+    scheme: Scheme,
+) -> Result<Parts, UpstreamError> {
+    let wrong = |_| UpstreamError::Unforwardable("its host or target has no form in HTTP/2");
+    let target = forward::target(parts, stripped.len())?;
+    let target = match target.strip_prefix('/') {
+        None if target != "*" => PathAndQuery::try_from(format!("/{target}")),
+        _ => PathAndQuery::try_from(target),
+    };
+    let uri = Uri::builder()
+        .scheme(scheme)
+        .authority(Authority::try_from(forward.host).map_err(|error| wrong(error.into()))?)
+        .path_and_query(target.map_err(|error| wrong(error.into()))?)
+        .build()
+        .map_err(wrong)?;
+
+    let mut headers = HeaderMap::with_capacity(parts.headers.len() + 8);
+    let passed_on = PassedOn::of(&parts.headers, forward.overrides);
+    for (name, value) in parts.headers.iter().filter(|(name, _)| passed_on.lets(name.as_str())) {
+        headers.append(name, value.clone());
+    }
+    if forward.overrides.identity {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if let Some(cookie) = forward.cookie.filter(|cookie| !cookie.is_empty()) {
+        headers.insert(COOKIE, value(cookie)?);
+    }
+    if let RequestFraming::Length(length) = framing {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if forward::asks_for_trailers(&parts.headers) {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    let mut addresses = BytesMut::new();
+    forward::write_addresses(&mut addresses, forward);
+    let ours: [(&'static str, &[u8]); 4] = [
+        ("x-forwarded-for", &addresses),
+        ("x-forwarded-proto", forward.scheme.as_str().as_bytes()),
+        ("x-forwarded-host", forward.host),
+        ("x-request-id", forward.request_id.as_bytes()),
+    ];
+    for (name, bytes) in ours {
+        headers.insert(HeaderName::from_static(name), value(bytes)?);
+    }
+    if !stripped.is_empty() {
+        headers.insert(HeaderName::from_static("x-forwarded-prefix"), value(stripped.as_bytes())?);
+    }
+    let mut request = http::Request::new(());
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = uri;
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.headers_mut() = headers;
+    Ok(request.into_parts().0)
+}
+
+fn value(bytes: &[u8]) -> Result<HeaderValue, UpstreamError> {
+    HeaderValue::from_bytes(bytes).map_err(|_| UpstreamError::Unforwardable("a field holds a control character"))
+}
+
+/// A visitor's body, shared with hyper while it is on its way: so that it can be taken back, and its pauses be seen.
+pub(super) struct Carried<B>(Rc<State<B>>);
+
+struct State<B> {
+    body: RefCell<Option<B>>,
+    framing: RequestFraming,
+    /// Bytes that may still come.
+    left: Cell<u64>,
+    /// When something last moved.
+    moved: Cell<Instant>,
+    /// Whether the next byte must come from the visitor, rather than be taken by the server.
+    waits_for_visitor: Cell<bool>,
+    /// What was wrong with it.
+    fault: RefCell<Option<UpstreamError>>,
+}
+
+impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
+    pub(super) fn new(body: Option<B>, framing: RequestFraming, most: u64) -> Carried<B> {
+        let left = if let RequestFraming::Length(length) = framing { length } else { most };
+        Carried(Rc::new(State {
+            body: RefCell::new(body),
+            framing,
+            left: Cell::new(left),
+            moved: Cell::new(Instant::now()),
+            waits_for_visitor: Cell::new(false),
+            fault: RefCell::default(),
+        }))
+    }
+
+    pub(super) fn as_body(&self) -> Outgoing {
+        Box::pin(Carried(self.0.clone()))
+    }
+
+    /// Takes it back.
+    pub(super) fn take(&self) -> Option<B> {
+        self.0.body.take()
+    }
+
+    /// What was wrong with it, if that is why the exchange failed.
+    pub(super) fn fault(&self) -> Option<UpstreamError> {
+        self.0.fault.take()
+    }
+
+    /// When the exchange is given up if nothing moves until then, and what is said in that case.
+    pub(super) fn deadline(&self, bounds: &Bounds, end: Option<Instant>, is_grpc: bool) -> (Instant, UpstreamError) {
+        let moved = self.0.moved.get();
+        let (at, error) = match self.0.body.borrow().is_some() {
+            false => (moved + bounds.answer, UpstreamError::AnswerTimeout),
+            true if is_grpc => (moved + FOREVER, UpstreamError::AnswerTimeout),
+            true if self.0.waits_for_visitor.get() => (moved + bounds.idle, UpstreamError::RequestBodyTimeout),
+            true => (moved + bounds.idle, UpstreamError::IdleTimeout),
+        };
+        match end {
+            Some(end) if end < at => (end, UpstreamError::TotalTimeout),
+            _ => (at, error),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> State<B> {
+    fn poll_data(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
+        let mut body = self.body.borrow_mut();
+        loop {
+            let Some(open) = body.as_mut() else { return Poll::Ready(None) };
+            self.waits_for_visitor.set(true);
+            let frame = ready!(Pin::new(open).poll_frame(cx));
+            self.waits_for_visitor.set(false);
+            self.moved.set(Instant::now());
+            let piece = match frame {
+                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                Some(Err(_)) => return Poll::Ready(Some(Err(UpstreamError::RequestBody))),
+                None => {
+                    *body = None;
+                    let short = matches!(self.framing, RequestFraming::Length(_)) && self.left.get() > 0;
+                    return Poll::Ready(short.then_some(Err(UpstreamError::RequestBody)));
+                }
+            };
+            // Trailers are dropped: a site that joins them with its headers could be lied to.
+            if piece.is_empty() {
+                continue;
+            }
+            let Some(left) = self.left.get().checked_sub(piece.len() as u64) else {
+                return Poll::Ready(Some(Err(match self.framing {
+                    RequestFraming::Chunked => UpstreamError::RequestTooLong,
+                    RequestFraming::Length(_) | RequestFraming::None => UpstreamError::RequestBody,
+                })));
+            };
+            self.left.set(left);
+            return Poll::Ready(Some(Ok(piece)));
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Carried<B> {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        Poll::Ready(match ready!(self.0.poll_data(cx)) {
+            None => None,
+            Some(Ok(piece)) => Some(Ok(Frame::data(piece))),
+            Some(Err(error)) => {
+                self.0.body.take();
+                let broken = UpstreamError::RequestBody;
+                *self.0.fault.borrow_mut() = Some(error);
+                Some(Err(broken))
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.body.borrow().is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (self.0.framing, self.is_end_stream()) {
+            (_, true) => SizeHint::with_exact(0),
+            (RequestFraming::Length(_), false) => SizeHint::with_exact(self.0.left.get()),
+            (_, false) => SizeHint::default(),
+        }
+    }
+}

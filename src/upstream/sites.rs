@@ -1,0 +1,87 @@
+//! What all workers know of the site: its parts, their servers, how those are. Made once for a configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::UpstreamSetupError;
+use super::balance::{Balancer, Ring};
+use super::error_pages::ErrorPages;
+use super::routes::Routes;
+use super::server::Server;
+use super::settings::{Address, Balance, Bounds, HashBy, HostPattern, Probing, Route, Settings};
+use super::tls::Handshake;
+
+/// The site behind the gateway, as it is configured.
+pub struct Sites {
+    pub(super) routes: Routes,
+    pub(super) parts: Vec<Arc<Part>>,
+    pub(super) probing: Option<Probing>,
+    pub(super) names_kept: Duration,
+    pub(super) error_pages: ErrorPages,
+}
+
+/// What one route leads to.
+pub(super) struct Part {
+    /// Host and path, for the metrics.
+    pub(super) name: String,
+    pub(super) host: HostPattern,
+    pub(super) servers: Vec<Arc<Server>>,
+    pub(super) balancer: Balancer,
+    pub(super) bounds: Bounds,
+    /// What is taken off the path.
+    pub(super) strip: Option<String>,
+}
+
+impl Sites {
+    /// Connects to nothing yet. Where a server speaks TLS it reads the root certificates.
+    pub fn new(settings: Settings) -> Result<Arc<Sites>, UpstreamSetupError> {
+        let Settings { routes, ejection, probing, names_kept, error_pages } = settings;
+        let error_pages = ErrorPages::read(&error_pages)?;
+        let pattern = |route: &Route| (route.host.clone(), route.path.clone());
+        let chosen = Routes::new(routes.iter().map(pattern));
+        let part = |route: Route| {
+            let server = |address: &Address| {
+                let tls = match address {
+                    Address::Tcp { tls: true, host, .. } => Some(Handshake::new(host, route.http2, &route.tls)?),
+                    Address::Tcp { .. } | Address::Unix(_) => None,
+                };
+                Ok(Arc::new(Server::new(address, tls, route.http2, ejection, names_kept)))
+            };
+            let servers = route.servers.iter().map(server).collect::<Result<_, UpstreamSetupError>>()?;
+            Ok(Arc::new(Part::new(servers, &route)))
+        };
+        let parts = routes.into_iter().map(part).collect::<Result<_, UpstreamSetupError>>()?;
+        Ok(Arc::new(Sites { routes: chosen, parts, probing, names_kept, error_pages }))
+    }
+
+    /// One part with servers that are made already.
+    #[cfg(test)]
+    pub(super) fn of(servers: Vec<Arc<Server>>, route: &Route) -> Arc<Sites> {
+        let routes = Routes::new([(route.host.clone(), route.path.clone())].into_iter());
+        let parts = vec![Arc::new(Part::new(servers, route))];
+        let error_pages = ErrorPages::read(&[] as &[(_, &str)]).unwrap();
+        Arc::new(Sites { routes, parts, probing: None, names_kept: Duration::ZERO, error_pages })
+    }
+}
+
+impl Part {
+    pub(super) fn new(servers: Vec<Arc<Server>>, route: &Route) -> Part {
+        let balancer = match &route.balance {
+            Balance::LeastConnections => Balancer::Least,
+            Balance::Hash(by) => Balancer::Ring {
+                ring: Ring::new(servers.iter().map(|server| &*server.name)),
+                header: match by {
+                    HashBy::Client => None,
+                    HashBy::Header(name) => Some(name.clone()),
+                },
+            },
+        };
+        let strip = (route.strip_path && route.path != "/").then(|| route.path.clone());
+        let name = match &route.host {
+            HostPattern::Any => route.path.clone(),
+            HostPattern::Exact(host) => format!("{host}{}", route.path),
+            HostPattern::Below(host) => format!("*.{host}{}", route.path),
+        };
+        Part { name, host: route.host.clone(), servers, balancer, bounds: route.bounds.clone(), strip }
+    }
+}

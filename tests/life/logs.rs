@@ -1,0 +1,161 @@
+//! What operators see of single requests: the access log, the security log, the histograms, and traces. Never a visitor.
+
+use serde_json::Value;
+
+use crate::dashboard;
+use crate::support::eventually;
+use crate::support::gateway::{Gateway, Nobody, without_database};
+use crate::support::http::Connection;
+use crate::support::site::{Behaviour, Site};
+use crate::support::visitor::{AGENT, Visitor};
+
+fn start(more: &str) -> (Gateway, Site, Nobody) {
+    let site = Site::start();
+    let (gateway, nobody) = without_database(site.address, more);
+    (gateway, site, nobody)
+}
+
+fn lines(gateway: &Gateway, file: &str, count: usize) -> Vec<Value> {
+    eventually(&format!("{count} lines in {file}"), || {
+        let text = std::fs::read_to_string(gateway.folder.path().join(file)).unwrap_or_default();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+        assert!(lines.len() <= count, "{lines:?}");
+        (lines.len() == count).then_some(lines)
+    })
+}
+
+#[test]
+fn rule_d1_the_access_log_says_how_each_request_went_and_nothing_of_who_asked() {
+    let (gateway, site, _nobody) = start("[observe]\naccess_log = \"access.log\"\nsecurity_log = \"refused\"");
+    site.on("/silent", Behaviour::AnswersAndCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf".to_vec()));
+    let mut visitor = Visitor::who_accepts(&gateway).saying("Referer", "https://elsewhere.example/jane");
+    visitor.get("/pricing/jane.doe@example.com?q=9434765919");
+    visitor.get("/jane.doe@example.com");
+    visitor.beacon("/pricing");
+    let mut broken = Connection::open(gateway.address);
+    broken.send(format!("GET /silent HTTP/1.1\r\nHost: {}\r\n\r\n", gateway.address));
+    broken.rest();
+    let mut refused = Connection::open(gateway.address);
+    refused.send("GET /secret HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    assert_eq!(refused.answer().status, 400);
+
+    let lines_ = lines(&gateway, "access.log", 6);
+    let word = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    let summed: Vec<String> = lines_
+        .iter()
+        .map(|line| ["method", "route", "path", "consent", "end"].map(|key| word(line, key)).join(" "))
+        .collect();
+    assert_eq!(
+        summed,
+        [
+            "POST privacy /_privacy/* none complete",
+            "GET page /pricing/* all complete",
+            "GET page (other) all complete",
+            "POST beacon /_privacy/* all complete",
+            "GET page /silent none broken",
+            "GET refused (error) none complete",
+        ]
+    );
+    let page = &lines_[1];
+    assert_eq!((&page["status"], &page["host"]), (&200.into(), &"127.0.0.1".into()));
+    assert!(
+        page["bytes"].as_u64().is_some_and(|bytes| bytes > 100) && page["upstream_ms"].as_f64().is_some(),
+        "{page}"
+    );
+    assert!(lines_[3]["upstream_ms"].is_null());
+    let mut ids: Vec<String> = lines_.iter().map(|line| word(line, "id")).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 6);
+    let day = std::fs::read_dir(gateway.folder.path()).expect("it is ours").flatten();
+    let day = day.map(|entry| entry.file_name().into_string().expect("a name"));
+    let security = day.into_iter().find(|name| name.starts_with("refused.")).expect("a file of today");
+    let refused = lines(&gateway, &security, 1);
+    assert_eq!((&refused[0]["reason"], &refused[0]["network"]), (&"host".into(), &"127.0.0.0".into()));
+
+    // No whole address of a visitor, agent, cookie, query, path or referrer is in any file.
+    let cookie = visitor.cookies.values().next().expect("the choice").clone();
+    for file in ["access.log", &security, "log"] {
+        let text = std::fs::read_to_string(gateway.folder.path().join(file)).unwrap_or_default();
+        for secret in ["jane", "9434765919", AGENT, "elsewhere", "/secret", cookie.as_str()] {
+            assert!(!text.contains(secret), "{secret} in {file}");
+        }
+    }
+    let text = std::fs::read_to_string(gateway.folder.path().join(&security)).expect("it is there");
+    assert!(!text.contains("127.0.0.1"), "{text}");
+}
+
+#[test]
+fn a_log_that_was_moved_away_is_made_anew_when_asked_and_switched_on_and_off_without_a_restart() {
+    let (gateway, _site, _nobody) = start("[observe]\naccess_log = \"access.log\"");
+    let mut visitor = Visitor::new(&gateway);
+    visitor.get("/one");
+    lines(&gateway, "access.log", 1);
+    let path = |name: &str| gateway.folder.path().join(name);
+    std::fs::rename(path("access.log"), path("access.log.1")).expect("it is ours");
+    gateway.process.signal("HUP");
+    eventually("another is made", || path("access.log").exists().then_some(()));
+    visitor.get("/two");
+    lines(&gateway, "access.log", 1);
+    let old = std::fs::read_to_string(path("consentry.toml")).expect("it was written");
+    gateway.folder.write("consentry.toml", &old.replace("access.log", "other.log"));
+    assert!(gateway.folder.run(&["reload"]).status.success());
+    visitor.get("/three");
+    assert_eq!(lines(&gateway, "other.log", 1)[0]["path"], "/three");
+    gateway.folder.write("consentry.toml", &old.replace("access.log", "off").replace("= \"off.log\"", "= \"off\""));
+    assert!(gateway.folder.run(&["reload"]).status.success());
+    visitor.get("/four");
+    let metrics = dashboard::get(&gateway, "/metrics").text();
+    assert!(metrics.contains("\nconsentry_access_log_lines_total 3\n"), "{metrics}");
+    assert!(metrics.contains("\nconsentry_access_log_lines_dropped_total 0\n"), "{metrics}");
+}
+
+#[test]
+fn how_long_requests_take_is_counted_by_route_and_phase() {
+    let (gateway, _site, _nobody) = start("");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    for number in 0..5 {
+        visitor.get(&format!("/page/{number}"));
+        visitor.fetch("GET", &format!("/data/{number}"));
+    }
+    let metrics = eventually("every answer has ended", || {
+        let metrics = dashboard::get(&gateway, "/metrics").text();
+        metrics.contains("\nconsentry_requests_in_flight 0\n").then_some(metrics)
+    });
+    for (labels, count) in [
+        ("route=\"page\",phase=\"head\"", 5),
+        ("route=\"page\",phase=\"upstream\"", 5),
+        ("route=\"page\",phase=\"body\"", 5),
+        ("route=\"other\",phase=\"upstream\"", 5),
+        ("route=\"privacy\",phase=\"head\"", 1),
+        ("route=\"refused\",phase=\"head\"", 0),
+    ] {
+        let line = format!("\nconsentry_request_seconds_count{{{labels}}} {count}\n");
+        assert!(metrics.contains(&line), "{line} in {metrics}");
+    }
+}
+
+#[test]
+fn a_trace_is_passed_on_dropped_or_begun_and_never_kept() {
+    let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    let (gateway, site, _nobody) = start("[observe]\naccess_log = \"access.log\"\ntraceparent = true");
+    let ask = |path: &str, traces: &str| {
+        let mut connection = Connection::open(gateway.address);
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{traces}\r\n", gateway.address));
+        assert_eq!(connection.answer().status, 200);
+        site.request(path)
+    };
+    let sent = ask("/good", &format!("traceparent: {good}\r\ntracestate: a=b,c=d\r\n"));
+    assert_eq!((sent.all("traceparent"), sent.all("tracestate")), (vec![good], vec!["a=b,c=d"]));
+    let sent = ask("/bad", "traceparent: 00-nonsense\r\ntracestate: a=b\r\n");
+    assert!(sent.all("tracestate").is_empty());
+    let begun = sent.all("traceparent").first().map(|parent| (*parent).to_owned()).expect("another is begun");
+    assert!(begun.starts_with("00-") && begun.ends_with("-01") && begun.len() == 55, "{begun}");
+    lines(&gateway, "access.log", 2);
+    let (_, folder) = gateway.end("TERM");
+    for (path, bytes) in crate::support::files(folder.path()) {
+        for trace in [&good[3..35], &begun[3..35]] {
+            assert!(!crate::support::holds(&bytes, trace.as_bytes()), "{trace} in {}", path.display());
+        }
+    }
+}
