@@ -69,7 +69,7 @@ const LINES: &[Row] = &[
         "GET /a HTTP/1.0\r\nSec-Fetch-Dest: image\r\n\r\n",
         &[200],
         "GET /a HTTP/1.1\r\nhost: localhost\r\nsec-fetch-dest: image\r\nx-forwarded-for: 127.0.0.1\r\n\
-         x-forwarded-proto: http\r\nx-forwarded-host: localhost\r\n\r\n",
+         x-forwarded-proto: http\r\nx-forwarded-host: localhost\r\nx-request-id: ID\r\n\r\n",
     ),
 ];
 
