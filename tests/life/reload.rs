@@ -17,11 +17,11 @@ fn start() -> (Gateway, Site, Nobody) {
     (gateway, site, nobody)
 }
 
-fn configuration(gateway: &Gateway) -> String {
+pub fn configuration(gateway: &Gateway) -> String {
     std::fs::read_to_string(gateway.folder.path().join("consentry.toml")).expect("it was written")
 }
 
-fn reload(gateway: &Gateway) -> (Option<i32>, String, String) {
+pub fn reload(gateway: &Gateway) -> (Option<i32>, String, String) {
     let output = gateway.folder.run(&["reload"]);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))

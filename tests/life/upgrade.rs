@@ -14,7 +14,7 @@ use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
 
 /// A process that took another's place; it ends with this.
-struct Successor(u32);
+pub struct Successor(u32);
 
 impl Successor {
     fn signal(&self, name: &str) {
@@ -22,7 +22,7 @@ impl Successor {
     }
 
     /// Ends it in order.
-    fn end(self) {
+    pub fn end(self) {
         let children = children(self.0);
         self.signal("TERM");
         eventually("the new process ends", || (!runs(self.0)).then_some(()));
@@ -41,7 +41,7 @@ impl Drop for Successor {
 }
 
 /// Runs `consentry upgrade`.
-fn upgrade(folder: &Folder) -> Result<Successor, String> {
+pub fn upgrade(folder: &Folder) -> Result<Successor, String> {
     let output = folder.run(&["upgrade", "--json"]);
     let said: serde_json::Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}\n{}", String::from_utf8_lossy(&output.stderr), folder.log()));
