@@ -24,5 +24,6 @@ mod patience;
 mod role;
 pub mod tls;
 mod unanswered;
+mod until;
 pub mod upgrade;
 pub mod watched;

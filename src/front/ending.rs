@@ -1,10 +1,13 @@
 //! How workers are told to end: all at once, or first the connections that are there, while others are still let in, so that a
 //! process that gives way to another finishes what is long without keeping anybody waiting at the door.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+use super::until::until;
 
 /// How often the connections that are left are counted.
 const LOOK: Duration = Duration::from_millis(20);
@@ -76,8 +79,9 @@ impl Ending {
 
 impl Ends {
     /// Serves a connection, to its end or until it has had its time.
-    pub async fn serve(self, connection: impl Future<Output = ()>) {
+    pub async fn serve(self, connection: Pin<&mut impl Future<Output = ()>>) {
         let Ends { mut stop, mut all, older } = self;
+        let looked_at = (stop.clone(), all.clone());
         let cut = async {
             if older.is_none() {
                 return std::future::pending().await;
@@ -89,16 +93,19 @@ impl Ends {
             }
             let _ = all.wait_for(|all| *all).await;
         };
-        tokio::select! {
-            () = connection => {}
-            () = cut => {}
-        }
+        until(connection, &[&looked_at.0, &looked_at.1], cut).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
+
+    async fn serve_for_ever(ends: Ends) {
+        ends.serve(pin!(std::future::pending())).await;
+    }
 
     #[tokio::test]
     async fn who_is_there_first_finishes_first_and_nobody_waits_for_them_twice() {
@@ -106,8 +113,8 @@ mod tests {
         let (finish, finished) = tokio::sync::oneshot::channel::<()>();
         let old = ending.connection();
         let mut old_stop = old.stop.clone();
-        let old = tokio::spawn(old.serve(async { drop(finished.await) }));
-        let endless = tokio::spawn(ending.connection().serve(std::future::pending()));
+        let old = tokio::spawn(async move { old.serve(pin!(async { drop(finished.await) })).await });
+        let endless = tokio::spawn(serve_for_ever(ending.connection()));
         let older = tokio::spawn(async move {
             ender.older(1).await;
             ender
@@ -128,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_had_their_time_is_cut_and_who_was_asked_with_everybody_is_not() {
         let (ender, ending) = Ender::new();
-        let endless = tokio::spawn(ending.connection().serve(std::future::pending()));
+        let endless = tokio::spawn(serve_for_ever(ending.connection()));
         let _ = tokio::time::timeout(LOOK, ender.older(1)).await;
         assert!(!endless.is_finished());
         // The cut waits for what it has not seen yet.
@@ -137,7 +144,7 @@ mod tests {
         endless.await.unwrap();
 
         let (ender, ending) = Ender::new();
-        let asked = tokio::spawn(ending.connection().serve(std::future::pending()));
+        let asked = tokio::spawn(serve_for_ever(ending.connection()));
         ender.all();
         assert!(tokio::time::timeout(LOOK * 3, asked).await.is_err(), "the drain's bound ends it");
     }

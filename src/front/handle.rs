@@ -84,7 +84,9 @@ async fn answer(
     });
     let heard = match &site.import {
         Some(import) => {
-            manager::hear(&gateway.site, import, &parts, (asked, client.ip.bucket()), choice, signals).await
+            // Few sites have one; the others' requests need no room for it.
+            let heard = manager::hear(&gateway.site, import, &parts, (asked, client.ip.bucket()), choice, signals);
+            Box::pin(heard).await
         }
         None => Heard { choice, is_new: false, stamp: [0; 6] },
     };
@@ -103,11 +105,13 @@ async fn answer(
             watched.is_own(path);
             (own::answer(gateway, &visit, path, body).await, Vec::new())
         }
-        None => {
-            let objection = objection::of(gateway, &visit, asked);
-            let written = async { if let Some(objection) = objection { objection.write().await } else { Vec::new() } };
-            tokio::join!(pass_on(gateway, caller, &mut visit, body, on_upgrade, watched), written)
-        }
+        None => match objection::of(gateway, &visit, asked) {
+            None => (pass_on(gateway, caller, &mut visit, body, on_upgrade, watched).await, Vec::new()),
+            Some(objection) => {
+                let passed_on = pass_on(gateway, caller, &mut visit, body, on_upgrade, watched);
+                Box::pin(async { tokio::join!(passed_on, objection.write()) }).await
+            }
+        },
     };
     if !objected.is_empty() && began.elapsed() < objection::FRESH {
         keep::set_cookies(response.headers_mut(), objected);

@@ -25,6 +25,7 @@ use crate::front::client_addr::Peer;
 use crate::front::current::Current;
 use crate::front::patience::Patient;
 use crate::front::tls::{NotGreeted, Tls};
+use crate::front::until::until;
 use crate::front::upgrade::Caller;
 use crate::front::watched;
 use crate::pseudonym::RawIp;
@@ -155,7 +156,8 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: w
     let limits = room.gateway.limits();
     let service = service_fn(|request| {
         caller.hear();
-        doorstep::answer(current.get(), caller.clone(), request)
+        // On the heap, where it takes no room of a connection that waits, and is moved once.
+        Box::pin(doorstep::answer(current.get(), caller.clone(), request))
     });
     // The time for a head begins with the connection, so one that sends nothing is closed, too.
     let connection = http1::Builder::new()
@@ -166,11 +168,11 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: w
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
-    let asked_to_end = tokio::select! {
-        _ = connection.as_mut() => false,
-        _ = stop.wait_for(|stop| *stop) => true,
+    let flag = stop.clone();
+    let stopped = async {
+        let _ = stop.wait_for(|stop| *stop).await;
     };
-    if asked_to_end {
+    if until(connection.as_mut(), &[&flag], stopped).await.is_none() {
         // Who has only just come has a request on its way, and would find the door closed behind it.
         tokio::select! {
             _ = connection.as_mut() => return,
