@@ -156,8 +156,7 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: w
     let limits = room.gateway.limits();
     let service = service_fn(|request| {
         caller.hear();
-        // On the heap, where it takes no room of a connection that waits, and is moved once.
-        Box::pin(doorstep::answer(current.get(), caller.clone(), request))
+        doorstep::answer(&current.get(), &caller, request)
     });
     // The time for a head begins with the connection, so one that sends nothing is closed, too.
     let connection = http1::Builder::new()

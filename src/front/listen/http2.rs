@@ -67,11 +67,9 @@ pub(super) async fn serve(
     let service = service_fn(|request: Request<Incoming>| {
         let is_one = check::is_well_formed(request.uri(), request.headers());
         caller.hear();
-        let answer = doorstep::answer(current.get(), caller.clone(), request);
+        let answer = is_one.then(|| doorstep::answer(&current.get(), &caller, request));
         async move {
-            if !is_one {
-                return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR));
-            }
+            let Some(answer) = answer else { return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR)) };
             let Ok(response) = answer.await;
             let pace = PACE.try_with(Rc::clone).unwrap_or_default();
             Ok(response.map(|body| PacedBody::new(body, pace)))
