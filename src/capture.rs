@@ -27,7 +27,7 @@ mod shared;
 pub mod visit;
 pub mod visitor;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -60,6 +60,8 @@ pub struct Capture {
     /// The visits it has verified.
     visits: Remembered<Visit>,
     draws: Draws,
+    /// The last day that was asked for, and when what happened on it expires.
+    expiry: Cell<Option<(u16, u16)>>,
 }
 
 /// What was made of an exchange or a beacon: events for the spool and cookies for the visitor.
@@ -90,6 +92,7 @@ impl Capture {
             devices: RefCell::new(DeviceCache::new(DEVICES)),
             visits: Remembered::default(),
             draws: Draws::default(),
+            expiry: Cell::default(),
         }
     }
 
@@ -127,10 +130,13 @@ impl Capture {
 
     fn expiry(&self, now_ms: i64) -> Expiry {
         let today = u16::try_from(now_ms.div_euclid(86_400_000)).unwrap_or(u16::MAX);
-        Expiry {
-            retention_days: self.shared.retention.retention_days(),
-            expires_at: self.shared.retention.after(today),
-        }
+        // A calendar is asked once a day.
+        let expires_at = match self.expiry.get() {
+            Some((day, expires_at)) if day == today => expires_at,
+            _ => self.shared.retention.after(today),
+        };
+        self.expiry.set(Some((today, expires_at)));
+        Expiry { retention_days: self.shared.retention.retention_days(), expires_at }
     }
 
     fn set_cookies(

@@ -26,17 +26,21 @@ pub struct Caller {
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
     /// Whether a request has come.
     heard: watch::Sender<bool>,
+    has_heard: Cell<bool>,
 }
 
 impl Caller {
     /// For a new connection.
     pub fn new(peer: Peer) -> Rc<Caller> {
-        Rc::new(Caller { peer, tunnel: RefCell::default(), heard: watch::Sender::new(false) })
+        Rc::new(Caller { peer, tunnel: RefCell::default(), heard: watch::Sender::new(false), has_heard: Cell::new(false) })
     }
 
     /// A request has come.
     pub(super) fn hear(&self) {
-        self.heard.send_if_modified(|heard| !std::mem::replace(heard, true));
+        // Only the first is news; telling takes a lock.
+        if !self.has_heard.replace(true) {
+            self.heard.send_replace(true);
+        }
     }
 
     /// Waits until a request has come, the first one.
