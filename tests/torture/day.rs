@@ -4,18 +4,18 @@
 
 use std::time::Duration;
 
-use super::client::Client;
+use super::client::{Client, Outcome};
 use super::load::{Book, Manners, drive, ids};
 use super::short_or_long;
 use super::watch::{Watch, settle, tail};
 use crate::dashboard;
 use crate::support::between::{Between, Way};
 use crate::support::engine::Engine;
-use crate::support::files;
 use crate::support::gateway::{Folder, Gateway};
 use crate::support::shim::Shim;
 use crate::support::site::Site;
 use crate::support::visitor::Visitor;
+use crate::support::{eventually, files};
 
 const DAY: i64 = 24 * 3600;
 
@@ -29,7 +29,7 @@ fn a_day_by_the_gateways_own_clocks_without_a_database_comes_into_the_table_once
     shim.clock(-DAY);
     let gateway: Gateway = shim.under(Folder::new(site.address, &more)).serve();
     let ready = || dashboard::get(&gateway, "/readyz");
-    crate::support::eventually("the schema is there", || (ready().status == 200).then_some(()));
+    eventually("the schema is there", || (ready().status == 200).then_some(()));
     let mut visitors: Vec<Visitor> = (0..2).map(|_| Visitor::who_accepts(&gateway)).collect();
     // Known by their cookies, and so are their events when they come again.
     visitors.iter_mut().for_each(|visitor| assert_eq!(visitor.get("/first").status, 200));
@@ -46,13 +46,17 @@ fn a_day_by_the_gateways_own_clocks_without_a_database_comes_into_the_table_once
         shim.passes(DAY / steps);
         // Something happens: what came due meanwhile is done.
         assert_eq!(ready().json()["database"]["ok"], false, "the database is away");
+        if step == steps / 2 {
+            book.add(refused_for_a_while(&gateway, &shim, [&visitors[0], &visitors[1]], manners));
+        }
         if step % 240 == 120 {
             watch.of(&gateway, Client::of(&visitors[0], gateway.address));
         }
     }
-    // What the disk was at when the clock moved seems to have taken all that time, and until it is done beacons are refused.
-    // Those were sent again, so every event that was ever tried was taken in the end.
-    assert_eq!((book.taken.len(), book.refused, book.open.len()), (steps as usize * beacons * events, 0, 0));
+    // Nobody was refused in vain: every event that was ever tried was taken in the end.
+    let tried = (steps as usize * beacons + 1) * events;
+    assert_eq!((book.taken.len(), book.refused, book.open.len()), (tried, 0, 0));
+    assert!(book.insisted > 0, "some were refused at first");
     let oldest = ready().json()["spool"]["oldest_seconds"].as_u64().expect("a number");
     assert!(oldest >= DAY.unsigned_abs() * 9 / 10, "the oldest has waited for {oldest} s");
     let batches = files(&gateway.folder.data().join("spool"));
@@ -67,7 +71,7 @@ fn a_day_by_the_gateways_own_clocks_without_a_database_comes_into_the_table_once
     ready();
     settle(&book, || gateway.folder.log(), || ids(|sql| engine.query(sql)));
     // Nothing that is on its way could double one of them yet.
-    crate::support::eventually("nothing waits", || (ready().json()["spool"]["waiting_rows"] == 0).then_some(()));
+    eventually("nothing waits", || (ready().json()["spool"]["waiting_rows"] == 0).then_some(()));
     book.compare(&ids(|sql| engine.query(sql)))
         .unwrap_or_else(|wrong| panic!("{wrong}\n{}", tail(&gateway.folder.log())));
     let sql = "select toInt64(max(ts)) - toInt64(min(ts)) as lasted from consentry.events where name = 'Torture'";
@@ -81,4 +85,23 @@ fn a_day_by_the_gateways_own_clocks_without_a_database_comes_into_the_table_once
         book.insisted,
         book.longest_refusal
     );
+}
+
+/// What the disk is at when the clock moves on seems to have taken all that time, and beacons are refused until it is done: here
+/// it is kept from being done for a moment.
+fn refused_for_a_while(gateway: &Gateway, shim: &Shim, [one, other]: [&Visitor; 2], manners: Manners) -> Book {
+    shim.hang(".segment");
+    assert!(matches!(Client::of(one, gateway.address).page("/hangs"), Outcome::Answered(200, _)));
+    eventually("the writer waits", || {
+        shim.passes(5);
+        (dashboard::get(gateway, "/readyz").json()["spool"]["ok"] == false).then_some(())
+    });
+    let refused = || gateway.metric("consentry_events_refused_total");
+    let before = refused();
+    std::thread::scope(|scope| {
+        let sent = scope.spawn(|| drive(Client::of(other, gateway.address), "hangs", manners, |sent| sent < 1));
+        eventually("it is refused", || (refused() > before).then_some(()));
+        shim.answer();
+        sent.join().expect("a client's own checks hold")
+    })
 }
