@@ -156,7 +156,7 @@ pub fn drive(mut client: Client, name: &str, manners: Manners, goes_on: impl Fn(
             outcome = client.beacon(&body());
         }
         if manners.insists && matches!(outcome, Outcome::Answered(503, _)) {
-            outcome = insist(&mut client, &body);
+            outcome = insist(&mut client, body);
             book.insisted += 1;
             book.longest_refusal = book.longest_refusal.max(happened.elapsed());
         }
