@@ -49,7 +49,7 @@ use database::Database;
 pub use error::LifeError;
 use notify::Manager;
 use reload::Reloader;
-use serving::{House, Serving, Why};
+use serving::{House, Serving};
 use signals::Signals;
 use site::Lasting;
 use sockets::Sockets;
@@ -83,6 +83,8 @@ pub struct Started {
     pub dashboard: SocketAddr,
     /// Where the embedded ClickHouse answers over TCP, if it was asked to.
     pub clickhouse: Option<SocketAddr>,
+    /// Whether the embedded database answers, or one elsewhere is to.
+    pub database: bool,
     /// The dashboard's password, if this start made it.
     pub new_password: Option<String>,
     /// What the site asks visitors for.
@@ -117,7 +119,7 @@ pub fn now_ms() -> i64 {
 }
 
 /// Lives until a signal ends it or another process has taken its place. `ready` is called once, when everything listens and
-/// the embedded database answers.
+/// the embedded database answers or could not be started: it is tried again and again then.
 pub fn run(mut told: Told, ready: impl AsyncFnOnce(&Started) -> Result<(), LifeError>) -> Result<(), LifeError> {
     // First of all: descriptors that were left to this process are known by their numbers alone.
     let (mut before, mut handed) = Before::look().map_err(LifeError::Inherited)?.unzip();
@@ -242,11 +244,9 @@ fn live(
             let _ = tokio::task::spawn_blocking(move || before.done()).await;
         }
         let counts = (statistics, asked);
-        let started = Database::start(&config, library, spool.clone(), ledger.clone(), counts, metrics.clone()).await;
+        let started = Database::start(&config, library, spool.clone(), ledger.clone(), counts, metrics.clone());
         let mut house = House { workers, reloader, spool, ledger, stop, metrics, manager, sockets };
         let (database, why) = match started {
-            // Asked to end meanwhile, and the engine with us.
-            Err(_) if serving.is_asked_to_end() => (None, Ok(Why::Asked)),
             Err(error) => (None, Err(error)),
             Ok(database) => {
                 let started = Started {
@@ -255,14 +255,17 @@ fn live(
                     tls: house.sockets.gateway.places(true),
                     dashboard,
                     clickhouse: database.listen,
+                    database: false,
                     new_password,
                     policy: config.policy.clone(),
                     capture,
                     spool: house.spool.clone(),
                 };
+                let mut beginning = database.beginning();
                 let ready = async {
+                    let is_well = beginning.over().await;
                     match ready {
-                        Some(ready) => ready(&started).await,
+                        Some(ready) => ready(&Started { database: is_well, ..started }).await,
                         None => Ok(()),
                     }
                 };

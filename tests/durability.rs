@@ -121,18 +121,41 @@ fn a_start_that_fails_ends_and_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("[dashboard] listen"), "{said}");
 
-    // The database's folder is not a folder: the engine cannot start, with visitors already served.
-    folder.write("consentry.toml", &configuration);
-    folder.write("data/clickhouse", "in the way");
-    let output = folder.run(&["serve"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("the embedded ClickHouse did not start"), "{said}");
     drop(taken);
 
-    // What was in the way is away, and nothing is left that would be.
-    std::fs::remove_file(folder.data().join("clickhouse")).expect("it was written");
+    // Nothing is left that would be in the way.
+    folder.write("consentry.toml", &configuration);
     assert_eq!(folder.serve().end("TERM").0.code(), Some(0));
+}
+
+#[test]
+fn an_engine_that_cannot_start_is_no_reason_not_to_serve_and_what_was_captured_meanwhile_comes_when_it_can() {
+    let site = Site::start();
+    let folder = Folder::new(site.address, "");
+    // The database's folder is not a folder.
+    std::fs::create_dir_all(folder.data()).expect("the folder is ours");
+    std::fs::set_permissions(folder.data(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("it is ours");
+    folder.write("data/clickhouse", "in the way");
+    let gateway = folder.serve();
+    let mut visitor = Visitor::who_accepts(&gateway);
+    assert_eq!(visitor.get("/without/page").status, 200);
+    assert_eq!(visitor.beacon("/without/beacon").status, 204);
+    let log = gateway.folder.log();
+    assert!(log.contains("ERROR") && log.contains("the embedded ClickHouse did not start"), "{log}");
+    let ready = crate::dashboard::get(&gateway, "/readyz");
+    assert_eq!((ready.status, &ready.json()["alarms"]), (200, &serde_json::json!(["database-away"])));
+    std::fs::remove_file(gateway.folder.data().join("clickhouse")).expect("it was written");
+    eventually("it starts, has its schema, and the rows", || {
+        let said = gateway.folder.run(&[
+            "query",
+            "--data-dir",
+            "data",
+            "select count() from consentry.events where path like '/without/%'",
+        ]);
+        (said.status.success() && String::from_utf8_lossy(&said.stdout).contains('2')).then_some(())
+    });
+    let (status, folder) = gateway.end("TERM");
+    assert_eq!(status.code(), Some(0), "{}", folder.log());
 }
 
 #[test]

@@ -75,9 +75,14 @@ fn people(started: &Started, upstream: &str) -> String {
     let plain = started.plain.iter().map(|at| place("http", at));
     let places: String = plain.chain(started.tls.iter().map(|at| place("https", at))).collect();
     format!(
-        "Consentry {}\n{places}  dashboard   http://{}\n{}",
+        "Consentry {}\n{places}  dashboard   http://{}\n{}{}",
         env!("CARGO_PKG_VERSION"),
         started.dashboard,
-        password(started)
+        password(started),
+        if started.database {
+            ""
+        } else {
+            "  database    could not be started yet; events wait in the spool (see the log)\n"
+        },
     )
 }

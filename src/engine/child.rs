@@ -118,6 +118,8 @@ impl std::fmt::Display for Tail {
 /// How the engine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// It was started and has not answered yet.
+    Starting,
     /// It answers.
     Up,
     /// It died and is being started again.
@@ -146,16 +148,36 @@ impl Supervisor {
         Supervisor::start_with(socket, command).await
     }
 
+    /// Starts the engine, waits for nothing, and tries for ever: whoever needs it sees its [`state`](Supervisor::state).
+    /// Within a runtime.
+    pub fn begin(options: Options) -> Result<Supervisor, StartError> {
+        let socket = socket::choose(&options.data_dir)?;
+        let command = {
+            let socket = socket.clone();
+            move || options.command(&socket)
+        };
+        Ok(Supervisor::keep(None, socket, command))
+    }
+
     /// As [`start`](Supervisor::start), with a command of the caller's.
     pub(super) async fn start_with(
         socket: PathBuf,
         command: impl Fn() -> Command + Send + Sync + 'static,
     ) -> Result<Supervisor, StartError> {
-        let running = Running::start(command(), &socket).await?;
+        let mut running = Running::spawn(command())?;
+        running.answers(&socket).await?;
+        Ok(Supervisor::keep(Some(running), socket, command))
+    }
+
+    fn keep(
+        running: Option<Running>,
+        socket: PathBuf,
+        command: impl Fn() -> Command + Send + Sync + 'static,
+    ) -> Supervisor {
         let (stop, stopped) = oneshot::channel();
-        let (report, state) = watch::channel(State::Up);
+        let (report, state) = watch::channel(if running.is_some() { State::Up } else { State::Starting });
         let task = tokio::spawn(keep_running(running, command, socket.clone(), stopped, report));
-        Ok(Supervisor { socket, stop, task, state })
+        Supervisor { socket, stop, task, state }
     }
 
     /// Where the engine answers.
@@ -175,7 +197,7 @@ impl Supervisor {
     }
 }
 
-/// A child that answered at least once.
+/// A child, whether it answers yet or not.
 struct Running {
     child: Child,
     /// Held open for as long as the child shall run. Apart from `child`, whose `wait` would close it.
@@ -187,7 +209,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(mut command: Command, socket: &Path) -> Result<Running, StartError> {
+    fn spawn(mut command: Command) -> Result<Running, StartError> {
         let program = PathBuf::from(command.as_std().get_program());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // `SYSTEM SHUTDOWN` ends the whole process group it runs in, which must not be the gateway's.
@@ -199,7 +221,12 @@ impl Running {
         }
         let said = child.stdout.take();
         let stdin = child.stdin.take();
-        let mut running = Running { child, stdin, tail, said: None, since: Instant::now() };
+        Ok(Running { child, stdin, tail, said: said.map(BufReader::new), since: Instant::now() })
+    }
+
+    /// Waits until it answers. After an error it has ended.
+    async fn answers(&mut self, socket: &Path) -> Result<(), StartError> {
+        let said = self.said.take();
         let answers = async {
             let said = says_ready(said).await;
             while !answers(socket).await {
@@ -208,22 +235,24 @@ impl Running {
             said
         };
         tokio::select! {
-            ended = running.child.wait() => {
+            ended = self.child.wait() => {
                 let status = ended.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string());
                 // Its last words may still be in the pipe.
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                return Err(StartError::Ended { status, tail: running.tail() });
+                Err(StartError::Ended { status, tail: self.tail() })
             }
             answered = tokio::time::timeout(START, answers) => match answered {
-                Ok(said) => running.said = said,
+                Ok(said) => {
+                    (self.said, self.since) = (said, Instant::now());
+                    Ok(())
+                }
                 Err(_) => {
-                    let tail = running.tail();
-                    running.stop().await;
-                    return Err(StartError::Silent { tail });
+                    let tail = self.tail();
+                    self.stop().await;
+                    Err(StartError::Silent { tail })
                 }
             }
         }
-        Ok(running)
     }
 
     fn tail(&self) -> Tail {
@@ -231,7 +260,7 @@ impl Running {
     }
 
     /// Closing its standard input asks the child to end.
-    async fn stop(mut self) {
+    async fn stop(&mut self) {
         drop(self.stdin.take());
         if tokio::time::timeout(STOP, self.child.wait()).await.is_err() {
             tracing::warn!("the embedded ClickHouse did not end in {} s and is killed", STOP.as_secs());
@@ -241,13 +270,21 @@ impl Running {
 }
 
 async fn keep_running(
-    mut running: Running,
+    running: Option<Running>,
     command: impl Fn() -> Command,
     socket: PathBuf,
     mut stopped: oneshot::Receiver<()>,
     report: watch::Sender<State>,
 ) {
     let mut pause = FIRST_PAUSE;
+    let started = match running {
+        Some(running) => Some(running),
+        None => start(&mut pause, Duration::ZERO, &command, &socket, &mut stopped, &report).await,
+    };
+    let Some(mut running) = started else {
+        report.send_replace(State::Stopped);
+        return;
+    };
     loop {
         let status = tokio::select! {
             _ = &mut stopped => {
@@ -269,23 +306,58 @@ async fn keep_running(
         if running.since.elapsed() >= STEADY {
             pause = FIRST_PAUSE;
         }
-        running = loop {
-            let started = async {
-                tokio::time::sleep(pause).await;
-                Running::start(command(), &socket).await
-            };
-            let started = tokio::select! {
-                _ = &mut stopped => { report.send_replace(State::Stopped); return; }
-                started = started => started,
-            };
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            match started {
-                Ok(running) => break running,
-                Err(error) => tracing::error!(%error, "the embedded ClickHouse could not be started again"),
+        let first = pause;
+        let Some(again) = start(&mut pause, first, &command, &socket, &mut stopped, &report).await else {
+            report.send_replace(State::Stopped);
+            return;
+        };
+        running = again;
+        tracing::info!("the embedded ClickHouse answers again");
+    }
+}
+
+/// Starts a child after a first pause, and again after longer ones until one answers; nothing where it is to end meanwhile.
+async fn start(
+    pause: &mut Duration,
+    first: Duration,
+    command: impl Fn() -> Command,
+    socket: &Path,
+    stopped: &mut oneshot::Receiver<()>,
+    report: &watch::Sender<State>,
+) -> Option<Running> {
+    let mut wait = first;
+    loop {
+        tokio::select! {
+            _ = &mut *stopped => return None,
+            () = tokio::time::sleep(wait) => {}
+        }
+        let tried = match Running::spawn(command()) {
+            Err(error) => Err(error),
+            Ok(mut running) => {
+                let answered = tokio::select! {
+                    _ = &mut *stopped => None,
+                    answered = running.answers(socket) => Some(answered),
+                };
+                let Some(answered) = answered else {
+                    running.stop().await;
+                    return None;
+                };
+                answered.map(|()| running)
             }
         };
-        report.send_replace(State::Up);
-        tracing::info!("the embedded ClickHouse answers again");
+        match tried {
+            Ok(running) => {
+                *pause = (*pause * 2).min(LONGEST_PAUSE);
+                report.send_replace(State::Up);
+                return Some(running);
+            }
+            Err(error) => {
+                report.send_replace(State::Down);
+                tracing::error!(%error, "the embedded ClickHouse could not be started; the site is served, and events wait in the spool until it can");
+            }
+        }
+        wait = *pause;
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -309,8 +381,8 @@ async fn keep_tail(mut lines: BufReader<ChildStderr>, tail: Arc<Mutex<VecDeque<S
 }
 
 /// Waits for the line that says so; for ever where the child ends without it.
-async fn says_ready(stdout: Option<ChildStdout>) -> Option<BufReader<ChildStdout>> {
-    let mut lines = BufReader::new(stdout?);
+async fn says_ready(stdout: Option<BufReader<ChildStdout>>) -> Option<BufReader<ChildStdout>> {
+    let mut lines = stdout?;
     let mut line = Vec::new();
     loop {
         line.clear();

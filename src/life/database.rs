@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::LifeError;
 use crate::asked::{self as asking, Asked};
 use crate::config::{ClickHouse, Config};
-use crate::engine::child::{Options, Supervisor};
+use crate::engine::child::{Options, State, Supervisor};
 use crate::ledger::Ledger;
 use crate::observe::Metrics;
 use crate::spool::Spool;
@@ -38,16 +38,51 @@ pub struct Database {
     consents: Option<JoinHandle<()>>,
     asked: JoinHandle<()>,
     gauges: JoinHandle<()>,
+    /// How it has begun.
+    beginning: Beginning,
     /// Ends what reads the spool and the ledger.
     stop_shipping: watch::Sender<bool>,
     /// Ends what stores counts.
     stop_counting: watch::Sender<bool>,
 }
 
+/// What is known of the database's beginning.
+#[derive(Clone)]
+pub struct Beginning {
+    engine: Option<watch::Receiver<State>>,
+    /// Whether the schema was taken, or refused.
+    schema: watch::Receiver<Option<bool>>,
+}
+
+impl Beginning {
+    /// Waits until the embedded engine answers and has the schema, or one of the two has failed for once; says whether all is
+    /// well. Nobody waits for a server elsewhere.
+    pub async fn over(&mut self) -> bool {
+        let Some(engine) = &mut self.engine else { return true };
+        tokio::select! {
+            schema = self.schema.wait_for(Option::is_some) => schema.is_ok_and(|schema| *schema == Some(true)),
+            _ = engine.wait_for(|state| matches!(state, State::Down | State::Stopped)) => false,
+        }
+    }
+
+    /// Waits until the embedded engine has its schema, or for the end: one that is only just starting is no trouble, and asked
+    /// for nothing yet.
+    fn well_or(&self, stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+        let (mut schema, mut stopped) = (self.engine.is_some().then(|| self.schema.clone()), stopped.clone());
+        async move {
+            let Some(schema) = &mut schema else { return };
+            tokio::select! {
+                _ = schema.wait_for(|schema| *schema == Some(true)) => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        }
+    }
+}
+
 impl Database {
-    /// Starts the embedded engine and brings its schema up to date, or sets out to reach a server. A server that is away is
-    /// no reason not to start.
-    pub async fn start(
+    /// Starts the embedded engine, or sets out to reach a server, and waits for neither: that one is away is no reason not to
+    /// serve. Its schema is brought up to date when it answers.
+    pub fn start(
         config: &Config,
         library: Option<PathBuf>,
         spool: Spool,
@@ -59,14 +94,11 @@ impl Database {
         let mut listen = None;
         let mut engine = None;
         if let (ClickHouse::Embedded { listen: asked }, Some(library)) = (&config.clickhouse, library) {
-            let started = Supervisor::start(Options::new(&config.data_dir, library, *asked)?).await?;
-            if let Err(error) = apply(&client).await {
-                started.stop().await;
-                return Err(error.into());
-            }
-            engine = Some(started);
+            engine = Some(Supervisor::begin(Options::new(&config.data_dir, library, *asked)?)?);
             listen = *asked;
         }
+        let (tell_schema, schema) = watch::channel(None);
+        let beginning = Beginning { engine: engine.as_ref().map(Supervisor::state), schema };
         let comeback = engine.as_ref().map_or_else(Comeback::default, |engine| Comeback::of(engine.state()));
         let (stop_shipping, shipping_stopped) = watch::channel(false);
         let (stop_counting, counting_stopped) = watch::channel(false);
@@ -82,14 +114,20 @@ impl Database {
                 metrics,
             };
             writer.look_back();
-            let mut stopped = counting_stopped.clone();
-            tokio::spawn(writer.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
+            let (first, mut stopped) = (beginning.well_or(&counting_stopped), counting_stopped.clone());
+            tokio::spawn(async move {
+                first.await;
+                writer.run(async move { drop(stopped.wait_for(|stop| *stop).await) }).await;
+            })
         });
         let consents = {
             let shipper = consents::Shipper::new(ledger, client.clone(), config.consents_retention)
                 .with_comeback(comeback.clone());
-            let mut stopped = shipping_stopped.clone();
-            tokio::spawn(shipper.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
+            let (first, mut stopped) = (beginning.well_or(&shipping_stopped), shipping_stopped.clone());
+            tokio::spawn(async move {
+                first.await;
+                shipper.run(async move { drop(stopped.wait_for(|stop| *stop).await) }).await;
+            })
         };
         let writer = asked::Writer {
             asked,
@@ -99,12 +137,15 @@ impl Database {
             site_id: config.gateway.site_id,
             retention: config.retention,
         };
-        let mut ending = counting_stopped;
-        let asked = tokio::spawn(writer.run(async move { drop(ending.wait_for(|stop| *stop).await) }));
+        let (first, mut ending) = (beginning.well_or(&counting_stopped), counting_stopped);
+        let asked = tokio::spawn(async move {
+            first.await;
+            writer.run(async move { drop(ending.wait_for(|stop| *stop).await) }).await;
+        });
         let shipper = tokio::spawn(async move {
             let mut early = shipping_stopped.clone();
             tokio::select! {
-                () = schema_in_place(&client, comeback.clone()) => {}
+                () = schema_in_place(&client, comeback.clone(), &tell_schema) => {}
                 _ = early.wait_for(|stop| *stop) => {}
             }
             let mut late = shipping_stopped;
@@ -118,9 +159,15 @@ impl Database {
             consents: Some(consents),
             asked,
             gauges,
+            beginning,
             stop_shipping,
             stop_counting,
         })
+    }
+
+    /// How it begins, to be waited for.
+    pub fn beginning(&self) -> Beginning {
+        self.beginning.clone()
     }
 
     /// Ships what is left, for as long as the shippers take their time. After it nothing here holds the spool or the ledger.
@@ -178,13 +225,15 @@ async fn apply(client: &clickhouse::Client) -> Result<(), MigrateError> {
 
 /// Applies the schema as soon as the database takes it. Says when it begins to wait and when that is over, not each time
 /// it asks.
-async fn schema_in_place(client: &clickhouse::Client, mut comeback: Comeback) {
+async fn schema_in_place(client: &clickhouse::Client, mut comeback: Comeback, tell: &watch::Sender<Option<bool>>) {
+    comeback.there().await;
     let mut backoff = Backoff::default();
     let mut said = None;
     loop {
         comeback.note();
         let Err(error) = apply(client).await else { break };
         let (trouble, lasting) = (error.in_short(), error.is_lasting());
+        tell.send_replace(Some(false));
         match (lasting, said.replace(lasting)) {
             (true, None | Some(false)) => {
                 tracing::error!(%trouble, "the database's schema is not this program's; until that is changed events wait in the spool");
@@ -198,6 +247,7 @@ async fn schema_in_place(client: &clickhouse::Client, mut comeback: Comeback) {
             backoff = Backoff::default();
         }
     }
+    tell.send_replace(Some(true));
     if said.is_some() {
         tracing::info!("the database has the schema now; what waits in the spool goes into it");
     }

@@ -17,7 +17,6 @@ use crate::ledger::LedgerError;
 use crate::rights::WithdrawnError;
 use crate::spool::SpoolError;
 use crate::store::client::ConnectError;
-use crate::store::migrate::MigrateError;
 use crate::upstream::UpstreamSetupError;
 
 /// Why the process cannot start, or had to stop.
@@ -123,7 +122,4 @@ pub enum LifeError {
     /// The connection to ClickHouse.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The schema.
-    #[error(transparent)]
-    Migrate(#[from] MigrateError),
 }

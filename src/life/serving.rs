@@ -1,6 +1,7 @@
 //! The middle and the end of a life: what is asked of the process while it serves, and how it drains, for good or for another
 //! process that takes its place.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,6 +57,8 @@ pub struct Serving {
     control: Option<Control>,
     program: PathBuf,
     preparing: Option<Preparing>,
+    /// What was asked for while something else was being done.
+    put_off: VecDeque<signals::Asked>,
     /// What was taken out of `signalled` too early.
     is_asked_to_end: bool,
 }
@@ -85,6 +88,7 @@ impl Serving {
             control: control.ok(),
             program: program.to_owned(),
             preparing: None,
+            put_off: VecDeque::new(),
             is_asked_to_end: false,
         }
     }
@@ -112,15 +116,22 @@ impl Serving {
                     is_ready = true;
                 }
                 failed = house.workers.failed() => return Err(failed),
-                Some(asked) = self.signalled.recv() => match asked {
+                Some(asked) = next(&mut self.put_off, &mut self.signalled) => match asked {
                     signals::Asked::End => return Ok(Why::Asked),
                     // Where there is nothing to read again, it is a terminal's word.
                     signals::Asked::Reload if !house.reloader.has_file() => return Ok(Why::Asked),
-                    signals::Asked::Reload => drop(self.reload(house, None).await),
+                    signals::Asked::Reload => {
+                        if let Err(why) = self.reload(house, None).await {
+                            return why;
+                        }
+                    }
                     signals::Asked::Upgrade => self.prepare(house, None),
                 },
                 Some(Asked { ask, config, answer }) = self.asked.recv() => match ask {
-                    Ask::Reload => drop(answer.send(self.reload(house, config).await)),
+                    Ask::Reload => match self.reload(house, config).await {
+                        Ok(outcome) => drop(answer.send(outcome)),
+                        Err(why) => return why,
+                    },
                     Ask::Upgrade => self.prepare(house, Some(answer)),
                 },
                 prepared = prepared(&mut self.preparing) => {
@@ -132,15 +143,33 @@ impl Serving {
         }
     }
 
-    async fn reload(&mut self, house: &mut House, config: Option<PathBuf>) -> Outcome {
+    /// Reads the configuration again; or why the serving ends meanwhile, since a file may lie where reading it takes for ever.
+    async fn reload(&mut self, house: &mut House, config: Option<PathBuf>) -> Result<Outcome, Result<Why, LifeError>> {
         if self.preparing.is_some() {
-            return refused(UNDER_WAY);
+            return Ok(refused(UNDER_WAY));
         }
         if let Some(other) = config.and_then(|config| house.reloader.is_another(&config)) {
-            return refused(&other);
+            return Ok(refused(&other));
         }
         let process = std::process::id();
-        match house.reloader.reload(&house.workers, &house.manager).await {
+        let House { workers, reloader, manager, .. } = house;
+        let (signalled, put_off) = (&mut self.signalled, &mut self.put_off);
+        let ended = async {
+            while let Some(asked) = signalled.recv().await {
+                match asked {
+                    signals::Asked::End => return,
+                    // One after the other.
+                    later => put_off.push_back(later),
+                }
+            }
+            std::future::pending().await
+        };
+        let reloaded = tokio::select! {
+            reloaded = reloader.reload(workers, manager) => reloaded,
+            failed = workers.failed() => return Err(Err(failed)),
+            () = ended => return Err(Ok(Why::Asked)),
+        };
+        Ok(match reloaded {
             Ok(changes) => {
                 let said = match changes.keys() {
                     [] => "nothing has changed".to_owned(),
@@ -155,7 +184,7 @@ impl Serving {
                 process,
                 ..Outcome::default()
             },
-        }
+        })
     }
 
     /// Starts the process that is to take this one's place.
@@ -327,6 +356,17 @@ impl Serving {
             done = waited_for => Some(done),
             _ = self.hurry.wait_for(|hurry| *hurry) => None,
         }
+    }
+}
+
+/// What was put off comes first.
+async fn next(
+    put_off: &mut VecDeque<signals::Asked>,
+    signalled: &mut mpsc::Receiver<signals::Asked>,
+) -> Option<signals::Asked> {
+    match put_off.pop_front() {
+        Some(asked) => Some(asked),
+        None => signalled.recv().await,
     }
 }
 

@@ -29,6 +29,13 @@ impl Comeback {
         }
     }
 
+    /// Waits until an engine of ours that is starting has answered for the first time. Of a server elsewhere nothing is known.
+    pub async fn there(&mut self) {
+        if let Some(state) = &mut self.0 {
+            let _ = state.wait_for(|state| *state == State::Up).await;
+        }
+    }
+
     /// Waits so long, or until the engine answers again; says whether it does. Then pauses are to begin anew, since what made
     /// them grow is over.
     pub async fn within(&mut self, pause: Duration) -> bool {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::support::eventually;
-use crate::support::gateway::{Gateway, without_database};
+use crate::support::gateway::{Folder, Gateway, without_database};
 use crate::support::http::Connection;
+use crate::support::process::{Process, runs};
 use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
 
@@ -57,6 +58,48 @@ fn the_drain_has_a_bound_after_which_exchanges_are_cut() {
     assert!(began.elapsed().as_secs() < 9, "{:?}", began.elapsed());
     assert!(silent.rest().is_empty());
     assert!(folder.log().contains("connections still open after 200ms are closed"), "{}", folder.log());
+}
+
+/// Sends a signal to any process.
+fn signal(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+}
+
+#[test]
+fn while_the_engine_starts_and_does_not_get_on_the_process_is_asked_to_end_and_does() {
+    let site = Site::start();
+    let folder = Folder::new(site.address, "");
+    let (mut process, lines) = Process::start(folder.logged(&["serve", "--json"]), folder.path());
+    let engine = eventually("the engine is being started", || process.children().first().copied());
+    signal(engine, "STOP");
+    process.signal("TERM");
+    eventually("it drains", || folder.log().contains("open exchanges finish first").then_some(()));
+    let began = Instant::now();
+    process.signal("TERM");
+    assert_eq!(process.wait().code(), Some(1), "{}", folder.log());
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert!(lines.next().is_none(), "it was never ready");
+    // Its parent is gone, and with it its standard input.
+    signal(engine, "CONT");
+    eventually("the engine ends too", || (!runs(engine)).then_some(()));
+}
+
+#[test]
+fn while_a_configuration_is_read_that_does_not_come_the_process_is_asked_to_end_and_does() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    let file = gateway.folder.path().join("consentry.toml");
+    std::fs::remove_file(&file).expect("it was written");
+    let made = std::process::Command::new("mkfifo").arg(&file).status();
+    assert!(made.expect("mkfifo is there").success());
+    gateway.process.signal("HUP");
+    // Nobody says when it begins to read.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let began = Instant::now();
+    let (status, folder) = gateway.end("TERM");
+    assert_eq!(status.code(), Some(0), "{}", folder.log());
+    assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
 }
 
 #[test]
