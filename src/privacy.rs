@@ -184,9 +184,9 @@ impl Pages {
         &self.site.consent.banner_version
     }
 
-    /// A page with one message, in the language the browser asks for.
-    pub fn message(&self, message: Message, headers: &HeaderMap) -> Response<Bytes> {
-        let response = message::page(message, &self.site.consent, self.language(None, headers), None);
+    /// A page with one message, in the language the browser asks for. `reference` stands below it as it is, to be quoted.
+    pub fn message(&self, message: Message, headers: &HeaderMap, reference: Option<&str>) -> Response<Bytes> {
+        let response = message::page(message, &self.site.consent, self.language(None, headers), reference);
         answer::finish(&Method::GET, response)
     }
 

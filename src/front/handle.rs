@@ -27,7 +27,7 @@ use crate::cookies::{self, Ours};
 use crate::observe::trace;
 use crate::page::gate::{self, Gate};
 use crate::page::{self, Inject, Insert, csp};
-use crate::privacy::{Message, PageView, VisitorState};
+use crate::privacy::{PageView, VisitorState};
 use crate::upstream::{Forward, Overrides, RequestId, Scheme, UpstreamBody, UpstreamError};
 
 /// Answers one request. `hsts` goes into the answer where the site says nothing of the kind.
@@ -176,7 +176,7 @@ async fn pass_on(
             site.metrics.upstream_errors.count();
             tracing::warn!(%error, %request_id, "the site did not answer");
             keep::unanswered(gateway, visit, role, began, error.status());
-            let message = || own::message(gateway, visit.parts, Message::NoAnswer);
+            let message = || own::no_answer(gateway, visit.parts, error.status(), &request_id);
             return unanswered::page(gateway, error.status(), &request_id, message);
         }
     };

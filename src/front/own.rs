@@ -20,6 +20,7 @@ use super::page_body::VisitorBody;
 use super::{calls, choice, mail, role};
 use crate::capture::beacon::{self, BeaconError};
 use crate::privacy::{MAX_BODY, Message, PrivacyRequest, Recording, Reply, is_same_site_post};
+use crate::upstream::RequestId;
 
 /// Where support of Global Privacy Control is stated (GPC specification §4).
 const GPC: &str = "/.well-known/gpc.json";
@@ -183,7 +184,13 @@ fn refused(gateway: &Gateway, status: StatusCode, code: &str, words: &str) -> Re
 
 /// What happened, in the visitor's language.
 pub(super) fn message(gateway: &Gateway, parts: &Parts, message: Message) -> Response<VisitorBody> {
-    gateway.site.pages.message(message, &parts.headers).map(VisitorBody::own)
+    gateway.site.pages.message(message, &parts.headers, None).map(VisitorBody::own)
+}
+
+/// The page for a visitor whom the site does not answer, with the request's id to be quoted: it leads to the line in the log.
+pub(super) fn no_answer(gateway: &Gateway, parts: &Parts, status: StatusCode, id: &RequestId) -> Response<VisitorBody> {
+    let reference = format!("{} \u{b7} {id}", status.as_u16());
+    gateway.site.pages.message(Message::NoAnswer, &parts.headers, Some(&reference)).map(VisitorBody::own)
 }
 
 /// An error page for whoever sent what no browser sends: what happened, in plain words, and nothing of how.

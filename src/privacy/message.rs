@@ -113,7 +113,7 @@ struct Page<'a> {
     detail: Option<&'a str>,
 }
 
-/// The page. `detail` is for whoever wrote what was sent, in English.
+/// The page. `detail` is for whoever wrote what was sent, in English, or something to be quoted.
 pub(super) fn page(
     message: Message,
     consent: &Consent,

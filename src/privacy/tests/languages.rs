@@ -364,11 +364,11 @@ fn rule_p4_the_receipt_is_a_page_and_a_signed_file() {
 fn rule_p1_a_choice_that_cannot_be_recorded_says_so_in_the_visitors_language() {
     let site = Site::new();
     let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("cy"))]);
-    let response = site.pages.message(Message::NotRecorded, &headers);
+    let response = site.pages.message(Message::NotRecorded, &headers, None);
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(text(&response).contains("felly nid oes dim wedi newid") && text(&response).contains("<html lang=\"cy\""));
     assert!(set_cookies(&response).is_empty() && response.headers()[CACHE_CONTROL] == "no-store");
-    let english = site.pages.message(Message::NotRecorded, &HeaderMap::new());
+    let english = site.pages.message(Message::NotRecorded, &HeaderMap::new(), None);
     let said = "Your choice could not be recorded, so nothing has changed. Please try again later.";
     assert!(text(&english).contains(said));
 }
