@@ -41,7 +41,8 @@ impl Role {
             None => {
                 let by_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
                 let by_anyone = headers.get(ACCEPT).is_none_or(|accept| accept.as_bytes().starts_with(b"*/*"));
-                if by_anyone && !by_browser && !headers.contains_key(RANGE) { Role::Document } else { Role::Other }
+                let is_page = by_anyone && !by_browser && !headers.contains_key(RANGE) && !is_grpc(headers);
+                if is_page { Role::Document } else { Role::Other }
             }
         }
     }
@@ -58,6 +59,11 @@ fn accepts_page(headers: &HeaderMap) -> bool {
         let names = |kind: &[u8]| accept.as_bytes().windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
         names(b"text/html") || names(b"application/xhtml+xml")
     })
+}
+
+/// Whether a request is a call of gRPC, which nobody looks at.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// What the headers say on the visitor's behalf (C8).
@@ -114,6 +120,7 @@ mod tests {
             (&[browser, page, ("upgrade", "websocket")], Role::Other),
             (&[curl, any], Role::Document),
             (&[curl, any, ("range", "bytes=0-1")], Role::Other),
+            (&[("user-agent", "grpc-go/1.71.0"), ("content-type", "application/grpc+proto")], Role::Other),
             (&[], Role::Document),
         ] {
             assert_eq!(role(Method::GET, headers), expected, "{headers:?}");

@@ -185,17 +185,17 @@ impl<B: Body<Data = Bytes> + Unpin> State<B> {
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Carried<B> {
     type Data = Bytes;
-    type Error = UpstreamError;
+    /// RFC 9113 §8.1.1, §7: what breaks off here is cancelled there, whoever it was that broke it off.
+    type Error = h2::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         Poll::Ready(match ready!(self.0.poll_data(cx)) {
             None => None,
             Some(Ok(piece)) => Some(Ok(Frame::data(piece))),
             Some(Err(error)) => {
                 self.0.body.take();
-                let broken = UpstreamError::RequestBody;
                 *self.0.fault.borrow_mut() = Some(error);
-                Some(Err(broken))
+                Some(Err(h2::Reason::CANCEL.into()))
             }
         })
     }
