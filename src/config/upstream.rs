@@ -49,7 +49,7 @@ pub(super) const HEALTH: &[Key] = &[
 
 /// The keys of `[gateway.error_pages]`.
 pub(super) const ERROR_PAGES: &[Key] = &[
-    open("421", "an HTML file shown where no route is for the host"),
+    open("421", "an HTML file shown where no route is for the host, or another certificate is"),
     open("502", "shown where the site's answer was none"),
     open("503", "shown where the site takes no connections"),
     open("504", "shown where the site takes too long"),

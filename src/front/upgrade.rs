@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::client_addr::Peer;
+use super::tls::opened::Opened;
 use crate::upstream::Tunnel;
 
 /// A tunnel in which neither side says anything for so long is cut; whoever needs it connects anew.
@@ -23,6 +24,8 @@ const SILENCE: Duration = Duration::from_secs(3600);
 pub struct Caller {
     /// The connection's peer: the visitor, or a proxy in between.
     pub peer: Peer,
+    /// The name it was opened for, where that says what may be asked.
+    pub(super) opened: Option<Opened>,
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
     /// Whether a request has come.
     heard: watch::Sender<bool>,
@@ -30,8 +33,8 @@ pub struct Caller {
 
 impl Caller {
     /// For a new connection.
-    pub fn new(peer: Peer) -> Rc<Caller> {
-        Rc::new(Caller { peer, tunnel: RefCell::default(), heard: watch::Sender::new(false) })
+    pub fn new(peer: Peer, opened: Option<Opened>) -> Rc<Caller> {
+        Rc::new(Caller { peer, opened, tunnel: RefCell::default(), heard: watch::Sender::new(false) })
     }
 
     /// A request has come.

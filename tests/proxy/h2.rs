@@ -96,6 +96,31 @@ async fn whoever_can_speaks_http2_by_tls_and_many_requests_share_a_connection() 
     assert!(head.status() == 200 && head.body().is_empty());
 }
 
+#[tokio::test]
+async fn a_connection_of_http2_is_not_shared_with_a_host_another_certificate_is_for() {
+    let (site, root) = (Site::start(), Root::new());
+    let certificates = ["one", "two"]
+        .map(|name| format!("[[gateway.tls.certificate]]\ncertificate = \"{name}.pem\"\nkey = \"{name}-key.pem\"\n"));
+    let more = format!("[gateway.tls]\nlisten = \"127.0.0.1:0\"\n{}", certificates.concat());
+    let (folder, _nobody) = folder_without_database(site.address, &more);
+    root.write(folder.path(), "one", &["www.example.org", "img.example.org"]);
+    root.write(folder.path(), "two", &["shop.example.org"]);
+    let gateway = folder.serve();
+    let connector = TlsConnector::from(root.client(ALL_VERSIONS, &["h2"]));
+    let stream = TcpStream::connect(gateway.tls.unwrap()).await.unwrap();
+    let stream = connector.connect(ServerName::try_from("www.example.org").unwrap(), stream).await.unwrap();
+    let client = connected(stream).await;
+    for (uri, status) in [
+        ("https://www.example.org/421/a", 200),
+        ("https://img.example.org/421/a", 200),
+        ("https://shop.example.org/421/b", 421),
+        ("https://www.example.org:8443/421/a", 200),
+    ] {
+        assert_eq!(ask(&client, request("GET", uri), None).await.status(), status, "{uri}");
+    }
+    assert!(site.requests("/421/b").is_empty());
+}
+
 async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut futures: Vec<_> = futures.map(Box::pin).collect();
     let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();

@@ -10,6 +10,7 @@ use http::header::{CONTENT_TYPE, COOKIE, LOCATION, RETRY_AFTER, STRICT_TRANSPORT
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
+use super::misdirected;
 use super::work::Room;
 use crate::front::check::{self, Bounds};
 use crate::front::client_addr::{self, Client};
@@ -29,7 +30,8 @@ pub(super) async fn answer(
     if request.version() == Version::HTTP_2 {
         join_crumbs(request.headers_mut());
     }
-    if let Some((response, watched)) = settled(&room, &caller, &request) {
+    let settled = misdirected::answer(&room, &caller, &request).or_else(|| settled(&room, &caller, &request));
+    if let Some((response, watched)) = settled {
         room.shared.metrics.answered(response.status().as_u16());
         return Ok(response.map(|body| body.watched_by(watched)));
     }

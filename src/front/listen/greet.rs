@@ -24,6 +24,7 @@ use crate::front::alarm::Alarm;
 use crate::front::client_addr::Peer;
 use crate::front::current::Current;
 use crate::front::patience::Patient;
+use crate::front::tls::opened::Opened;
 use crate::front::tls::{NotGreeted, Tls};
 use crate::front::upgrade::Caller;
 use crate::front::watched;
@@ -54,14 +55,16 @@ pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: wa
         let Some(tls) = &room.shared.tls else { return };
         let patient = Patient::new(socket, patience).telling(moved.clone());
         let Some(greeted) = unless_ending(&mut stop, handshake(tls, patient, &room)).await else { return };
-        let Some((line, is_http2)) = greeted else { return };
-        let caller = Caller::new(Peer { https: true, ..peer });
+        let Some((line, is_http2, opened)) = greeted else { return };
+        // A trusted proxy speaks for many visitors, and names to us whom it likes.
+        let opened = opened.filter(|_| !room.gateway.site().trusted_proxies.includes(&peer));
+        let caller = Caller::new(Peer { https: true, ..peer }, opened);
         return match is_http2 {
             true => http2::serve(line, moved, caller, current.clone(), stop).await,
             false => http1(line, caller, current.clone(), stop).await,
         };
     }
-    let caller = Caller::new(peer);
+    let caller = Caller::new(peer, None);
     if room.shared.h2c {
         let head_timeout = room.gateway.limits().head_timeout;
         let looked = timeout(head_timeout, begins_http2(&mut socket));
@@ -115,13 +118,14 @@ async fn unless_ending<T>(stop: &mut watch::Receiver<bool>, step: impl Future<Ou
     }
 }
 
-async fn handshake(tls: &Tls, socket: Patient<Socket>, room: &Room) -> Option<(Line, bool)> {
+async fn handshake(tls: &Tls, socket: Patient<Socket>, room: &Room) -> Option<(Line, bool, Option<Opened>)> {
     let doors = &room.shared.metrics.doors;
     match tls.greet(socket).await {
         Ok(stream) => {
             doors.handshakes.count();
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            Some((Line::Tls(Box::new(stream)), is_http2))
+            let opened = Opened::of(tls.certificates(), stream.get_ref().1.server_name());
+            Some((Line::Tls(Box::new(stream)), is_http2, opened))
         }
         Err(NotGreeted::Challenge) => None,
         Err(NotGreeted::UnknownHost) => {
