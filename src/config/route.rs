@@ -85,6 +85,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
         idle: reader.or(place, "idle_timeout", time(), usual.idle),
         total: reader.maybe(place, "total_timeout", upstream::total()).or(usual.total),
         max_request_body: reader.or(place, "max_body_bytes", kind::size(1 << 10, 1 << 40), usual.max_request_body),
+        least_rate: usual.least_rate,
     };
     let tls = TlsSettings {
         ca: reader.maybe(place, "tls_ca", kind::path()).or_else(|| forward.tls.ca.clone()),

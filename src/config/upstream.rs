@@ -191,6 +191,7 @@ pub(super) fn bounds(limits: &Limits) -> Bounds {
         idle: limits.idle_timeout,
         total: limits.total_timeout,
         max_request_body: limits.max_body_bytes,
+        least_rate: limits.least_rate,
     }
 }
 

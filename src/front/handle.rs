@@ -165,7 +165,7 @@ async fn pass_on(
                 watched.turned_away(gateway, visit, error.status(), &error);
             }
             let problem = || own::problem(error.status(), "The request could not be passed on to the website.");
-            return unanswered::page(gateway, error.status(), &request_id, problem);
+            return unanswered::refused(gateway, parts.version, &error, &request_id, problem);
         }
         Err(error) => {
             site.metrics.upstream_errors.count();

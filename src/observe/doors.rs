@@ -27,6 +27,8 @@ pub struct DoorFigures {
     pub requests_paced: Counter,
     /// Requests for a host that another certificate is for than their connection was opened with (421).
     pub misdirected: Counter,
+    /// Requests whose body paused for too long or came too slowly (408).
+    pub slow_bodies: Counter,
     /// Streams of HTTP/2 that were ended because their visitor took nothing.
     pub stalled_streams: Counter,
     /// 1 where the certificates' files are wrong and those of before are in use, else 0: an alarm.
@@ -42,7 +44,7 @@ pub struct DoorFigures {
 }
 
 impl DoorFigures {
-    pub(super) fn announced(&self) -> [(&'static str, &'static str, &'static str, u64); 14] {
+    pub(super) fn announced(&self) -> [(&'static str, &'static str, &'static str, u64); 15] {
         [
             (
                 "consentry_connections_refused_total",
@@ -97,6 +99,12 @@ impl DoorFigures {
                 "counter",
                 "Requests over TLS for a host that another certificate is for.",
                 self.misdirected.get(),
+            ),
+            (
+                "consentry_request_bodies_too_slow_total",
+                "counter",
+                "Request bodies that paused beyond idle_timeout or came below min_body_rate.",
+                self.slow_bodies.get(),
             ),
             (
                 "consentry_streams_stalled_total",

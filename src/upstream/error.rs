@@ -57,6 +57,9 @@ pub enum UpstreamError {
     /// The visitor paused for longer than `idle_timeout` within the body.
     #[error("the visitor paused for too long within a request body")]
     RequestBodyTimeout,
+    /// The visitor's body came slower than `min_body_rate`.
+    #[error("the visitor sent a request body slower than [gateway.limits] min_body_rate")]
+    RequestBodyTooSlow,
     /// The visitor's body is longer than `max_body_bytes`.
     #[error("the visitor's request body is longer than [gateway.limits] max_body_bytes")]
     RequestTooLong,
@@ -78,7 +81,7 @@ impl UpstreamError {
             | UpstreamError::BadHead(_)
             | UpstreamError::BadChunk(_) => StatusCode::BAD_GATEWAY,
             UpstreamError::Unforwardable(_) | UpstreamError::RequestBody => StatusCode::BAD_REQUEST,
-            UpstreamError::RequestBodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            UpstreamError::RequestBodyTimeout | UpstreamError::RequestBodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             UpstreamError::RequestTooLong => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }

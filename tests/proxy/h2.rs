@@ -353,6 +353,28 @@ fn a_visitor_who_takes_a_little_at_a_time_gets_all_of_it() {
 }
 
 #[test]
+fn a_body_of_http2_that_trickles_ends_its_stream_alone() {
+    let site = Site::start();
+    let limits = "[gateway.limits]\nmin_body_rate = \"1 KiB/s\"\nbody_grace = \"500ms\"\n";
+    let (gateway, _nobody) = without_database(site.address, &format!("h2c = true\n{limits}"));
+    let mut raw = Raw::open(gateway.address, &[]);
+    let head: [(&str, &[u8]); 4] =
+        [(":method", b"POST"), (":scheme", b"http"), (":authority", b"a.example"), (":path", b"/h2/trickle")];
+    raw.send(HEADERS, END_HEADERS, 1, &block(&head));
+    for pause in [50, 100, 600, 0] {
+        raw.send(DATA, 0, 1, b"x");
+        std::thread::sleep(Duration::from_millis(pause));
+    }
+    let told = raw.next(&[HEADERS, RST_STREAM, GOAWAY]).unwrap();
+    assert_eq!((told.kind, told.stream), (HEADERS, 1));
+    assert_eq!(told.status(), 0, "none of the usual ones: {told:?}");
+    raw.get(3, "/h2/after", &[("accept", b"image/*")]);
+    let after = std::iter::from_fn(|| raw.next(&[HEADERS, GOAWAY])).find(|frame| frame.stream == 3).unwrap();
+    assert_eq!(after.status(), 200);
+    assert_eq!(gateway.metric("consentry_request_bodies_too_slow_total"), 1);
+}
+
+#[test]
 fn no_more_streams_are_open_at_once_than_are_allowed() {
     let site = Site::start();
     let (gateway, _nobody) = without_database(site.address, "h2c = true\n[gateway.limits]\nmax_streams = 4\n");

@@ -49,11 +49,11 @@ pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: wa
         watched::turn_away(&room.gateway, &RawIp::new(peer.ip));
         return;
     };
-    let patience = room.gateway.limits().idle_timeout;
+    let (patience, rate) = (room.gateway.limits().idle_timeout, room.gateway.limits().least_rate);
     let moved = Arc::new(AtomicBool::new(false));
     if tls {
         let Some(tls) = &room.shared.tls else { return };
-        let patient = Patient::new(socket, patience).telling(moved.clone());
+        let patient = Patient::new(socket, patience, rate).telling(moved.clone());
         let Some(greeted) = unless_ending(&mut stop, handshake(tls, patient, &room)).await else { return };
         let Some((line, is_http2, opened)) = greeted else { return };
         // A trusted proxy speaks for many visitors, and names to us whom it likes.
@@ -70,14 +70,14 @@ pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: wa
         let looked = timeout(head_timeout, begins_http2(&mut socket));
         match unless_ending(&mut stop, looked).await {
             Some(Ok(Some(true))) => {
-                let line = Line::Plain(Patient::new(socket, patience).telling(moved.clone()));
+                let line = Line::Plain(Patient::new(socket, patience, rate).telling(moved.clone()));
                 return http2::serve(line, moved, caller, current.clone(), stop).await;
             }
             Some(Ok(Some(false))) => {}
             Some(Ok(None) | Err(_)) | None => return,
         }
     }
-    http1(Line::Plain(Patient::new(socket, patience)), caller, current, stop).await;
+    http1(Line::Plain(Patient::new(socket, patience, rate)), caller, current, stop).await;
 }
 
 /// Who has connected: the peer itself, or who a listed proxy says it is. Nothing where such a one says nothing right.
