@@ -220,10 +220,18 @@ async fn a_call_the_site_breaks_off_never_looks_like_one_that_ended() {
 #[tokio::test]
 async fn a_call_may_be_silent_for_as_long_as_it_likes() {
     let mut site = Site::start().await;
-    let (gateway, _nobody) = plain(&site, "[gateway.limits]\nidle_timeout = \"200ms\"\nhead_timeout = \"200ms\"\n");
+    let (gateway, _nobody) = plain(
+        &site,
+        "[gateway.limits]\nidle_timeout = \"200ms\"\nhead_timeout = \"200ms\"\nmin_body_rate = \"1 MiB/s\"\nbody_grace = \"0s\"\n",
+    );
     let visitor = Visitor::connect(gateway.address).await;
     let (answer, mut sending) = visitor.call("/silent").await;
     let mut call = site.call().await;
+    sending.send_data(message("here"), false).unwrap();
+    expect(&mut call.body, &message("here")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    sending.send_data(message("there"), false).unwrap();
+    expect(&mut call.body, &message("there")).await;
     let mut answering = call.begin();
     let mut body = soon(answer).await.unwrap().into_body();
     tokio::time::sleep(Duration::from_millis(700)).await;

@@ -29,7 +29,7 @@ pub struct Call {
 /// Hands each call to the test.
 pub struct Site {
     pub address: SocketAddr,
-    calls: mpsc::UnboundedReceiver<Call>,
+    calls: mpsc::Receiver<Call>,
 }
 
 impl Site {
@@ -47,7 +47,7 @@ impl Site {
     async fn with(tls: Option<TlsAcceptor>) -> Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
         let address = listener.local_addr().expect("it is bound");
-        let (tell, calls) = mpsc::unbounded_channel();
+        let (tell, calls) = mpsc::channel(64);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (tell, tls) = (tell.clone(), tls.clone());
@@ -68,11 +68,11 @@ impl Site {
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, tell: mpsc::UnboundedSender<Call>) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, tell: mpsc::Sender<Call>) {
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
     while let Some(Ok((request, answer))) = connection.accept().await {
         let (head, body) = request.into_parts();
-        let _ = tell.send(Call { head, body, answer });
+        let _ = tell.send(Call { head, body, answer }).await;
     }
 }
 
