@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
@@ -29,12 +31,15 @@ pub struct Caller {
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
     /// Whether a request has come.
     heard: watch::Sender<bool>,
+    /// Whether the connection closes after the next answer.
+    leaves: Cell<bool>,
 }
 
 impl Caller {
     /// For a new connection.
     pub fn new(peer: Peer, opened: Option<Opened>) -> Rc<Caller> {
-        Rc::new(Caller { peer, opened, tunnel: RefCell::default(), heard: watch::Sender::new(false) })
+        let (tunnel, heard) = (RefCell::default(), watch::Sender::new(false));
+        Rc::new(Caller { peer, opened, tunnel, heard, leaves: Cell::new(false) })
     }
 
     /// A request has come.
@@ -45,6 +50,18 @@ impl Caller {
     /// Waits until a request has come, the first one.
     pub(super) async fn heard(&self) {
         let _ = self.heard.subscribe().wait_for(|heard| *heard).await;
+    }
+
+    /// From now on each answer of HTTP/1.1 says that it is the last one.
+    pub(super) fn leave(&self) {
+        self.leaves.set(true);
+    }
+
+    /// Says so in an answer, where it is so (RFC 9112 §9.6).
+    pub(super) fn say_farewell<B>(&self, response: &mut Response<B>) {
+        if self.leaves.get() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 
     /// Once the visitor has our `101`, the connection is joined with `site`.

@@ -33,9 +33,12 @@ pub(super) async fn answer(
     let settled = misdirected::answer(&room, &caller, &request).or_else(|| settled(&room, &caller, &request));
     if let Some((response, watched)) = settled {
         room.shared.metrics.answered(response.status().as_u16());
-        return Ok(response.map(|body| body.watched_by(watched)));
+        let mut response = response.map(|body| body.watched_by(watched));
+        caller.say_farewell(&mut response);
+        return Ok(response);
     }
     let mut response = handle(room.gateway.clone(), caller.clone(), request).await?;
+    caller.say_farewell(&mut response);
     if let (true, Some(hsts)) = (caller.peer.https, &room.shared.hsts) {
         // The site's own word counts.
         response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert_with(|| hsts.clone());

@@ -12,7 +12,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::accept::Accepted;
@@ -23,6 +22,7 @@ use super::{doorstep, http2, proxy_protocol};
 use crate::front::alarm::Alarm;
 use crate::front::client_addr::Peer;
 use crate::front::current::Current;
+use crate::front::ending::Stop;
 use crate::front::patience::Patient;
 use crate::front::tls::opened::Opened;
 use crate::front::tls::{NotGreeted, Tls};
@@ -36,7 +36,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
-pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: Stop) {
     let room = current.get();
     let Accepted { mut socket, peer, tls } = accepted;
     let Some(announced) = unless_ending(&mut stop, announced(&mut socket, peer, &room)).await else { return };
@@ -106,9 +106,9 @@ fn seat(peer: &Peer, room: &Room) -> Result<Option<Seat>, ()> {
 }
 
 /// Where the process ends, nobody waits for long for who has not asked for anything yet.
-async fn unless_ending<T>(stop: &mut watch::Receiver<bool>, step: impl Future<Output = T>) -> Option<T> {
+async fn unless_ending<T>(stop: &mut Stop, step: impl Future<Output = T>) -> Option<T> {
     let ended = async {
-        let _ = stop.wait_for(|stop| *stop).await;
+        stop.asked().await;
         // Who has only just come is about to.
         tokio::time::sleep(FIRST_REQUEST).await;
     };
@@ -154,7 +154,7 @@ async fn begins_http2(socket: &mut Socket) -> Option<bool> {
     }
 }
 
-async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: watch::Receiver<bool>) {
+async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: Stop) {
     let room = current.get();
     let limits = room.gateway.limits();
     let service = service_fn(|request| {
@@ -172,13 +172,18 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: w
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
     let asked_to_end = tokio::select! {
         _ = connection.as_mut() => false,
-        _ = stop.wait_for(|stop| *stop) => true,
+        () = stop.asked() => true,
     };
     if asked_to_end {
-        // Who has only just come has a request on its way, and would find the door closed behind it.
+        caller.leave();
+        let last_words = async {
+            // Who has only just come has a request on its way, and would find the door closed behind it.
+            let _ = timeout(FIRST_REQUEST, caller.heard()).await;
+            stop.last_words().await;
+        };
         tokio::select! {
             _ = connection.as_mut() => return,
-            _ = timeout(FIRST_REQUEST, caller.heard()) => {}
+            () = last_words => {}
         }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
@@ -187,6 +192,6 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: w
     // A tunnel has no end of its own to wait for.
     tokio::select! {
         () = caller.carry() => {}
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = stop.asked() => {}
     }
 }
