@@ -77,7 +77,7 @@ impl Lasting {
         capture: Arc<capture::Shared>,
         before: Option<&Making>,
     ) -> Result<Making, LifeError> {
-        let sites = Sites::new(config.gateway.site.clone())?;
+        let sites = Sites::after(config.gateway.site.clone(), before.map(|before| &*before.sites))?;
         let secured = before.and_then(|before| before.secured.as_ref());
         let secured = Secured::new(config, &self.challenges, &self.metrics, secured)?;
         let tls = secured.as_ref().map(|secured| secured.tls.clone());
