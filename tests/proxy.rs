@@ -3,6 +3,7 @@
 mod acme;
 mod bodies;
 mod bytes;
+mod conditions;
 mod grpc;
 mod h2;
 mod limits;

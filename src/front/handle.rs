@@ -12,6 +12,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::check::{self, Bounds};
 use super::client_addr;
+use super::conditions;
 use super::gateway::{Gateway, Visit};
 use super::keep;
 use super::manager::{self, Heard};
@@ -153,7 +154,10 @@ async fn pass_on(
         websocket: true,
     };
     watched.asks(role);
-    let answer = gateway.upstream.send(parts, forward, Some(body)).await;
+    let (role, answer) = match conditions::Asked::of(role, parts, &body) {
+        None => (role, gateway.upstream.send(parts, forward, Some(body)).await),
+        Some(asked) => Box::pin(asked.send(gateway, parts, forward, visit.host)).await,
+    };
     watched.answers();
     visit.look_again(site);
     let answer = match answer {
@@ -196,6 +200,9 @@ async fn pass_on(
         // keeps it. The same for word that a page has not changed.
         if role::is_html(&head.headers) || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
             page::depends_on_choice(&mut head.headers);
+        }
+        if role == Role::Document {
+            site.plain.learn(visit.host, parts, &head);
         }
         if removed > 0 || head.headers.contains_key(SET_COOKIE) {
             page::sets_cookies(&mut head.headers);

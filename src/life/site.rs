@@ -138,6 +138,7 @@ impl Lasting {
             objections: pace(|site| &site.objections),
             choices_per_minute: config.consent.choices_per_minute,
             replaced: self.replaced.clone(),
+            plain: before.map(|before| before.plain.clone()).unwrap_or_default(),
             ledger: self.ledger.clone(),
             spool: self.spool.clone(),
             metrics: self.metrics.clone(),
