@@ -29,7 +29,8 @@ pub(super) struct Request<B> {
     /// Whether the next byte must come from the visitor.
     waits_for_visitor: bool,
     progressed: bool,
-    meter: Meter,
+    /// Of the body, where there is one.
+    meter: Option<Box<Meter>>,
     /// Whether the site may have seen any of it.
     written: bool,
 }
@@ -42,6 +43,7 @@ pub(super) trait Unsent {
 impl<B: Body<Data = Bytes> + Unpin> Request<B> {
     pub(super) fn new(head: Lent, framing: RequestFraming, body: Option<B>, bounds: &Bounds) -> Self {
         let left = if let RequestFraming::Length(length) = framing { length } else { bounds.max_request_body };
+        let meter = body.is_some().then(|| Box::new(Meter::new(bounds.least_rate)));
         Request {
             head: Some(head),
             line: BytesMut::new(),
@@ -53,14 +55,14 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
             waits_for_visitor: false,
             // So that the first wait sets its time limit.
             progressed: true,
-            meter: Meter::new(bounds.least_rate),
+            meter,
             written: false,
         }
     }
 
     /// The same, whose body may come as slowly as it likes: the site has begun to answer, and the two may be talking.
     pub(super) fn at_ease(mut self) -> Self {
-        self.meter.stop();
+        self.meter = None;
         self
     }
 
@@ -93,13 +95,14 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
         while let Some(body) = &mut self.body {
             let frame = Pin::new(body).poll_frame(cx);
-            if frame.is_pending() {
-                self.meter.waits();
+            if let (Poll::Pending, Some(meter)) = (&frame, &mut self.meter) {
+                meter.waits();
             }
             match ready!(frame) {
                 Some(Ok(frame)) => {
                     self.progressed = true;
-                    if !self.meter.moves(frame.data_ref().map_or(0, Bytes::len)) {
+                    let moved = frame.data_ref().map_or(0, Bytes::len);
+                    if self.meter.as_mut().is_some_and(|meter| !meter.moves(moved)) {
                         return Poll::Ready(Err(UpstreamError::RequestBodyTooSlow));
                     }
                     // Trailers are dropped: a site that joins them with its headers could be lied to.

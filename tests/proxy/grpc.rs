@@ -149,6 +149,23 @@ async fn both_sides_stream_at_once_and_each_sees_a_message_before_the_next_is_se
 }
 
 #[tokio::test]
+async fn a_message_larger_than_any_window_passes_both_ways() {
+    let mut site = Site::start().await;
+    let (gateway, _nobody) = plain(&site, "");
+    let (answer, mut sending) = Visitor::connect(gateway.address).await.call("/greet.Greeter/Large").await;
+    let large = message(&"large ".repeat(500_000));
+    sending.send_data(large.clone(), true).unwrap();
+    let mut call = site.call().await;
+    expect(&mut call.body, &large).await;
+    let mut answering = call.begin();
+    answering.send_data(large.clone(), false).unwrap();
+    answering.send_trailers(status("0", "")).unwrap();
+    let mut body = soon(answer).await.unwrap().into_body();
+    expect(&mut body, &large).await;
+    assert_eq!(trailers(&mut body).await["grpc-status"], "0");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_trailers_alone_is_one() {
     let mut site = Site::start().await;
     let (gateway, _nobody) = plain(&site, "");
@@ -198,6 +215,13 @@ async fn who_cancels_a_call_cancels_it_at_the_site_wherever_it_stands() {
     }
     // The connection is as good as before.
     unary(&visitor, &mut site, "http").await;
+    // Who goes away has cancelled everything.
+    let (_waiting, mut sending) = visitor.call("/cancel/gone").await;
+    sending.send_data(message("who"), false).unwrap();
+    let mut call = site.call().await;
+    expect(&mut call.body, &message("who")).await;
+    visitor.leave();
+    assert_eq!(call.reset().await, Reason::CANCEL);
 }
 
 #[tokio::test]

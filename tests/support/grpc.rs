@@ -13,6 +13,7 @@ use http::{HeaderMap, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::{TlsAcceptor, rustls};
@@ -90,8 +91,11 @@ impl Call {
 }
 
 /// A visitor's connection.
-#[derive(Clone)]
-pub struct Visitor(SendRequest<Bytes>, &'static str);
+pub struct Visitor {
+    client: SendRequest<Bytes>,
+    scheme: &'static str,
+    connection: AbortHandle,
+}
 
 impl Visitor {
     /// Without TLS.
@@ -102,15 +106,19 @@ impl Visitor {
     /// Over anything else that is greeted already, with the scheme it stands for.
     pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, scheme: &'static str) -> Visitor {
         let (client, connection) = h2::client::handshake(stream).await.expect("it speaks HTTP/2");
-        tokio::spawn(connection);
-        Visitor(client, scheme)
+        Visitor { client, scheme, connection: tokio::spawn(connection).abort_handle() }
+    }
+
+    /// Goes away without a word.
+    pub fn leave(self) {
+        self.connection.abort();
     }
 
     /// Calls a method; the messages follow.
     pub async fn call(&self, path: &str) -> (ResponseFuture, SendStream<Bytes>) {
-        let mut client = self.0.clone().ready().await.expect("the connection is open");
+        let mut client = self.client.clone().ready().await.expect("the connection is open");
         // As grpc-go sends it.
-        let request = Request::post(format!("{}://www.example.org{path}", self.1))
+        let request = Request::post(format!("{}://www.example.org{path}", self.scheme))
             .header("content-type", "application/grpc")
             .header("user-agent", "grpc-go/1.71.0")
             .header("te", "trailers")
