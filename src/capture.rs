@@ -15,6 +15,7 @@
 pub mod beacon;
 pub mod calls;
 mod contact;
+mod draws;
 pub mod event;
 mod exchange;
 mod hashed;
@@ -26,10 +27,11 @@ mod shared;
 pub mod visit;
 pub mod visitor;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use http::HeaderValue;
+use http::header::USER_AGENT;
 
 pub use exchange::{Answer, Exchange, is_ahead, is_navigation, is_page_view};
 pub use known::{Known, KnownVisit};
@@ -43,6 +45,7 @@ use crate::enrich::bots::{self, BotReason, Headers};
 use crate::enrich::{Device, DeviceCache};
 use crate::keys::Remembered;
 use crate::pseudonym::{RawUserAgent, VisitorId};
+use draws::Draws;
 use event::{Event, Expiry};
 use visit::Visit;
 use visitor::VisitorToken;
@@ -56,6 +59,9 @@ pub struct Capture {
     devices: RefCell<DeviceCache>,
     /// The visits it has verified.
     visits: Remembered<Visit>,
+    draws: Draws,
+    /// The last day that was asked for, and when what happened on it expires.
+    expiry: Cell<Option<(u16, u16)>>,
 }
 
 /// What was made of an exchange or a beacon: events for the spool and cookies for the visitor.
@@ -81,7 +87,13 @@ struct Visitor {
 impl Capture {
     /// For one worker.
     pub fn new(shared: Arc<Shared>) -> Capture {
-        Capture { shared, devices: RefCell::new(DeviceCache::new(DEVICES)), visits: Remembered::default() }
+        Capture {
+            shared,
+            devices: RefCell::new(DeviceCache::new(DEVICES)),
+            visits: Remembered::default(),
+            draws: Draws::default(),
+            expiry: Cell::default(),
+        }
     }
 
     /// How many beacons each address may send.
@@ -102,7 +114,7 @@ impl Capture {
 
     /// The browser, and why it is taken for a program, or nothing.
     fn device(&self, exchange: &Exchange<'_>) -> (Arc<Device>, &'static str) {
-        let agent = RawUserAgent::new(exchange.header("user-agent").unwrap_or_default());
+        let agent = RawUserAgent::new(exchange.header(&USER_AGENT).unwrap_or_default());
         let hints = exchange.client_hints();
         let device = self.devices.borrow_mut().get(&agent, &hints).clone();
         let headers = match self.shared.bot_headers {
@@ -118,10 +130,13 @@ impl Capture {
 
     fn expiry(&self, now_ms: i64) -> Expiry {
         let today = u16::try_from(now_ms.div_euclid(86_400_000)).unwrap_or(u16::MAX);
-        Expiry {
-            retention_days: self.shared.retention.retention_days(),
-            expires_at: self.shared.retention.after(today),
-        }
+        // A calendar is asked once a day.
+        let expires_at = match self.expiry.get() {
+            Some((day, expires_at)) if day == today => expires_at,
+            _ => self.shared.retention.after(today),
+        };
+        self.expiry.set(Some((today, expires_at)));
+        Expiry { retention_days: self.shared.retention.retention_days(), expires_at }
     }
 
     fn set_cookies(

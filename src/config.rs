@@ -38,6 +38,7 @@ mod tests;
 mod tls;
 mod together;
 mod tree;
+mod unclosed;
 mod units;
 mod upstream;
 mod web;

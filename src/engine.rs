@@ -13,6 +13,7 @@
 //! one that succeeded (`writes`). The room never decides what is stored and never reads a visitor's data; it is called by
 //! the life of the process and by the command line, and its socket by [`crate::store`].
 
+pub mod allocator;
 pub mod blocks;
 pub mod child;
 pub mod exception;

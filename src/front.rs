@@ -25,5 +25,6 @@ mod patience;
 mod role;
 pub mod tls;
 mod unanswered;
+mod until;
 pub mod upgrade;
 pub mod watched;

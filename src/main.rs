@@ -1,7 +1,7 @@
 //! Parse, run, exit code; nothing else.
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: consentry::engine::allocator::Allocator = consentry::engine::allocator::Allocator;
 
 fn main() -> std::process::ExitCode {
     consentry::cli::main()

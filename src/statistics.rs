@@ -137,7 +137,8 @@ impl Counting {
     pub fn view(&self, permit: &Permit<Statistics>, places: &Places, classes: &PathClasses, view: &View<'_>) -> bool {
         let declared = |path: &str| classes.classify(path).map(|found| found.class.to_owned());
         let text = |name: &str| view.headers.get(name).and_then(|value| value.to_str().ok());
-        let agent = RawUserAgent::new(view.headers.get("user-agent").map_or(&[][..], |value| value.as_bytes()));
+        let agent =
+            RawUserAgent::new(view.headers.get(http::header::USER_AGENT).map_or(&[][..], |value| value.as_bytes()));
         let (class, is_bot) = {
             let mut devices = self.devices.borrow_mut();
             let device = devices

@@ -5,6 +5,7 @@
 pub mod asked;
 pub mod backoff;
 pub mod client;
+pub mod comeback;
 pub mod consents;
 pub mod exception;
 pub mod migrate;

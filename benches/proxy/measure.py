@@ -20,29 +20,29 @@ class Round:
         self.rps, self.p50, self.p99, self.rss = rps, p50, p99, rss
 
 
-def run_all(sides, pages, connections, rounds, seconds, cookie, say):
+def run_all(sides, pages, connections, rounds, seconds, cookies, say):
     """{(kind, page, connections): [(round of the gateway, round of nginx), ...]}"""
     results = {}
     for kind, pair in sides.items():
         for size in pages if pair else []:
-            path = f"/{size}.{'css' if kind == 'pass-through' else 'html'}"
+            file, headers = sites.FILES[kind]
+            path = f"/{size}.{file}"
+            asked = {**headers, **({"Cookie": cookies[kind]} if cookies[kind] else {})}
             for clients in connections:
                 say(f"{kind}, {size} KB, {clients} connections: {rounds} rounds of {seconds} s each")
                 for side in pair:
-                    load(side, path, clients, 1, cookie)
+                    load(side, path, clients, 1, asked)
                 turns = []
                 for number in range(rounds):
                     order = pair if number % 2 == 0 else pair[::-1]
-                    done = {side.name: load(side, path, clients, seconds, cookie) for side in order}
+                    done = {side.name: load(side, path, clients, seconds, asked) for side in order}
                     turns.append((done[pair[0].name], done[pair[1].name]))
                 results[kind, size, clients] = (pair, turns)
     return results
 
 
-def load(side, path, clients, seconds, cookie):
-    headers = {**sites.BROWSER, "Referer": f"http://127.0.0.1:{side.port}/"}
-    if cookie:
-        headers["Cookie"] = cookie
+def load(side, path, clients, seconds, asked):
+    headers = {**asked, "Referer": f"http://127.0.0.1:{side.port}/"}
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]

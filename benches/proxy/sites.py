@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -26,6 +27,21 @@ BROWSER = {
     "Sec-Fetch-User": "?1",
     "Sec-Fetch-Dest": "document",
 }
+
+# What it sends for a style sheet of that page.
+ASSET = {
+    **{name: value for name, value in BROWSER.items() if name not in ("Upgrade-Insecure-Requests", "Sec-Fetch-User")},
+    "Accept": "text/css,*/*;q=0.1",
+    "Sec-Fetch-Mode": "no-cors",
+    "Sec-Fetch-Dest": "style",
+}
+
+# A kind of file each comparison is about, and what a browser sends for one.
+FILES = {"pass-through": ("css", ASSET), "full": ("html", BROWSER), "gating": ("tags.html", BROWSER)}
+
+# Third-party tags of a purpose that is refused where tags are gated.
+HEAD_TAGS = '<script async src="https://ads.example/tag.js"></script>\n'
+BODY_TAGS = '<img src="https://ads.example/pixel.gif" alt="" width="1" height="1">\n'
 
 SNIPPET = '<script src="/_privacy/collector.js" defer></script>'
 
@@ -52,8 +68,8 @@ def start_upstream(folder, pages):
     root = folder / "pages"
     root.mkdir()
     for size in pages:
-        for kind in ("html", "css"):
-            (root / f"{size}.{kind}").write_text(page(size * 1024))
+        for kind, _ in FILES.values():
+            (root / f"{size}.{kind}").write_text(page(size * 1024, kind))
     port = free_port()
     config = nginx_config(
         folder / "upstream",
@@ -117,6 +133,9 @@ purpose = "necessary"
 [[cookie]]
 name = "_ga*"
 purpose = "analytics"
+[[tag]]
+host = "ads.example"
+purpose = "marketing"
 [geo]
 database = "off"
 [dashboard]
@@ -165,14 +184,15 @@ def nginx_config(work, http):
     return config
 
 
-def page(size):
-    """A page of about this many bytes, with a head like real ones have."""
+def page(size, kind):
+    """A page of about this many bytes, with a head like real ones have; of one kind with third-party tags."""
+    head_tags, body_tags = (HEAD_TAGS, BODY_TAGS) if kind == "tags.html" else ("", "")
     head = "".join(f'<link rel="stylesheet" href="/static/style-{n}.css">\n' for n in range(6 if size > 4096 else 1))
     start = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>A page about tea</title>\n'
-        f'<!-- built by hand -->\n{head}<script>window.site = {{"name": "tea"}};</script>\n</head>\n<body>\n'
+        f'<!-- built by hand -->\n{head}<script>window.site = {{"name": "tea"}};</script>\n{head_tags}</head>\n<body>\n'
     )
-    end = "</body>\n</html>\n"
+    end = f"{body_tags}</body>\n</html>\n"
     line = '<p class="text">Tea is <a href="/tea?from=here">made</a> of leaves, water and time.</p>\n'
     body = line * (size // len(line) + 1)
     return start + body[: size - len(start) - len(end)] + end
@@ -185,8 +205,8 @@ def fetch(port, path, headers=None, method="GET", body=None):
     return answer.status, answer.getheaders(), answer.read()
 
 
-def accept(gateway, form, page_path):
-    """Accepts as a visitor without JavaScript does, then looks at a page; all cookies that were set."""
+def choose(gateway, form, page_path):
+    """Chooses as a visitor without JavaScript does, then looks at a page; all cookies that were set."""
     origin = f"http://127.0.0.1:{gateway.port}"
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin, "Referer": f"{origin}{page_path}"}
     cookies = set_cookies(fetch(gateway.port, "/_privacy/consent", headers, "POST", form)[1])
@@ -202,15 +222,18 @@ def set_cookies(headers):
 
 def check_pages(kind, pair, pages, cookie):
     """Both sides must do the work before it is measured."""
+    file, headers = FILES[kind]
     for side in pair:
         for size in pages:
-            path = f"/{size}.{'css' if kind == 'pass-through' else 'html'}"
-            status, _, body = fetch(side.port, path, {"Cookie": cookie} if cookie else {})
-            same = body.decode() == page(size * 1024)
+            path = f"/{size}.{file}"
+            status, _, body = fetch(side.port, path, {**headers, **({"Cookie": cookie} if cookie else {})})
+            same = body.decode() == page(size * 1024, file)
             if status != 200 or (kind == "pass-through" and not same):
                 sys.exit(f"{side.name} does not pass {path} on as it is (status {status}, {len(body)} bytes)")
-            if kind == "full" and side.name != "nginx" and (same or b"/_privacy/" not in body):
+            if kind != "pass-through" and side.name != "nginx" and (same or b"/_privacy/" not in body):
                 sys.exit(f"{side.name} does not inject into {path}")
+            if kind == "gating" and side.name == "consentry" and re.search(rb'[^-]src="https://ads', body):
+                sys.exit(f"{side.name} does not gate the tags of {path}")
 
 
 def start(command, cpus, **streams):

@@ -123,21 +123,21 @@ pub(super) struct Item<'b> {
     n: Cow<'b, str>,
     #[serde(borrow)]
     u: Cow<'b, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "in_place")]
     i: Option<Cow<'b, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "in_place")]
     p: Option<Cow<'b, str>>,
     #[serde(default)]
     t: f64,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "in_place")]
     r: Option<Cow<'b, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "in_place")]
     xt: Option<Cow<'b, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "in_place")]
     to: Option<Cow<'b, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "in_place")]
     pub h: Option<Cow<'b, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "in_place")]
     pub login: Option<Cow<'b, str>>,
     #[serde(borrow, default)]
     pub tz: Cow<'b, str>,
@@ -193,6 +193,13 @@ pub(super) struct Item<'b> {
     pub rev: Option<Revenue>,
 }
 
+/// A text that may be absent and stays where it is; by themselves optional ones are copied.
+fn in_place<'de: 'b, 'b, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'b, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'b>(#[serde(borrow)] Cow<'b, str>);
+    Ok(Option::<Text<'b>>::deserialize(deserializer)?.map(|Text(text)| text))
+}
+
 /// Money a custom event brought.
 #[derive(Deserialize)]
 pub(super) struct Revenue {
@@ -213,8 +220,10 @@ pub fn parse(body: &[u8]) -> Result<Vec<BeaconEvent<'_>>, BeaconError> {
     if opening > DEEPEST && depth(body) > DEEPEST {
         return Err(BeaconError::TooDeep);
     }
-    match serde_json::from_slice(body) {
-        Ok(Body { v: 1, events: Few(events) }) => Ok(events),
+    // As text, so that no string in it is looked at again for being one.
+    let read = std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
+    match read {
+        Some(Body { v: 1, events: Few(events) }) => Ok(events),
         _ => one_by_one(body),
     }
 }

@@ -1,6 +1,6 @@
 //! The proxied exchange as an event: no script is needed for any of this.
 
-use http::header::HeaderMap;
+use http::header::{ACCEPT_LANGUAGE, HeaderMap, REFERER};
 use http::{HeaderName, Method, StatusCode};
 
 use super::event::{Draft, Event, Someone, Stated, Utm, name};
@@ -51,26 +51,25 @@ pub struct Answer<'a> {
 }
 
 impl Exchange<'_> {
-    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&[u8]> {
         self.headers.get(name).map(|v| v.as_bytes())
     }
 
     pub(super) fn client_hints(&self) -> ClientHints<'_> {
+        // Most browsers send none but on request, and a look at all names costs less than a search for each.
+        if !self.headers.keys().any(|name| name.as_str().starts_with("sec-ch-ua")) {
+            return ClientHints::default();
+        }
         ClientHints::read(|name| self.headers.get(name).and_then(|v| v.to_str().ok()))
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    fn text(&self, name: &HeaderName) -> Option<&str> {
         self.header(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 }
 
 /// How browsers, new and old, say that a page is fetched before anybody asked for it.
-static AHEAD: [HeaderName; 4] = [
-    HeaderName::from_static("sec-purpose"),
-    HeaderName::from_static("purpose"),
-    HeaderName::from_static("x-purpose"),
-    HeaderName::from_static("x-moz"),
-];
+const AHEAD: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 static DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 static MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
@@ -95,7 +94,7 @@ pub fn is_page_view(method: &Method, request: &HeaderMap, status: StatusCode) ->
 
 /// Whether a request fetches ahead of time.
 pub fn is_ahead(request: &HeaderMap) -> bool {
-    AHEAD.iter().flat_map(|name| request.get_all(name)).any(|purpose| {
+    request.iter().filter(|(name, _)| AHEAD.contains(&name.as_str())).any(|(_, purpose)| {
         let purpose = purpose.as_bytes().to_ascii_lowercase();
         [&b"prefetch"[..], b"prerender", b"preview"].iter().any(|word| memchr::memmem::find(&purpose, word).is_some())
     })
@@ -112,11 +111,11 @@ impl Capture {
         let visitor = self.visitor(permit, exchange);
         let url = RawUrl::new(exchange.target);
         let mut draft = self.draft(exchange, &visitor, exchange.now_ms, &url);
-        let referrer = exchange.text("referer").map(RawUrl::new);
+        let referrer = exchange.text(&REFERER).map(RawUrl::new);
         let arrival = self.arrive(&mut draft, &url, referrer.as_ref(), exchange.host);
         let (step, visit) = self.shared.visits.count(visitor.id, visitor.visit, arrival, exchange.now_ms);
         draft.step = step;
-        draft.page_view_id = random_id();
+        draft.page_view_id = self.draws.next();
         self.answered(&mut draft, answer);
         self.captured(permit, exchange, &visitor, draft, visit)
     }
@@ -133,7 +132,7 @@ impl Capture {
         let mut draft = self.draft(exchange, &visitor, exchange.now_ms, &url);
         draft.name = name::REDIRECT.into();
         // A campaign's parameters may go no further than here.
-        let referrer = exchange.text("referer").map(RawUrl::new);
+        let referrer = exchange.text(&REFERER).map(RawUrl::new);
         self.arrive(&mut draft, &url, referrer.as_ref(), exchange.host);
         draft.subject.target = answer.location.map(|location| self.target(&RawUrl::new(location))).unwrap_or_default();
         let (step, visit) = self.shared.visits.extend(visitor.id, visitor.visit, exchange.now_ms);
@@ -245,7 +244,7 @@ impl Capture {
             device,
             bot_reason,
             stated: Stated {
-                language: exchange.text("accept-language").map(stated::language).unwrap_or_default(),
+                language: exchange.text(&ACCEPT_LANGUAGE).map(stated::language).unwrap_or_default(),
                 ..Stated::default()
             },
             ..Draft::blank(shared.site_id, exchange.now_ms)
@@ -268,13 +267,6 @@ impl Capture {
             draft.path = found.shown_path;
         }
     }
-}
-
-/// An id that no other page view has.
-fn random_id() -> u64 {
-    let mut random = [0u8; 8];
-    getrandom::fill(&mut random).expect("the system has a random number generator");
-    u64::from_le_bytes(random).max(1)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::explain::Explained;
 use super::problem::{ConfigError, Origin, Problem};
 use super::read::Reader;
-use super::tree::Table;
+use super::tree::{Mistake, Table};
 use super::{Config, meaning, names, tree};
 
 impl Config {
@@ -66,15 +66,14 @@ fn read(
     let mut problems = Vec::new();
     let mut root = match tree::parse(text, file) {
         Ok(root) => root,
-        Err(mut syntax) => {
-            for problem in &mut syntax {
-                if let Origin::File { line, .. } = problem.origin {
-                    problem.key = names::key_on_line(text, line).unwrap_or_default();
-                }
-            }
+        Err(mistakes) => {
+            let syntax = mistakes.into_iter().map(|Mistake { problem, key_line }| {
+                let key = names::key_on_line(text, key_line).unwrap_or_default();
+                Problem { key, ..problem }
+            });
             // What else is wrong cannot be known, but the variables can be checked at once.
             names::overlay(&mut Table::new(), variables, &mut problems);
-            return Err(ConfigError::Wrong(syntax.into_iter().chain(problems).collect()));
+            return Err(ConfigError::Wrong(syntax.chain(problems).collect()));
         }
     };
     names::overlay(&mut root, variables, &mut problems);

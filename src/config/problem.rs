@@ -36,7 +36,7 @@ impl Origin {
     }
 
     /// In the order a reader meets them: down the file, then the environment.
-    fn order(&self) -> (u8, usize, usize) {
+    pub(super) fn order(&self) -> (u8, usize, usize) {
         match self {
             Origin::File { line, column, .. } => (0, *line, *column),
             Origin::Environment { .. } => (1, 0, 0),

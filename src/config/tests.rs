@@ -5,6 +5,7 @@ mod import;
 mod language;
 mod listen;
 mod routes;
+mod unclosed;
 mod wrong;
 
 use std::time::Duration;

@@ -1,12 +1,15 @@
 //! The configuration as it was written: TOML taken apart into values that know where they stand, with the environment laid
 //! over it. Knows no key; what the names mean is decided elsewhere.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Origin, Problem, shown_text};
+use super::unclosed::{self, Unclosed};
 
 /// A table's entries by name.
 pub(super) type Table = BTreeMap<String, Entry>;
@@ -84,23 +87,49 @@ impl Node {
     }
 }
 
-/// Takes `text` apart. Every mistake of syntax is reported, at most one for each line, since one drags others behind it.
-pub(super) fn parse(text: &str, file: &str) -> Result<Table, Vec<Problem>> {
+/// A mistake of syntax, and the line on which its key would stand.
+pub(super) struct Mistake {
+    pub problem: Problem,
+    pub key_line: usize,
+}
+
+/// Takes `text` apart. Every mistake of syntax is reported, at most one for each line; of one that drags others behind it, such
+/// as a list without an end, only that one, where it begins.
+pub(super) fn parse(text: &str, file: &str) -> Result<Table, Vec<Mistake>> {
     let lines = Lines::of(text, file);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut problems: Vec<Problem> = Vec::new();
-    for error in errors {
-        let origin = lines.at(error.span().map_or(0, |span| span.start));
-        let what = format!("is not TOML: {}", error.message());
-        let allowed = "key = \"text\", key = 3, key = [\"a\", \"b\"] or [section] on a line".into();
-        problems.push(Problem { origin, key: String::new(), value: None, what, allowed });
+    if let (document, errors) = DeTable::parse_recoverable(text)
+        && errors.is_empty()
+    {
+        return Ok(table(document.into_inner(), &|at| lines.at(at)));
     }
-    Problem::sort(&mut problems);
-    problems.dedup_by(|a, b| match (&a.origin, &b.origin) {
+    let mut mistakes: Vec<Mistake> = Vec::new();
+    let mut mistake = |at: usize, key_at: usize, what: String, allowed: String| {
+        let problem = Problem { origin: lines.at(at), key: String::new(), value: None, what, allowed };
+        mistakes.push(Mistake { problem, key_line: lines.number(key_at) });
+    };
+    // What else is wrong is what still is with another value in the place of one that has no end.
+    let mut text = Cow::Borrowed(text);
+    loop {
+        let (_, errors) = DeTable::parse_recoverable(&text);
+        let errors = errors.iter().map(|error| (error.span().map_or(0, |span| span.start), error.message()));
+        let errors: Vec<(usize, &str)> = errors.collect();
+        let Some(first) = unclosed::find(&text).into_iter().find(|unclosed| lines.is_to_blame(unclosed, &errors))
+        else {
+            for (at, message) in errors {
+                let allowed = "key = \"text\", key = 3, key = [\"a\", \"b\"] or [section] on a line".to_owned();
+                mistake(at, at, format!("is not TOML: {message}"), allowed);
+            }
+            break;
+        };
+        mistake(first.at, first.value, first.kind.what().to_owned(), first.kind.allowed());
+        text = Cow::Owned(first.replaced(&text));
+    }
+    mistakes.sort_by_key(|mistake| mistake.problem.origin.order());
+    mistakes.dedup_by(|a, b| match (&a.problem.origin, &b.problem.origin) {
         (Origin::File { line: a, .. }, Origin::File { line: b, .. }) => a == b,
         _ => false,
     });
-    if problems.is_empty() { Ok(table(document.into_inner(), &|at| lines.at(at))) } else { Err(problems) }
+    Err(mistakes)
 }
 
 /// The value of an environment variable: TOML where it is TOML, else the text itself.
@@ -117,7 +146,7 @@ pub(super) fn variable(name: &str, text: String) -> Node {
 fn table(entries: DeTable<'_>, at: &dyn Fn(usize) -> Origin) -> Table {
     let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
         let key_origin = at(key.span().start);
-        let key: std::borrow::Cow<'_, str> = key.into_inner();
+        let key: Cow<'_, str> = key.into_inner();
         (key.into_owned(), Entry { key: key_origin, node: node(value, at) })
     };
     entries.into_iter().map(entry).collect()
@@ -155,9 +184,32 @@ impl<'t> Lines<'t> {
         Lines { text, file, starts }
     }
 
+    /// The number of a byte's line, from 1.
+    fn number(&self, byte: usize) -> usize {
+        self.starts.partition_point(|&start| start <= byte).max(1)
+    }
+
+    /// The first byte of a byte's line.
+    fn start(&self, byte: usize) -> usize {
+        self.starts.get(self.number(byte) - 1).copied().unwrap_or(0)
+    }
+
+    /// Where a byte's line ends.
+    fn end(&self, byte: usize) -> usize {
+        self.starts.get(self.number(byte)).copied().unwrap_or(self.text.len())
+    }
+
+    /// Whether the parser stumbled over something that has no end: not before it on its line, and then by the end of the line
+    /// at which it is over, or however far away where nothing but its own end could have ended it.
+    fn is_to_blame(&self, unclosed: &Unclosed, errors: &[(usize, &str)]) -> bool {
+        let first = self.start(unclosed.value);
+        let last = if unclosed.kind.is_of_several_lines() { self.text.len() } else { self.end(unclosed.until) };
+        let any = |places: Range<usize>| errors.iter().any(|(at, _)| places.contains(at));
+        !any(first..unclosed.at) && any(unclosed.at..last + 1)
+    }
+
     fn at(&self, byte: usize) -> Origin {
-        let line = self.starts.partition_point(|&start| start <= byte).max(1);
-        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        let (line, start) = (self.number(byte), self.start(byte));
         let column = 1 + self.text.get(start..byte).map_or(0, |before| before.chars().count());
         Origin::File { file: self.file.to_owned(), line, column }
     }

@@ -1,7 +1,5 @@
 //! Our own cookies: what every one of them is set with, so that none forgets a part of it.
 
-use std::fmt::Write as _;
-
 use http::HeaderValue;
 
 /// The longest life, in seconds; what is more is no number to some browsers, which keep none longer than 400 days anyway.
@@ -42,7 +40,8 @@ pub(super) fn line(own: Own<'_>) -> HeaderValue {
         line.push_str("; Domain=");
         line.push_str(domain);
     }
-    write!(line, "; Max-Age={}", own.seconds.min(LONGEST)).expect("a string takes everything");
+    line.push_str("; Max-Age=");
+    line.push_str(itoa::Buffer::new().format(own.seconds.min(LONGEST)));
     HeaderValue::try_from(line).expect("our cookies are of cookie octets")
 }
 

@@ -31,11 +31,13 @@ pub fn filter_request<'a>(
     for line in lines {
         // Neighbours that stay are kept in one run, with the separators they came with.
         let mut run: Option<Range<usize>> = None;
+        // Most lines hold none, and nothing hides in those.
+        let has_comma = memchr::memchr(b',', line).is_some();
         for (start, pair) in pairs(line) {
             let end = start + pair.len();
             let name = name(pair);
             let is_ours = name.is_some_and(|name| catalogue.is_ours(name));
-            run = match (!is_ours && may_pass(name, pair, catalogue, permitted), run) {
+            run = match (!is_ours && may_pass(name, has_comma.then_some(pair), catalogue, permitted), run) {
                 (true, Some(run)) => Some(run.start..end),
                 (true, None) => Some(start..end),
                 (false, run) => {
@@ -50,9 +52,10 @@ pub fn filter_request<'a>(
     Filtered { header: kept, removed }
 }
 
-/// Whether a pair that is not ours may pass.
-fn may_pass(name: Option<&[u8]>, pair: &[u8], catalogue: &Catalogue, permitted: PurposeSet) -> bool {
-    name.is_some_and(|name| catalogue.permits(name, permitted)) && !catalogue.hides_forbidden(pair, permitted)
+/// Whether a pair that is not ours may pass; `hiding` is the pair where it could hide something.
+fn may_pass(name: Option<&[u8]>, hiding: Option<&[u8]>, catalogue: &Catalogue, permitted: PurposeSet) -> bool {
+    name.is_some_and(|name| catalogue.permits(name, permitted))
+        && hiding.is_none_or(|pair| !catalogue.hides_forbidden(pair, permitted))
 }
 
 fn keep<'a>(kept: &mut Option<Cow<'a, [u8]>>, line: &'a [u8], run: Option<Range<usize>>) {

@@ -2,33 +2,26 @@
 //! runs on a thread of its own. It reads the body from a channel and writes the answer to one. Never sees a socket. Called
 //! by [`super::http`].
 
+mod answer;
 mod body;
-
-use std::fmt::Write as _;
-use std::time::Duration;
+mod prepare;
+mod read;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::blocks::{BlockDecoder, Packing};
 use super::exception::Exception;
 use super::ffi::{Connection, Effect, Engine, Parameter, Summary};
 use super::format::{Shape, header_length, shape};
-use super::{multipart, tables_only};
+use super::statement::Statement;
+use super::tables_only;
+use answer::{Answer, Sent, exception_at_the_end, send};
+pub use answer::{Head, Piece};
 pub use body::Body;
 use body::BodyReader;
-
-use super::statement::{Refusal, Statement, recognise};
-
-/// The longest statement, without an insert's data.
-const MAX_STATEMENT_BYTES: usize = 16 << 20;
-
-/// The most a result may hold in memory where its format cannot be sent in pieces; a request may set its own.
-const MAX_DOCUMENT_BYTES: u64 = 512 << 20;
-
-/// How long a client may take to read a piece before its statement is ended: it holds a turn that others wait for.
-const READ_PAUSE: Duration = Duration::from_secs(600);
+use prepare::prepare;
+use read::{read_form, read_statement};
 
 /// The size of the pieces a whole result is handed on in.
 const PIECE_BYTES: usize = 1 << 20;
@@ -70,24 +63,6 @@ pub enum Access {
     ReadTables,
 }
 
-/// The first thing known about the answer.
-pub struct Head {
-    /// The format of the bytes that follow.
-    pub format: String,
-    /// What it took; where the result is sent in pieces, as far as it is known.
-    pub summary: Summary,
-}
-
-/// A piece of the answer. Where the pieces end without [`Piece::Whole`] the answer is broken off: the statement failed
-/// (then the last bytes are its exception), the client read nothing for too long, or this thread panicked.
-#[derive(Debug)]
-pub enum Piece {
-    /// Bytes.
-    Data(Bytes),
-    /// Everything has been sent.
-    Whole,
-}
-
 /// Runs the job. Answers `head` once, then sends pieces, packed by `packing`.
 pub fn run(
     engine: &Engine,
@@ -107,57 +82,6 @@ pub fn run(
             let told = answer.piece(exception_at_the_end(&exception, &tag));
             drop(told.and_then(|()| answer.end()));
         }
-    }
-}
-
-/// How much of a result was handed on.
-enum Sent {
-    Whole,
-    /// The client is gone, or as good as gone.
-    Part,
-}
-
-fn send(pieces: &mpsc::Sender<Piece>, piece: Piece) -> Result<(), Gone> {
-    let sent = Handle::current().block_on(tokio::time::timeout(READ_PAUSE, pieces.send(piece)));
-    if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(Gone) }
-}
-
-/// ClickHouse's frame around an exception in the middle of a result.
-fn exception_at_the_end(exception: &Exception, tag: &str) -> Bytes {
-    let message = format!("{}\n", exception.message.trim_end());
-    let length = message.len();
-    Bytes::from(format!("\r\n__exception__\r\n{tag}\r\n{message}{length} {tag}\r\n__exception__\r\n"))
-}
-
-/// The other end of the answer's channel is gone, or has taken nothing for too long.
-struct Gone;
-
-struct Answer<'a> {
-    head: Option<oneshot::Sender<Result<Head, Exception>>>,
-    pieces: &'a mpsc::Sender<Piece>,
-    packing: Packing,
-}
-
-impl Answer<'_> {
-    fn begin(&mut self, format: &str, summary: Summary) -> Result<(), Gone> {
-        match self.head.take() {
-            Some(head) => head.send(Ok(Head { format: format.to_owned(), summary })).map_err(|_| Gone),
-            None => Ok(()),
-        }
-    }
-
-    fn piece(&mut self, piece: Bytes) -> Result<(), Gone> {
-        if piece.is_empty() {
-            return Ok(());
-        }
-        let piece = self.packing.pack(piece);
-        send(self.pieces, Piece::Data(piece))
-    }
-
-    /// The bytes that end the answer, where there was one.
-    fn end(self) -> Result<(), Gone> {
-        let rest = self.packing.finish();
-        if rest.is_empty() { Ok(()) } else { send(self.pieces, Piece::Data(rest)) }
     }
 }
 
@@ -239,46 +163,6 @@ fn is_document(statement: &Statement, job: &Job, sql: &[u8]) -> bool {
         })
 }
 
-/// Brings the connection into the state the request asks for: settings, database, and last what it may not do.
-fn prepare(connection: &mut Connection, job: &Job, document: bool) -> Result<(), Exception> {
-    let mut set = format!("set log_comment = '{}'", job.mark);
-    // The gateway's batches wait for their acknowledgement; collecting small inserts first would only delay it.
-    set.push_str(", async_insert = 0");
-    if document {
-        let _ = write!(set, ", max_result_bytes = {MAX_DOCUMENT_BYTES}");
-    }
-    for (name, value) in &job.settings {
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.') {
-            return Err(Exception::new(
-                115,
-                "UNKNOWN_SETTING",
-                &format!("Unknown setting '{}'", name.escape_default()),
-            ));
-        }
-        let _ = write!(set, ", `{name}` = '{}'", value.replace('\\', "\\\\").replace('\'', "\\'"));
-    }
-    connection.query(set.as_bytes(), "Null", &[])?;
-    if let Some(database) = &job.database {
-        let quoted = database.replace('\\', "\\\\").replace('`', "\\`");
-        connection.query(format!("use `{quoted}`").as_bytes(), "Null", &[])?;
-    }
-    let readonly = match job.access {
-        Access::Full => return Ok(()),
-        Access::Read => "set readonly = 2",
-        Access::ReadTables => "set readonly = 1",
-    };
-    // A client may ask for less itself; then it cannot be set again, and need not be.
-    match connection.query(readonly.as_bytes(), "Null", &[]) {
-        Err(exception) if exception.code != 164 => Err(exception),
-        Err(_) if !job.settings.iter().any(|(name, value)| name == "readonly" && value == "1") => Err(Exception::new(
-            164,
-            "READONLY",
-            "This interface reads only, and the request asks for another `readonly`",
-        )),
-        _ => Ok(()),
-    }
-}
-
 fn stream(
     connection: &mut Connection,
     sql: &[u8],
@@ -309,80 +193,6 @@ fn stream(
 
 fn not_a_header(format: &str) -> Exception {
     Exception::new(49, "LOGICAL_ERROR", &format!("A piece of a {format} result does not begin with its header"))
-}
-
-/// The statement from the URL and the body. An insert's data may follow it in the returned bytes, and more in the body.
-fn read_statement(query: &str, body: &mut BodyReader) -> Result<(Vec<u8>, Statement), Exception> {
-    let mut sql = query.as_bytes().to_vec();
-    if !query.trim().is_empty() {
-        let statement = recognise(&sql).map_err(refused)?;
-        if matches!(statement, Statement::Insert { .. }) {
-            return Ok((sql, statement));
-        }
-        // A statement may also be begun in the URL and ended in the body.
-        sql.push(b'\n');
-    }
-    let mut look_at = 64 << 10;
-    loop {
-        let more = body.next()?;
-        let whole = more.is_none();
-        sql.extend_from_slice(&more.unwrap_or_default());
-        if whole || sql.len() >= look_at {
-            match recognise(&sql) {
-                // The line break behind the format's name may be the next byte to come.
-                Ok(insert @ Statement::Insert { data, .. }) if whole || data + 2 < sql.len() => {
-                    body.came_with_data = true;
-                    return Ok((sql, insert));
-                }
-                recognised if whole => return Ok((sql, recognised.map_err(refused)?)),
-                _ if sql.len() > MAX_STATEMENT_BYTES => {
-                    let text = format!("The statement is longer than {MAX_STATEMENT_BYTES} bytes");
-                    return Err(Exception::new(581, "QUERY_IS_TOO_LARGE", &text));
-                }
-                _ => look_at = sql.len() * 2,
-            }
-        }
-    }
-}
-
-fn refused(refusal: Refusal) -> Exception {
-    match refusal {
-        Refusal::Several => Exception::new(62, "SYNTAX_ERROR", "Multi-statements are not allowed"),
-        Refusal::File => {
-            Exception::new(148, "INTO_OUTFILE_NOT_ALLOWED", "INTO OUTFILE and FROM INFILE are not allowed over HTTP")
-        }
-    }
-}
-
-/// The statement and its parameters from a form.
-fn read_form(job: &mut Job, body: &mut BodyReader, boundary: &str) -> Result<(), Exception> {
-    let mut form = Vec::new();
-    while let Some(more) = body.next()? {
-        form.extend_from_slice(&more);
-        if form.len() > MAX_STATEMENT_BYTES {
-            return Err(Exception::new(581, "QUERY_IS_TOO_LARGE", "The form is too long"));
-        }
-    }
-    let bad = |text: &str| Exception::new(36, "BAD_ARGUMENTS", text);
-    for (name, value) in multipart::fields(&form, boundary).map_err(|error| bad(&error.to_string()))? {
-        let value = String::from_utf8(value).map_err(|_| bad("A form field is not UTF-8"))?;
-        match name.strip_prefix("param_") {
-            Some(parameter) => job.parameters.push((parameter.to_owned(), value)),
-            None if name == "query" => job.query = value,
-            None => {
-                let text =
-                    format!("The embedded engine takes no external tables (form field '{}')", name.escape_default());
-                return Err(Exception::new(48, "NOT_IMPLEMENTED", &text));
-            }
-        }
-    }
-    Ok(())
-}
-
-impl std::fmt::Debug for Head {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Head").field("format", &self.format).finish_non_exhaustive()
-    }
 }
 
 /// Ends the statements that carry `mark`, wherever they are.

@@ -96,20 +96,21 @@ struct Said {
 
 /// `X-Forwarded-For` and `X-Forwarded-Proto`; nothing where neither is there.
 fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
-    let lines: Vec<&str> = headers.get_all(&FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
+    let lines = headers.get_all(&FORWARDED_FOR);
     let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
-    if proto.is_none() && !headers.contains_key(&FORWARDED_FOR) {
+    if proto.is_none() && lines.iter().next().is_none() {
         return None;
     }
-    let mut ip = peer;
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+    let (mut ip, mut names) = (peer, false);
+    let readable = lines.iter().rev().filter_map(|line| line.to_str().ok());
+    for hop in readable.inspect(|_| names = true).flat_map(|line| line.rsplit(',')) {
         let Some(address) = address(hop.trim()) else { break };
         ip = address;
         if !trusted.is_listed(address) {
             break;
         }
     }
-    Some(Said { ip, names: !lines.is_empty(), https: proto.map(|v| v.as_bytes().eq_ignore_ascii_case(b"https")) })
+    Some(Said { ip, names, https: proto.map(|v| v.as_bytes().eq_ignore_ascii_case(b"https")) })
 }
 
 /// `Forwarded`; nothing where it is not there. What cannot be read ends the search, as an unknown address does.

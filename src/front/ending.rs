@@ -1,10 +1,13 @@
 //! How workers are told to end: all at once, or first the connections that are there, while others are still let in, so that a
 //! process that gives way to another finishes what is long without keeping anybody waiting at the door.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+use super::until::until;
 
 /// How often the connections that are left are counted.
 const LOOK: Duration = Duration::from_millis(20);
@@ -48,6 +51,11 @@ impl Stop {
     /// Waits until it is to finish its exchange and close.
     pub async fn asked(&mut self) {
         let _ = self.asked.wait_for(|asked| *asked).await;
+    }
+
+    /// What turns when it is to finish, to be looked at.
+    pub fn flag(&self) -> &watch::Receiver<bool> {
+        &self.asked
     }
 
     /// Waits until nobody is let in any more, either.
@@ -109,8 +117,9 @@ impl Ending {
 
 impl Ends {
     /// Serves a connection, to its end or until it has had its time.
-    pub async fn serve(self, connection: impl Future<Output = ()>) {
+    pub async fn serve(self, connection: Pin<&mut impl Future<Output = ()>>) {
         let Ends { mut stop, older } = self;
+        let looked_at = stop.clone();
         let cut = async {
             if older.is_none() {
                 return std::future::pending().await;
@@ -122,16 +131,19 @@ impl Ends {
             }
             stop.everybody().await;
         };
-        tokio::select! {
-            () = connection => {}
-            () = cut => {}
-        }
+        until(connection, &[&looked_at.asked, &looked_at.all], cut).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
+
+    async fn serve_for_ever(ends: Ends) {
+        ends.serve(pin!(std::future::pending())).await;
+    }
 
     #[tokio::test]
     async fn who_is_there_first_finishes_first_and_nobody_waits_for_them_twice() {
@@ -139,8 +151,8 @@ mod tests {
         let (finish, finished) = tokio::sync::oneshot::channel::<()>();
         let old = ending.connection();
         let mut old_stop = old.stop.clone();
-        let old = tokio::spawn(old.serve(async { drop(finished.await) }));
-        let endless = tokio::spawn(ending.connection().serve(std::future::pending()));
+        let old = tokio::spawn(async move { old.serve(pin!(async { drop(finished.await) })).await });
+        let endless = tokio::spawn(serve_for_ever(ending.connection()));
         let older = tokio::spawn(async move {
             ender.older(1).await;
             ender
@@ -161,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_had_their_time_is_cut_and_who_was_asked_with_everybody_is_not() {
         let (ender, ending) = Ender::new();
-        let endless = tokio::spawn(ending.connection().serve(std::future::pending()));
+        let endless = tokio::spawn(serve_for_ever(ending.connection()));
         let _ = tokio::time::timeout(LOOK, ender.older(1)).await;
         assert!(!endless.is_finished());
         // The cut waits for what it has not seen yet.
@@ -170,7 +182,7 @@ mod tests {
         endless.await.unwrap();
 
         let (ender, ending) = Ender::new();
-        let asked = tokio::spawn(ending.connection().serve(std::future::pending()));
+        let asked = tokio::spawn(serve_for_ever(ending.connection()));
         ender.all();
         assert!(tokio::time::timeout(LOOK * 3, asked).await.is_err(), "the drain's bound ends it");
     }

@@ -120,9 +120,15 @@ impl Site {
 
     /// Whether a path names a file to be saved.
     pub(super) fn is_download(&self, path: &str) -> bool {
-        let file = path.rsplit('/').next().unwrap_or_default();
-        let Some((_, ending)) = file.rsplit_once('.') else { return false };
-        self.download_endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+        // Bytes are searched, not letters: both marks are ASCII.
+        let bytes = path.as_bytes();
+        let Some(mark) = bytes.iter().rposition(|byte| matches!(byte, b'.' | b'/')) else { return false };
+        let Some((b".", ending)) = path.get(mark..).and_then(|end| end.as_bytes().split_at_checked(1)) else {
+            return false;
+        };
+        self.download_endings
+            .iter()
+            .any(|known| known.len() == ending.len() && known.as_bytes().eq_ignore_ascii_case(ending))
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, SET_COOKIE};
+use http::header::{CONNECTION, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -31,99 +31,105 @@ use crate::page::{self, Inject, Insert, csp};
 use crate::privacy::{Message, PageView, VisitorState};
 use crate::upstream::{Forward, Overrides, RequestId, Scheme, UpstreamBody, UpstreamError};
 
-/// Answers one request.
+/// Answers one request. `hsts` goes into the answer where the site says nothing of the kind.
+///
+/// All of it is one future: what one future awaits is made elsewhere and moved into it, each time.
 pub async fn handle(
     gateway: Rc<Gateway>,
     caller: Rc<Caller>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
+    hsts: Option<HeaderValue>,
 ) -> Result<Response<VisitorBody>, Infallible> {
     let mut watched = Watched::begin(&gateway);
-    let response = answer(&gateway, &caller, request, &mut watched).await;
-    gateway.site.metrics.answered(response.status().as_u16());
-    Ok(response.map(|body| body.watched_by(watched)))
-}
+    let mut response = 'answered: {
+        let began = watched.began();
+        let site = &*gateway.site;
+        let on_upgrade = hyper::upgrade::on(&mut request);
+        let (mut parts, body) = request.into_parts();
+        trace::tend(&mut parts.headers, site.begin_traces);
 
-async fn answer(
-    gateway: &Gateway,
-    caller: &Caller,
-    mut request: Request<Incoming>,
-    watched: &mut Watched,
-) -> Response<VisitorBody> {
-    let began = watched.began();
-    let site = &*gateway.site;
-    let on_upgrade = hyper::upgrade::on(&mut request);
-    let (mut parts, body) = request.into_parts();
-    trace::tend(&mut parts.headers, site.begin_traces);
-
-    // Who is calling, and is it one clear request?
-    let bounds = Bounds { head: site.limits.max_head_bytes, body: gateway.upstream.max_request_body() };
-    let client = client_addr::client(&caller.peer, &parts.headers, &site.trusted_proxies);
-    watched.is_called(RequestId::of(&parts.headers, client.through_proxy));
-    let host = match check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds) {
-        Ok(host) => host,
-        Err(refusal) => {
-            let status = refusal.status();
-            watched.refused(gateway, (&parts.method, &parts.uri), &client.ip, status, &watched::word(refusal));
-            let mut response = own::problem(status, &refusal.to_string());
-            if refusal.ends_connection() && parts.version < Version::HTTP_2 {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        // Who is calling, and is it one clear request?
+        let bounds = Bounds { head: site.limits.max_head_bytes, body: gateway.upstream.max_request_body() };
+        let client = client_addr::client(&caller.peer, &parts.headers, &site.trusted_proxies);
+        watched.is_called(RequestId::of(&parts.headers, client.through_proxy));
+        let host = match check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds) {
+            Ok(host) => host,
+            Err(refusal) => {
+                let status = refusal.status();
+                watched.refused(&gateway, (&parts.method, &parts.uri), &client.ip, status, &watched::word(refusal));
+                let mut response = own::problem(status, &refusal.to_string());
+                if refusal.ends_connection() && parts.version < Version::HTTP_2 {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                break 'answered response;
             }
-            return response;
-        }
-    };
+        };
 
-    // What is permitted?
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
-    let signed = cookies::Signed { ring: &site.ring, remembered: Some(&gateway.choices) };
-    let ours = Ours::of(role::cookie_lines(&parts.headers));
-    let choice = site.choice_cookie.read(&ours, asked, &site.policy, signed);
-    let signals = role::signals(&parts.headers, site.honour_dnt);
-    let choice = choice.and_then(|choice| match site.replaced.contains(choice.receipt) {
-        true => Err(NoChoice::Replaced),
-        false => Ok(choice),
-    });
-    let heard = match &site.import {
-        Some(import) => {
-            manager::hear(&gateway.site, import, &parts, (asked, client.ip.bucket()), choice, signals).await
+        // What is permitted?
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
+        let signed = cookies::Signed { ring: &site.ring, remembered: Some(&gateway.choices) };
+        let ours = Ours::of(role::cookie_lines(&parts.headers));
+        let choice = site.choice_cookie.read(&ours, asked, &site.policy, signed);
+        let signals = role::signals(&parts.headers, site.honour_dnt);
+        let choice = choice.and_then(|choice| match site.replaced.contains(choice.receipt) {
+            true => Err(NoChoice::Replaced),
+            false => Ok(choice),
+        });
+        let heard = match &site.import {
+            Some(import) => {
+                // Few sites have one; the others' requests need no room for it.
+                let heard = manager::hear(&gateway.site, import, &parts, (asked, client.ip.bucket()), choice, signals);
+                Box::pin(heard).await
+            }
+            None => Heard { choice, is_new: false, stamp: [0; 6] },
+        };
+        let Heard { choice, stamp, .. } = heard;
+        let mut decision =
+            consent::decide(&site.policy, choice.clone(), signals, keep::place(&gateway, &parts, &client));
+        if site.import.is_some() {
+            // The site asks itself.
+            decision.ask = PurposeSet::default();
         }
-        None => Heard { choice, is_new: false, stamp: [0; 6] },
-    };
-    let Heard { choice, stamp, .. } = heard;
-    let mut decision = consent::decide(&site.policy, choice.clone(), signals, keep::place(gateway, &parts, &client));
-    if site.import.is_some() {
-        // The site asks itself.
-        decision.ask = PurposeSet::default();
-    }
-    let mut visit = Visit { parts: &parts, host, client, ours, now, choice, stamp, decision };
-    let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
+        let mut visit = Visit { parts: &parts, host, client, ours, now, choice, stamp, decision };
+        let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
-    // Ours, or the site's?
-    let (mut response, objected) = match own::path(parts.uri.path(), &site.privacy_path) {
-        Some(path) => {
-            watched.is_own(path);
-            (own::answer(gateway, &visit, path, body).await, Vec::new())
+        // Ours, or the site's?
+        let (mut response, objected) = match own::path(parts.uri.path(), &site.privacy_path) {
+            Some(path) => {
+                watched.is_own(path);
+                (own::answer(&gateway, &visit, path, body).await, Vec::new())
+            }
+            None => match objection::of(&gateway, &visit, asked) {
+                None => (pass_on(&gateway, &caller, &mut visit, body, on_upgrade, &mut watched).await, Vec::new()),
+                Some(objection) => {
+                    let passed_on = pass_on(&gateway, &caller, &mut visit, body, on_upgrade, &mut watched);
+                    Box::pin(async { tokio::join!(passed_on, objection.write()) }).await
+                }
+            },
+        };
+        if !objected.is_empty() && began.elapsed() < objection::FRESH {
+            keep::set_cookies(response.headers_mut(), objected);
+            page::sets_cookies(response.headers_mut());
         }
-        None => {
-            let objection = objection::of(gateway, &visit, asked);
-            let written = async { if let Some(objection) = objection { objection.write().await } else { Vec::new() } };
-            tokio::join!(pass_on(gateway, caller, &mut visit, body, on_upgrade, watched), written)
+        if heard.is_new {
+            let lines = manager::lines(site, &visit, asked);
+            keep::set_cookies(response.headers_mut(), lines);
+            page::sets_cookies(response.headers_mut());
         }
+        if let Some(said) = said {
+            own::say_decision(response.headers_mut(), &said);
+        }
+        watched.head(&gateway, &visit, response.status());
+        response
     };
-    if !objected.is_empty() && began.elapsed() < objection::FRESH {
-        keep::set_cookies(response.headers_mut(), objected);
-        page::sets_cookies(response.headers_mut());
+    gateway.site.metrics.answered(response.status().as_u16());
+    if let Some(hsts) = hsts {
+        // The site's own word counts.
+        response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(hsts);
     }
-    if heard.is_new {
-        let lines = manager::lines(site, &visit, asked);
-        keep::set_cookies(response.headers_mut(), lines);
-        page::sets_cookies(response.headers_mut());
-    }
-    if let Some(said) = said {
-        own::say_decision(response.headers_mut(), &said);
-    }
-    watched.head(gateway, &visit, response.status());
-    response
+    caller.say_farewell(&mut response);
+    Ok(response.map(|body| body.watched_by(watched)))
 }
 
 /// Fetches the site's answer, without what is not permitted in either direction.

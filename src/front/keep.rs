@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_DISPOSITION, LOCATION, SET_COOKIE};
+use http::header::{CONTENT_DISPOSITION, LOCATION, SET_COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -60,12 +60,12 @@ pub(super) fn exchange(
     answered: Answered,
 ) -> Kept {
     let Some(permit) = &visit.decision.analytics else { return Kept::default() };
-    let (method, request, status) = (&visit.parts.method, &visit.parts.headers, head.status);
+    let status = head.status;
     let Answered { began, response_ms, login } = answered;
     let location = status.is_redirection().then(|| head.headers.get(LOCATION).cloned()).flatten();
     let location = location.as_ref().and_then(|location| location.to_str().ok());
     let answer = Answer { status, response_ms, login, location };
-    let is_navigation = role == Role::Document && capture::is_navigation(method, request);
+    let is_navigation = role == Role::Document && is_way_to_page(visit);
     let captured = |captured: Option<Captured>, headers: &mut HeaderMap| {
         let Captured { mut events, set_cookies, .. } = captured?;
         self::set_cookies(headers, set_cookies.into_iter().flatten());
@@ -74,7 +74,7 @@ pub(super) fn exchange(
     let (event, is_page) = if is_navigation && status.is_redirection() {
         let redirect = location.is_some();
         let made = |exchange: &Exchange<'_>| gateway.capture.redirect(permit, exchange, answer);
-        let made = if redirect { with_exchange(visit, permit, made) } else { None };
+        let made = if redirect { with_exchange(visit, permit, true, made) } else { None };
         (captured(made, &mut head.headers), false)
     } else if is_navigation
         && role::is_html(&head.headers)
@@ -83,10 +83,10 @@ pub(super) fn exchange(
     {
         let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
         head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
-        (captured(with_exchange(visit, permit, made), &mut head.headers), true)
+        (captured(with_exchange(visit, permit, true, made), &mut head.headers), true)
     } else if let Some(kind) = transfer_kind(gateway, visit, head) {
         let made = |exchange: &Exchange<'_>| gateway.capture.transfer(permit, exchange, answer, kind);
-        (with_exchange(visit, permit, made), false)
+        (with_exchange(visit, permit, is_way_to_page(visit), made), false)
     } else {
         (None, false)
     };
@@ -113,13 +113,13 @@ fn transfer_kind(gateway: &Gateway, visit: &Visit<'_>, head: &http::response::Pa
 /// Keeps that a page a visitor asked for did not come at all.
 pub(super) fn unanswered(gateway: &Gateway, visit: &Visit<'_>, role: Role, began: Instant, status: StatusCode) {
     let Some(permit) = &visit.decision.analytics else { return };
-    if role != Role::Document || !capture::is_navigation(&visit.parts.method, &visit.parts.headers) {
+    if role != Role::Document || !is_way_to_page(visit) {
         return;
     }
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
     let answer = Answer { status, response_ms, login: None, location: None };
     let made = |exchange: &Exchange<'_>| gateway.capture.transfer(permit, exchange, answer, "page");
-    if let Some(event) = with_exchange(visit, permit, made) {
+    if let Some(event) = with_exchange(visit, permit, true, made) {
         Delivery::of(event, Arc::clone(&gateway.site), began).broken();
     }
 }
@@ -197,7 +197,7 @@ pub(super) fn banner_shown(gateway: &Gateway, visit: &Visit<'_>, status: StatusC
 /// Whether the agent a request names is a program.
 pub(super) fn is_bot(gateway: &Gateway, headers: &HeaderMap) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let agent = RawUserAgent::new(headers.get("user-agent").map_or(&[][..], |value| value.as_bytes()));
+    let agent = RawUserAgent::new(headers.get(USER_AGENT).map_or(&[][..], |value| value.as_bytes()));
     gateway.agents.borrow_mut().get(&agent, &ClientHints::read(text)).is_bot()
 }
 
@@ -271,7 +271,7 @@ pub(super) async fn beacon(
     permit: &Permit<Analytics>,
     events: &[BeaconEvent<'_>],
 ) -> Result<Option<[HeaderValue; 2]>, NotKept> {
-    let captured = with_exchange(visit, permit, |exchange| gateway.capture.beacon(permit, exchange, events));
+    let captured = with_exchange(visit, permit, false, |exchange| gateway.capture.beacon(permit, exchange, events));
     let sent = events.len();
     let Captured { events, ids, set_cookies } = captured.map_err(NotKept::NotABeacon)?;
     let metrics = &gateway.site.metrics;
@@ -314,7 +314,16 @@ fn partition(event: &Event) -> Partition {
     Partition::of(event.ts(), event.retention_days())
 }
 
-fn with_exchange<T>(visit: &Visit<'_>, _permit: &Permit<Analytics>, make: impl FnOnce(&Exchange<'_>) -> T) -> T {
+fn is_way_to_page(visit: &Visit<'_>) -> bool {
+    capture::is_navigation(&visit.parts.method, &visit.parts.headers)
+}
+
+fn with_exchange<T>(
+    visit: &Visit<'_>,
+    _permit: &Permit<Analytics>,
+    is_page: bool,
+    make: impl FnOnce(&Exchange<'_>) -> T,
+) -> T {
     make(&Exchange {
         now_ms: milliseconds(visit.now),
         host: host_name(visit.host),
@@ -323,7 +332,7 @@ fn with_exchange<T>(visit: &Visit<'_>, _permit: &Permit<Analytics>, make: impl F
         headers: &visit.parts.headers,
         client: &visit.client.ip,
         direct: !visit.client.through_proxy,
-        is_page: capture::is_navigation(&visit.parts.method, &visit.parts.headers),
+        is_page,
         http_1_0: visit.parts.version == http::Version::HTTP_10,
         visitor_cookie: visit.ours.visitor,
         visit_cookie: visit.ours.visit,

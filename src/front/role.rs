@@ -17,6 +17,7 @@ pub(super) enum Role {
     Other,
 }
 
+static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 
 /// What libraries that fetch pieces of pages say of themselves.
@@ -31,7 +32,7 @@ impl Role {
             return Role::Other;
         }
         let part = || if accepts_page(headers) { Role::Part } else { Role::Other };
-        match headers.get("sec-fetch-dest").map(HeaderValue::as_bytes) {
+        match headers.get(&SEC_FETCH_DEST).map(HeaderValue::as_bytes) {
             Some(b"document") => Role::Document,
             Some(b"iframe" | b"frame" | b"fencedframe" | b"embed" | b"object") => Role::Part,
             Some(b"empty" | b"") => part(),
@@ -51,8 +52,8 @@ impl Role {
 
 /// Whether a request does not say whether it is for a page, so that only its answer can.
 pub(super) fn says_nothing(headers: &HeaderMap) -> bool {
-    let fetched = ["sec-fetch-dest"].iter().chain(&PIECE).any(|name| headers.contains_key(*name));
-    !fetched && !accepts_page(headers) && is_anyones(headers)
+    let is_fetched = headers.contains_key(&SEC_FETCH_DEST) || PIECE.iter().any(|name| headers.contains_key(*name));
+    !is_fetched && !accepts_page(headers) && is_anyones(headers)
 }
 
 /// Whether it accepts anything, and is no browser's, who would have said more.

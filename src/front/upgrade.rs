@@ -31,6 +31,7 @@ pub struct Caller {
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
     /// Whether a request has come.
     heard: watch::Sender<bool>,
+    has_heard: Cell<bool>,
     /// Whether the connection closes after the next answer.
     leaves: Cell<bool>,
 }
@@ -39,12 +40,16 @@ impl Caller {
     /// For a new connection.
     pub fn new(peer: Peer, opened: Option<Opened>) -> Rc<Caller> {
         let (tunnel, heard) = (RefCell::default(), watch::Sender::new(false));
-        Rc::new(Caller { peer, opened, tunnel, heard, leaves: Cell::new(false) })
+        let (has_heard, leaves) = (Cell::new(false), Cell::new(false));
+        Rc::new(Caller { peer, opened, tunnel, heard, has_heard, leaves })
     }
 
     /// A request has come.
     pub(super) fn hear(&self) {
-        self.heard.send_if_modified(|heard| !std::mem::replace(heard, true));
+        // Only the first is news; telling takes a lock.
+        if !self.has_heard.replace(true) {
+            self.heard.send_replace(true);
+        }
     }
 
     /// Waits until a request has come, the first one.

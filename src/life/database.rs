@@ -19,6 +19,7 @@ use crate::statistics::Lane;
 use crate::statistics::folder::Folder;
 use crate::store::asked;
 use crate::store::backoff::{Backoff, LONGEST_PAUSE};
+use crate::store::comeback::Comeback;
 use crate::store::consents;
 use crate::store::migrate::{self, MigrateError};
 use crate::store::statistics::Writer;
@@ -66,6 +67,7 @@ impl Database {
             engine = Some(started);
             listen = *asked;
         }
+        let comeback = engine.as_ref().map_or_else(Comeback::default, |engine| Comeback::of(engine.state()));
         let (stop_shipping, shipping_stopped) = watch::channel(false);
         let (stop_counting, counting_stopped) = watch::channel(false);
         let gauges = tokio::spawn(watch_spool(spool.clone(), metrics.clone()));
@@ -74,6 +76,7 @@ impl Database {
                 lane,
                 folder: Folder::new(&config.data_dir),
                 client: client.clone(),
+                comeback: comeback.clone(),
                 site_id: config.gateway.site_id,
                 retention: config.retention,
                 metrics,
@@ -83,7 +86,8 @@ impl Database {
             tokio::spawn(writer.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
         });
         let consents = {
-            let shipper = consents::Shipper::new(ledger, client.clone(), config.consents_retention);
+            let shipper = consents::Shipper::new(ledger, client.clone(), config.consents_retention)
+                .with_comeback(comeback.clone());
             let mut stopped = shipping_stopped.clone();
             tokio::spawn(shipper.run(async move { drop(stopped.wait_for(|stop| *stop).await) }))
         };
@@ -91,6 +95,7 @@ impl Database {
             asked,
             folder: asking::folder::Folder::new(&config.data_dir),
             client: client.clone(),
+            comeback: comeback.clone(),
             site_id: config.gateway.site_id,
             retention: config.retention,
         };
@@ -99,11 +104,11 @@ impl Database {
         let shipper = tokio::spawn(async move {
             let mut early = shipping_stopped.clone();
             tokio::select! {
-                () = schema_in_place(&client) => {}
+                () = schema_in_place(&client, comeback.clone()) => {}
                 _ = early.wait_for(|stop| *stop) => {}
             }
             let mut late = shipping_stopped;
-            ship::ship(spool, client, async move { drop(late.wait_for(|stop| *stop).await) }).await;
+            ship::ship(spool, client, comeback, async move { drop(late.wait_for(|stop| *stop).await) }).await;
         });
         Ok(Database {
             listen,
@@ -173,10 +178,12 @@ async fn apply(client: &clickhouse::Client) -> Result<(), MigrateError> {
 
 /// Applies the schema as soon as the database takes it. Says when it begins to wait and when that is over, not each time
 /// it asks.
-async fn schema_in_place(client: &clickhouse::Client) {
+async fn schema_in_place(client: &clickhouse::Client, mut comeback: Comeback) {
     let mut backoff = Backoff::default();
     let mut said = None;
-    while let Err(error) = apply(client).await {
+    loop {
+        comeback.note();
+        let Err(error) = apply(client).await else { break };
         let (trouble, lasting) = (error.in_short(), error.is_lasting());
         match (lasting, said.replace(lasting)) {
             (true, None | Some(false)) => {
@@ -187,7 +194,9 @@ async fn schema_in_place(client: &clickhouse::Client) {
             }
             _ => {}
         }
-        tokio::time::sleep(if lasting { LONGEST_PAUSE } else { backoff.pause() }).await;
+        if comeback.within(if lasting { LONGEST_PAUSE } else { backoff.pause() }).await {
+            backoff = Backoff::default();
+        }
     }
     if said.is_some() {
         tracing::info!("the database has the schema now; what waits in the spool goes into it");

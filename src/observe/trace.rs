@@ -4,8 +4,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The most members of a `tracestate` (§3.3.1.1).
 const MEMBERS: usize = 32;
@@ -14,23 +14,27 @@ const LONGEST_STATE: usize = 8192;
 
 /// Puts a request's trace in order. Where it brings none and `begin` says so, it begins one, marked to be recorded or not.
 pub fn tend(headers: &mut HeaderMap, begin: Option<bool>) {
-    let mut parents = headers.get_all(TRACEPARENT).iter();
+    if begin.is_none() && !headers.contains_key(&TRACEPARENT) && !headers.contains_key(&TRACESTATE) {
+        return;
+    }
+    let mut parents = headers.get_all(&TRACEPARENT).iter();
     let is_good = match (parents.next(), parents.next()) {
         (Some(parent), None) => is_traceparent(parent.as_bytes()),
         _ => false,
     };
     if !is_good {
-        headers.remove(TRACEPARENT);
+        headers.remove(&TRACEPARENT);
         // Without its parent it says nothing.
-        headers.remove(TRACESTATE);
+        headers.remove(&TRACESTATE);
         if let Some(sampled) = begin {
-            headers.insert(TRACEPARENT, new(sampled));
+            headers.insert(TRACEPARENT.clone(), new(sampled));
         }
         return;
     }
-    if headers.contains_key(TRACESTATE) && !is_tracestate(headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes))
+    if headers.contains_key(&TRACESTATE)
+        && !is_tracestate(headers.get_all(&TRACESTATE).iter().map(HeaderValue::as_bytes))
     {
-        headers.remove(TRACESTATE);
+        headers.remove(&TRACESTATE);
     }
 }
 

@@ -1,6 +1,6 @@
-//! Puts our markup into a page while it streams through, without copying the page: every frame that leaves is a slice of
-//! one that came, or one of the two snippets. [`Scan`] says where, and in which language the page is; this never looks at
-//! HTML itself.
+//! Puts our markup into a page while it streams through, without copying the page: what leaves are slices of what came and
+//! the snippets, of which short neighbours go as one frame, since a frame costs more than the bytes of a short one. [`Scan`]
+//! says where, and in which language the page is; this never looks at HTML itself.
 //!
 //! Called by the front door for every page that is [`eligible`](super::eligible). Each snippet is emitted exactly once,
 //! whatever the page looks like, so that the length of the answer is known before its first byte: places that did not turn
@@ -72,6 +72,9 @@ impl Insert {
     }
 }
 
+/// Slices up to so many bytes are copied together.
+const SHORT: usize = 4096;
+
 /// A page's body with [`Insert`] put into it. Not for answers to `HEAD`, which have no body to put anything into.
 #[derive(Debug)]
 pub struct Inject<B> {
@@ -88,6 +91,8 @@ pub struct Inject<B> {
     chunk: Bytes,
     /// Bytes of the page, not counting ours, that have been emitted.
     emitted: u64,
+    /// A long slice that waits for the short ones before it.
+    next: Option<Bytes>,
     trailers: Option<HeaderMap>,
     inner_ended: bool,
 }
@@ -105,6 +110,7 @@ impl<B> Inject<B> {
             held: Vec::new(),
             chunk: Bytes::new(),
             emitted: 0,
+            next: None,
             trailers: None,
             inner_ended: false,
         }
@@ -122,9 +128,31 @@ impl<B> Inject<B> {
             && self.body_start.is_none()
             && self.held.is_empty()
             && self.chunk.is_empty()
+            && self.next.is_none()
     }
 
-    /// What is to be emitted next of what is there.
+    /// What is to be emitted next of what is there: a long slice as it is, short ones together.
+    fn next_frame(&mut self) -> Option<Bytes> {
+        let first = self.next.take().or_else(|| self.next_slice())?;
+        if first.len() > SHORT {
+            return Some(first);
+        }
+        let Some(second) = self.next_slice() else { return Some(first) };
+        let mut together = Vec::with_capacity(SHORT);
+        together.extend_from_slice(&first);
+        let mut next = Some(second);
+        while let Some(slice) = next {
+            if slice.len() > SHORT {
+                self.next = Some(slice);
+                break;
+            }
+            together.extend_from_slice(&slice);
+            next = self.next_slice();
+        }
+        Some(together.into())
+    }
+
+    /// The next slice of it.
     fn next_slice(&mut self) -> Option<Bytes> {
         let first = self.scan.first().filter(|_| self.first.is_some());
         let head = self.scan.head().filter(|_| self.head.is_some());
@@ -192,7 +220,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Inject<B> {
             if !this.inner_ended && this.idle() {
                 return Pin::new(&mut this.inner).poll_frame(cx);
             }
-            if let Some(slice) = this.next_slice() {
+            if let Some(slice) = this.next_frame() {
                 return Poll::Ready(Some(Ok(Frame::data(slice))));
             }
             if this.inner_ended {
@@ -228,7 +256,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Inject<B> {
 
     fn size_hint(&self) -> SizeHint {
         let mut hint = self.inner.size_hint();
-        let ours = self.missing() + (self.held.len() + self.chunk.len()) as u64;
+        let ours =
+            self.missing() + (self.held.len() + self.chunk.len() + self.next.as_ref().map_or(0, Bytes::len)) as u64;
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper.saturating_add(ours));
         }

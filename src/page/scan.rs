@@ -21,15 +21,21 @@
 
 mod attributes;
 mod comment;
+mod found;
 mod language;
+mod name;
+mod place;
 mod raw;
 mod skip;
+mod state;
 mod tag;
 mod xml;
 
 use memchr::memchr;
 
 use language::Language;
+use name::{HTML, Name};
+use state::State;
 
 /// How a document is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,87 +49,6 @@ pub enum Markup {
 /// The most bytes before the end of what was fed that can be undecided: the body's beginning, as long as it may be all skip
 /// links. Elsewhere it is `</` and a name too long to be one we know.
 pub const MOST_HELD: usize = skip::MOST;
-
-const LONGEST_NAME: usize = 8;
-
-/// A tag's name in lower case, packed big-endian, so that names compare as numbers.
-type Name = u64;
-
-/// Stands for every name longer than any we know.
-const LONG_NAME: Name = Name::MAX;
-
-const fn name(text: &str) -> Name {
-    let bytes = text.as_bytes();
-    let mut packed = 0;
-    let mut i = 0;
-    while i < bytes.len() {
-        packed = packed << 8 | bytes[i] as Name;
-        i += 1;
-    }
-    packed
-}
-
-macro_rules! names {
-    ($($constant:ident $text:literal),* $(,)?) => { $(const $constant: Name = name($text);)* };
-}
-names!(
-    HTML "html", HEAD "head", BODY "body", FRAMESET "frameset", BR "br",
-    BASE "base", BASEFONT "basefont", BGSOUND "bgsound", LINK "link", META "meta",
-    TITLE "title", TEXTAREA "textarea", STYLE "style", SCRIPT "script", NOSCRIPT "noscript", TEMPLATE "template",
-    NOFRAMES "noframes", NOEMBED "noembed", XMP "xmp", IFRAME "iframe",
-);
-
-/// The tokenizer's states; the names are the standard's, shortened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// At the very beginning, `matched` bytes into a byte order mark that begins with `quote`.
-    ByteOrderMark,
-    Data,
-    TagOpen,
-    EndTagOpen,
-    TagName,
-    BeforeAttribute,
-    AttributeName,
-    AfterAttribute,
-    BeforeValue,
-    DoubleQuoted,
-    SingleQuoted,
-    Unquoted,
-    Declaration,
-    DeclarationDash,
-    Bogus,
-    CommentStart,
-    CommentStartDash,
-    Comment,
-    CommentDash,
-    CommentEnd,
-    CommentBang,
-    /// Text that only the end tag called `raw` ends.
-    Raw,
-    RawLess,
-    RawEndTagOpen,
-    RawEndTagName,
-    ScriptBang,
-    ScriptBangDash,
-    ScriptEscaped,
-    ScriptEscapedDash,
-    ScriptEscapedDashDash,
-    ScriptEscapedLess,
-    /// A name within an escaped script, after `<` or `</`, that begins or ends double escaping.
-    ScriptEscapedName,
-    /// At the beginning of the body, which may be skip links.
-    BodyStart,
-    /// Everything after what was looked for.
-    Rest,
-    /// XML: in `<![CDATA[`, of which `matched` bytes were seen after `<![`.
-    CdataOpen,
-    /// XML: in a CDATA section, with `matched` times `]` just seen.
-    Cdata,
-    /// XML: in a processing instruction, after `?` if `matched` is 1.
-    Instruction,
-    /// XML: in a declaration, within its internal subset if `matched` is 1, within `quote` unless that is 0.
-    Doctype,
-}
 
 /// The scanner: feed it the document's bytes in order.
 #[derive(Debug)]
@@ -183,52 +108,6 @@ impl Scan {
             html_seen: false,
             language: None,
             kept: Vec::new(),
-        }
-    }
-
-    /// Where the head's content begins: the offset before which goes what has to come before any tag of the site's, once
-    /// known. Never behind [`head`](Self::head).
-    pub fn first(&self) -> Option<u64> {
-        self.first.or(self.head)
-    }
-
-    /// Where the head ends, or its `<base>` begins: the offset in the document before which script and style sheet go, once
-    /// known.
-    pub fn head(&self) -> Option<u64> {
-        self.head
-    }
-
-    /// Where the body's content begins, or its skip links end: the offset before which the banner goes, once known. Never
-    /// before [`head`](Self::head).
-    pub fn body(&self) -> Option<u64> {
-        self.body
-    }
-
-    /// The language the page's `<html>` names, as it stands there; nothing where it names none. Known once
-    /// [`body`](Self::body) is.
-    pub fn language(&self) -> Option<&str> {
-        self.language.as_ref().map(Language::as_str)
-    }
-
-    /// Whether there is nothing more to find.
-    pub fn done(&self) -> bool {
-        self.done
-    }
-
-    /// Whether the document is UTF-16, as its byte order mark says: what is not UTF-16 must not stand in it.
-    pub fn utf16(&self) -> bool {
-        self.utf16
-    }
-
-    /// Bytes of the document up to here are decided: no place that is found later lies before this offset.
-    pub fn decided(&self) -> u64 {
-        match self.state {
-            State::ByteOrderMark => 0,
-            State::TagOpen | State::EndTagOpen | State::TagName if !self.done && self.name != LONG_NAME => {
-                self.tag_start
-            }
-            State::BodyStart => self.tag_start,
-            _ => self.fed,
         }
     }
 
@@ -371,65 +250,6 @@ impl Scan {
         let after = self.read_attributes(chunk, at)?;
         self.tag_ended(self.fed + after as u64);
         (!self.done).then_some(after)
-    }
-
-    /// Content that belongs to the body begins at `offset`, so the head has ended too.
-    fn content(&mut self, offset: u64) {
-        self.head.get_or_insert(offset);
-        self.body = Some(offset);
-        self.finish();
-    }
-
-    fn finish(&mut self) {
-        (self.done, self.state) = (true, State::Rest);
-    }
-
-    /// The name of a tag in data is known: what does it say about the head?
-    fn tag_named(&mut self) {
-        match (self.markup, self.closing, self.name) {
-            (_, true, HEAD) | (_, false, BODY) if self.templates == 0 => {
-                self.head.get_or_insert(self.tag_start);
-            }
-            (_, false, BASE) if self.templates == 0 => {
-                // What stands after it is fetched from wherever it says; ours comes from the site, whatever it says.
-                self.head.get_or_insert(self.tag_start);
-            }
-            (_, false, FRAMESET) if self.templates == 0 => {
-                // A frameset has no body; content of ours before it would take its place (13.2.6.4.6).
-                self.head.get_or_insert(self.tag_start);
-                self.finish();
-            }
-            (_, false, LINK | META | TITLE | STYLE | SCRIPT | NOSCRIPT | TEMPLATE) if self.first.is_none() => {
-                // A head that nobody opened.
-                self.first = Some(self.tag_start);
-            }
-            (Markup::Xhtml, ..) => {}
-            _ if self.templates > 0 => {}
-            (_, false, HTML | HEAD | BASEFONT | BGSOUND | LINK | META | TITLE | STYLE) => {}
-            (_, false, SCRIPT | NOSCRIPT | NOFRAMES | TEMPLATE) => {}
-            (_, false, _) | (_, true, HTML | BODY | BR) => self.content(self.tag_start),
-            // Every other end tag is ignored there.
-            (_, true, _) => {}
-        }
-    }
-
-    /// A tag has ended; the document goes on at `offset`.
-    fn tag_ended(&mut self, offset: u64) {
-        self.state = State::Data;
-        match (self.markup, self.closing, self.name) {
-            (_, false, HEAD) if self.first.is_none() && self.head.is_none() => self.first = Some(offset),
-            (_, false, BODY) if self.templates == 0 => {
-                (self.tag_start, self.state) = (offset, State::BodyStart);
-                self.kept.clear();
-            }
-            (Markup::Xhtml, ..) => {}
-            (_, false, TEMPLATE) => self.templates = self.templates.saturating_add(1),
-            (_, true, TEMPLATE) => self.templates = self.templates.saturating_sub(1),
-            (_, false, TITLE | TEXTAREA | STYLE | SCRIPT | NOSCRIPT | NOFRAMES | NOEMBED | XMP | IFRAME) => {
-                (self.raw, self.escaped, self.state) = (self.name, 0, State::Raw);
-            }
-            _ => {}
-        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Whether a post comes from the site's own pages, and where on the site to go back to afterwards. Both read what a
 //! browser says of itself; neither trusts a word of it further than the site's own host.
 
-use http::HeaderMap;
 use http::header::{ORIGIN, REFERER, USER_AGENT};
+use http::{HeaderMap, HeaderName};
+
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Longest path that is gone back to.
 const MAX_WAY_BACK: usize = 2048;
@@ -14,7 +16,7 @@ const MAX_WAY_BACK: usize = 2048;
 /// client that sends neither is none of the browsers in which a forgery could run, unless its `Referer` says otherwise.
 pub fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
     let mut vouched = false;
-    for value in headers.get_all("sec-fetch-site") {
+    for value in headers.get_all(&SEC_FETCH_SITE) {
         match value.as_bytes() {
             b"same-origin" => vouched = true,
             b"none" => {}
@@ -37,12 +39,17 @@ pub fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
 pub(super) fn is_vouched_for(headers: &HeaderMap) -> bool {
     let by_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
     !by_browser
-        || headers.contains_key("sec-fetch-site")
+        || headers.contains_key(&SEC_FETCH_SITE)
         || headers.contains_key(ORIGIN)
         || headers.contains_key(REFERER)
 }
 
 fn is_of_host(url: &[u8], host: &str) -> bool {
+    // As nearly all of them are written.
+    let authority = url.strip_prefix(b"https://").or_else(|| url.strip_prefix(b"http://"));
+    if authority == Some(host.as_bytes()) && !host.is_empty() {
+        return true;
+    }
     std::str::from_utf8(url).ok().and_then(|url| below_host(url, host)).is_some()
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{self, Backoff};
+use super::comeback::Comeback;
 use super::exception;
 use super::true_now::ask;
 use crate::asked::Asked;
@@ -42,6 +43,8 @@ pub struct Writer {
     pub folder: Folder,
     /// The table is `consent_statistics` in its database.
     pub client: Client,
+    /// What waits for another try is tried at once when this says so.
+    pub comeback: Comeback,
     /// The number of the site in the tables.
     pub site_id: u32,
     /// How long rows are kept.
@@ -142,8 +145,10 @@ impl Writer {
     /// Sends what waits, oldest first. Says when it begins to wait for ClickHouse and when that is over.
     async fn send_all(&self, mut closing: watch::Receiver<bool>) {
         let mut backoff = Backoff::default();
+        let mut comeback = self.comeback.clone();
         let mut waits = false;
         loop {
+            comeback.note();
             let pause = match self.send_oldest().await {
                 Ok(true) => {
                     if std::mem::take(&mut waits) {
@@ -164,7 +169,7 @@ impl Writer {
                 return;
             }
             tokio::select! {
-                () = sleep(pause) => {}
+                again = comeback.within(pause) => if again { backoff = Backoff::default() },
                 _ = closing.changed() => {}
             }
         }

@@ -19,6 +19,7 @@ use clickhouse::Client;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{self, Backoff};
+use super::comeback::Comeback;
 use super::exception;
 use super::true_now::ask;
 use crate::config::Period;
@@ -69,6 +70,7 @@ pub struct Shipper {
     ledger: Ledger,
     client: Client,
     retention: Period,
+    comeback: Comeback,
     place: Place,
     /// The last row that was found to be the same here and there.
     same: u64,
@@ -81,7 +83,13 @@ pub struct Shipper {
 impl Shipper {
     /// For a ledger whose rows are kept for `retention`. The table is `consents` in the client's database.
     pub fn new(ledger: Ledger, client: Client, retention: Period) -> Shipper {
-        Shipper { ledger, client, retention, place: Place::default(), same: 0, expired: 0, said: false }
+        let (comeback, place) = (Comeback::default(), Place::default());
+        Shipper { ledger, client, retention, comeback, place, same: 0, expired: 0, said: false }
+    }
+
+    /// Rows that wait for another try are tried at once when `comeback` says so.
+    pub fn with_comeback(self, comeback: Comeback) -> Shipper {
+        Shipper { comeback, ..self }
     }
 
     /// Ships until `shutdown` resolves; then what is there by then, for at most 5 s. What ClickHouse does not take in that
@@ -93,6 +101,7 @@ impl Shipper {
         let mut waits = false;
         let mut expiry = Instant::now();
         loop {
+            self.comeback.note();
             if Instant::now() >= expiry {
                 self.remove_expired().await;
                 expiry = Instant::now() + EXPIRY_LOOK;
@@ -113,9 +122,11 @@ impl Shipper {
                     Some(backoff.pause())
                 }
             };
+            let comeback = &mut self.comeback;
             let more = async {
                 match pause {
-                    Some(pause) => sleep(pause).await,
+                    Some(pause) if comeback.within(pause).await => backoff = Backoff::default(),
+                    Some(_) => {}
                     None => {
                         // A ledger that is closed changes no more.
                         let _ = timeout(expiry.saturating_duration_since(Instant::now()), head.changed()).await;

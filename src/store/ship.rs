@@ -31,6 +31,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::backoff::{self, Backoff};
+use super::comeback::Comeback;
 use super::native;
 use super::true_now::ask;
 use crate::engine::give_memory_back;
@@ -55,10 +56,10 @@ const READS: u32 = 3;
 const SPLITS: u32 = 64;
 
 /// Ships until `shutdown` resolves, then what is sealed by then, for at most 5 s; what is left stays in the spool. The
-/// table is `events` in the client's database.
-pub async fn ship(spool: Spool, client: Client, shutdown: impl Future<Output = ()>) {
+/// table is `events` in the client's database. What waits for another try is tried at once when `comeback` says so.
+pub async fn ship(spool: Spool, client: Client, comeback: Comeback, shutdown: impl Future<Output = ()>) {
     let (close, closing) = watch::channel(false);
-    let shipper = Shipper { spool, client, closing, splits_left: Mutex::default() };
+    let shipper = Shipper { spool, client, comeback, closing, splits_left: Mutex::default() };
     let mut work = pin!(shipper.work());
     tokio::select! {
         () = &mut work => return,
@@ -73,6 +74,7 @@ pub async fn ship(spool: Spool, client: Client, shutdown: impl Future<Output = (
 struct Shipper {
     spool: Spool,
     client: Client,
+    comeback: Comeback,
     /// Whether the process is ending: then nothing is waited for.
     closing: watch::Receiver<bool>,
     /// Of batches that came of one that was halved, how often that may go on.
@@ -125,7 +127,9 @@ impl Shipper {
         let in_doubt = batch.in_doubt();
         let mut delivery = Delivery { batch, in_doubt, first: !in_doubt, block: None, refusals: 0, failed_reads: 0 };
         let mut backoff = Backoff::default();
+        let mut comeback = self.comeback.clone();
         loop {
+            comeback.note();
             let trouble = match self.attempt(&mut delivery).await {
                 Ok(()) => {
                     note(batch, self.spool.acknowledge(batch.batch_id()).await);
@@ -146,7 +150,7 @@ impl Shipper {
             let mut closing = self.closing.clone();
             tokio::select! {
                 _ = closing.wait_for(|closing| *closing) => return ControlFlow::Break(()),
-                () = tokio::time::sleep(pause) => {}
+                again = comeback.within(pause) => if again { backoff = Backoff::default() },
             }
             // However long that was: what was taken back or outlived meanwhile is left out when it is read again.
             delivery.block = None;

@@ -90,7 +90,8 @@ pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, Upstr
     let mut fields = Fields::default();
     let mut headers = HeaderMap::with_capacity(answer.headers.len());
     for header in answer.headers.iter() {
-        let name = HeaderName::from_bytes(header.name.as_bytes())
+        let name = usual(header.name.as_bytes())
+            .map_or_else(|| HeaderName::from_bytes(header.name.as_bytes()), Ok)
             .map_err(|_| UpstreamError::BadHead("a header name holds a character that is not allowed"))?;
         if fields.note(&name, header.value, status)? && !connection.names(&name) {
             // Copied: small copies are cheaper than slices, which count references and hold on to the buffer.
@@ -113,6 +114,26 @@ pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, Upstr
         keep_alive_seconds: fields.keep_alive_seconds,
         event_stream: fields.event_stream,
     }))
+}
+
+/// A name as nearly every answer has it, known by its letters as servers write them.
+fn usual(name: &[u8]) -> Option<HeaderName> {
+    Some(match name {
+        b"Date" | b"date" => header::DATE,
+        b"ETag" | b"etag" => header::ETAG,
+        b"Vary" | b"vary" => header::VARY,
+        b"Server" | b"server" => header::SERVER,
+        b"Connection" | b"connection" => CONNECTION,
+        b"Set-Cookie" | b"set-cookie" => header::SET_COOKIE,
+        b"Content-Type" | b"content-type" => header::CONTENT_TYPE,
+        b"Accept-Ranges" | b"accept-ranges" => header::ACCEPT_RANGES,
+        b"Cache-Control" | b"cache-control" => header::CACHE_CONTROL,
+        b"Last-Modified" | b"last-modified" => header::LAST_MODIFIED,
+        b"Content-Length" | b"content-length" => header::CONTENT_LENGTH,
+        b"Content-Encoding" | b"content-encoding" => header::CONTENT_ENCODING,
+        b"Transfer-Encoding" | b"transfer-encoding" => header::TRANSFER_ENCODING,
+        _ => return None,
+    })
 }
 
 /// What all `Connection` lines together say.

@@ -178,6 +178,61 @@ fn kills_of_gateway_engine_or_both_lose_and_double_nothing_that_was_acknowledged
     });
 }
 
+/// A process that is kept from going on; it goes on when this is dropped.
+struct Held(u32);
+
+impl Held {
+    fn hold(pid: u32) -> Held {
+        signal("-STOP", pid);
+        Held(pid)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        signal("-CONT", self.0);
+    }
+}
+
+fn signal(name: &str, pid: u32) {
+    Command::new("kill").args([name, &pid.to_string()]).output().expect("kill is there");
+}
+
+/// How long the shipper waits before it tries a batch again, as it said last.
+fn last_pause(log: &str) -> Option<Duration> {
+    let line = log.lines().rfind(|line| line.contains("a batch is not shipped yet"))?;
+    let (_, pause) = line.split_once("pause=")?;
+    let seconds = pause.split_whitespace().next()?.strip_suffix("s")?.parse().ok()?;
+    Some(Duration::from_secs_f64(seconds))
+}
+
+/// The pauses of whoever starts the engine and of whoever ships do not add up.
+#[test]
+fn rows_flow_as_soon_as_the_engine_answers_again_however_long_it_was_away() {
+    const LONG: Duration = Duration::from_secs(5);
+    let site = Site::start();
+    let gateway = Gateway::start(site.address, "");
+    let mut visitor = Visitor::who_accepts(&gateway);
+    let beacon = |visitor: &mut Visitor, path: &str| assert_eq!(visitor.beacon(path).status, 204);
+    let shipped = |path: &str| gateway.rows(1, &format!("select path from consentry.events where path = '{path}'"));
+    beacon(&mut visitor, "/torture/before");
+    shipped("/torture/before");
+    let engine = gateway.process.children();
+    kill(&engine);
+    beacon(&mut visitor, "/torture/away");
+    let another = eventually("another engine", || gateway.process.children().into_iter().find(|pid| *pid != engine[0]));
+    let held = Held::hold(another);
+    let answers = || gateway.folder.log().matches("the embedded ClickHouse answers again").count();
+    assert_eq!(answers(), 0, "it was held before it was there");
+    eventually("pauses are long", || last_pause(&gateway.folder.log()).filter(|pause| *pause >= LONG));
+    drop(held);
+    let answered = eventually("the engine answers", || (answers() > 0).then(Instant::now));
+    shipped("/torture/away");
+    let took = answered.elapsed();
+    println!("rows flow {took:?} after the engine answers, where the next try was {LONG:?} away and more");
+    assert!(took < Duration::from_secs(2), "{took:?}\n{}", tail(&gateway.folder.log()));
+}
+
 /// What came is remembered from what waits and from what was just shipped.
 #[test]
 fn a_beacon_that_is_sent_again_after_a_kill_is_stored_once() {

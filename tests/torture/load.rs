@@ -20,6 +20,8 @@ pub const NAME: &str = "Torture";
 pub struct Manners {
     /// Whether a beacon without an answer is sent again, under the same event id, until there is one.
     pub repeats: bool,
+    /// Whether a beacon that is refused is sent again, as the collector does, until it is taken.
+    pub insists: bool,
     /// Events in a beacon.
     pub events: usize,
     /// Between two requests.
@@ -30,7 +32,7 @@ pub struct Manners {
 
 impl Default for Manners {
     fn default() -> Manners {
-        Manners { repeats: false, events: 2, pause: Duration::from_millis(4), more: 0 }
+        Manners { repeats: false, insists: false, events: 2, pause: Duration::from_millis(4), more: 0 }
     }
 }
 
@@ -41,8 +43,12 @@ pub struct Book {
     pub taken: HashSet<String>,
     /// Of events that may have arrived, or were refused: each is there at most once.
     pub open: HashSet<String>,
-    /// Beacons that were refused because the spool takes no more.
+    /// Beacons that were refused because the spool takes no more, and were given up.
     pub refused: usize,
+    /// Beacons that were refused and sent again until they were taken.
+    pub insisted: usize,
+    /// How long one of those was refused.
+    pub longest_refusal: Duration,
     /// Page views that were answered, and the two moments between which that was: asked for, and known to be answered.
     pub pages: HashMap<String, (Instant, Instant)>,
     /// Page views without an answer.
@@ -54,6 +60,8 @@ impl Book {
         self.taken.extend(other.taken);
         self.open.extend(other.open);
         self.refused += other.refused;
+        self.insisted += other.insisted;
+        self.longest_refusal = self.longest_refusal.max(other.longest_refusal);
         self.pages.extend(other.pages);
         self.open_pages.extend(other.open_pages);
     }
@@ -139,12 +147,18 @@ pub fn drive(mut client: Client, name: &str, manners: Manners, goes_on: impl Fn(
             }
         }
         let ids: Vec<String> = (0..manners.events).map(|at| format!("{name}n{number}e{at}")).collect();
-        let body = body(&ids, manners.more);
+        let happened = Instant::now();
+        let body = || body(&ids, manners.more, happened.elapsed());
         number += 1;
-        let mut outcome = client.beacon(&body);
+        let mut outcome = client.beacon(&body());
         while manners.repeats && matches!(outcome, Outcome::Unanswered | Outcome::NotSent) {
             thread::sleep(Duration::from_millis(10));
-            outcome = client.beacon(&body);
+            outcome = client.beacon(&body());
+        }
+        if manners.insists && matches!(outcome, Outcome::Answered(503, _)) {
+            outcome = insist(&mut client, body);
+            book.insisted += 1;
+            book.longest_refusal = book.longest_refusal.max(happened.elapsed());
         }
         match outcome {
             Outcome::Answered(204, _) => book.taken.extend(ids),
@@ -152,7 +166,7 @@ pub fn drive(mut client: Client, name: &str, manners: Manners, goes_on: impl Fn(
                 book.refused += 1;
                 book.open.extend(ids);
             }
-            Outcome::Answered(status, text) => panic!("{body} was answered with {status}: {text}"),
+            Outcome::Answered(status, text) => panic!("{} was answered with {status}: {text}", body()),
             Outcome::Unanswered | Outcome::NotSent => book.open.extend(ids),
         }
         thread::sleep(manners.pause);
@@ -160,8 +174,28 @@ pub fn drive(mut client: Client, name: &str, manners: Manners, goes_on: impl Fn(
     book
 }
 
-/// A beacon with these events.
-fn body(ids: &[String], more: usize) -> String {
+/// The collector sends what is refused once more, after 5 s, and then gives it up (`static/collector/outbox.js`): a refusal
+/// that lasts longer loses events.
+const COLLECTOR_TRIES_AGAIN: Duration = Duration::from_secs(5);
+
+/// Sends a beacon that was refused again, under the same event ids, until it is not refused any more: sooner than the
+/// collector would, so that the one try it has is sure to do.
+fn insist(client: &mut Client, body: impl Fn() -> String) -> Outcome {
+    let began = Instant::now();
+    loop {
+        thread::sleep(Duration::from_millis(50));
+        match client.beacon(&body()) {
+            Outcome::Answered(503, text) => {
+                let lasted = began.elapsed();
+                assert!(lasted < COLLECTOR_TRIES_AGAIN, "refused for {lasted:?}, and still: {text}");
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// A beacon with these events, which happened so long ago.
+fn body(ids: &[String], more: usize, since: Duration) -> String {
     let event = |id: &String| {
         // FNV-1a: the collector draws its event ids, a test wants to know them again.
         let hash = id
@@ -170,7 +204,8 @@ fn body(ids: &[String], more: usize) -> String {
         let mut props: serde_json::Map<String, Value> =
             (0..more).map(|number| (format!("more{number}"), "x".repeat(80).into())).collect();
         props.insert("id".to_owned(), id.as_str().into());
-        json!({"n": NAME, "u": "/torture", "i": format!("{hash:016x}"), "props": props})
+        let since = since.as_millis() as u64;
+        json!({"n": NAME, "u": "/torture", "i": format!("{hash:016x}"), "t": since, "props": props})
     };
     json!({"v": 1, "events": ids.iter().map(event).collect::<Vec<_>>()}).to_string()
 }

@@ -41,13 +41,14 @@ impl<'a> Came<'a> {
         for (_, pair) in lines.into_iter().flat_map(pairs) {
             // A cookie without a name is sent as its value alone, behind a `=` where it holds one.
             let name = name(pair).unwrap_or_default();
-            if name.is_empty() && matches!(trim(pair), b"" | b"=")
-                || name.len() > LONGEST_NAME
-                || catalogue.permits(name, permitted)
-            {
+            if name.is_empty() && matches!(trim(pair), b"" | b"=") || name.len() > LONGEST_NAME {
                 continue;
             }
-            let kind = match catalogue.purpose(name) {
+            let purpose = catalogue.purpose(name);
+            if !name.is_empty() && purpose.is_some_and(|purpose| permitted.contains(purpose)) {
+                continue;
+            }
+            let kind = match purpose {
                 _ if name.is_empty() => &mut came.nameless,
                 _ if name.len() > LONG_NAME => &mut came.long,
                 None => &mut came.undeclared,

@@ -2,11 +2,13 @@
 //! in goes to [`handle`](crate::front::handle); its answer may be told on the way out to come by TLS alone.
 
 use std::convert::Infallible;
+use std::future::ready;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, COOKIE, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
+use http::header::{CONTENT_TYPE, COOKIE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
@@ -21,29 +23,23 @@ use crate::front::upgrade::Caller;
 use crate::front::watched::Watched;
 use crate::upstream::RequestId;
 
+/// An answer on its way: on the heap, where it takes no room of a connection that waits and is moved once.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<VisitorBody>, Infallible>>>>;
+
 /// Answers one request, of either version.
-pub(super) async fn answer(
-    room: Rc<Room>,
-    caller: Rc<Caller>,
-    mut request: Request<Incoming>,
-) -> Result<Response<VisitorBody>, Infallible> {
+pub(super) fn answer(room: &Room, caller: &Rc<Caller>, mut request: Request<Incoming>) -> Answering {
     if request.version() == Version::HTTP_2 {
         join_crumbs(request.headers_mut());
     }
-    let settled = misdirected::answer(&room, &caller, &request).or_else(|| settled(&room, &caller, &request));
+    let settled = misdirected::answer(room, caller, &request).or_else(|| settled(room, caller, &request));
     if let Some((response, watched)) = settled {
         room.shared.metrics.answered(response.status().as_u16());
         let mut response = response.map(|body| body.watched_by(watched));
         caller.say_farewell(&mut response);
-        return Ok(response);
+        return Box::pin(ready(Ok(response)));
     }
-    let mut response = handle(room.gateway.clone(), caller.clone(), request).await?;
-    caller.say_farewell(&mut response);
-    if let (true, Some(hsts)) = (caller.peer.https, &room.shared.hsts) {
-        // The site's own word counts.
-        response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert_with(|| hsts.clone());
-    }
-    Ok(response)
+    let hsts = room.shared.hsts.clone().filter(|_| caller.peer.https);
+    Box::pin(handle(room.gateway.clone(), caller.clone(), request, hsts))
 }
 
 /// RFC 9113 §8.2.3: a visitor may send each cookie in a line of its own; everybody else expects one line.

@@ -26,6 +26,7 @@ use crate::front::ending::Stop;
 use crate::front::patience::Patient;
 use crate::front::tls::opened::Opened;
 use crate::front::tls::{NotGreeted, Tls};
+use crate::front::until::until;
 use crate::front::upgrade::Caller;
 use crate::front::watched;
 use crate::pseudonym::RawIp;
@@ -159,7 +160,7 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
     let limits = room.gateway.limits();
     let service = service_fn(|request| {
         caller.hear();
-        doorstep::answer(current.get(), caller.clone(), request)
+        doorstep::answer(&current.get(), &caller, request)
     });
     // The time for a head begins with the connection, so one that sends nothing is closed, too.
     let connection = http1::Builder::new()
@@ -170,11 +171,8 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
-    let asked_to_end = tokio::select! {
-        _ = connection.as_mut() => false,
-        () = stop.asked() => true,
-    };
-    if asked_to_end {
+    let flag = stop.clone();
+    if until(connection.as_mut(), &[flag.flag()], stop.asked()).await.is_none() {
         caller.leave();
         let last_words = async {
             // Who has only just come has a request on its way, and would find the door closed behind it.

@@ -67,11 +67,9 @@ pub(super) async fn serve(
     let service = service_fn(|request: Request<Incoming>| {
         let is_one = check::is_well_formed(request.uri(), request.headers());
         caller.hear();
-        let answer = doorstep::answer(current.get(), caller.clone(), request);
+        let answer = is_one.then(|| doorstep::answer(&current.get(), &caller, request));
         async move {
-            if !is_one {
-                return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR));
-            }
+            let Some(answer) = answer else { return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR)) };
             let Ok(response) = answer.await;
             let pace = PACE.try_with(Rc::clone).unwrap_or_default();
             Ok(response.map(|body| PacedBody::new(body, pace)))
@@ -146,12 +144,14 @@ impl<F: Future + 'static> Executor<F> for Streams {
         self.0.count.set(self.0.count.get() + 1);
         self.0.any.set(true);
         let place = StreamPlace(self.0.clone());
+        let pace = Rc::new(StreamPace::default());
+        // In a place of its own: whatever is moved into a future takes its room twice.
+        let stream = Box::pin(PACE.scope(pace.clone(), stream));
         tokio::task::spawn_local(async move {
-            let pace = Rc::new(StreamPace::default());
             let stalled = pace.stalled(place.0.patience);
             tokio::select! {
                 biased;
-                _ = PACE.scope(pace.clone(), stream) => {}
+                _ = stream => {}
                 // What is dropped here tells the visitor so (RST_STREAM), and frees the way to the site.
                 () = stalled => place.0.room.shared.metrics.doors.stalled_streams.count(),
             }

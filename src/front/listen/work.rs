@@ -1,6 +1,7 @@
 //! One worker: it accepts, holds to the bounds, serves, and lets open exchanges finish when it is asked to end.
 
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -182,8 +183,10 @@ pub async fn work(doors: Vec<Door>, current: Rc<Current>, ending: Ending) -> io:
                                 continue;
                             };
                             let ends = ending.connection();
-                            let connection = greet::serve(accepted, current.clone(), ends.stop.clone());
+                            let current = current.clone();
+                            // Made where it stays: whatever is moved into a future takes its room twice.
                             open.spawn_local(async move {
+                                let connection = pin!(greet::serve(accepted, current, ends.stop.clone()));
                                 ends.serve(connection).await;
                                 drop(seat);
                             });

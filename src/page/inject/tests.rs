@@ -166,12 +166,13 @@ fn with_nothing_to_insert_the_page_passes_as_it_came() {
 }
 
 #[test]
-fn slices_of_the_page_are_not_copied() {
-    let page = Bytes::from_static(b"<head><title>a</title></head><body><p>text");
+fn long_slices_of_the_page_are_not_copied_and_short_ones_go_together() {
+    let start = "<head><title>a</title></head><body>";
+    let page = Bytes::from([start, &"<p>text".repeat(SHORT)].concat());
     let mut body = Inject::new(frames([page.clone()]), HB(), Markup::Html);
     let mut cx = Context::from_waker(Waker::noop());
     let range = page.as_ptr_range();
-    let mut inside = 0;
+    let (mut inside, mut frames) = (0, 0);
     loop {
         match Pin::new(&mut body).poll_frame(&mut cx) {
             Poll::Pending => {}
@@ -179,10 +180,11 @@ fn slices_of_the_page_are_not_copied() {
             Poll::Ready(Some(frame)) => {
                 let data = frame.expect("no error").into_data().expect("is data");
                 inside += if range.contains(&data.as_ptr()) { data.len() } else { 0 };
+                frames += 1;
             }
         }
     }
-    assert_eq!(inside, page.len());
+    assert_eq!((inside, frames), (page.len() - start.len(), 2));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use memchr::memchr2;
 
-use super::{LONG_NAME, LONGEST_NAME, Name, SCRIPT, Scan, State, find, is_space};
+use super::name::{LONG_NAME, LONGEST_NAME, Name, SCRIPT};
+use super::{Scan, State, find, is_space};
 
 impl Scan {
     /// One step through raw text: where to go on, or `None` at the chunk's end.

@@ -1,6 +1,7 @@
 //! Names and attributes of tags (13.2.5.8, .32 to .40).
 
-use super::{LONG_NAME, LONGEST_NAME, Name, Scan, State, find, is_space};
+use super::name::{LONG_NAME, LONGEST_NAME, Name};
+use super::{Scan, State, find, is_space};
 
 impl Scan {
     /// Reads on in a tag's name; returns where to go on.

@@ -18,6 +18,7 @@ fn writer(asked: &Arc<Asked>, data: &tempfile::TempDir, client: &Client) -> Writ
         asked: asked.clone(),
         folder: Folder::new(data.path()),
         client: client.clone(),
+        comeback: Comeback::default(),
         site_id: 1,
         retention: Period { months: 72, days: 0 },
     }

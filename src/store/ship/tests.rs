@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::engine::child::State;
 use crate::spool::record::{ColumnKind, RecordWriter};
 use crate::spool::{Durability, Partition, SpoolOptions};
 use fake::{Fake, Fault};
@@ -51,8 +52,16 @@ async fn drained(spool: &Spool) {
 
 /// Ships with a shutdown that comes when the returned sender is dropped.
 fn shipping(spool: &Spool, client: Client) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    shipping_after(spool, client, Comeback::default())
+}
+
+fn shipping_after(
+    spool: &Spool,
+    client: Client,
+    comeback: Comeback,
+) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let (stop, stopped) = oneshot::channel();
-    let work = ship(spool.clone(), client, async {
+    let work = ship(spool.clone(), client, comeback, async {
         let _ = stopped.await;
     });
     (stop, tokio::spawn(work))
@@ -97,6 +106,34 @@ async fn whatever_goes_wrong_rows_come_once() {
     let tokens = fake.settings("insert_deduplication_token");
     let distinct: std::collections::HashSet<_> = tokens.iter().collect();
     assert_eq!(distinct.len(), tokens.len(), "no attempt has the token of another: {tokens:?}");
+    drop(stop);
+    task.await.unwrap();
+}
+
+/// The pauses between two starts of an engine that dies again and again grow, and so do those between two tries of a batch: what
+/// matters is that they do not add up.
+#[tokio::test]
+async fn a_batch_is_tried_at_once_when_the_engine_answers_again_and_pauses_begin_anew() {
+    let (dir, fake) = (TempDir::new().unwrap(), Fake::start([Fault::Busy]).await);
+    fake.away(true);
+    let spool = open(&dir);
+    let (tell, state) = watch::channel(State::Down);
+    let (stop, task) = shipping_after(&spool, fake.client(), Comeback::of(state));
+    put(&spool, 5);
+    let tried = async {
+        while fake.settings("insert_deduplication_token").len() < 7 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    // By then a pause is 3.2 s at least, and one of the next would be twice that.
+    timeout(Duration::from_secs(20), tried).await.expect("it is tried again and again");
+    fake.away(false);
+    let began = std::time::Instant::now();
+    tell.send_replace(State::Up);
+    drained(&spool).await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(2500), "{took:?} after the engine answered");
+    assert_eq!(fake.rows(), 5);
     drop(stop);
     task.await.unwrap();
 }

@@ -56,6 +56,7 @@ impl Gateway {
             lane: self.lane.clone(),
             folder: Folder::new(&self.data),
             client: client.clone(),
+            comeback: Comeback::default(),
             site_id: 1,
             retention: Period { months: 72, days: 0 },
             metrics: self.metrics.clone(),

@@ -160,7 +160,13 @@ async fn a_running_insert_is_seen_by_its_token() {
         .with_setting("insert_deduplication_token", token(batch.batch_id(), false));
     insert.send(block.slice(..100)).await.unwrap();
     let (_close, closing) = watch::channel(false);
-    let shipper = Shipper { spool: spool.clone(), client: client.clone(), closing, splits_left: Mutex::default() };
+    let shipper = Shipper {
+        spool: spool.clone(),
+        client: client.clone(),
+        comeback: Comeback::default(),
+        closing,
+        splits_left: Mutex::default(),
+    };
     let seen = async {
         while !matches!(shipper.rows_in_table(&batch).await, Err(Trouble::StillRunning)) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -184,7 +190,13 @@ async fn what_is_in_the_table_is_counted_whole_or_not_at_all_whatever_the_profil
     let batch = spool.try_next_batch().unwrap();
     let shipper = |client: &Client| {
         let (_close, closing) = watch::channel(false);
-        Shipper { spool: spool.clone(), client: client.clone(), closing, splits_left: Mutex::default() }
+        Shipper {
+            spool: spool.clone(),
+            client: client.clone(),
+            comeback: Comeback::default(),
+            closing,
+            splits_left: Mutex::default(),
+        }
     };
     let records = batch.read().unwrap();
     let mut insert = plain.insert_formatted_with(insert_statement(records.columns()));
