@@ -1,4 +1,4 @@
-//! How slowly a visitor may send or take a body: `min_body_rate` and `body_grace` of `[gateway.limits]`.
+//! How slowly a visitor may send or take a body: `min_body_rate` and `body_grace` of `[gateway.limits]` and of routes.
 
 use std::time::Duration;
 
@@ -14,8 +14,20 @@ const MOST: u64 = 1 << 20;
 pub(super) fn least(reader: &mut Reader<'_>, place: &Place<'_>) -> LeastRate {
     LeastRate {
         bytes_per_second: reader.get(place, "min_body_rate", rate()),
-        grace: reader.get(place, "body_grace", kind::duration(Duration::ZERO, Duration::from_secs(3600))),
+        grace: reader.get(place, "body_grace", grace()),
     }
+}
+
+/// What is in a `[[gateway.route]]`: for what is sent to it. `usual` is that of `[gateway.limits]`.
+pub(super) fn of_route(reader: &mut Reader<'_>, place: &Place<'_>, usual: LeastRate) -> LeastRate {
+    LeastRate {
+        bytes_per_second: reader.or(place, "min_body_rate", rate(), usual.bytes_per_second),
+        grace: reader.or(place, "body_grace", grace(), usual.grace),
+    }
+}
+
+fn grace() -> Kind<Duration> {
+    kind::duration(Duration::ZERO, Duration::from_secs(3600))
 }
 
 /// Bytes a second.

@@ -32,7 +32,7 @@ impl Meter {
 
     /// The visitor is waited for.
     pub fn waits(&mut self) {
-        if self.since.is_none() && self.rate != LeastRate::ANY {
+        if self.since.is_none() && self.rate.bytes_per_second > 0 {
             self.waits_since(Instant::now());
         }
     }
