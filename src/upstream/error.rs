@@ -28,6 +28,9 @@ pub enum UpstreamError {
     /// The connection ended within an answer.
     #[error("the upstream closed the connection in the middle of an answer ({0})")]
     Truncated(ErrorKind),
+    /// The server of a gRPC call broke it off and said why; whoever called may want to know (RFC 9113 §7).
+    #[error("the upstream broke a call off in the middle of its answer ({0})")]
+    Reset(#[source] h2::Error),
     /// The head did not come within `answer_timeout`.
     #[error("the upstream did not begin its answer in time; check the site, or raise [gateway.limits] answer_timeout")]
     AnswerTimeout,
@@ -78,6 +81,7 @@ impl UpstreamError {
             UpstreamError::Handshake(_)
             | UpstreamError::Unanswered(_)
             | UpstreamError::Truncated(_)
+            | UpstreamError::Reset(_)
             | UpstreamError::BadHead(_)
             | UpstreamError::BadChunk(_) => StatusCode::BAD_GATEWAY,
             UpstreamError::Unforwardable(_) | UpstreamError::RequestBody => StatusCode::BAD_REQUEST,

@@ -114,6 +114,12 @@ pub(super) async fn probe(wire: Wire, host: &str, path: &str) -> Result<u16, Str
     answer.map(|answer| answer.status().as_u16()).map_err(said)
 }
 
+/// Why the server has reset a stream, where that is what happened.
+fn reset(error: &hyper::Error) -> Option<h2::Reason> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    error.reason().filter(|_| error.is_reset() && error.is_remote())
+}
+
 /// The kind of a connection's end, as far as hyper tells.
 fn kind(error: &hyper::Error) -> ErrorKind {
     let mut source = std::error::Error::source(error);

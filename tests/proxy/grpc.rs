@@ -238,7 +238,7 @@ async fn a_call_the_site_breaks_off_never_looks_like_one_that_ended() {
     expect(&mut body, &message("hello")).await;
     answering.send_reset(Reason::ENHANCE_YOUR_CALM);
     let error = next(&mut body).await.expect("it does not end").expect_err("it is reset");
-    assert!(error.is_reset(), "{error}");
+    assert_eq!((error.is_reset(), error.reason()), (true, Some(Reason::ENHANCE_YOUR_CALM)), "{error}");
 }
 
 #[tokio::test]
