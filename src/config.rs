@@ -28,6 +28,7 @@ mod names;
 mod observe_log;
 mod period;
 mod problem;
+mod rate;
 mod read;
 pub mod reload;
 mod route;
@@ -53,7 +54,7 @@ use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
 use crate::pseudonym::IpPrefixes;
 use crate::spool::Durability;
-use crate::upstream::Settings;
+use crate::upstream::{LeastRate, Settings};
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
@@ -192,6 +193,8 @@ pub struct Limits {
     pub answer_timeout: Duration,
     /// How long either side may pause within a body; default 60 s.
     pub idle_timeout: Duration,
+    /// How slowly a visitor may send or take a body; default 240 bytes a second once 20 s were waited.
+    pub least_rate: LeastRate,
     /// What one address and one connection may do.
     pub visitor: VisitorLimits,
     /// How long a whole exchange with the upstream may take; default as long as it takes.

@@ -7,6 +7,7 @@ mod calls;
 pub mod check;
 mod choice;
 pub mod client_addr;
+pub mod conditions;
 pub mod current;
 mod delivery;
 pub mod ending;

@@ -3,6 +3,7 @@
 
 mod doors;
 mod ending;
+mod keeping;
 mod logs;
 mod reload;
 mod upgrade;

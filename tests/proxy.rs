@@ -3,6 +3,8 @@
 mod acme;
 mod bodies;
 mod bytes;
+mod conditions;
+mod grpc;
 mod h2;
 mod limits;
 mod listen;

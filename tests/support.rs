@@ -4,6 +4,7 @@ pub mod authority;
 pub mod between;
 pub mod engine;
 pub mod gateway;
+pub mod grpc;
 pub mod h2;
 pub mod http;
 pub mod mmdb;

@@ -71,6 +71,12 @@ pub(super) const SECTIONS: &[Section] = &[
             key("connect_timeout", r#""5s""#, "for connecting to the upstream"),
             key("answer_timeout", r#""60s""#, "for the upstream to begin its answer"),
             key("idle_timeout", r#""60s""#, "for a pause within a body, either side"),
+            key(
+                "min_body_rate",
+                r#""240 B/s""#,
+                "the least of a body a visitor sends or takes on average; 0 B/s for any",
+            ),
+            key("body_grace", r#""20s""#, "how long a visitor is waited for before min_body_rate counts"),
             open("total_timeout", "for an exchange with the upstream from first to last; unlimited unless set"),
             key("max_connections_per_address", "1_000", "at once; a hospital may be one address, an IPv6 /64 is one"),
             open("requests_per_second_per_address", "in the long run; beyond it 429; no bound unless set"),

@@ -7,7 +7,7 @@ use super::known::Section;
 use super::read::{Place, Reader};
 use super::{
     ClickHouse, Config, Consent, Dashboard, DeclaredCookie, DeclaredTag, Gateway, Limits, Observe, SpoolConfig,
-    capture, import, language, listen, observe_log, route, substance, tls, together, upstream, web, windows,
+    capture, import, language, listen, observe_log, rate, route, substance, tls, together, upstream, web, windows,
 };
 use crate::consent::{Mode, Modes, Policy, PolicyError, Purpose};
 use crate::pseudonym::IpPrefixes;
@@ -125,6 +125,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         connect_timeout: reader.get(&place, "connect_timeout", kind::duration(short, HOUR)),
         answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),
         idle_timeout: reader.get(&place, "idle_timeout", kind::duration(short, HOUR)),
+        least_rate: rate::least(reader, &place),
         visitor: listen::limits(reader, &place),
         total_timeout: reader.maybe(&place, "total_timeout", upstream::total()),
     };

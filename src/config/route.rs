@@ -7,7 +7,7 @@ use super::kind::{self, Kind, parsed};
 use super::known::{Key, open};
 use super::read::{Place, Reader};
 use super::upstream::{self, Forward, Upstreams, Word, shown};
-use super::{Limits, web};
+use super::{Limits, rate, web};
 use crate::upstream::settings::{Address, Bounds, HostPattern, Route, Settings, TlsSettings};
 
 /// The keys of `[[gateway.route]]`.
@@ -24,6 +24,8 @@ pub(super) const ROUTE: &[Key] = &[
     open("idle_timeout", "as in [gateway.limits]"),
     open("total_timeout", "as in [gateway.limits]"),
     open("max_body_bytes", "as in [gateway.limits]"),
+    open("min_body_rate", "as in [gateway.limits], for what visitors send"),
+    open("body_grace", "as in [gateway.limits], for what visitors send"),
     open("tls_ca", "as in [gateway.forward]"),
     open("tls_name", "as in [gateway.forward]"),
     open("tls_certificate", "as in [gateway.forward]"),
@@ -85,6 +87,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
         idle: reader.or(place, "idle_timeout", time(), usual.idle),
         total: reader.maybe(place, "total_timeout", upstream::total()).or(usual.total),
         max_request_body: reader.or(place, "max_body_bytes", kind::size(1 << 10, 1 << 40), usual.max_request_body),
+        least_rate: rate::of_route(reader, place, usual.least_rate),
     };
     let tls = TlsSettings {
         ca: reader.maybe(place, "tls_ca", kind::path()).or_else(|| forward.tls.ca.clone()),

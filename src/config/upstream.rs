@@ -49,7 +49,7 @@ pub(super) const HEALTH: &[Key] = &[
 
 /// The keys of `[gateway.error_pages]`.
 pub(super) const ERROR_PAGES: &[Key] = &[
-    open("421", "an HTML file shown where no route is for the host"),
+    open("421", "an HTML file shown where no route is for the host, or another certificate is"),
     open("502", "shown where the site's answer was none"),
     open("503", "shown where the site takes no connections"),
     open("504", "shown where the site takes too long"),
@@ -191,6 +191,7 @@ pub(super) fn bounds(limits: &Limits) -> Bounds {
         idle: limits.idle_timeout,
         total: limits.total_timeout,
         max_request_body: limits.max_body_bytes,
+        least_rate: limits.least_rate,
     }
 }
 

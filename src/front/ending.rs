@@ -12,6 +12,11 @@ use super::until::until;
 /// How often the connections that are left are counted.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Longer than whoever goes on asking waits from one answer to the next question.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+/// The same while others are let in, so that nobody waits for it.
+const LAST_WORDS_WHILE_OTHERS_COME: Duration = Duration::from_secs(1);
+
 /// The side that tells.
 pub struct Ender {
     older: watch::Sender<bool>,
@@ -30,10 +35,44 @@ pub struct Ending {
 
 /// A connection's side.
 pub struct Ends {
-    /// Turns true when it is to finish its exchange and close.
-    pub stop: watch::Receiver<bool>,
-    all: watch::Receiver<bool>,
+    /// Says when it is to finish its exchange and close.
+    pub stop: Stop,
     older: Option<Arc<()>>,
+}
+
+/// How a connection learns that it is to finish.
+#[derive(Clone)]
+pub struct Stop {
+    asked: watch::Receiver<bool>,
+    all: watch::Receiver<bool>,
+}
+
+impl Stop {
+    /// Waits until it is to finish its exchange and close.
+    pub async fn asked(&mut self) {
+        let _ = self.asked.wait_for(|asked| *asked).await;
+    }
+
+    /// What turns when it is to finish, to be looked at.
+    pub fn flag(&self) -> &watch::Receiver<bool> {
+        &self.asked
+    }
+
+    /// Waits until nobody is let in any more, either.
+    pub async fn everybody(&mut self) {
+        let _ = self.all.wait_for(|all| *all).await;
+    }
+
+    /// How long a connection on which nothing is asked for is kept once it was [asked](Stop::asked) to finish: whoever goes on
+    /// asking is answered meanwhile and told that the connection closes, instead of finding it closed (RFC 9112 §9.6).
+    pub async fn last_words(&mut self) {
+        tokio::select! {
+            biased;
+            // Somebody may be waiting at the door.
+            () = self.everybody() => tokio::time::sleep(LAST_WORDS).await,
+            () = tokio::time::sleep(LAST_WORDS_WHILE_OTHERS_COME) => {}
+        }
+    }
 }
 
 impl Ender {
@@ -70,8 +109,7 @@ impl Ending {
     pub fn connection(&self) -> Ends {
         let is_younger = *self.older.borrow();
         Ends {
-            stop: if is_younger { self.all.clone() } else { self.older.clone() },
-            all: self.all.clone(),
+            stop: Stop { asked: if is_younger { self.all.clone() } else { self.older.clone() }, all: self.all.clone() },
             older: (!is_younger).then(|| self.held.clone()),
         }
     }
@@ -80,20 +118,20 @@ impl Ending {
 impl Ends {
     /// Serves a connection, to its end or until it has had its time.
     pub async fn serve(self, connection: Pin<&mut impl Future<Output = ()>>) {
-        let Ends { mut stop, mut all, older } = self;
-        let looked_at = (stop.clone(), all.clone());
+        let Ends { mut stop, older } = self;
+        let looked_at = stop.clone();
         let cut = async {
             if older.is_none() {
                 return std::future::pending().await;
             }
-            let _ = stop.wait_for(|stop| *stop).await;
-            if *all.borrow() {
+            stop.asked().await;
+            if *stop.all.borrow() {
                 // Everybody was asked at once, and the drain has a bound of its own.
                 return std::future::pending().await;
             }
-            let _ = all.wait_for(|all| *all).await;
+            stop.everybody().await;
         };
-        until(connection, &[&looked_at.0, &looked_at.1], cut).await;
+        until(connection, &[&looked_at.asked, &looked_at.all], cut).await;
     }
 }
 
@@ -119,9 +157,9 @@ mod tests {
             ender.older(1).await;
             ender
         });
-        old_stop.wait_for(|stop| *stop).await.unwrap();
+        old_stop.asked().await;
         let young = ending.connection();
-        assert!(!*young.stop.borrow(), "who comes now is served");
+        assert!(!*young.stop.asked.borrow(), "who comes now is served");
         finish.send(()).unwrap();
         old.await.unwrap();
         assert!(!older.is_finished(), "one is left");
@@ -129,7 +167,7 @@ mod tests {
         let ender = older.await.unwrap();
         ender.all();
         ending.all().await;
-        assert!(*young.stop.borrow());
+        assert!(*young.stop.asked.borrow());
     }
 
     #[tokio::test]

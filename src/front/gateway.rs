@@ -8,6 +8,7 @@ use http::HeaderName;
 use http::request::Parts;
 
 use super::client_addr::{Client, TrustedProxies};
+use super::conditions::Plain;
 use super::known_calls::KnownCalls;
 use super::watched::RequestLogs;
 use crate::asked::Asked;
@@ -85,6 +86,8 @@ pub struct Site {
     pub objections: Arc<Pace>,
     /// The choices that later ones have replaced.
     pub replaced: Arc<Replaced>,
+    /// What was seen of answers that are no pages.
+    pub plain: Arc<Plain>,
     /// The proof of what was chosen: appended to before a choice is answered (P1, C6).
     pub ledger: Ledger,
     /// Where events go.

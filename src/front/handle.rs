@@ -12,6 +12,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::check::{self, Bounds};
 use super::client_addr;
+use super::conditions;
 use super::gateway::{Gateway, Visit};
 use super::keep;
 use super::manager::{self, Heard};
@@ -127,6 +128,7 @@ pub async fn handle(
         // The site's own word counts.
         response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(hsts);
     }
+    caller.say_farewell(&mut response);
     Ok(response.map(|body| body.watched_by(watched)))
 }
 
@@ -158,7 +160,10 @@ async fn pass_on(
         websocket: true,
     };
     watched.asks(role);
-    let answer = gateway.upstream.send(parts, forward, Some(body)).await;
+    let (role, answer) = match conditions::Asked::of(role, parts, &body) {
+        None => (role, gateway.upstream.send(parts, forward, Some(body)).await),
+        Some(asked) => Box::pin(asked.send(gateway, parts, forward, visit.host)).await,
+    };
     watched.answers();
     visit.look_again(site);
     let answer = match answer {
@@ -170,7 +175,7 @@ async fn pass_on(
                 watched.turned_away(gateway, visit, error.status(), &error);
             }
             let problem = || own::problem(error.status(), "The request could not be passed on to the website.");
-            return unanswered::page(gateway, error.status(), &request_id, problem);
+            return unanswered::refused(gateway, parts.version, &error, &request_id, problem);
         }
         Err(error) => {
             site.metrics.upstream_errors.count();
@@ -201,6 +206,9 @@ async fn pass_on(
         // keeps it. The same for word that a page has not changed.
         if role::is_html(&head.headers) || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
             page::depends_on_choice(&mut head.headers);
+        }
+        if role == Role::Document {
+            site.plain.learn(visit.host, parts, &head);
         }
         if removed > 0 || head.headers.contains_key(SET_COOKIE) {
             page::sets_cookies(&mut head.headers);

@@ -13,12 +13,14 @@
 //! | `greet` | from a socket to HTTP: PROXY header, TLS, which version |
 //! | `http2` | HTTP/2, with the bounds that h2 leaves to others |
 //! | `doorstep` | what is settled before a request comes in |
+//! | `misdirected` | a request that another certificate would have answered for |
 
 mod accept;
 mod addresses;
 mod doorstep;
 mod greet;
 mod http2;
+mod misdirected;
 mod places;
 mod proxy_protocol;
 mod socket;

@@ -65,7 +65,10 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
             return message(gateway, visit.parts, Message::TooLarge);
         }
         Ok(Err(_)) => return message(gateway, visit.parts, Message::BrokeOff),
-        Err(_) => return message(gateway, visit.parts, Message::TooSlow),
+        Err(_) => {
+            gateway.site.metrics.doors.slow_bodies.count();
+            return message(gateway, visit.parts, Message::TooSlow);
+        }
     };
     if path == "/events" {
         return events(gateway, visit, &body).await;

@@ -12,7 +12,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream whose writes fail once none has moved for `patience`.
+use crate::upstream::{LeastRate, Meter};
+
+/// A stream whose writes fail once none has moved for `patience`, or once they move too slowly.
 pub struct Patient<S> {
     stream: S,
     patience: Duration,
@@ -20,12 +22,13 @@ pub struct Patient<S> {
     waiting: Option<Pin<Box<Sleep>>>,
     /// Set whenever a write has moved.
     moved: Option<Arc<AtomicBool>>,
+    meter: Meter,
 }
 
 impl<S> Patient<S> {
-    /// Wraps a stream.
-    pub fn new(stream: S, patience: Duration) -> Patient<S> {
-        Patient { stream, patience, waiting: None, moved: None }
+    /// Wraps a stream; `rate` is the least at which writes move while they wait.
+    pub fn new(stream: S, patience: Duration, rate: LeastRate) -> Patient<S> {
+        Patient { stream, patience, waiting: None, moved: None, meter: Meter::new(rate) }
     }
 
     /// The same; it sets `moved` whenever a write has moved.
@@ -34,14 +37,18 @@ impl<S> Patient<S> {
     }
 
     /// Starts, keeps or ends the wait, as a write went.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, write: Poll<Result<T>>) -> Poll<Result<T>> {
-        if write.is_ready() {
+    fn watch(&mut self, cx: &mut Context<'_>, write: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        if let Poll::Ready(written) = &write {
             self.waiting = None;
+            if !self.meter.moves(written.as_ref().map_or(0, |written| *written)) {
+                return Poll::Ready(Err(Error::from(ErrorKind::TimedOut)));
+            }
             if let Some(moved) = &self.moved {
                 moved.store(true, Ordering::Relaxed);
             }
             return write;
         }
+        self.meter.waits();
         let patience = self.patience;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
         match waiting.as_mut().poll(cx) {
@@ -96,7 +103,7 @@ mod tests {
     #[tokio::test]
     async fn a_visitor_who_takes_nothing_is_let_go() {
         let (_visitor, ours) = duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_millis(20));
+        let mut ours = Patient::new(ours, Duration::from_millis(20), LeastRate::ANY);
         let ended = ours.write_all(&[0; 64]).await;
         assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
     }
@@ -104,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_visitor_who_takes_something_is_waited_for_anew() {
         let (mut visitor, ours) = duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_secs(600));
+        let mut ours = Patient::new(ours, Duration::from_secs(600), LeastRate::ANY);
         ours.write_all(&[0; 16]).await.unwrap();
         let full = poll_fn(|cx| Poll::Ready(Pin::new(&mut ours).poll_write(cx, &[0; 16]).is_pending())).await;
         assert!(full);
@@ -112,5 +119,22 @@ mod tests {
         visitor.read_exact(&mut [0; 16]).await.unwrap();
         ours.write_all(&[0; 16]).await.unwrap();
         assert!(ours.waiting.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_visitor_who_takes_a_byte_at_a_time_is_let_go() {
+        let (mut visitor, ours) = duplex(16);
+        let rate = LeastRate { bytes_per_second: 1_000_000, grace: Duration::from_millis(50) };
+        let mut ours = Patient::new(ours, Duration::from_secs(600), rate);
+        let trickle = async {
+            while visitor.read_exact(&mut [0]).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = ours.write_all(&[0; 100_000]) => ended,
+            () = trickle => unreachable!("it is ours to end"),
+        };
+        assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
     }
 }

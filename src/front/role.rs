@@ -1,6 +1,6 @@
 //! What a request is about: one of ours, a page, a frame, or anything else the site serves.
 
-use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, DNT, RANGE, UPGRADE, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, DNT, UPGRADE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::consent::Signals;
@@ -25,7 +25,7 @@ const PIECE: [&str; 4] = ["x-requested-with", "hx-request", "turbo-frame", "x-pj
 
 impl Role {
     /// Browsers say what they ask for in `Sec-Fetch-Dest`, on safe connections. Without it a browser that accepts a page is
-    /// taken to navigate, and so is a program that says nothing of itself and wants no range.
+    /// taken to navigate, and so is a program that [says nothing](says_nothing) of itself.
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Role {
         if (method != Method::GET && method != Method::HEAD && method != Method::POST) || headers.contains_key(UPGRADE)
         {
@@ -39,11 +39,8 @@ impl Role {
             Some(_) => Role::Other,
             None if PIECE.iter().any(|name| headers.contains_key(*name)) => part(),
             None if accepts_page(headers) => Role::Document,
-            None => {
-                let by_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
-                let by_anyone = headers.get(ACCEPT).is_none_or(|accept| accept.as_bytes().starts_with(b"*/*"));
-                if by_anyone && !by_browser && !headers.contains_key(RANGE) { Role::Document } else { Role::Other }
-            }
+            None if is_anyones(headers) => Role::Document,
+            None => Role::Other,
         }
     }
 
@@ -53,12 +50,30 @@ impl Role {
     }
 }
 
+/// Whether a request does not say whether it is for a page, so that only its answer can.
+pub(super) fn says_nothing(headers: &HeaderMap) -> bool {
+    let is_fetched = headers.contains_key(&SEC_FETCH_DEST) || PIECE.iter().any(|name| headers.contains_key(*name));
+    !is_fetched && !accepts_page(headers) && is_anyones(headers)
+}
+
+/// Whether it accepts anything, and is no browser's, who would have said more.
+fn is_anyones(headers: &HeaderMap) -> bool {
+    let by_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+    let by_anyone = headers.get(ACCEPT).is_none_or(|accept| accept.as_bytes().starts_with(b"*/*"));
+    by_anyone && !by_browser && !is_grpc(headers)
+}
+
 /// Whether a request names a page's media type among what it accepts.
 fn accepts_page(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|accept| {
         let names = |kind: &[u8]| accept.as_bytes().windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
         names(b"text/html") || names(b"application/xhtml+xml")
     })
+}
+
+/// Whether a request is a call of gRPC, which nobody looks at.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// What the headers say on the visitor's behalf (C8).
@@ -114,7 +129,8 @@ mod tests {
             (&[browser, ("hx-request", "true"), any], Role::Other),
             (&[browser, page, ("upgrade", "websocket")], Role::Other),
             (&[curl, any], Role::Document),
-            (&[curl, any, ("range", "bytes=0-1")], Role::Other),
+            (&[curl, any, ("range", "bytes=0-1")], Role::Document),
+            (&[("user-agent", "grpc-go/1.71.0"), ("content-type", "application/grpc+proto")], Role::Other),
             (&[], Role::Document),
         ] {
             assert_eq!(role(Method::GET, headers), expected, "{headers:?}");

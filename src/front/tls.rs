@@ -9,10 +9,12 @@
 //! | `tend` | who looks, and tells what is wrong |
 //! | `acme` | certificates from an authority |
 //! | `challenges` | what an authority asks to see |
+//! | `opened` | the name a connection was opened for, and what may be asked over it |
 
 pub mod acme;
 pub mod certificates;
 pub mod challenges;
+pub mod opened;
 pub mod table;
 pub mod tend;
 #[cfg(test)]

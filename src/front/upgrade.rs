@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
@@ -14,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::client_addr::Peer;
+use super::tls::opened::Opened;
 use crate::upstream::Tunnel;
 
 /// A tunnel in which neither side says anything for so long is cut; whoever needs it connects anew.
@@ -23,21 +26,22 @@ const SILENCE: Duration = Duration::from_secs(3600);
 pub struct Caller {
     /// The connection's peer: the visitor, or a proxy in between.
     pub peer: Peer,
+    /// The name it was opened for, where that says what may be asked.
+    pub(super) opened: Option<Opened>,
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
     /// Whether a request has come.
     heard: watch::Sender<bool>,
     has_heard: Cell<bool>,
+    /// Whether the connection closes after the next answer.
+    leaves: Cell<bool>,
 }
 
 impl Caller {
     /// For a new connection.
-    pub fn new(peer: Peer) -> Rc<Caller> {
-        Rc::new(Caller {
-            peer,
-            tunnel: RefCell::default(),
-            heard: watch::Sender::new(false),
-            has_heard: Cell::new(false),
-        })
+    pub fn new(peer: Peer, opened: Option<Opened>) -> Rc<Caller> {
+        let (tunnel, heard) = (RefCell::default(), watch::Sender::new(false));
+        let (has_heard, leaves) = (Cell::new(false), Cell::new(false));
+        Rc::new(Caller { peer, opened, tunnel, heard, has_heard, leaves })
     }
 
     /// A request has come.
@@ -51,6 +55,18 @@ impl Caller {
     /// Waits until a request has come, the first one.
     pub(super) async fn heard(&self) {
         let _ = self.heard.subscribe().wait_for(|heard| *heard).await;
+    }
+
+    /// From now on each answer of HTTP/1.1 says that it is the last one.
+    pub(super) fn leave(&self) {
+        self.leaves.set(true);
+    }
+
+    /// Says so in an answer, where it is so (RFC 9112 §9.6).
+    pub(super) fn say_farewell<B>(&self, response: &mut Response<B>) {
+        if self.leaves.get() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 
     /// Once the visitor has our `101`, the connection is joined with `site`.

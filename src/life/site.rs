@@ -77,7 +77,7 @@ impl Lasting {
         capture: Arc<capture::Shared>,
         before: Option<&Making>,
     ) -> Result<Making, LifeError> {
-        let sites = Sites::new(config.gateway.site.clone())?;
+        let sites = Sites::after(config.gateway.site.clone(), before.map(|before| &*before.sites))?;
         let secured = before.and_then(|before| before.secured.as_ref());
         let secured = Secured::new(config, &self.challenges, &self.metrics, secured)?;
         let tls = secured.as_ref().map(|secured| secured.tls.clone());
@@ -138,6 +138,7 @@ impl Lasting {
             objections: pace(|site| &site.objections),
             choices_per_minute: config.consent.choices_per_minute,
             replaced: self.replaced.clone(),
+            plain: before.map(|before| before.plain.clone()).unwrap_or_default(),
             ledger: self.ledger.clone(),
             spool: self.spool.clone(),
             metrics: self.metrics.clone(),

@@ -25,6 +25,10 @@ pub struct DoorFigures {
     pub unknown_hosts: Counter,
     /// Requests beyond the pace of their address (429).
     pub requests_paced: Counter,
+    /// Requests for a host that another certificate is for than their connection was opened with (421).
+    pub misdirected: Counter,
+    /// Requests whose body paused for too long or came too slowly (408).
+    pub slow_bodies: Counter,
     /// Streams of HTTP/2 that were ended because their visitor took nothing.
     pub stalled_streams: Counter,
     /// 1 where the certificates' files are wrong and those of before are in use, else 0: an alarm.
@@ -40,7 +44,7 @@ pub struct DoorFigures {
 }
 
 impl DoorFigures {
-    pub(super) fn announced(&self) -> [(&'static str, &'static str, &'static str, u64); 13] {
+    pub(super) fn announced(&self) -> [(&'static str, &'static str, &'static str, u64); 15] {
         [
             (
                 "consentry_connections_refused_total",
@@ -89,6 +93,18 @@ impl DoorFigures {
                 "counter",
                 "Requests beyond the pace of their address.",
                 self.requests_paced.get(),
+            ),
+            (
+                "consentry_requests_misdirected_total",
+                "counter",
+                "Requests over TLS for a host that another certificate is for.",
+                self.misdirected.get(),
+            ),
+            (
+                "consentry_request_bodies_too_slow_total",
+                "counter",
+                "Request bodies that paused beyond idle_timeout or came below min_body_rate.",
+                self.slow_bodies.get(),
             ),
             (
                 "consentry_streams_stalled_total",

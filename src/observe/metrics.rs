@@ -344,7 +344,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 63);
+        assert_eq!(before, 65);
     }
 
     #[test]

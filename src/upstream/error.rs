@@ -28,6 +28,9 @@ pub enum UpstreamError {
     /// The connection ended within an answer.
     #[error("the upstream closed the connection in the middle of an answer ({0})")]
     Truncated(ErrorKind),
+    /// The server of a gRPC call broke it off and said why; whoever called may want to know (RFC 9113 §7).
+    #[error("the upstream broke a call off in the middle of its answer ({0})")]
+    Reset(#[source] h2::Error),
     /// The head did not come within `answer_timeout`.
     #[error("the upstream did not begin its answer in time; check the site, or raise [gateway.limits] answer_timeout")]
     AnswerTimeout,
@@ -57,6 +60,9 @@ pub enum UpstreamError {
     /// The visitor paused for longer than `idle_timeout` within the body.
     #[error("the visitor paused for too long within a request body")]
     RequestBodyTimeout,
+    /// The visitor's body came slower than `min_body_rate`.
+    #[error("the visitor sent a request body slower than [gateway.limits] min_body_rate")]
+    RequestBodyTooSlow,
     /// The visitor's body is longer than `max_body_bytes`.
     #[error("the visitor's request body is longer than [gateway.limits] max_body_bytes")]
     RequestTooLong,
@@ -75,10 +81,11 @@ impl UpstreamError {
             UpstreamError::Handshake(_)
             | UpstreamError::Unanswered(_)
             | UpstreamError::Truncated(_)
+            | UpstreamError::Reset(_)
             | UpstreamError::BadHead(_)
             | UpstreamError::BadChunk(_) => StatusCode::BAD_GATEWAY,
             UpstreamError::Unforwardable(_) | UpstreamError::RequestBody => StatusCode::BAD_REQUEST,
-            UpstreamError::RequestBodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            UpstreamError::RequestBodyTimeout | UpstreamError::RequestBodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             UpstreamError::RequestTooLong => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }

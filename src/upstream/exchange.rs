@@ -94,7 +94,7 @@ impl Exchange<'_> {
             }
         };
         let unsent: Option<Box<dyn Unsent>> = match sending {
-            Sending::Goes => Some(Box::new(request)),
+            Sending::Goes => Some(Box::new(request.at_ease())),
             Sending::Done | Sending::Failed(_) => None,
         };
         let sent = matches!(sending, Sending::Done);

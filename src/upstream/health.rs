@@ -83,6 +83,11 @@ impl Health {
         news
     }
 
+    /// It has no probes any more, so nothing is known of what they would say.
+    pub(super) fn is_not_probed(&self) {
+        self.ill.store(false, Relaxed);
+    }
+
     /// How often it was put out since the start.
     pub(super) fn ejections(&self) -> u64 {
         self.ejections.load(Relaxed)

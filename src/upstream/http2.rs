@@ -59,7 +59,7 @@ impl Exchange<'_> {
             Err(error) => return Err((error, Some(body))),
         };
         let is_grpc = request::is_grpc(&self.parts.headers);
-        let carried = Carried::new(body, self.framing, self.bounds.max_request_body);
+        let carried = Carried::new(body, self.framing, self.bounds, is_grpc);
         let stream = self.lane.stream(self.busy);
         let mut sender = self.lane.sender();
         let answer = sender.try_send_request(http::Request::from_parts(head, carried.as_body()));
@@ -85,7 +85,10 @@ impl Exchange<'_> {
         })
         .await;
         match answer {
-            Ok(Ok(answer)) => Ok(answer::of(answer, stream, self.bounds.idle, self.end, is_grpc)),
+            Ok(Ok(answer)) => {
+                carried.at_ease();
+                Ok(answer::of(answer, stream, self.bounds.idle, self.end, is_grpc))
+            }
             Ok(Err(mut failed)) => {
                 let unseen = failed.take_message().map(|_| carried.take());
                 let fault = carried.fault();
@@ -109,6 +112,12 @@ pub(super) async fn probe(wire: Wire, host: &str, path: &str) -> Result<u16, Str
     let answer = sender.send_request(request).await;
     connection.abort();
     answer.map(|answer| answer.status().as_u16()).map_err(said)
+}
+
+/// Why the server has reset a stream, where that is what happened.
+fn reset(error: &hyper::Error) -> Option<h2::Reason> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    error.reason().filter(|_| error.is_reset() && error.is_remote())
 }
 
 /// The kind of a connection's end, as far as hyper tells.

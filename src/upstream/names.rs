@@ -73,6 +73,13 @@ impl Names {
         }
     }
 
+    /// What another one knows of the same name is good until the resolver is asked again.
+    pub(super) fn take_over(&self, before: &Names) {
+        if self.is_name() {
+            let _ = self.learn(Ok(before.known().to_vec()));
+        }
+    }
+
     /// Whether a connection to `peer` leads to where the name leads now.
     pub(super) fn leads_to(&self, peer: SocketAddr) -> bool {
         self.keep.is_none() || self.known().contains(&peer)

@@ -146,6 +146,11 @@ impl Pool {
         };
         self.idle.borrow_mut().retain(|connection| is_good(connection));
         self.lanes.sweep(&self.server);
+        self.tell();
+    }
+
+    /// Tells the server what was done since it was last told.
+    fn tell(&self) {
         let (counts, told) = (self.counts.get(), self.told.replace(self.counts.get()));
         self.server.tell(counts - told);
     }
@@ -230,6 +235,13 @@ impl Pool {
         let mut counts = self.counts.get();
         change(&mut counts);
         self.counts.set(counts);
+    }
+}
+
+impl Drop for Pool {
+    /// Where another configuration takes its place, nothing is left out of the figures.
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 

@@ -9,10 +9,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
-use super::UpstreamError;
 use super::buffers::Lent;
 use super::forward::RequestFraming;
 use super::wire::Wire;
+use super::{Bounds, Meter, UpstreamError};
 
 /// A request that is being sent. Once it has been sent, it is empty.
 pub(super) struct Request<B> {
@@ -29,6 +29,8 @@ pub(super) struct Request<B> {
     /// Whether the next byte must come from the visitor.
     waits_for_visitor: bool,
     progressed: bool,
+    /// Of the body, where there is one.
+    meter: Option<Box<Meter>>,
     /// Whether the site may have seen any of it.
     written: bool,
 }
@@ -39,8 +41,9 @@ pub(super) trait Unsent {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Request<B> {
-    pub(super) fn new(head: Lent, framing: RequestFraming, body: Option<B>, max_body: u64) -> Self {
-        let left = if let RequestFraming::Length(length) = framing { length } else { max_body };
+    pub(super) fn new(head: Lent, framing: RequestFraming, body: Option<B>, bounds: &Bounds) -> Self {
+        let left = if let RequestFraming::Length(length) = framing { length } else { bounds.max_request_body };
+        let meter = body.is_some().then(|| Box::new(Meter::new(bounds.least_rate)));
         Request {
             head: Some(head),
             line: BytesMut::new(),
@@ -52,8 +55,15 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
             waits_for_visitor: false,
             // So that the first wait sets its time limit.
             progressed: true,
+            meter,
             written: false,
         }
+    }
+
+    /// The same, whose body may come as slowly as it likes: the site has begun to answer, and the two may be talking.
+    pub(super) fn at_ease(mut self) -> Self {
+        self.meter = None;
+        self
     }
 
     /// The body, where [`is_touched`](Request::is_touched) says that it is whole.
@@ -84,9 +94,17 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
     /// Takes the next piece of the body, if there is one; `Ready` when something is to be written or the body has ended.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
         while let Some(body) = &mut self.body {
-            match ready!(Pin::new(body).poll_frame(cx)) {
+            let frame = Pin::new(body).poll_frame(cx);
+            if let (Poll::Pending, Some(meter)) = (&frame, &mut self.meter) {
+                meter.waits();
+            }
+            match ready!(frame) {
                 Some(Ok(frame)) => {
                     self.progressed = true;
+                    let moved = frame.data_ref().map_or(0, Bytes::len);
+                    if self.meter.as_mut().is_some_and(|meter| !meter.moves(moved)) {
+                        return Poll::Ready(Err(UpstreamError::RequestBodyTooSlow));
+                    }
                     // Trailers are dropped: a site that joins them with its headers could be lied to.
                     let Ok(piece) = frame.into_data() else { continue };
                     if piece.is_empty() {

@@ -29,11 +29,12 @@ pub(super) struct Server {
     pub(super) tls: Option<Handshake>,
     /// Whether HTTP/2 is spoken, where it is to be had.
     pub(super) http2: bool,
-    pub(super) health: Health,
+    /// Like all that is known of it, it outlives a configuration in which the server stays what it is.
+    pub(super) health: Arc<Health>,
     ejection: Ejection,
     /// Exchanges under way over all workers; counted where there is a choice of servers.
-    busy: AtomicUsize,
-    tally: Tally,
+    busy: Arc<AtomicUsize>,
+    tally: Arc<Tally>,
 }
 
 /// What all workers' pools have done, as far as they have told.
@@ -62,8 +63,17 @@ impl Server {
             Address::Tcp { host, port, .. } => At::Tcp(Names::new(host, *port, names_kept)),
             Address::Unix(path) => At::Unix(path.clone()),
         };
-        let (health, busy, tally) = (Health::default(), AtomicUsize::new(0), Tally::default());
+        let (health, busy, tally) = Default::default();
         Server { name: address.to_string(), at, tls, http2, health, ejection, busy, tally }
+    }
+
+    /// The same, with everything that is known of `before`, which is the same server in another configuration.
+    pub(super) fn knowing(self, before: &Server) -> Server {
+        if let (At::Tcp(names), At::Tcp(known)) = (&self.at, &before.at) {
+            names.take_over(known);
+        }
+        let (health, busy, tally) = (before.health.clone(), before.busy.clone(), before.tally.clone());
+        Server { health, busy, tally, ..self }
     }
 
     /// A new connection, greeted by TLS where that is spoken; and to which address, where it has one. `http1` keeps HTTP/2

@@ -114,6 +114,22 @@ pub struct Bounds {
     pub total: Option<Duration>,
     /// The longest request body, in bytes.
     pub max_request_body: u64,
+    /// How slowly a request's body may come.
+    pub least_rate: LeastRate,
+}
+
+/// How slowly a body may move at a visitor's hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeastRate {
+    /// Bytes for each second that the visitor was waited for beyond the grace; 0 for any rate.
+    pub bytes_per_second: u32,
+    /// How long a visitor is waited for, all in all, before that counts.
+    pub grace: Duration,
+}
+
+impl LeastRate {
+    /// As slowly as anybody likes.
+    pub const ANY: LeastRate = LeastRate { bytes_per_second: 0, grace: Duration::ZERO };
 }
 
 /// When a server that fails is left alone.

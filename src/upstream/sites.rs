@@ -8,7 +8,7 @@ use super::balance::{Balancer, Ring};
 use super::error_pages::ErrorPages;
 use super::routes::Routes;
 use super::server::Server;
-use super::settings::{Address, Balance, Bounds, HashBy, HostPattern, Probing, Route, Settings};
+use super::settings::{Address, Balance, Bounds, HashBy, HostPattern, Probing, Route, Settings, TlsSettings};
 use super::tls::Handshake;
 
 /// The site behind the gateway, as it is configured.
@@ -30,22 +30,37 @@ pub(super) struct Part {
     pub(super) bounds: Bounds,
     /// What is taken off the path.
     pub(super) strip: Option<String>,
+    /// How its servers are spoken to.
+    spoken: (bool, TlsSettings),
 }
 
 impl Sites {
     /// Connects to nothing yet. Where a server speaks TLS it reads the root certificates.
     pub fn new(settings: Settings) -> Result<Arc<Sites>, UpstreamSetupError> {
+        Sites::after(settings, None)
+    }
+
+    /// The same in the place of `before`: of a server that stays in its route, and is spoken to as it was, is known what was
+    /// known, above all that it is left alone or ill. What is under way there counts, and figures go on.
+    pub fn after(settings: Settings, before: Option<&Sites>) -> Result<Arc<Sites>, UpstreamSetupError> {
         let Settings { routes, ejection, probing, names_kept, error_pages } = settings;
         let error_pages = ErrorPages::read(&error_pages)?;
         let pattern = |route: &Route| (route.host.clone(), route.path.clone());
         let chosen = Routes::new(routes.iter().map(pattern));
         let part = |route: Route| {
+            let part = before.and_then(|before| before.parts.iter().find(|part| part.is_for(&route)));
+            let mut known: Vec<&Arc<Server>> = part.map(|part| part.servers.iter().collect()).unwrap_or_default();
             let server = |address: &Address| {
                 let tls = match address {
                     Address::Tcp { tls: true, host, .. } => Some(Handshake::new(host, route.http2, &route.tls)?),
                     Address::Tcp { .. } | Address::Unix(_) => None,
                 };
-                Ok(Arc::new(Server::new(address, tls, route.http2, ejection, names_kept)))
+                let server = Server::new(address, tls, route.http2, ejection, names_kept);
+                let same = known.iter().position(|known| known.name == server.name);
+                Ok(Arc::new(match same.map(|same| known.swap_remove(same)) {
+                    Some(before) => server.knowing(before),
+                    None => server,
+                }))
             };
             let servers = route.servers.iter().map(server).collect::<Result<_, UpstreamSetupError>>()?;
             Ok(Arc::new(Part::new(servers, &route)))
@@ -77,11 +92,21 @@ impl Part {
             },
         };
         let strip = (route.strip_path && route.path != "/").then(|| route.path.clone());
-        let name = match &route.host {
-            HostPattern::Any => route.path.clone(),
-            HostPattern::Exact(host) => format!("{host}{}", route.path),
-            HostPattern::Below(host) => format!("*.{host}{}", route.path),
-        };
-        Part { name, host: route.host.clone(), servers, balancer, bounds: route.bounds.clone(), strip }
+        let (name, spoken) = (name_of(route), (route.http2, route.tls.clone()));
+        Part { name, host: route.host.clone(), servers, balancer, bounds: route.bounds.clone(), strip, spoken }
+    }
+
+    /// Whether it is for the same requests as `route`, whose servers are spoken to in the same way.
+    fn is_for(&self, route: &Route) -> bool {
+        self.name == name_of(route) && self.spoken.0 == route.http2 && self.spoken.1 == route.tls
+    }
+}
+
+/// Host and path.
+fn name_of(route: &Route) -> String {
+    match &route.host {
+        HostPattern::Any => route.path.clone(),
+        HostPattern::Exact(host) => format!("{host}{}", route.path),
+        HostPattern::Below(host) => format!("*.{host}{}", route.path),
     }
 }

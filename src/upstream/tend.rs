@@ -25,8 +25,11 @@ impl Sites {
         let mut tasks = JoinSet::new();
         for part in &self.parts {
             for server in &part.servers {
-                if let Some(probing) = &self.probing {
-                    tasks.spawn(watch(server.clone(), probing.clone(), host_of(part, server, probing)));
+                match &self.probing {
+                    Some(probing) => {
+                        tasks.spawn(watch(server.clone(), probing.clone(), host_of(part, server, probing)));
+                    }
+                    None => server.health.is_not_probed(),
                 }
                 if server.has_name() {
                     tasks.spawn(look_up(server.clone(), self.names_kept));

@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod http2;
+mod lasting;
 mod probes;
 mod reuse;
 mod sending;

@@ -208,7 +208,7 @@ impl Way {
         let websocket = question.websocket && pool.server.speaks_http1();
         let mut head = buffers::lend();
         forward::write_head(&mut head, parts, forward, *framing, websocket, stripped)?;
-        Ok(Request::new(head, *framing, body, self.part.bounds.max_request_body))
+        Ok(Request::new(head, *framing, body, &self.part.bounds))
     }
 
     async fn ask_by_http2<B>(

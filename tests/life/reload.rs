@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::dashboard;
-use crate::support::gateway::{Folder, Gateway, Nobody, without_database};
+use crate::support::gateway::{Folder, Gateway, Nobody, folder_without_database, without_database};
 use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
 use crate::support::{PATIENCE, eventually};
@@ -114,6 +114,37 @@ fn a_request_under_way_ends_with_the_configuration_and_the_site_it_began_with() 
     });
     assert!(held.text().contains("Before"), "{}", held.text());
     assert_eq!(site.requests("/page").len(), 0);
+}
+
+#[test]
+fn what_is_known_of_the_upstreams_that_stay_is_known_after_a_reload() {
+    let (site, dead) = (Site::start(), Nobody::new());
+    let more =
+        "workers = 1\n[gateway.forward]\nfailures = 1\neject_for = \"5 minutes\"\n[consent]\nbanner_title = \"Before\"";
+    let (folder, _nobody) = folder_without_database(site.address, more);
+    let old = std::fs::read_to_string(folder.path().join("consentry.toml")).expect("it was written");
+    let both = format!("[\"http://{}\", \"http://{}\"]", dead.address, site.address);
+    let old = old.replace(&format!("\"http://{}\"", site.address), &both);
+    folder.write("consentry.toml", &old);
+    let gateway = folder.serve();
+    for _ in 0..4 {
+        assert_eq!(Visitor::new(&gateway).get("/page").status, 200);
+    }
+    let figure = |name: &str, place: usize| {
+        gateway.metric(&format!("consentry_upstream_{name}{{route=\"/\",upstream=\"{place}\"}}"))
+    };
+    eventually("the worker has told", || (figure("connections_total", 2) > 0).then_some(()));
+    let made = figure("connections_total", 2);
+    assert_eq!((figure("up", 1), figure("up", 2), figure("ejections_total", 1)), (0, 1, 1));
+    gateway.folder.write("consentry.toml", &old.replace("Before", "After"));
+    assert_eq!(reload(&gateway).1, "in effect now: consent.banner_title\n");
+    assert_eq!((figure("up", 1), figure("up", 2), figure("ejections_total", 1)), (0, 1, 1));
+    assert!(figure("connections_total", 2) >= made, "figures go on");
+    for _ in 0..4 {
+        assert!(banner(&gateway).contains("After"));
+    }
+    // Nobody had to find out again.
+    assert_eq!((figure("ejections_total", 1), figure("retries_total", 1)), (1, 1));
 }
 
 #[test]

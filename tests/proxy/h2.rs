@@ -96,6 +96,31 @@ async fn whoever_can_speaks_http2_by_tls_and_many_requests_share_a_connection() 
     assert!(head.status() == 200 && head.body().is_empty());
 }
 
+#[tokio::test]
+async fn a_connection_of_http2_is_not_shared_with_a_host_another_certificate_is_for() {
+    let (site, root) = (Site::start(), Root::new());
+    let certificates = ["one", "two"]
+        .map(|name| format!("[[gateway.tls.certificate]]\ncertificate = \"{name}.pem\"\nkey = \"{name}-key.pem\"\n"));
+    let more = format!("[gateway.tls]\nlisten = \"127.0.0.1:0\"\n{}", certificates.concat());
+    let (folder, _nobody) = folder_without_database(site.address, &more);
+    root.write(folder.path(), "one", &["www.example.org", "img.example.org"]);
+    root.write(folder.path(), "two", &["shop.example.org"]);
+    let gateway = folder.serve();
+    let connector = TlsConnector::from(root.client(ALL_VERSIONS, &["h2"]));
+    let stream = TcpStream::connect(gateway.tls.unwrap()).await.unwrap();
+    let stream = connector.connect(ServerName::try_from("www.example.org").unwrap(), stream).await.unwrap();
+    let client = connected(stream).await;
+    for (uri, status) in [
+        ("https://www.example.org/421/a", 200),
+        ("https://img.example.org/421/a", 200),
+        ("https://shop.example.org/421/b", 421),
+        ("https://www.example.org:8443/421/a", 200),
+    ] {
+        assert_eq!(ask(&client, request("GET", uri), None).await.status(), status, "{uri}");
+    }
+    assert!(site.requests("/421/b").is_empty());
+}
+
 async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut futures: Vec<_> = futures.map(Box::pin).collect();
     let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();
@@ -325,6 +350,28 @@ fn a_visitor_who_takes_a_little_at_a_time_gets_all_of_it() {
         }
     }
     assert!(got == whole && began.elapsed() > Duration::from_secs(2));
+}
+
+#[test]
+fn a_body_of_http2_that_trickles_ends_its_stream_alone() {
+    let site = Site::start();
+    let limits = "[gateway.limits]\nmin_body_rate = \"1 KiB/s\"\nbody_grace = \"500ms\"\n";
+    let (gateway, _nobody) = without_database(site.address, &format!("h2c = true\n{limits}"));
+    let mut raw = Raw::open(gateway.address, &[]);
+    let head: [(&str, &[u8]); 4] =
+        [(":method", b"POST"), (":scheme", b"http"), (":authority", b"a.example"), (":path", b"/h2/trickle")];
+    raw.send(HEADERS, END_HEADERS, 1, &block(&head));
+    for pause in [50, 100, 600, 0] {
+        raw.send(DATA, 0, 1, b"x");
+        std::thread::sleep(Duration::from_millis(pause));
+    }
+    let told = raw.next(&[HEADERS, RST_STREAM, GOAWAY]).unwrap();
+    assert_eq!((told.kind, told.stream), (HEADERS, 1));
+    assert_eq!(told.status(), 0, "none of the usual ones: {told:?}");
+    raw.get(3, "/h2/after", &[("accept", b"image/*")]);
+    let after = std::iter::from_fn(|| raw.next(&[HEADERS, GOAWAY])).find(|frame| frame.stream == 3).unwrap();
+    assert_eq!(after.status(), 200);
+    assert_eq!(gateway.metric("consentry_request_bodies_too_slow_total"), 1);
 }
 
 #[test]

@@ -102,6 +102,57 @@ fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
+fn a_body_that_trickles_is_told_so_and_one_that_only_pauses_is_taken() {
+    let site = Site::start();
+    let (gateway, _nobody) =
+        without_database(site.address, "[gateway.limits]\nmin_body_rate = \"1 KiB/s\"\nbody_grace = \"500ms\"\n");
+    site.on("/trickle", Behaviour::Echoes);
+    for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
+        let mut slow = Connection::open(gateway.address);
+        slow.send(format!("POST /trickle HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n"));
+        // Never a pause that is too long, and never an end. What is sent after the answer would only reset the connection.
+        let piece = if framing.starts_with('C') { "x" } else { "1\r\nx\r\n" };
+        for pause in [50, 100, 600] {
+            slow.send(piece);
+            std::thread::sleep(Duration::from_millis(pause));
+        }
+        slow.send(piece);
+        let answer = slow.answer();
+        assert_eq!((answer.status, answer.field("connection")), (408, Some("close")), "{framing}");
+        assert!(answer.field("x-request-id").is_some());
+        assert_eq!(slow.rest(), b"", "the connection is closed");
+    }
+    assert!(site.requests("/trickle").is_empty(), "the site has none of them whole");
+    assert_eq!(gateway.metric("consentry_request_bodies_too_slow_total"), 2);
+    // The time the visitor pauses is made up for by what comes then.
+    let mut pausing = Connection::open(gateway.address);
+    pausing.send("POST /trickle HTTP/1.1\r\nHost: a.example\r\nContent-Length: 20000\r\n\r\n");
+    std::thread::sleep(Duration::from_secs(1));
+    let body = super::bytes(20_000);
+    assert_eq!(pausing.send(&body).answer().body, body);
+}
+
+#[test]
+fn an_answer_that_is_taken_a_little_at_a_time_is_not_sent_for_ever() {
+    let site = Site::start();
+    let (gateway, _nobody) =
+        without_database(site.address, "[gateway.limits]\nmin_body_rate = \"1 MiB/s\"\nbody_grace = \"300ms\"\n");
+    let (length, part) = (64 << 20, 16 << 10);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: {length}\r\n\r\n");
+    site.answers("/large", [head.into_bytes(), vec![b'x'; length]].concat());
+    let (began, mut slow, mut got) = (Instant::now(), Connection::open(gateway.address), 0);
+    slow.send(ask("/large"));
+    while let Some(more) = slow.some(part) {
+        got += more;
+        assert!(began.elapsed() < Duration::from_secs(25), "{got} bytes, and still more");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(got < length, "it was cut");
+    // Whoever takes it as it comes has all of it.
+    assert_eq!(exchange(gateway.address, ask("/large")).body.len(), length);
+}
+
+#[test]
 fn a_system_without_descriptors_harms_nobody_who_is_there_and_is_well_again_by_itself() {
     let site = Site::start();
     let (gateway, _nobody) = without_database(site.address, "workers = 1\n");

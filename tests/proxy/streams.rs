@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::bytes;
 use crate::support::PATIENCE;
@@ -23,12 +24,14 @@ impl Stage {
     /// The one stage of these tests; each has it for itself.
     fn set() -> MutexGuard<'static, Stage> {
         static STAGE: OnceLock<Mutex<Stage>> = OnceLock::new();
-        let stage = STAGE.get_or_init(|| {
-            let site = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
-            let (gateway, nobody) = without_database(site.local_addr().expect("it is bound"), "");
-            Mutex::new(Stage { gateway, site, _nobody: nobody })
-        });
+        let stage = STAGE.get_or_init(|| Mutex::new(Stage::with("")));
         stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with(more: &str) -> Stage {
+        let site = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+        let (gateway, nobody) = without_database(site.local_addr().expect("it is bound"), more);
+        Stage { gateway, site, _nobody: nobody }
     }
 
     /// Sends the head of a request; both ends of the way, the head read on the site's side.
@@ -151,6 +154,21 @@ fn question_and_answer_pass_in_turns_within_one_request() {
 }
 
 /// RFC 6455 §7.1.1: either side may have said everything before the other has.
+#[test]
+fn a_talk_within_one_request_may_be_as_slow_as_it_likes_once_the_site_has_begun() {
+    let stage = Stage::with("[gateway.limits]\nmin_body_rate = \"1 KiB/s\"\nbody_grace = \"100ms\"\n");
+    let (mut visitor, mut site) = stage.ask("POST /slow/talk HTTP/1.1\r\nTransfer-Encoding: chunked");
+    write(&mut site, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    until(&mut visitor, b"\r\n\r\n");
+    for number in 0..5 {
+        std::thread::sleep(Duration::from_millis(150));
+        write(&mut visitor, &chunk("more"));
+        reads(&mut site, if number == 0 { "4\r\nmore" } else { "\r\n4\r\nmore" });
+        write(&mut site, &chunk("told"));
+        reads(&mut visitor, &chunk("told"));
+    }
+}
+
 #[test]
 fn half_of_a_tunnel_may_close_before_the_other() {
     let stage = Stage::set();

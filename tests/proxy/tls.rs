@@ -95,6 +95,33 @@ fn each_host_has_its_certificate_and_an_unknown_one_none() {
 }
 
 #[test]
+fn a_host_another_certificate_is_for_needs_a_connection_of_its_own() {
+    let (site, root) = (Site::start(), Root::new());
+    let (gateway, _nobody) = start(&site, &root, "", "");
+    let mut connection = open(&root, &gateway, "www.example.org");
+    let misdirected = connection.send(get("/other", "a.example.net:8443")).answer();
+    assert_eq!((misdirected.status, misdirected.field("cache-control")), (421, Some("no-store")));
+    // It is good for its own host, however that is written, and for one no certificate is for.
+    for host in ["www.example.org", "WWW.Example.org:8443", "elsewhere.example"] {
+        assert_eq!(connection.send(get("/own", host)).answer().status, 200, "{host}");
+    }
+    // One certificate for both (RFC 9113 §9.1.1).
+    let mut connection = open(&root, &gateway, "a.example.net");
+    assert_eq!(connection.send(get("/both", "b.example.net")).answer().status, 200);
+    assert_eq!(connection.send(get("/other", "www.example.org")).answer().status, 421);
+    // Who named no host was shown the first, and no certificate was chosen.
+    let mut nameless = open(&root, &gateway, "127.0.0.1");
+    assert_eq!(nameless.send(get("/nameless", "a.example.net")).answer().status, 200);
+    assert!(site.requests("/other").is_empty());
+    assert_eq!(gateway.metric("consentry_requests_misdirected_total"), 2);
+
+    // A trusted proxy names to us whom it likes.
+    let (gateway, _nobody) = start(&site, &root, "trusted_proxies = [\"127.0.0.1\"]", "");
+    let mut proxy = open(&root, &gateway, "www.example.org");
+    assert_eq!(proxy.send(get("/proxy", "a.example.net")).answer().status, 200);
+}
+
+#[test]
 fn versions_below_the_configured_one_are_refused() {
     let (site, root) = (Site::start(), Root::new());
     let old = root.client(&[&TLS12], &["http/1.1"]);

@@ -161,6 +161,19 @@ fn a_site_that_speaks_http2_serves_visitors_who_do_not() {
 }
 
 #[test]
+fn a_body_that_trickles_is_not_waited_for_by_a_site_that_speaks_http2_either() {
+    let site = http2_site();
+    let limits = "[gateway.limits]\nmin_body_rate = \"1 KiB/s\"\nbody_grace = \"200ms\"\n";
+    let (gateway, _nobody) = without_database(site, &format!("[gateway.forward]\nhttp2 = true\n{limits}"));
+    let mut slow = Connection::open(gateway.address);
+    slow.send("POST /slow HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    assert_eq!(slow.send("1\r\nb\r\n").answer().status, 408);
+    let whole = "POST /c HTTP/1.1\r\nHost: two.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    assert_eq!(exchange(gateway.address, whole).text(), "POST http://two.test/c abc");
+}
+
+#[test]
 fn upstreams_are_asked_how_they_are_where_that_is_configured() {
     let site = Site::start();
     let more = "[gateway.health]\npath = \"/up\"\ninterval = \"100ms\"\nstatus = 204\nunhealthy = 2\nhealthy = 1\n";

@@ -155,6 +155,12 @@ impl Connection {
         self.take(count)
     }
 
+    /// Up to `count` bytes and how many there were; nothing where the other side has closed.
+    pub fn some(&mut self, count: usize) -> Option<usize> {
+        let mut bytes = vec![0; count];
+        self.stream.read(&mut bytes).ok().filter(|got| *got > 0)
+    }
+
     /// Everything until the other side closes.
     pub fn rest(&mut self) -> Vec<u8> {
         while self.fill() > 0 {}

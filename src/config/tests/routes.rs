@@ -29,6 +29,7 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
         [gateway.limits]
         answer_timeout = "7s"
         total_timeout = "1h"
+        min_body_rate = "1 KiB/s"
         [gateway.forward]
         balance = "hash"
         hash_header = "X-Tenant"
@@ -47,6 +48,7 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
         balance = "least-connections"
         idle_timeout = "1s"
         max_body_bytes = "5 GiB"
+        min_body_rate = "0 B/s"
         tls_name = "api.internal"
         [[gateway.route]]
         path = "/files"
@@ -65,6 +67,8 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
     assert_eq!((api.bounds.answer, api.bounds.idle), (Duration::from_secs(7), Duration::from_secs(1)));
     assert_eq!(files.bounds.total, Some(Duration::from_secs(3600)));
     assert_eq!((api.bounds.max_request_body, files.bounds.max_request_body), (5 << 30, 1 << 30));
+    let rate = |route: &Route| (route.bounds.least_rate.bytes_per_second, route.bounds.least_rate.grace.as_secs());
+    assert_eq!((rate(all), rate(api), rate(files)), ((1024, 20), (0, 20), (1024, 20)));
     let probing = site.probing.as_ref().unwrap();
     assert_eq!((probing.path.as_str(), probing.status.unwrap().as_u16()), ("/up?deep=1", 204));
     assert_eq!(site.error_pages, [(http::StatusCode::SERVICE_UNAVAILABLE, "busy.html".into())]);

@@ -12,6 +12,7 @@ use http::header::{CONTENT_TYPE, COOKIE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
+use super::misdirected;
 use super::work::Room;
 use crate::front::check::{self, Bounds};
 use crate::front::client_addr::{self, Client};
@@ -30,9 +31,12 @@ pub(super) fn answer(room: &Room, caller: &Rc<Caller>, mut request: Request<Inco
     if request.version() == Version::HTTP_2 {
         join_crumbs(request.headers_mut());
     }
-    if let Some((response, watched)) = settled(room, caller, &request) {
+    let settled = misdirected::answer(room, caller, &request).or_else(|| settled(room, caller, &request));
+    if let Some((response, watched)) = settled {
         room.shared.metrics.answered(response.status().as_u16());
-        return Box::pin(ready(Ok(response.map(|body| body.watched_by(watched)))));
+        let mut response = response.map(|body| body.watched_by(watched));
+        caller.say_farewell(&mut response);
+        return Box::pin(ready(Ok(response)));
     }
     let hsts = room.shared.hsts.clone().filter(|_| caller.peer.https);
     Box::pin(handle(room.gateway.clone(), caller.clone(), request, hsts))

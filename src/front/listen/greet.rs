@@ -12,7 +12,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::accept::Accepted;
@@ -23,7 +22,9 @@ use super::{doorstep, http2, proxy_protocol};
 use crate::front::alarm::Alarm;
 use crate::front::client_addr::Peer;
 use crate::front::current::Current;
+use crate::front::ending::Stop;
 use crate::front::patience::Patient;
+use crate::front::tls::opened::Opened;
 use crate::front::tls::{NotGreeted, Tls};
 use crate::front::until::until;
 use crate::front::upgrade::Caller;
@@ -36,7 +37,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
-pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: Stop) {
     let room = current.get();
     let Accepted { mut socket, peer, tls } = accepted;
     let Some(announced) = unless_ending(&mut stop, announced(&mut socket, peer, &room)).await else { return };
@@ -49,33 +50,35 @@ pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: wa
         watched::turn_away(&room.gateway, &RawIp::new(peer.ip));
         return;
     };
-    let patience = room.gateway.limits().idle_timeout;
+    let (patience, rate) = (room.gateway.limits().idle_timeout, room.gateway.limits().least_rate);
     let moved = Arc::new(AtomicBool::new(false));
     if tls {
         let Some(tls) = &room.shared.tls else { return };
-        let patient = Patient::new(socket, patience).telling(moved.clone());
+        let patient = Patient::new(socket, patience, rate).telling(moved.clone());
         let Some(greeted) = unless_ending(&mut stop, handshake(tls, patient, &room)).await else { return };
-        let Some((line, is_http2)) = greeted else { return };
-        let caller = Caller::new(Peer { https: true, ..peer });
+        let Some((line, is_http2, opened)) = greeted else { return };
+        // A trusted proxy speaks for many visitors, and names to us whom it likes.
+        let opened = opened.filter(|_| !room.gateway.site().trusted_proxies.includes(&peer));
+        let caller = Caller::new(Peer { https: true, ..peer }, opened);
         return match is_http2 {
             true => http2::serve(line, moved, caller, current.clone(), stop).await,
             false => http1(line, caller, current.clone(), stop).await,
         };
     }
-    let caller = Caller::new(peer);
+    let caller = Caller::new(peer, None);
     if room.shared.h2c {
         let head_timeout = room.gateway.limits().head_timeout;
         let looked = timeout(head_timeout, begins_http2(&mut socket));
         match unless_ending(&mut stop, looked).await {
             Some(Ok(Some(true))) => {
-                let line = Line::Plain(Patient::new(socket, patience).telling(moved.clone()));
+                let line = Line::Plain(Patient::new(socket, patience, rate).telling(moved.clone()));
                 return http2::serve(line, moved, caller, current.clone(), stop).await;
             }
             Some(Ok(Some(false))) => {}
             Some(Ok(None) | Err(_)) | None => return,
         }
     }
-    http1(Line::Plain(Patient::new(socket, patience)), caller, current, stop).await;
+    http1(Line::Plain(Patient::new(socket, patience, rate)), caller, current, stop).await;
 }
 
 /// Who has connected: the peer itself, or who a listed proxy says it is. Nothing where such a one says nothing right.
@@ -104,9 +107,9 @@ fn seat(peer: &Peer, room: &Room) -> Result<Option<Seat>, ()> {
 }
 
 /// Where the process ends, nobody waits for long for who has not asked for anything yet.
-async fn unless_ending<T>(stop: &mut watch::Receiver<bool>, step: impl Future<Output = T>) -> Option<T> {
+async fn unless_ending<T>(stop: &mut Stop, step: impl Future<Output = T>) -> Option<T> {
     let ended = async {
-        let _ = stop.wait_for(|stop| *stop).await;
+        stop.asked().await;
         // Who has only just come is about to.
         tokio::time::sleep(FIRST_REQUEST).await;
     };
@@ -116,13 +119,14 @@ async fn unless_ending<T>(stop: &mut watch::Receiver<bool>, step: impl Future<Ou
     }
 }
 
-async fn handshake(tls: &Tls, socket: Patient<Socket>, room: &Room) -> Option<(Line, bool)> {
+async fn handshake(tls: &Tls, socket: Patient<Socket>, room: &Room) -> Option<(Line, bool, Option<Opened>)> {
     let doors = &room.shared.metrics.doors;
     match tls.greet(socket).await {
         Ok(stream) => {
             doors.handshakes.count();
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            Some((Line::Tls(Box::new(stream)), is_http2))
+            let opened = Opened::of(tls.certificates(), stream.get_ref().1.server_name());
+            Some((Line::Tls(Box::new(stream)), is_http2, opened))
         }
         Err(NotGreeted::Challenge) => None,
         Err(NotGreeted::UnknownHost) => {
@@ -151,7 +155,7 @@ async fn begins_http2(socket: &mut Socket) -> Option<bool> {
     }
 }
 
-async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: watch::Receiver<bool>) {
+async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: Stop) {
     let room = current.get();
     let limits = room.gateway.limits();
     let service = service_fn(|request| {
@@ -168,14 +172,16 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: w
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
     let flag = stop.clone();
-    let stopped = async {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if until(connection.as_mut(), &[&flag], stopped).await.is_none() {
-        // Who has only just come has a request on its way, and would find the door closed behind it.
+    if until(connection.as_mut(), &[flag.flag()], stop.asked()).await.is_none() {
+        caller.leave();
+        let last_words = async {
+            // Who has only just come has a request on its way, and would find the door closed behind it.
+            let _ = timeout(FIRST_REQUEST, caller.heard()).await;
+            stop.last_words().await;
+        };
         tokio::select! {
             _ = connection.as_mut() => return,
-            _ = timeout(FIRST_REQUEST, caller.heard()) => {}
+            () = last_words => {}
         }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
@@ -184,6 +190,6 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: w
     // A tunnel has no end of its own to wait for.
     tokio::select! {
         () = caller.carry() => {}
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = stop.asked() => {}
     }
 }

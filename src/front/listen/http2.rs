@@ -18,7 +18,6 @@ use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::doorstep;
@@ -27,6 +26,7 @@ use super::socket::Line;
 use super::work::Room;
 use crate::front::check;
 use crate::front::current::Current;
+use crate::front::ending::Stop;
 use crate::front::upgrade::Caller;
 use body::PacedBody;
 
@@ -52,7 +52,7 @@ pub(super) async fn serve(
     moved: Arc<AtomicBool>,
     caller: Rc<Caller>,
     current: Rc<Current>,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Stop,
 ) {
     let room = current.get();
     let limits = room.gateway.limits();
@@ -96,7 +96,7 @@ pub(super) async fn serve(
         };
         tokio::select! {
             _ = connection.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop), if !asked_to_end => {
+            () = stop.asked(), if !asked_to_end => {
                 (asked_to_end, ending) = (true, true);
                 // Who has only just come has a request on its way, and would find the door closed behind it.
                 tokio::select! {

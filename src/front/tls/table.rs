@@ -41,6 +41,13 @@ impl Table {
         }
     }
 
+    /// Whether a certificate that is shown for `shown` covers `other` too; a star covers what has one of its own, too.
+    pub fn covers_both(&self, shown: &str, other: &str) -> bool {
+        let covering: Vec<usize> =
+            keys(other).iter().filter_map(|key| self.by_host.get(key)).flatten().copied().collect();
+        self.of(shown).iter().any(|index| covering.contains(index))
+    }
+
     /// The certificate for a host; of several the first the visitor can verify. RFC 6066 §3: an unknown host gets none.
     pub fn choose(&self, host: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let candidates: Vec<&Arc<Certificate>> = match host {
@@ -53,11 +60,16 @@ impl Table {
 
     /// Those that cover a host. A star stands for one label (RFC 9525 §6.3).
     fn of(&self, host: &str) -> &[usize] {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let exact = self.by_host.get(&host);
-        let starred = || self.by_host.get(&format!("*.{}", host.split_once('.')?.1));
-        exact.or_else(starred).map_or(&[], Vec::as_slice)
+        let [exact, starred] = keys(host);
+        self.by_host.get(&exact).or_else(|| self.by_host.get(&starred)).map_or(&[], Vec::as_slice)
     }
+}
+
+/// A host as it stands in the table, and the star that covers it.
+fn keys(host: &str) -> [String; 2] {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let starred = host.split_once('.').map(|(_, rest)| format!("*.{rest}")).unwrap_or_default();
+    [host, starred]
 }
 
 #[cfg(test)]

@@ -73,6 +73,9 @@ impl Http2Body {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
+                if let Some(reason) = super::reset(&error).filter(|_| self.trailers) {
+                    return Poll::Ready(Some(Err(UpstreamError::Reset(reason.into()))));
+                }
                 let kind = match super::kind(&error) {
                     ErrorKind::TimedOut => return Poll::Ready(Some(Err(UpstreamError::IdleTimeout))),
                     kind => kind,

@@ -35,7 +35,7 @@ const MAX_QUIET: Duration = Duration::from_secs(60);
 const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
 
 /// A request's body on its way.
-pub(super) type Outgoing = Pin<Box<dyn Body<Data = Bytes, Error = UpstreamError>>>;
+pub(super) type Outgoing = Pin<Box<dyn Body<Data = Bytes, Error = h2::Error>>>;
 
 /// One connection.
 pub(in super::super) struct Lane {

@@ -12,9 +12,9 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::super::UpstreamError;
 use super::super::forward::{self, Forward, PassedOn, RequestFraming};
-use super::super::settings::Bounds;
+use super::super::settings::{Bounds, LeastRate};
+use super::super::{Meter, UpstreamError};
 use super::lane::Outgoing;
 
 /// Longer than any exchange.
@@ -102,25 +102,33 @@ struct State<B> {
     moved: Cell<Instant>,
     /// Whether the next byte must come from the visitor, rather than be taken by the server.
     waits_for_visitor: Cell<bool>,
+    meter: RefCell<Meter>,
     /// What was wrong with it.
     fault: RefCell<Option<UpstreamError>>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
-    pub(super) fn new(body: Option<B>, framing: RequestFraming, most: u64) -> Carried<B> {
-        let left = if let RequestFraming::Length(length) = framing { length } else { most };
+    pub(super) fn new(body: Option<B>, framing: RequestFraming, bounds: &Bounds, is_grpc: bool) -> Carried<B> {
+        let left = if let RequestFraming::Length(length) = framing { length } else { bounds.max_request_body };
+        let rate = if is_grpc { LeastRate::ANY } else { bounds.least_rate };
         Carried(Rc::new(State {
             body: RefCell::new(body),
             framing,
             left: Cell::new(left),
             moved: Cell::new(Instant::now()),
             waits_for_visitor: Cell::new(false),
+            meter: RefCell::new(Meter::new(rate)),
             fault: RefCell::default(),
         }))
     }
 
     pub(super) fn as_body(&self) -> Outgoing {
         Box::pin(Carried(self.0.clone()))
+    }
+
+    /// From now on it may come as slowly as it likes: the server has begun to answer, and the two may be talking.
+    pub(super) fn at_ease(&self) {
+        self.0.meter.borrow_mut().stop();
     }
 
     /// Takes it back.
@@ -155,7 +163,11 @@ impl<B: Body<Data = Bytes> + Unpin> State<B> {
         loop {
             let Some(open) = body.as_mut() else { return Poll::Ready(None) };
             self.waits_for_visitor.set(true);
-            let frame = ready!(Pin::new(open).poll_frame(cx));
+            let frame = Pin::new(open).poll_frame(cx);
+            if frame.is_pending() {
+                self.meter.borrow_mut().waits();
+            }
+            let frame = ready!(frame);
             self.waits_for_visitor.set(false);
             self.moved.set(Instant::now());
             let piece = match frame {
@@ -171,6 +183,9 @@ impl<B: Body<Data = Bytes> + Unpin> State<B> {
             if piece.is_empty() {
                 continue;
             }
+            if !self.meter.borrow_mut().moves(piece.len()) {
+                return Poll::Ready(Some(Err(UpstreamError::RequestBodyTooSlow)));
+            }
             let Some(left) = self.left.get().checked_sub(piece.len() as u64) else {
                 return Poll::Ready(Some(Err(match self.framing {
                     RequestFraming::Chunked => UpstreamError::RequestTooLong,
@@ -185,17 +200,17 @@ impl<B: Body<Data = Bytes> + Unpin> State<B> {
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Carried<B> {
     type Data = Bytes;
-    type Error = UpstreamError;
+    /// RFC 9113 §8.1.1, §7: what breaks off here is cancelled there, whoever it was that broke it off.
+    type Error = h2::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         Poll::Ready(match ready!(self.0.poll_data(cx)) {
             None => None,
             Some(Ok(piece)) => Some(Ok(Frame::data(piece))),
             Some(Err(error)) => {
                 self.0.body.take();
-                let broken = UpstreamError::RequestBody;
                 *self.0.fault.borrow_mut() = Some(error);
-                Some(Err(broken))
+                Some(Err(h2::Reason::CANCEL.into()))
             }
         })
     }

@@ -57,7 +57,7 @@ fn a_request_no_server_has_seen_is_still_whole() {
         let mut head = buffers::lend();
         let parts = request("POST", "/pay", &[]);
         write_head(&mut head, &parts, &forward, RequestFraming::Chunked, false, "").unwrap();
-        let asked = Request::new(head, RequestFraming::Chunked, Some(Full::new(Bytes::from("pay 100"))), 100);
+        let asked = Request::new(head, RequestFraming::Chunked, Some(Full::new(Bytes::from("pay 100"))), &bounds);
 
         let mut dead = link().await;
         go.send(()).unwrap();
