@@ -19,6 +19,8 @@ mod head;
 mod inject;
 pub mod scan;
 
-pub use head::{depends_on_choice, depends_on_language, eligible, is_download, prepare_head, sets_cookies};
+pub use head::{
+    ContentType, depends_on_choice, depends_on_language, eligible, is_download, prepare_head, sets_cookies,
+};
 pub use inject::{BodyStart, Inject, Insert};
 pub use scan::Markup;

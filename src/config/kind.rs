@@ -166,12 +166,26 @@ pub(super) fn address() -> Kind<SocketAddr> {
     parsed(allowed, parse, SocketAddr::to_string)
 }
 
-/// A network; a single address is one, too.
+/// A network; a single address is one, too. One of IPv4 addresses within IPv6 (RFC 4291 §2.5.5.2) is the network of IPv4: no
+/// address is ever compared in the longer form.
 pub(super) fn network() -> Kind<IpNet> {
     let parse = |text: &str| {
         let net: Option<IpNet> = text.parse().ok();
         let net = net.or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from));
-        net.map(|net| net.trunc()).ok_or_else(|| "is not a network".into())
+        let net = net.ok_or("is not a network")?;
+        let mapped = match net {
+            IpNet::V6(net) => net.addr().to_ipv4_mapped().map(|address| (address, net.prefix_len().checked_sub(96))),
+            IpNet::V4(_) => None,
+        };
+        match mapped {
+            None => Ok(net.trunc()),
+            Some((address, Some(length))) => {
+                IpNet::new(address.into(), length).map(|net| net.trunc()).map_err(|error| error.to_string())
+            }
+            Some((address, None)) => {
+                Err(format!("is more than the IPv4 addresses within IPv6; write {address} with a length of its own"))
+            }
+        }
     };
     parsed("networks such as \"10.0.0.0/8\" or \"2001:db8::/32\", or single addresses", parse, IpNet::to_string)
 }

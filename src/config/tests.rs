@@ -439,3 +439,12 @@ const VALUES: &[&str] = &[
     "\"country\"",
     "= =",
 ];
+
+#[test]
+fn a_network_of_ipv4_within_ipv6_is_the_one_that_connections_come_from() {
+    let networks = "[\"::ffff:10.0.0.0/104\", \"::ffff:192.0.2.1\", \"::ffff:0:0/96\", \"2001:db8::/32\"]";
+    let config = read(&format!("{MINIMAL}trusted_proxies = {networks}\nproxy_protocol_from = {networks}")).unwrap();
+    let expected = ["10.0.0.0/8", "192.0.2.1/32", "0.0.0.0/0", "2001:db8::/32"].map(|net| net.parse().unwrap());
+    assert_eq!(config.gateway.trusted_proxies, expected);
+    assert_eq!(config.gateway.doors.proxy_protocol_from, expected);
+}

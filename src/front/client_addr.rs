@@ -1,7 +1,10 @@
 //! Who is calling. Nothing is trusted by default: the connection's peer is the visitor. Where the peer is a listed proxy, the
 //! header it writes is read from the right up to the first address that is not a listed proxy; what stands left of that anyone
-//! could have written. Where both `X-Forwarded-For` and `Forwarded` (RFC 7239) are there, the configured one counts: the other
-//! may be the visitor's own, and can only take trust away.
+//! could have written, and in any bytes. A hop that cannot be read ends the search: nothing left of it is believed.
+//!
+//! Where both `X-Forwarded-For` and `Forwarded` (RFC 7239) are there, the configured one counts and the other is not read: it may
+//! be the visitor's own. Only where the configured one says nothing at all is the other read; `X-Forwarded-Proto` alone says
+//! the scheme, and leaves the visitor to `Forwarded`.
 
 mod forwarded;
 
@@ -67,76 +70,75 @@ pub fn client(peer: &Peer, headers: &HeaderMap, trusted: &TrustedProxies) -> Cli
     if !trusted.includes(peer) {
         return Client { ip: RawIp::new(ip), https: peer.https, through_proxy: false };
     }
-    let by_x = x_forwarded(ip, headers, trusted);
-    let by_rfc = rfc_7239(ip, headers, trusted);
-    let (first, second) = match trusted.header {
-        ForwardedHeader::XForwardedFor => (by_x, by_rfc),
-        ForwardedHeader::Forwarded => (by_rfc, by_x),
+    let by_x = || x_forwarded(ip, headers, trusted);
+    let by_rfc = || rfc_7239(ip, headers, trusted);
+    let said = match trusted.header {
+        ForwardedHeader::XForwardedFor => by_x().or_else(by_rfc),
+        ForwardedHeader::Forwarded => by_rfc().or_else(by_x),
     };
-    // One that names nobody gives way to one that does.
-    let (said, other) = match (first, second) {
-        (Some(first), Some(second)) if second.names && !first.names => (second, Some(first)),
-        (Some(first), second) => (first, second),
-        (None, Some(second)) => (second, None),
-        (None, None) => return Client { ip: RawIp::new(ip), https: peer.https, through_proxy: true },
-    };
-    let contradicted = other.is_some_and(|other| other.https == Some(false));
-    let https = said.https.unwrap_or(peer.https) && !contradicted;
-    Client { ip: RawIp::new(said.ip), https, through_proxy: true }
+    Client { ip: RawIp::new(said.ip.unwrap_or(ip)), https: said.https.unwrap_or(peer.https), through_proxy: true }
 }
 
 /// What one of the headers says.
+#[derive(Clone, Copy, Default)]
 struct Said {
-    ip: IpAddr,
-    /// Whether it has any word of who the visitor is.
-    names: bool,
+    /// Who the visitor is, as far as it is known; nothing where the header is not there, whatever stands in it.
+    ip: Option<IpAddr>,
     /// Nothing where it says nothing of it.
     https: Option<bool>,
 }
 
-/// `X-Forwarded-For` and `X-Forwarded-Proto`; nothing where neither is there.
-fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
-    let lines = headers.get_all(&FORWARDED_FOR);
-    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
-    if proto.is_none() && lines.iter().next().is_none() {
-        return None;
-    }
-    let (mut ip, mut names) = (peer, false);
-    let readable = lines.iter().rev().filter_map(|line| line.to_str().ok());
-    for hop in readable.inspect(|_| names = true).flat_map(|line| line.rsplit(',')) {
-        let Some(address) = address(hop.trim()) else { break };
-        ip = address;
-        if !trusted.is_listed(address) {
-            break;
+impl Said {
+    /// What is said by the configured header, or by the other one where that one is not there.
+    fn or_else(self, other: impl FnOnce() -> Said) -> Said {
+        if self.ip.is_some() {
+            return self;
         }
+        let other = other();
+        Said { ip: other.ip, https: self.https.or(other.https) }
     }
-    Some(Said { ip, names, https: proto.map(|v| v.as_bytes().eq_ignore_ascii_case(b"https")) })
 }
 
-/// `Forwarded`; nothing where it is not there. What cannot be read ends the search, as an unknown address does.
-fn rfc_7239(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Said> {
-    if !headers.contains_key(&FORWARDED) {
-        return None;
-    }
-    let lines: Vec<_> = headers.get_all(&FORWARDED).iter().map(|v| v.to_str().ok().and_then(forwarded::hops)).collect();
-    let mut said = Said { ip: peer, names: true, https: None };
-    for line in lines.into_iter().rev() {
-        let Some(hops) = line else { break };
-        for Hop { node, https } in hops.into_iter().rev() {
-            // How the hop was reached is told by the proxy that wrote it, known or not where from.
-            said.https = https.or(said.https);
-            let Some(address) = node.as_deref().and_then(address) else { return Some(said) };
-            said.ip = address;
+/// `X-Forwarded-For` and `X-Forwarded-Proto`.
+fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Said {
+    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
+    let https = proto.map(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
+    let mut said = Said { ip: None, https };
+    for line in headers.get_all(&FORWARDED_FOR).iter().rev() {
+        said.ip.get_or_insert(peer);
+        for hop in line.as_bytes().rsplit(|&byte| byte == b',') {
+            let Some(address) = address(hop.trim_ascii()) else { return said };
+            said.ip = Some(address);
             if !trusted.is_listed(address) {
-                return Some(said);
+                return said;
             }
         }
     }
-    Some(said)
+    said
+}
+
+/// `Forwarded`.
+fn rfc_7239(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Said {
+    let mut said = Said::default();
+    for line in headers.get_all(&FORWARDED).iter().rev() {
+        said.ip.get_or_insert(peer);
+        for hop in forwarded::hops_from_right(line.as_bytes()) {
+            let Some(Hop { node, https }) = hop else { return said };
+            // How the hop was reached is told by the proxy that wrote it, known or not where from.
+            said.https = https.or(said.https);
+            let Some(address) = node.and_then(address) else { return said };
+            said.ip = Some(address);
+            if !trusted.is_listed(address) {
+                return said;
+            }
+        }
+    }
+    said
 }
 
 /// An address as proxies write it: bare, in brackets, with or without a port.
-fn address(hop: &str) -> Option<IpAddr> {
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?;
     let bare = hop.parse::<IpAddr>().ok();
     let with_port = || hop.parse::<std::net::SocketAddr>().ok().map(|a| a.ip());
     let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();

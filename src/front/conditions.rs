@@ -19,6 +19,7 @@ use hyper::body::{Body, Incoming};
 
 use super::gateway::Gateway;
 use super::role::{self, Role};
+use crate::page::ContentType;
 use crate::upstream::{Forward, Overrides, UpstreamBody, UpstreamError};
 
 /// Validators that are remembered; of two that fall together the later one is.
@@ -97,7 +98,7 @@ fn is_plain(headers: &HeaderMap) -> bool {
     let kinds = headers.get_all(CONTENT_TYPE);
     let is_multipart =
         |kind: &HeaderValue| kind.as_bytes().get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/"));
-    kinds.iter().count() == 1 && !role::is_html(headers) && !kinds.iter().any(is_multipart)
+    kinds.iter().count() == 1 && ContentType::of(headers) == ContentType::Other && !kinds.iter().any(is_multipart)
 }
 
 /// What a request that says nothing of itself wants less than the whole of.
@@ -148,7 +149,7 @@ impl Asked {
     fn understood(&self, answer: &Response<UpstreamBody>) -> Option<Role> {
         let headers = answer.headers();
         match answer.status() {
-            StatusCode::NOT_MODIFIED => (self.conditions && !role::is_html(headers)).then_some(Role::Other),
+            StatusCode::NOT_MODIFIED => (self.conditions && !ContentType::of(headers).is_page()).then_some(Role::Other),
             StatusCode::PARTIAL_CONTENT => (self.range && is_plain(headers)).then_some(Role::Other),
             _ => Some(Role::Document),
         }

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::header::{CONNECTION, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
@@ -27,7 +28,7 @@ use crate::consent::{self, NoChoice, PurposeSet};
 use crate::cookies::{self, Ours};
 use crate::observe::trace;
 use crate::page::gate::{self, Gate};
-use crate::page::{self, Inject, Insert, csp};
+use crate::page::{self, ContentType, Inject, Insert, csp};
 use crate::privacy::{PageView, VisitorState};
 use crate::upstream::{Forward, Overrides, RequestId, Scheme, UpstreamBody, UpstreamError};
 
@@ -201,21 +202,30 @@ async fn pass_on(
 
     // What the visitor permits is captured, whatever the answer is of: a page, a file, a way to another page.
     let kept = keep::exchange(gateway, visit, role, &mut head, keep::Answered { began, response_ms, login });
-    if !role.is_page() || !role::is_html(&head.headers) {
+    let content_type = ContentType::of(&head.headers);
+    if !role.is_page() || !content_type.is_page() {
+        // Nothing says what it is, so a browser that looks into it may find a page.
+        let is_guessed = role.is_page()
+            && content_type == ContentType::Guessed
+            && !head.status.is_redirection()
+            && !body.is_end_stream();
         // A page that was not asked for as one goes out as it is; so that nobody gets it as one, no cache that is shared
         // keeps it. The same for word that a page has not changed.
-        if role::is_html(&head.headers) || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
+        if content_type.is_page() || is_guessed || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
             page::depends_on_choice(&mut head.headers);
         }
-        if role == Role::Document {
+        if role == Role::Document && !is_guessed {
             site.plain.learn(visit.host, parts, &head);
+        }
+        if is_guessed && site.tags.gating(visit.decision.permitted).is_some() {
+            csp::hold_to_own_site(&mut head.headers);
         }
         if removed > 0 || head.headers.contains_key(SET_COOKIE) {
             page::sets_cookies(&mut head.headers);
         }
         return Response::from_parts(head, VisitorBody::passed(body).told_to(kept.delivery));
     }
-    if role == Role::Document && role::is_html(&head.headers) {
+    if role == Role::Document {
         keep::statistics(gateway, visit, head.status);
         // C6: what escaped a withdrawal goes now that it is seen.
         if cookies.removed > 0 && visit.choice.is_ok() {

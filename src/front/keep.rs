@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
-use super::role::{self, Role};
+use super::role::Role;
 use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
@@ -20,7 +20,7 @@ use crate::capture::{self, Answer, Captured, Exchange, Known};
 use crate::consent::{self, Analytics, Mode, Permit, PurposeSet};
 use crate::enrich::ClientHints;
 use crate::enrich::hints::ACCEPT_CH;
-use crate::page;
+use crate::page::{self, ContentType};
 use crate::pseudonym::{RawLogin, RawUserAgent, VisitorId};
 use crate::spool::{Acknowledgement, Partition, Refused, SpoolError};
 use crate::statistics::View;
@@ -77,7 +77,7 @@ pub(super) fn exchange(
         let made = if redirect { with_exchange(visit, permit, true, made) } else { None };
         (captured(made, &mut head.headers), false)
     } else if is_navigation
-        && role::is_html(&head.headers)
+        && ContentType::of(&head.headers).is_page()
         && !page::is_download(&head.headers)
         && !status.is_informational()
     {

@@ -93,15 +93,6 @@ pub(super) fn cookie_lines(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
 }
 
-/// Whether an answer says it is HTML.
-pub(super) fn is_html(headers: &HeaderMap) -> bool {
-    let starts = |kind: &[u8], with: &[u8]| kind.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
-    headers
-        .get(CONTENT_TYPE)
-        .map(HeaderValue::as_bytes)
-        .is_some_and(|kind| starts(kind, b"text/html") || starts(kind, b"application/xhtml+xml"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

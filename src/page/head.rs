@@ -1,10 +1,13 @@
 //! The head of an answer that carries a page: whether the page is one we can change, and what the head must say once we do
 //! (K7). Never looks at the body. Called by the front door before the first byte of the page leaves.
 
-use encoding_rs::Encoding;
+mod content_type;
+
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::response::Parts;
+
+pub use content_type::ContentType;
 
 use super::scan::Markup;
 
@@ -22,16 +25,9 @@ pub fn eligible(parts: &Parts) -> Option<Markup> {
     {
         return None;
     }
-    // Of several, browsers take the last that can be read (Fetch, "extract a MIME type").
-    let content_type = parts.headers.get_all(header::CONTENT_TYPE).iter().next_back()?.to_str().ok()?;
-    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-    let markup = match kind.trim() {
-        kind if kind.eq_ignore_ascii_case("text/html") => Markup::Html,
-        kind if kind.eq_ignore_ascii_case("application/xhtml+xml") => Markup::Xhtml,
-        _ => return None,
-    };
+    let ContentType::Page(markup) = ContentType::of(&parts.headers) else { return None };
     let whole = |name: HeaderName, refused: &str| !has_token(&parts.headers, name, refused);
-    let readable = ascii_compatible(parameters)
+    let readable = content_type::is_ascii_compatible(&parts.headers)
         && parts.headers.get_all(header::CONTENT_ENCODING).iter().all(|coding| {
             let coding = coding.as_bytes().trim_ascii();
             coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
@@ -42,17 +38,6 @@ pub fn eligible(parts: &Parts) -> Option<Markup> {
 /// Whether an answer is to be saved rather than shown.
 pub fn is_download(headers: &HeaderMap) -> bool {
     has_token(headers, header::CONTENT_DISPOSITION, "attachment")
-}
-
-/// Whether bytes below 0x80 mean ASCII in the charset a content type names; without one, or with one nobody knows, browsers
-/// use an encoding where they do.
-fn ascii_compatible(parameters: &str) -> bool {
-    parameters
-        .split(';')
-        .filter_map(|parameter| parameter.split_once('='))
-        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
-        .and_then(|(_, label)| Encoding::for_label(label.trim().trim_matches('"').as_bytes()))
-        .is_none_or(Encoding::is_ascii_compatible)
 }
 
 /// Whether a header whose values are lists, by `,` or `;`, has `token` among them.

@@ -113,6 +113,7 @@ impl Exchange<'_> {
         if let Some(seconds) = head.keep_alive_seconds {
             connection.site_keeps_it(seconds);
         }
+        connection.doubtful = head.doubtful;
         let reusable = head.keep_alive && sent && !asked.websocket;
         let body = match head.framing {
             Framing::Switched => {

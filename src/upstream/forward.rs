@@ -111,7 +111,7 @@ pub(super) fn write_head(
 ) -> Result<(), UpstreamError> {
     write_request_line(out, parts, stripped.len())?;
     write_field(out, b"host", forward.host)?;
-    copy_fields(out, &parts.headers, forward.overrides);
+    copy_fields(out, &parts.headers, forward);
 
     if forward.overrides.identity {
         out.extend_from_slice(b"accept-encoding: identity\r\n");
@@ -190,8 +190,8 @@ pub(super) fn target(parts: &Parts, stripped: usize) -> Result<&str, UpstreamErr
 }
 
 /// Copies what is the site's to see, in order and byte for byte.
-fn copy_fields(out: &mut BytesMut, headers: &HeaderMap, overrides: Overrides) {
-    let passed_on = PassedOn::of(headers, overrides);
+fn copy_fields(out: &mut BytesMut, headers: &HeaderMap, forward: &Forward<'_>) {
+    let passed_on = PassedOn::of(headers, forward);
     for (name, value) in headers {
         let name = name.as_str();
         if !passed_on.lets(name) {
@@ -208,20 +208,23 @@ fn copy_fields(out: &mut BytesMut, headers: &HeaderMap, overrides: Overrides) {
 pub(super) struct PassedOn<'a> {
     nominated: Vec<&'a [u8]>,
     overrides: Overrides,
+    /// Whether somebody who may say who calls had a hand in them.
+    by_proxy: bool,
 }
 
 impl<'a> PassedOn<'a> {
-    pub(super) fn of(headers: &'a HeaderMap, overrides: Overrides) -> Self {
+    pub(super) fn of(headers: &'a HeaderMap, forward: &Forward<'_>) -> Self {
         // Without `keep-alive`, which every browser sends and which never passes anyway, the list is almost always empty.
         let nominated =
             connection_options(headers).filter(|option| !option.eq_ignore_ascii_case(b"keep-alive")).collect();
-        PassedOn { nominated, overrides }
+        PassedOn { nominated, overrides: forward.overrides, by_proxy: !forward.trusted_proxies.is_empty() }
     }
 
     #[inline]
     pub(super) fn lets(&self, name: &str) -> bool {
         // C8: the signal reaches the site even where somebody calls it hop-by-hop.
         is_passed_on(name, self.overrides)
+            && (self.by_proxy || !names_client(name))
             && !(self.nominated.iter().any(|option| option.eq_ignore_ascii_case(name.as_bytes())) && name != "sec-gpc")
     }
 }
@@ -248,6 +251,56 @@ fn is_passed_on(name: &str, overrides: Overrides) -> bool {
         "if-none-match" | "if-modified-since" | "if-range" | "range" => !overrides.whole,
         // CGI and its heirs cannot tell `a_b` from `a-b`: an underscore would pass for a field we filter.
         _ => !name.starts_with("x-forwarded-") && !name.as_bytes().contains(&b'_'),
+    }
+}
+
+/// Whether a field says who calls, as CDNs and load balancers write it and sites behind them believe it. Through a trusted proxy
+/// it may be the proxy's; from a visitor it is forged.
+///
+/// Asked of every field of every request, so the last letter decides for nearly all of those that browsers send.
+#[inline]
+fn names_client(name: &str) -> bool {
+    match name.as_bytes().last() {
+        Some(b'p') => matches!(
+            name,
+            "client-ip"
+                | "true-client-ip"
+                | "x-client-ip"
+                | "x-real-client-ip"
+                | "x-cluster-client-ip"
+                | "cf-connecting-ip"
+                | "do-connecting-ip"
+                | "fastly-client-ip"
+                | "fly-client-ip"
+                | "incap-client-ip"
+                | "proxy-client-ip"
+                | "wl-proxy-client-ip"
+                | "x-nf-client-connection-ip"
+                | "x-original-client-ip"
+                | "x-originating-ip"
+                | "x-remote-ip"
+                | "x-proxyuser-ip"
+                | "x-appengine-user-ip"
+                | "x-azure-clientip"
+                | "x-azure-socketip"
+                | "x-cdn-src-ip"
+                | "cdn-src-ip"
+                | "ali-cdn-real-ip"
+        ),
+        Some(b'r') => matches!(
+            name,
+            "forwarded-for"
+                | "x-forwarder-for"
+                | "x-original-forwarded-for"
+                | "x-vercel-forwarded-for"
+                | "x-originally-forwarded-for"
+                | "x-remote-addr"
+                | "remote-addr"
+        ),
+        Some(b's') => matches!(name, "cloudfront-viewer-address" | "x-envoy-external-address" | "x-client-address"),
+        Some(b'd') => name == "x-forwarded",
+        Some(b'4' | b'6') => matches!(name, "cf-connecting-ipv6" | "cf-pseudo-ipv4"),
+        _ => false,
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Head {
     pub(super) framing: Framing,
     /// Whether the site lets the connection be used again.
     pub(super) keep_alive: bool,
+    /// Whether a body that must not be there may follow all the same, as from sites that take HEAD for GET.
+    pub(super) doubtful: bool,
     /// Seconds the site keeps an idle connection, where it says so.
     pub(super) keep_alive_seconds: Option<u64>,
     /// A stream of events may be silent for as long as it likes.
@@ -100,8 +102,9 @@ pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, Upstr
             headers.append(name, value);
         }
     }
-    let (framing, clean) = fields.framing(asked, status, version)?;
-    let keep_alive = clean && connection.keeps(version) && !matches!(framing, Framing::UntilClose | Framing::Switched);
+    let (framing, end) = fields.framing(asked, status, version)?;
+    let keep_alive =
+        end != End::Unknown && connection.keeps(version) && !matches!(framing, Framing::UntilClose | Framing::Switched);
     buffer.advance(length);
     if framing == Framing::Switched {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -111,6 +114,7 @@ pub(super) fn parse(buffer: &mut BytesMut, asked: Asked) -> Result<Parsed, Upstr
         headers,
         framing,
         keep_alive,
+        doubtful: end == End::Doubtful,
         keep_alive_seconds: fields.keep_alive_seconds,
         event_stream: fields.event_stream,
     }))
@@ -174,6 +178,17 @@ impl<'b> ConnectionOptions<'b> {
     }
 }
 
+/// In what state the connection is after the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nothing follows.
+    Known,
+    /// Nothing must follow, but something is named that could.
+    Doubtful,
+    /// Something may well follow.
+    Unknown,
+}
+
 /// What the lines that concern framing and connection say.
 #[derive(Default)]
 struct Fields {
@@ -220,11 +235,11 @@ impl Fields {
         }
     }
 
-    /// The framing, and whether the connection is in a known state after it.
-    fn framing(&self, asked: Asked, status: StatusCode, version: Version) -> Result<(Framing, bool), UpstreamError> {
+    /// The framing, and the state of the connection after it.
+    fn framing(&self, asked: Asked, status: StatusCode, version: Version) -> Result<(Framing, End), UpstreamError> {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return if asked.websocket && self.websocket {
-                Ok((Framing::Switched, false))
+                Ok((Framing::Switched, End::Unknown))
             } else {
                 Err(UpstreamError::BadHead("it switches to a protocol nobody asked for"))
             };
@@ -235,17 +250,22 @@ impl Fields {
         if self.transfer_encoding && version == Version::HTTP_10 {
             return Err(UpstreamError::BadHead("it has Transfer-Encoding, but is HTTP/1.0"));
         }
-        // A site that names a body here may also send one: not a connection to use again.
-        let strange = self.transfer_encoding || self.content_length.is_some_and(|length| length > 0);
+        // A site that names a body where there must be none may also send one.
+        let names_body = self.transfer_encoding || self.content_length.is_some_and(|length| length > 0);
+        let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         Ok(match status {
-            _ if asked.by_head => (Framing::Empty, true),
-            StatusCode::NO_CONTENT => (Framing::Empty, !strange),
-            StatusCode::NOT_MODIFIED => (Framing::Empty, !self.transfer_encoding),
-            _ if self.transfer_encoding => (Framing::Chunked, true),
+            _ if asked.by_head => {
+                let nothing_to_send = !names_body && (bodiless || self.content_length.is_some());
+                (Framing::Empty, if nothing_to_send { End::Known } else { End::Doubtful })
+            }
+            StatusCode::NO_CONTENT => (Framing::Empty, if names_body { End::Unknown } else { End::Known }),
+            StatusCode::NOT_MODIFIED if self.transfer_encoding => (Framing::Empty, End::Unknown),
+            StatusCode::NOT_MODIFIED => (Framing::Empty, if names_body { End::Doubtful } else { End::Known }),
+            _ if self.transfer_encoding => (Framing::Chunked, End::Known),
             _ => match self.content_length {
-                Some(0) => (Framing::Empty, true),
-                Some(length) => (Framing::Length(length), true),
-                None => (Framing::UntilClose, true),
+                Some(0) => (Framing::Empty, End::Known),
+                Some(length) => (Framing::Length(length), End::Known),
+                None => (Framing::UntilClose, End::Known),
             },
         })
     }

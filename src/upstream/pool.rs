@@ -1,6 +1,10 @@
 //! A worker's connections to one site: made, kept while idle, looked at before they are used again.
 //!
 //! The last one given back is the first one taken, so that the fewest stay warm and the rest grow old and are closed.
+//!
+//! Some sites send a body where there must be none, most often after the head of an answer to HEAD; the next visitor would get it
+//! for an answer. Where a head names such a body, its connection rests until the body would be there, and the kernel is asked
+//! before it is used again. A site that was seen to send one is trusted with no such connection any more.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -24,12 +28,21 @@ const MAX_IDLE: usize = 256;
 /// close theirs, so that we seldom meet one that is about to be closed.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(12);
 
+/// How long a connection rests that may bring a body which must not be there. A site that has one to send does so right after
+/// the head; longer, and visitors who ask for nothing but heads would take up many of the site's connections.
+pub(super) const REST: Duration = Duration::from_millis(20);
+
+/// Connections that rest at once; the oldest is closed.
+const MAX_RESTING: usize = 32;
+
 /// One connection and what belongs to it.
 pub(super) struct Connection {
     pub(super) wire: Wire,
     pub(super) deadline: Deadline,
     /// Whether an exchange went over it before.
     pub(super) reused: bool,
+    /// Whether its last answer may bring a body that must not be there.
+    pub(super) doubtful: bool,
     /// How long after its last use it may be used again.
     idle_time: Duration,
     /// When its current exchange began, or its last one. The clock is asked once for an exchange: a connection whose answer
@@ -56,6 +69,10 @@ pub struct Pool {
     declined_http2: Cell<bool>,
     /// In the order in which they became idle.
     idle: RefCell<VecDeque<Box<Connection>>>,
+    /// Not idle yet, each with the time from which on it is; in that order.
+    resting: RefCell<VecDeque<(Instant, Box<Connection>)>>,
+    /// Whether the server was seen to send a body that must not be there.
+    sends_surplus: Cell<bool>,
     counts: Cell<Counts>,
     /// What of it the server has been told.
     told: Cell<Counts>,
@@ -102,25 +119,34 @@ impl std::ops::Sub for Counts {
 
 impl Pool {
     pub(super) fn new(server: Arc<Server>) -> Self {
-        let (lanes, declined_http2) = (Lanes::default(), Cell::new(false));
-        Pool { server, lanes, declined_http2, idle: RefCell::default(), counts: Cell::default(), told: Cell::default() }
+        Pool {
+            server,
+            lanes: Lanes::default(),
+            declined_http2: Cell::new(false),
+            idle: RefCell::default(),
+            resting: RefCell::default(),
+            sends_surplus: Cell::new(false),
+            counts: Cell::default(),
+            told: Cell::default(),
+        }
     }
 
     /// An idle connection that looks sound; `replayable` says that a wrong guess does no harm.
     pub(super) fn take(&self, replayable: bool) -> Option<Box<Connection>> {
-        let mut idle = self.idle.borrow_mut();
         let now = Instant::now();
+        self.wake(now);
+        let mut idle = self.idle.borrow_mut();
         while let Some(mut connection) = idle.pop_back() {
             if now.duration_since(connection.begun) >= connection.idle_time {
                 continue;
             }
             connection.begun = now;
-            match connection.wire.look(!replayable) {
+            match connection.wire.look(!replayable || connection.doubtful) {
                 Idle::Quiet => {
                     self.count(|counts| counts.reused += 1);
                     return Some(connection);
                 }
-                Idle::Poisoned => self.count(|counts| counts.poisoned += 1),
+                Idle::Poisoned => self.poisoned(connection.doubtful),
                 Idle::Closed => {}
             }
         }
@@ -131,6 +157,9 @@ impl Pool {
     pub(super) fn give(&self, mut connection: Box<Connection>) {
         connection.reused = true;
         connection.busy = None;
+        if connection.doubtful {
+            return self.rest(connection);
+        }
         let mut idle = self.idle.borrow_mut();
         idle.push_back(connection);
         if idle.len() > MAX_IDLE {
@@ -138,9 +167,43 @@ impl Pool {
         }
     }
 
+    /// Lets a connection rest before it is idle.
+    fn rest(&self, connection: Box<Connection>) {
+        if self.sends_surplus.get() {
+            return;
+        }
+        let mut resting = self.resting.borrow_mut();
+        resting.push_back((Instant::now() + REST, connection));
+        if resting.len() > MAX_RESTING {
+            resting.pop_front();
+        }
+    }
+
+    /// Makes idle what has rested.
+    #[inline]
+    fn wake(&self, now: Instant) {
+        let mut resting = self.resting.borrow_mut();
+        while resting.front().is_some_and(|(at, _)| *at <= now) {
+            self.idle.borrow_mut().extend(resting.pop_front().map(|(_, connection)| connection));
+        }
+    }
+
+    /// Takes note of a connection on which there were bytes nobody had asked for.
+    fn poisoned(&self, doubtful: bool) {
+        self.count(|counts| counts.poisoned += 1);
+        if doubtful && !self.sends_surplus.replace(true) {
+            let server = &self.server.name;
+            tracing::warn!(
+                server,
+                "an upstream sends bodies where there must be none, as after HEAD; those connections are closed"
+            );
+        }
+    }
+
     /// Closes what has been idle for too long, or leads to where the server no longer is.
     pub(super) fn sweep(&self) {
         let now = Instant::now();
+        self.wake(now);
         let is_good = |connection: &Connection| {
             now.duration_since(connection.begun) < connection.idle_time && self.server.leads_to(connection.peer)
         };
@@ -200,6 +263,7 @@ impl Pool {
             wire,
             deadline: Deadline::over(),
             reused: false,
+            doubtful: false,
             idle_time: MAX_IDLE_TIME,
             begun: Instant::now(),
             peer,
@@ -210,7 +274,7 @@ impl Pool {
     /// Idle connections.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
-        self.idle.borrow().len()
+        self.idle.borrow().len() + self.resting.borrow().len()
     }
 
     /// Whether the connection that would be taken next looks sound.
@@ -221,10 +285,6 @@ impl Pool {
 
     pub(super) fn count_retry(&self) {
         self.count(|counts| counts.retried += 1);
-    }
-
-    pub(super) fn count_poisoned(&self) {
-        self.count(|counts| counts.poisoned += 1);
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -256,7 +316,7 @@ impl Connection {
 pub(super) fn finish(pool: &Rc<Pool>, connection: Box<Connection>, reusable: bool, unread: usize) {
     if unread > 0 {
         // More than the answer: the surplus would be taken for the answer to somebody else's request.
-        pool.count_poisoned();
+        pool.poisoned(connection.doubtful);
     } else if reusable {
         pool.give(connection);
     }

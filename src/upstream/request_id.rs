@@ -13,9 +13,12 @@ use super::balance::mix;
 pub const REQUEST_ID: &str = "x-request-id";
 
 /// Lengths of an id that is taken over.
-const LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
+const LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
-/// One request's id: 8 to 64 letters, digits, `-`, `_` and `.`.
+/// Where a UUID's hyphens stand (RFC 9562 §4), and how long it is.
+const HYPHENS: ([usize; 4], usize) = ([8, 13, 18, 23], 36);
+
+/// One request's id: a UUID, or 16 to 64 hexadecimal digits.
 #[derive(Clone, Copy)]
 pub struct RequestId {
     text: [u8; *LENGTHS.end()],
@@ -23,8 +26,9 @@ pub struct RequestId {
 }
 
 impl RequestId {
-    /// What a trusted proxy called the request, where `trusted` says that one sent it and it is a plain id; else a new one
-    /// of 128 random bits.
+    /// What a trusted proxy called the request, where `trusted` says that one sent it and it looks drawn by lot; else a new one
+    /// of 128 random bits. Many proxies pass on what the visitor calls it: an address, a name or a telephone number must not get
+    /// into the log that way.
     pub fn of(headers: &HeaderMap, trusted: bool) -> RequestId {
         trusted.then(|| headers.get(REQUEST_ID)).flatten().and_then(taken_over).unwrap_or_else(RequestId::new)
     }
@@ -65,13 +69,24 @@ impl fmt::Display for RequestId {
 
 fn taken_over(value: &HeaderValue) -> Option<RequestId> {
     let bytes = value.as_bytes();
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    if !LENGTHS.contains(&bytes.len()) || !bytes.iter().all(plain) {
+    if !LENGTHS.contains(&bytes.len()) {
         return None;
     }
-    let mut text = [0; *LENGTHS.end()];
-    text[..bytes.len()].copy_from_slice(bytes);
-    Some(RequestId { text, length: bytes.len() as u8 })
+    let is_uuid = bytes.len() == HYPHENS.1 && HYPHENS.0.iter().all(|&place| bytes[place] == b'-');
+    let is_hyphen = |place: usize| is_uuid && HYPHENS.0.contains(&place);
+    let mut has_letter = false;
+    for (place, byte) in bytes.iter().enumerate() {
+        has_letter |= byte.is_ascii_alphabetic();
+        if !byte.is_ascii_hexdigit() && !is_hyphen(place) {
+            return None;
+        }
+    }
+    // Decimal digits alone are rather a number that somebody has: of a card, of a telephone.
+    has_letter.then(|| {
+        let mut text = [0; *LENGTHS.end()];
+        text[..bytes.len()].copy_from_slice(bytes);
+        RequestId { text, length: bytes.len() as u8 }
+    })
 }
 
 /// Eight digits at once, four bits spread over each byte of a word.
@@ -113,13 +128,30 @@ mod tests {
 
     #[test]
     fn a_trusted_proxys_id_is_kept_and_nobody_elses() {
-        assert_eq!(of("4bf92f35-77b3_4d.a6", true), "4bf92f35-77b3_4d.a6");
+        for id in [
+            "4bf92f3577b34da6",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+            "4BF92F35-77b3-4da6-a3ce-929d0e0e4736",
+            "a111111111111111111111111111111111111111111111111111111111111111",
+        ] {
+            assert_eq!(of(id, true), id);
+        }
         for (value, trusted) in [
             ("4bf92f3577b34da6", false),
-            ("short", true),
+            ("4bf92f3577b34da", true),
             ("jane@example.org", true),
+            ("jane-doe-of-leeds", true),
             ("has a blank in it", true),
             ("<script>alert(1)</script>", true),
+            ("203.0.113.9", true),
+            ("2001:db8::c0:ffee:1:2", true),
+            ("07700900123", true),
+            ("4111111111111111", true),
+            ("1234-5678-1234-abcd", true),
+            ("11111111-1111-1111-1111-111111111111", true),
+            ("4bf92f35-77b3-4da6-a3ce-929d0e0e473", true),
+            ("4bf92f35-77b3-4da6a-3ce-929d0e0e4736", true),
+            ("4bf92f35-77b3-4da6-a3ce-929d0e0e47-6", true),
             ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true),
             ("", true),
         ] {

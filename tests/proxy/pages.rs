@@ -2,7 +2,7 @@
 
 use super::bytes;
 use crate::support::gateway::shared;
-use crate::support::http::exchange;
+use crate::support::http::{Answer, exchange};
 use crate::support::site::{PAGE, page};
 use crate::support::visitor::Visitor;
 
@@ -44,6 +44,32 @@ fn a_page_somebody_has_compressed_passes_unharmed_and_held_to_its_own_site() {
     visitor.choose("accept");
     let granted = visitor.get("/gzip/page");
     assert!(granted.body == body && granted.field("content-security-policy").is_none(), "{}", granted.head);
+}
+
+#[test]
+fn rule_k4_whatever_a_browser_may_take_for_a_page_is_gated_or_held_to_its_own_site() {
+    let (gateway, site) = shared();
+    let answer =
+        |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: {}\r\n\r\n{PAGE}", PAGE.len()).into_bytes();
+    let mut visitor = Visitor::new(gateway);
+    for (path, lines) in [
+        ("/kind/lines", "Content-Type: text/plain\r\nContent-Type: text/html\r\n"),
+        ("/kind/comma", "Content-Type: text/plain, text/html\r\n"),
+        ("/kind/first", "Content-Type: text/html, text/plain\r\n"),
+    ] {
+        site.answers(path, answer(lines));
+        let got = visitor.get(path);
+        assert!(String::from_utf8_lossy(&got.body).contains("consentry"), "{path}: {}", got.head);
+    }
+    let held = |got: &Answer| got.field("content-security-policy").is_some_and(|policy| policy.contains("'self'"));
+    site.answers("/kind/none", answer(""));
+    site.answers("/kind/sure", answer("X-Content-Type-Options: nosniff\r\n"));
+    let (guessed, sure) = (visitor.get("/kind/none"), visitor.get("/kind/sure"));
+    assert!(held(&guessed) && guessed.body == PAGE.as_bytes(), "{}", guessed.head);
+    assert!(guessed.field("cache-control").is_some_and(|control| control.starts_with("private")), "{}", guessed.head);
+    assert!(!held(&sure) && sure.body == PAGE.as_bytes(), "{}", sure.head);
+    visitor.choose("accept");
+    assert!(!held(&visitor.get("/kind/none")));
 }
 
 #[test]

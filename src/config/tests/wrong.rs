@@ -48,6 +48,11 @@ fn everything_wrong_is_named_with_line_key_and_what_is_allowed() {
             "trusted_proxies = [\n\"10.0.0.0/8\",\n\"10.0.0.0/33\",\n\"10.9.9.9/8\"]",
             &[(5, "gateway.trusted_proxies", "is not a network"), (6, "gateway.trusted_proxies", "twice")],
         ),
+        (
+            G,
+            "trusted_proxies = [\n\"::ffff:10.0.0.0/90\",\n\"10.0.0.0/8\",\n\"::ffff:10.0.0.0/104\"]",
+            &[(4, "gateway.trusted_proxies", "write 10.0.0.0 with a length"), (6, "gateway.trusted_proxies", "twice")],
+        ),
         (G, "[gateway.limits]\nmax_head_bytes = \"1 KiB\"", &[(4, "gateway.limits.max_head_bytes", "from 8 KiB")]),
         (G, "[gateway.limits]\nidle_timeout = 30", &[(4, "gateway.limits.idle_timeout", "such as \"500ms\"")]),
         (G, "[gateway.limits]\nidle_timeout = \"30\"", &[(4, "gateway.limits.idle_timeout", "with its unit")]),

@@ -90,25 +90,72 @@ fn forwarded_is_read_from_the_right_too() {
 }
 
 #[test]
-fn where_both_headers_are_there_the_configured_one_counts_and_the_other_gives_no_trust() {
+fn where_both_headers_are_there_only_the_configured_one_counts() {
     let both = |x: &str, proto: &str, rfc: &str| {
         headers(&[("x-forwarded-for", x), ("x-forwarded-proto", proto), ("forwarded", rfc)])
     };
     let seen = |map: &HeaderMap, header| client(&peer("10.0.0.1"), map, &trust(&["10.0.0.0/8"], header));
     use ForwardedHeader::{Forwarded, XForwardedFor};
-    let map = both("198.51.100.1", "https", "for=6.6.6.6;proto=https");
-    assert!(is(&seen(&map, XForwardedFor), "198.51.100.1") && is(&seen(&map, Forwarded), "6.6.6.6"));
-    assert!(seen(&map, XForwardedFor).https);
-    for (proto, rfc) in [("https", "for=6.6.6.6;proto=http"), ("http", "for=6.6.6.6;proto=https")] {
+    for (proto, rfc, by_x, by_rfc) in [
+        ("https", "for=6.6.6.6;proto=https", true, true),
+        ("https", "for=6.6.6.6;proto=http", true, false),
+        ("http", "for=6.6.6.6;proto=https", false, true),
+        ("https", "for=6.6.6.6", true, false),
+    ] {
         let map = both("198.51.100.1", proto, rfc);
-        assert!(!seen(&map, XForwardedFor).https && !seen(&map, Forwarded).https, "{proto} {rfc}");
+        let (x, other) = (seen(&map, XForwardedFor), seen(&map, Forwarded));
+        assert!(is(&x, "198.51.100.1") && is(&other, "6.6.6.6"));
+        assert_eq!((x.https, other.https), (by_x, by_rfc), "{proto} {rfc}");
     }
     // The only one that is there is read, whichever is configured.
     assert!(is(&seen(&headers(&[("forwarded", "for=198.51.100.1")]), XForwardedFor), "198.51.100.1"));
     assert!(is(&seen(&headers(&[("x-forwarded-for", "198.51.100.1")]), Forwarded), "198.51.100.1"));
-    let map = headers(&[("x-forwarded-proto", "http"), ("forwarded", "for=198.51.100.1;proto=https")]);
-    let found = seen(&map, XForwardedFor);
-    assert!(is(&found, "198.51.100.1") && !found.https);
+    for (proto, rfc, https) in [("http", "https", false), ("https", "http", true)] {
+        let rfc = format!("for=198.51.100.1;proto={rfc}");
+        let found = seen(&headers(&[("x-forwarded-proto", proto), ("forwarded", &rfc)]), XForwardedFor);
+        assert!(is(&found, "198.51.100.1") && found.https == https);
+    }
+    // Nor where the configured one does not say how the visitor came.
+    let said = |proto| headers(&[("x-forwarded-for", "198.51.100.1"), ("forwarded", proto)]);
+    assert!(!seen(&said("proto=https"), XForwardedFor).https);
+    let through_tls = Peer { https: true, ..peer("10.0.0.1") };
+    assert!(client(&through_tls, &said("proto=http"), &trust(&["10.0.0.0/8"], XForwardedFor)).https);
+}
+
+#[test]
+fn whatever_bytes_a_visitor_writes_the_proxys_own_word_counts() {
+    let trusted = |header| trust(&["10.0.0.0/8"], header);
+    let line = |bytes: &[u8]| http::HeaderValue::from_bytes(bytes).unwrap();
+    use ForwardedHeader::{Forwarded, XForwardedFor};
+    for (lines, expected) in [
+        (&[&b"\xff, 203.0.113.9"[..]][..], "203.0.113.9"),
+        (&[b"\xff", b"203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        // What cannot be read is passed over by nobody.
+        (&[b"6.6.6.6", b"\xff"], "10.0.0.1"),
+        (&[b"6.6.6.6, \xff, 10.0.0.2"], "10.0.0.2"),
+        (&[b"6.6.6.6", b""], "10.0.0.1"),
+        (&[b"\xff"], "10.0.0.1"),
+    ] {
+        let mut map = headers(&[("forwarded", "for=6.6.6.6;proto=https")]);
+        for bytes in lines {
+            map.append("x-forwarded-for", line(bytes));
+        }
+        let found = client(&peer("10.0.0.1"), &map, &trusted(XForwardedFor));
+        assert!(is(&found, expected) && !found.https, "{lines:?}");
+    }
+    for (lines, expected) in [
+        (&[&b"\xff, for=203.0.113.9"[..]][..], "203.0.113.9"),
+        (&[b"for=\", for=203.0.113.9, for=\"10.0.0.2\""], "203.0.113.9"),
+        (&[b"for=6.6.6.6", b"for=\xff"], "10.0.0.1"),
+        (&[b"for=6.6.6.6", b"\xff, for=10.0.0.2"], "10.0.0.2"),
+    ] {
+        let mut map = headers(&[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-proto", "https")]);
+        for bytes in lines {
+            map.append("forwarded", line(bytes));
+        }
+        let found = client(&peer("10.0.0.1"), &map, &trusted(Forwarded));
+        assert!(is(&found, expected) && !found.https, "{lines:?}");
+    }
 }
 
 #[test]

@@ -137,6 +137,45 @@ proptest! {
 }
 
 #[test]
+fn who_calls_is_said_by_trusted_proxies_only_under_whatever_name() {
+    const FORGED: [&str; 8] = [
+        "client-ip",
+        "true-client-ip",
+        "x-cluster-client-ip",
+        "cf-connecting-ip",
+        "cf-connecting-ipv6",
+        "fastly-client-ip",
+        "x-forwarded",
+        "x-original-forwarded-for",
+    ];
+    let mut request = http::Request::builder().uri("/");
+    for name in FORGED.into_iter().chain(["x-ship", "referer", "upgrade-insecure-requests", "x-real-ip"]) {
+        request = request.header(name, "6.6.6.6");
+    }
+    let parts = request.body(()).unwrap().into_parts().0;
+    let (client, request_id) = (RawIp::new([203, 0, 113, 7].into()), RequestId::new());
+    let proxies = [IpAddr::from([10, 0, 0, 1])];
+    for trusted_proxies in [&[][..], &proxies] {
+        let forward = Forward {
+            client: &client,
+            trusted_proxies,
+            scheme: Scheme::Http,
+            host: b"example.org",
+            cookie: None,
+            overrides: Overrides::default(),
+            request_id: &request_id,
+            websocket: false,
+        };
+        let mut out = BytesMut::new();
+        write_head(&mut out, &parts, &forward, RequestFraming::None, false, "").unwrap();
+        let text = String::from_utf8(out.to_vec()).unwrap();
+        let has = |name: &&str| text.contains(&format!("\r\n{name}: 6.6.6.6\r\n"));
+        assert!(FORGED.iter().all(|name| has(name) != trusted_proxies.is_empty()), "{text}");
+        assert!(["x-ship", "referer", "upgrade-insecure-requests"].iter().all(has) && !has(&"x-real-ip"), "{text}");
+    }
+}
+
+#[test]
 fn numbers_are_written_as_they_are_read() {
     for number in [0, 7, 10, 255, u64::MAX] {
         let mut out = BytesMut::new();

@@ -1,26 +1,34 @@
 //! A worker's HTTP/2 connections to one server.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::Scheme;
 use http_body::Body;
-use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper::client::conn::http2::{self, Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::UpstreamError;
 use super::super::head::MAX_HEAD;
 use super::super::server::{Busy, Server};
 use super::super::wire::Wire;
 
-/// Exchanges at once over one connection, if there can be another connection.
+/// Exchanges at once over one connection, if there can be another connection; fewer where the server allows fewer.
 const MAX_STREAMS: usize = 100;
+
+/// What stands for the server's bound until it has said one (RFC 9113 §6.5.2): no server is likely to choose it.
+const UNSAID: usize = MAX_STREAMS + 1;
+
+/// How long the server's bound is waited for, which it says before anything else (RFC 9113 §3.4); and how often it is looked for.
+const GREETING: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(1));
 
 /// Connections to one server.
 const MAX_LANES: usize = 16;
@@ -37,9 +45,13 @@ const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs
 /// A request's body on its way.
 pub(super) type Outgoing = Pin<Box<dyn Body<Data = Bytes, Error = h2::Error>>>;
 
+type Http2 = http2::Connection<TokioIo<Wire>, Outgoing, Here>;
+
 /// One connection.
 pub(in super::super) struct Lane {
     sender: SendRequest<Outgoing>,
+    /// Driven by a task of its own, which takes it away with its end; here it is only asked what the server allows.
+    connection: Rc<RefCell<Option<Http2>>>,
     tls: bool,
     peer: Option<SocketAddr>,
     streams: Cell<usize>,
@@ -76,6 +88,7 @@ impl Lane {
             .initial_stream_window_size(STREAM_WINDOW)
             // So much that visitors who do not read take nothing from those who do.
             .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
+            .initial_max_send_streams(UNSAID)
             .max_header_list_size(MAX_HEAD as u32)
             .keep_alive_interval(PING.0)
             .keep_alive_timeout(PING.1);
@@ -83,10 +96,39 @@ impl Lane {
         let (sender, connection) = greeted
             .map_err(|_| UpstreamError::ConnectTimeout)?
             .map_err(|error| UpstreamError::Unanswered(super::kind(&error)))?;
+        let connection = Rc::new(RefCell::new(Some(connection)));
+        let driven = connection.clone();
         // How it ends each of its exchanges is told.
-        tokio::task::spawn_local(async move { drop(connection.await) });
+        tokio::task::spawn_local(poll_fn(move |cx| {
+            let mut slot = driven.borrow_mut();
+            let ended = slot.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready());
+            if !ended {
+                return Poll::Pending;
+            }
+            *slot = None;
+            Poll::Ready(())
+        }));
         let (streams, used, quiet_since) = (Cell::new(0), Cell::new(false), Cell::new(Instant::now()));
-        Ok(Rc::new(Lane { sender, tls, peer, streams, used, quiet_since }))
+        let lane = Lane { sender, connection, tls, peer, streams, used, quiet_since };
+        lane.is_greeted(deadline.min(Instant::now() + GREETING.0)).await;
+        Ok(Rc::new(lane))
+    }
+
+    /// Waits until the server has said how many exchanges it allows, or until `at`.
+    async fn is_greeted(&self, at: Instant) {
+        // Nobody is told when it has.
+        while self.most_said() == UNSAID && !self.sender.is_closed() && Instant::now() < at {
+            sleep(GREETING.1).await;
+        }
+    }
+
+    fn most_said(&self) -> usize {
+        self.connection.borrow().as_ref().map_or(0, |connection| connection.current_max_send_streams())
+    }
+
+    /// Whether another exchange would go out at once. A server may change its mind (RFC 9113 §6.5.3), so it is asked each time.
+    fn has_room(&self) -> bool {
+        self.streams.get() < self.most_said().min(MAX_STREAMS)
     }
 
     /// Whether it was used before.
@@ -122,7 +164,7 @@ impl Lanes {
         let mut open = self.open.borrow_mut();
         open.retain(|lane| !lane.sender.is_closed());
         let lane = open.iter().min_by_key(|lane| lane.streams.get())?;
-        (lane.streams.get() < MAX_STREAMS || open.len() >= MAX_LANES).then(|| lane.clone())
+        (lane.has_room() || open.len() >= MAX_LANES).then(|| lane.clone())
     }
 
     pub(in super::super) fn add(&self, lane: &Rc<Lane>) {

@@ -48,7 +48,7 @@ pub(in super::super) fn head(
         .map_err(wrong)?;
 
     let mut headers = HeaderMap::with_capacity(parts.headers.len() + 8);
-    let passed_on = PassedOn::of(&parts.headers, forward.overrides);
+    let passed_on = PassedOn::of(&parts.headers, forward);
     for (name, value) in parts.headers.iter().filter(|(name, _)| passed_on.lets(name.as_str())) {
         headers.append(name, value.clone());
     }

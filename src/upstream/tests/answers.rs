@@ -7,6 +7,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Empty};
 
 use super::super::UpstreamError;
+use super::super::pool::REST;
 use super::site::{act, answering, failure, get, request, run, send, site, text};
 
 #[test]
@@ -180,6 +181,7 @@ fn answers_without_body_end_with_their_head() {
                 let response = send(&upstream, &request(method, "/", &[]), None::<Empty<Bytes>>).await.unwrap();
                 assert!(response.body().is_end_stream(), "{answer:?}");
                 assert_eq!(response.headers().get("content-length").map(|value| value.to_str().unwrap()), length);
+                tokio::time::sleep(REST).await;
             }
             assert_eq!(upstream.counts().connected, 1, "{answer:?}");
         });

@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
 
+use super::super::pool::REST;
 use super::super::server::Server;
 use super::super::settings::Ejection;
 use super::super::{Address, Sites, Upstream, UpstreamError};
@@ -237,8 +238,8 @@ fn bytes_nobody_asked_for_are_never_taken_for_an_answer() {
         (&b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"[..], "GET"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "GET"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", "GET"),
-        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", "GET"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 43\r\n\r\n", "HEAD"),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", "GET"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HEAD"),
     ] {
         // Once together with the answer, once after it.
         for together in [true, false] {
@@ -279,6 +280,83 @@ fn bytes_nobody_asked_for_are_never_taken_for_an_answer() {
             });
             site.end();
         }
+    }
+}
+
+/// Answers that must have no body, and name one.
+const NAMING_A_BODY: [(&[u8], &str); 4] = [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 43\r\n\r\n", "HEAD"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HEAD"),
+    (b"HTTP/1.1 200 OK\r\n\r\n", "HEAD"),
+    (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 43\r\n\r\n", "GET"),
+];
+
+#[test]
+fn a_body_where_there_must_be_none_is_nobodys_answer_however_soon_the_next_request_is() {
+    for (first, method) in NAMING_A_BODY {
+        let (go, wait) = channel();
+        let (tell, told) = channel();
+        let site = site([
+            act(move |talk| {
+                talk.read_head();
+                talk.write(first);
+                let mut talk = super::site::Talk(talk.0.try_clone().unwrap());
+                std::thread::spawn(move || {
+                    wait.recv().unwrap();
+                    talk.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged");
+                    tell.send(()).unwrap();
+                    assert_eq!(talk.read_to_end(), b"", "no second request on this connection");
+                });
+            }),
+            act(move |talk| {
+                for answer in [OK, OK, first] {
+                    talk.read_head();
+                    talk.write(answer);
+                }
+                assert_eq!(talk.read_to_end(), b"", "it is known by now that this site cannot be trusted with it");
+            }),
+        ]);
+        run(async {
+            let upstream = site.upstream();
+            let ask = async || {
+                let response = send(&upstream, &request(method, "/", &[]), None::<Empty<Bytes>>).await.unwrap();
+                assert_eq!(text(response).await.unwrap(), "");
+            };
+            ask().await;
+            // The body is not there yet: nobody could see it coming.
+            assert_eq!(text(get(&upstream, "/").await.unwrap()).await.unwrap(), "ok");
+            assert_eq!(upstream.counts().poisoned, 0);
+            go.send(()).unwrap();
+            told.recv().unwrap();
+            tokio::time::sleep(REST).await;
+            assert_eq!(text(get(&upstream, "/").await.unwrap()).await.unwrap(), "ok");
+            assert_eq!((upstream.counts().poisoned, upstream.counts().connected), (1, 2), "{first:?}");
+            ask().await;
+            assert_eq!(upstream.kept(), 0);
+        });
+        site.end();
+    }
+}
+
+#[test]
+fn a_connection_that_brings_no_body_where_there_must_be_none_is_used_again() {
+    for (first, method) in NAMING_A_BODY {
+        let site = site([act(move |talk| {
+            for answer in [first, OK, OK] {
+                talk.read_head();
+                talk.write(answer);
+            }
+        })]);
+        run(async {
+            let upstream = site.upstream();
+            send(&upstream, &request(method, "/", &[]), None::<Empty<Bytes>>).await.unwrap();
+            tokio::time::sleep(REST).await;
+            for _ in 0..2 {
+                assert_eq!(text(get(&upstream, "/").await.unwrap()).await.unwrap(), "ok");
+            }
+            assert_eq!((upstream.counts().reused, upstream.counts().connected), (2, 1), "{first:?}");
+        });
+        site.end();
     }
 }
 

@@ -36,7 +36,7 @@ fn sent_with(
 }
 
 const OURS: &str = "x-forwarded-for: 203.0.113.7\r\nx-forwarded-proto: https\r\nx-forwarded-host: example.org\r\n\
-    x-request-id: test-id.1\r\n\r\n";
+    x-request-id: 0f0f0f0f0f0f0f0f\r\n\r\n";
 
 #[test]
 fn a_request_is_written_in_origin_form_with_its_fields_in_order() {

@@ -164,7 +164,7 @@ where
 
 /// What every request is called.
 pub fn id() -> RequestId {
-    let headers = http::HeaderMap::from_iter([("x-request-id".parse().unwrap(), "test-id.1".parse().unwrap())]);
+    let headers = http::HeaderMap::from_iter([("x-request-id".parse().unwrap(), "0f0f0f0f0f0f0f0f".parse().unwrap())]);
     RequestId::of(&headers, true)
 }
 

@@ -109,6 +109,39 @@ fn a_connection_that_has_ended_is_replaced_whatever_the_method() {
     });
 }
 
+#[test]
+fn streams_that_never_end_hold_up_nobody_where_a_server_allows_few() {
+    fn endless(parts: &http::request::Parts, body: Incoming) -> Response<Sent> {
+        struct Endless;
+        impl Body for Endless {
+            type Data = Bytes;
+            type Error = std::io::Error;
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+                Poll::Pending
+            }
+        }
+        match parts.uri.path() {
+            "/events" => Response::builder().header("content-type", "text/event-stream").body(Endless.boxed()).unwrap(),
+            _ => hello(parts, body),
+        }
+    }
+    // A test's server allows 50.
+    let server = serve(endless);
+    run_as_worker(async {
+        let upstream = server.upstream();
+        let streams = futures_all((0..50).map(|_| get(&upstream, "/events"))).await;
+        assert_eq!(upstream.counts().connected, 1);
+        assert_eq!(text(get(&upstream, "/").await.unwrap()).await.unwrap(), "hello");
+        assert_eq!(upstream.counts().connected, 2);
+        drop(streams);
+        assert_eq!(text(get(&upstream, "/").await.unwrap()).await.unwrap(), "hello");
+        assert_eq!(upstream.counts().connected, 2);
+    });
+}
+
 /// A server that says goodbye (GOAWAY) after its first answer on each connection.
 fn closing_after_one() -> Address {
     let (tell, told) = std::sync::mpsc::sync_channel(1);

@@ -1,0 +1,146 @@
+//! What an answer's `Content-Type` makes of it in a browser.
+//!
+//! Fetch ("extract a MIME type") takes the last of several that can be read, some browsers and programs the first, and none cares
+//! much what else stands in the line. So whatever one of them could take for a page is one here: a page that is gated though it
+//! is none does no harm, one that is not gated though it is one does.
+
+use encoding_rs::Encoding;
+use http::header::{self, HeaderMap, HeaderValue};
+
+use super::super::scan::Markup;
+
+/// What a browser may take an answer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType {
+    /// A page, or a part of one.
+    Page(Markup),
+    /// Whatever its first bytes look like, and so perhaps a page (WHATWG MIME Sniffing §7).
+    Guessed,
+    /// Something else.
+    Other,
+}
+
+impl ContentType {
+    /// As the head of an answer says.
+    pub fn of(headers: &HeaderMap) -> ContentType {
+        let mut found = ContentType::Guessed;
+        for kind in members(headers) {
+            let kind = essence(kind);
+            if kind.eq_ignore_ascii_case(b"text/html") {
+                found = ContentType::Page(Markup::Html);
+            } else if kind.eq_ignore_ascii_case(b"application/xhtml+xml") {
+                found = ContentType::Page(Markup::Xhtml);
+            } else if found == ContentType::Guessed && is_known(kind) {
+                found = ContentType::Other;
+            }
+        }
+        if found == ContentType::Guessed && forbids_guesses(headers) { ContentType::Other } else { found }
+    }
+
+    /// Whether an answer says it is a page.
+    pub fn is_page(self) -> bool {
+        matches!(self, ContentType::Page(_))
+    }
+}
+
+/// Whether bytes below 0x80 mean ASCII in every charset that is named; without one, or with one nobody knows, browsers use an
+/// encoding where they do.
+pub(super) fn is_ascii_compatible(headers: &HeaderMap) -> bool {
+    let parameters = members(headers).flat_map(|kind| kind.split(|&byte| byte == b';').skip(1));
+    let named = parameters.filter_map(|parameter| {
+        let (name, label) = parameter.split_at(parameter.iter().position(|&byte| byte == b'=')?);
+        let label = label.get(1..)?.trim_ascii();
+        let label = label.strip_prefix(b"\"").unwrap_or(label);
+        let label = label.strip_suffix(b"\"").unwrap_or(label);
+        name.trim_ascii().eq_ignore_ascii_case(b"charset").then(|| Encoding::for_label(label)).flatten()
+    });
+    named.into_iter().all(Encoding::is_ascii_compatible)
+}
+
+/// The members of all lines. Commas within quotes part them, too: that finds more than there is, never less.
+fn members(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+    lines.flat_map(|line| line.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// A member up to where its type ends, as the most forgiving browser sees it.
+fn essence(member: &[u8]) -> &[u8] {
+    member.split(|byte| b"; \t(".contains(byte)).next().unwrap_or_default()
+}
+
+/// Whether browsers take a type at its word.
+fn is_known(kind: &[u8]) -> bool {
+    let unknown = [&b"unknown/unknown"[..], b"application/unknown", b"*/*"];
+    kind.contains(&b'/') && !unknown.iter().any(|unknown| kind.eq_ignore_ascii_case(unknown))
+}
+
+/// Whether the first member of the first line says so (Fetch, "determine nosniff").
+fn forbids_guesses(headers: &HeaderMap) -> bool {
+    let first = headers.get(header::X_CONTENT_TYPE_OPTIONS).map_or(&b""[..], HeaderValue::as_bytes);
+    let first = first.split(|&byte| byte == b',').next().unwrap_or_default();
+    first.trim_ascii().eq_ignore_ascii_case(b"nosniff")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::CONTENT_TYPE, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn rule_k4_whatever_a_browser_may_take_for_a_page_is_one() {
+        for lines in [
+            &["text/html"][..],
+            &["Text/HTML;charset=utf-8"],
+            &["text/plain", "text/html"],
+            &["text/html", "text/plain"],
+            &["text/plain, text/html"],
+            &["text/html ,text/plain;x=\"a"],
+            &["text/plain;x=\", text/html"],
+            &["text/html gone"],
+            &["text/html(a)"],
+            &["text/html;é"],
+            &["*/*", "nonsense, text/html;"],
+        ] {
+            assert_eq!(ContentType::of(&headers(lines)), ContentType::Page(Markup::Html), "{lines:?}");
+        }
+        for lines in [&["application/xhtml+xml"][..], &["text/plain,Application/XHTML+XML ; a=b"]] {
+            assert_eq!(ContentType::of(&headers(lines)), ContentType::Page(Markup::Xhtml), "{lines:?}");
+        }
+        for lines in [&["text/plain"][..], &["text/html+xml"], &["image/png, */*"], &["x, a/text/html"]] {
+            assert_eq!(ContentType::of(&headers(lines)), ContentType::Other, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn rule_k4_what_has_no_type_may_be_a_page_unless_guessing_is_forbidden() {
+        for lines in [&[][..], &[""], &["nonsense"], &["*/*"], &["Unknown/Unknown;a", "application/unknown"]] {
+            let mut headers = headers(lines);
+            assert_eq!(ContentType::of(&headers), ContentType::Guessed, "{lines:?}");
+            headers.insert("x-content-type-options", HeaderValue::from_static("NoSniff, x"));
+            assert_eq!(ContentType::of(&headers), ContentType::Other, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn one_charset_that_is_not_ascii_is_enough() {
+        for (line, readable) in [
+            ("text/html", true),
+            ("text/html;charset=windows-1252", true),
+            ("text/html;charset=who-knows", true),
+            ("text/html;charset=\"utf-8\", text/html; x=y", true),
+            ("text/html; charset=UTF-16", false),
+            ("text/html; CharSet = \"iso-2022-jp\" ", false),
+            ("text/html;charset=utf-8;charset=utf-16", false),
+            ("text/html;charset=utf-16, text/html", false),
+        ] {
+            assert_eq!(is_ascii_compatible(&headers(&[line])), readable, "{line}");
+        }
+    }
+}
