@@ -17,8 +17,9 @@ import time
 from parts import HERE, Failed, Gateway, Process, free_port, say, wait_for_port
 from payloads import payloads
 
-# What each server does with its own connection, or adds of itself.
+# What each server does with its own connection, or adds of itself; and the id, which is another one for each request.
 OWN = {
+    "x-request-id",
     "connection",
     "keep-alive",
     "te",

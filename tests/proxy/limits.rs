@@ -108,15 +108,10 @@ fn a_body_that_trickles_is_told_so_and_one_that_only_pauses_is_taken() {
         without_database(site.address, "[gateway.limits]\nmin_body_rate = \"1 KiB/s\"\nbody_grace = \"500ms\"\n");
     site.on("/trickle", Behaviour::Echoes);
     for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
-        let mut slow = Connection::open(gateway.address);
-        slow.send(format!("POST /trickle HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n"));
-        // Never a pause that is too long, and never an end. What is sent after the answer would only reset the connection.
+        // Never a pause that is too long, and never an end.
+        let head = format!("POST /trickle HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n");
         let piece = if framing.starts_with('C') { "x" } else { "1\r\nx\r\n" };
-        for pause in [50, 100, 600] {
-            slow.send(piece);
-            std::thread::sleep(Duration::from_millis(pause));
-        }
-        slow.send(piece);
+        let mut slow = Connection::trickle(gateway.address, &head, piece, Duration::from_millis(300));
         let answer = slow.answer();
         assert_eq!((answer.status, answer.field("connection")), (408, Some("close")), "{framing}");
         assert!(answer.field("x-request-id").is_some());

@@ -165,10 +165,9 @@ fn a_body_that_trickles_is_not_waited_for_by_a_site_that_speaks_http2_either() {
     let site = http2_site();
     let limits = "[gateway.limits]\nmin_body_rate = \"1 KiB/s\"\nbody_grace = \"200ms\"\n";
     let (gateway, _nobody) = without_database(site, &format!("[gateway.forward]\nhttp2 = true\n{limits}"));
-    let mut slow = Connection::open(gateway.address);
-    slow.send("POST /slow HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
-    std::thread::sleep(std::time::Duration::from_millis(400));
-    assert_eq!(slow.send("1\r\nb\r\n").answer().status, 408);
+    let head = "POST /slow HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let pause = std::time::Duration::from_millis(300);
+    assert_eq!(Connection::trickle(gateway.address, head, "1\r\na\r\n", pause).answer().status, 408);
     let whole = "POST /c HTTP/1.1\r\nHost: two.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     assert_eq!(exchange(gateway.address, whole).text(), "POST http://two.test/c abc");
 }

@@ -107,6 +107,14 @@ impl Raw {
         self.ask(stream, &[&usual, more].concat())
     }
 
+    /// Waits until something has come, as long as `pause`; whether it has.
+    pub fn waits(&mut self, pause: Duration) -> bool {
+        self.stream.set_read_timeout(Some(pause)).expect("a socket has a read timeout");
+        let has_come = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
+        has_come
+    }
+
     /// The next frame; nothing where the connection has ended. Settings are acknowledged and passed over.
     pub fn frame(&mut self) -> Option<Frame> {
         loop {

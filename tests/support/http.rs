@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -73,6 +74,20 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
         stream.set_nodelay(true).expect("a socket can send at once");
         Connection::over(stream)
+    }
+
+    /// Sends `head`, then `piece` again and again, with a pause before each, until an answer begins: what is sent after it
+    /// would only reset the connection.
+    pub fn trickle(address: SocketAddr, head: &str, piece: &str, pause: Duration) -> Connection {
+        let mut stream = TcpStream::connect(address).expect("the listener takes connections");
+        stream.set_read_timeout(Some(pause)).expect("a socket has a read timeout");
+        stream.write_all(head.as_bytes()).expect("the other side reads");
+        let deadline = Instant::now() + PATIENCE;
+        while stream.peek(&mut [0]).is_err() {
+            assert!(Instant::now() < deadline, "nobody minds");
+            stream.write_all(piece.as_bytes()).expect("the other side reads");
+        }
+        Connection::of(stream)
     }
 
     /// Over anything else, such as TLS or a Unix socket, with a time limit of its own.

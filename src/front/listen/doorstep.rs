@@ -31,7 +31,7 @@ pub(super) fn answer(room: &Room, caller: &Rc<Caller>, mut request: Request<Inco
     if request.version() == Version::HTTP_2 {
         join_crumbs(request.headers_mut());
     }
-    let settled = misdirected::answer(room, caller, &request).or_else(|| settled(room, caller, &request));
+    let settled = settled(room, caller, &request).or_else(|| misdirected::answer(room, caller, &request));
     if let Some((response, watched)) = settled {
         room.shared.metrics.answered(response.status().as_u16());
         let mut response = response.map(|body| body.watched_by(watched));
