@@ -30,10 +30,10 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(12);
 
 /// How long a connection rests that may bring a body which must not be there. A site that has one to send does so right after
 /// the head; longer, and visitors who ask for nothing but heads would take up many of the site's connections.
-pub(super) const REST: Duration = Duration::from_millis(20);
+pub(super) const REST: Duration = Duration::from_millis(100);
 
 /// Connections that rest at once; the oldest is closed.
-const MAX_RESTING: usize = 32;
+const MAX_RESTING: usize = 64;
 
 /// One connection and what belongs to it.
 pub(super) struct Connection {
@@ -43,6 +43,8 @@ pub(super) struct Connection {
     pub(super) reused: bool,
     /// Whether its last answer may bring a body that must not be there.
     pub(super) doubtful: bool,
+    /// Whether any of its answers could: what is left over on it tells of the server.
+    once_doubtful: bool,
     /// How long after its last use it may be used again.
     idle_time: Duration,
     /// When its current exchange began, or its last one. The clock is asked once for an exchange: a connection whose answer
@@ -146,7 +148,7 @@ impl Pool {
                     self.count(|counts| counts.reused += 1);
                     return Some(connection);
                 }
-                Idle::Poisoned => self.poisoned(connection.doubtful),
+                Idle::Poisoned => self.poisoned(&connection),
                 Idle::Closed => {}
             }
         }
@@ -168,7 +170,8 @@ impl Pool {
     }
 
     /// Lets a connection rest before it is idle.
-    fn rest(&self, connection: Box<Connection>) {
+    fn rest(&self, mut connection: Box<Connection>) {
+        connection.once_doubtful = true;
         if self.sends_surplus.get() {
             return;
         }
@@ -189,9 +192,9 @@ impl Pool {
     }
 
     /// Takes note of a connection on which there were bytes nobody had asked for.
-    fn poisoned(&self, doubtful: bool) {
+    fn poisoned(&self, connection: &Connection) {
         self.count(|counts| counts.poisoned += 1);
-        if doubtful && !self.sends_surplus.replace(true) {
+        if (connection.doubtful || connection.once_doubtful) && !self.sends_surplus.replace(true) {
             let server = &self.server.name;
             tracing::warn!(
                 server,
@@ -264,6 +267,7 @@ impl Pool {
             deadline: Deadline::over(),
             reused: false,
             doubtful: false,
+            once_doubtful: false,
             idle_time: MAX_IDLE_TIME,
             begun: Instant::now(),
             peer,
@@ -316,7 +320,7 @@ impl Connection {
 pub(super) fn finish(pool: &Rc<Pool>, connection: Box<Connection>, reusable: bool, unread: usize) {
     if unread > 0 {
         // More than the answer: the surplus would be taken for the answer to somebody else's request.
-        pool.poisoned(connection.doubtful);
+        pool.poisoned(&connection);
     } else if reusable {
         pool.give(connection);
     }
