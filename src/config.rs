@@ -31,6 +31,7 @@ mod problem;
 mod read;
 pub mod reload;
 mod route;
+mod shares;
 mod substance;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
 pub use listen::{Doors, ForwardedHeader, ListenAt, RequestPace, VisitorLimits};
 pub use observe_log::Logs;
 pub use problem::{ConfigError, Origin, Problem};
+pub use shares::Shares;
 pub use tls::{Acme, AcmeChallenge, CertificateFiles, Tls, TlsVersion};
 pub use upstream::Upstreams;
 pub use windows::{KeyWindow, KeyWindows};
@@ -182,8 +184,10 @@ pub struct Limits {
     pub max_head_bytes: usize,
     /// Bytes of a request's body; default 1 GiB.
     pub max_body_bytes: u64,
-    /// Connections at once over all workers; default 10 000.
+    /// Connections at once over all workers, as far as the system has descriptors ([`Shares`]); default 10 000.
     pub max_connections: usize,
+    /// Connections to each upstream at once over all workers, likewise; default 10 000.
+    pub max_upstream_connections: usize,
     /// How long a visitor may take to send a request's head, and may sit idle between two; default 30 s.
     pub head_timeout: Duration,
     /// How long connecting to the upstream may take; default 5 s.

@@ -29,6 +29,7 @@ mod head;
 pub mod health;
 mod http2;
 mod names;
+mod places;
 pub mod pool;
 mod request;
 mod request_id;
@@ -58,7 +59,7 @@ pub use figures::Figures;
 pub use forward::{Forward, Overrides, Scheme};
 pub use pool::Counts;
 pub use request_id::{REQUEST_ID, RequestId};
-pub use settings::{Address, Bounds, Settings};
+pub use settings::{Address, Bounds, Most, Settings};
 pub use sites::Sites;
 pub use tunnel::Tunnel;
 

@@ -3,6 +3,7 @@
 mod acme;
 mod bodies;
 mod bytes;
+mod grants;
 mod h2;
 mod limits;
 mod listen;

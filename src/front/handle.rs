@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use http::header::{CONNECTION, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -177,7 +177,11 @@ async fn pass_on(
             tracing::warn!(%error, %request_id, "the site did not answer");
             keep::unanswered(gateway, visit, role, began, error.status());
             let message = || own::message(gateway, visit.parts, Message::NoAnswer);
-            return unanswered::page(gateway, error.status(), &request_id, message);
+            let mut response = unanswered::page(gateway, error.status(), &request_id, message);
+            if let Some(seconds) = error.retry_after() {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            return response;
         }
     };
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);

@@ -32,7 +32,12 @@ pub struct Caller {
 impl Caller {
     /// For a new connection.
     pub fn new(peer: Peer) -> Rc<Caller> {
-        Rc::new(Caller { peer, tunnel: RefCell::default(), heard: watch::Sender::new(false), has_heard: Cell::new(false) })
+        Rc::new(Caller {
+            peer,
+            tunnel: RefCell::default(),
+            heard: watch::Sender::new(false),
+            has_heard: Cell::new(false),
+        })
     }
 
     /// A request has come.

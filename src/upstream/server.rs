@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use super::UpstreamError;
 use super::health::{Health, clock};
 use super::names::Names;
+use super::places::Places;
 use super::pool::Counts;
-use super::settings::{Address, Ejection};
+use super::settings::{Address, Ejection, Most};
 use super::tls::Handshake;
 use super::wire::Wire;
 
@@ -33,6 +34,8 @@ pub(super) struct Server {
     ejection: Ejection,
     /// Exchanges under way over all workers; counted where there is a choice of servers.
     busy: AtomicUsize,
+    /// Connections to it over all workers.
+    pub(super) places: Arc<Places>,
     tally: Tally,
 }
 
@@ -63,7 +66,13 @@ impl Server {
             Address::Unix(path) => At::Unix(path.clone()),
         };
         let (health, busy, tally) = (Health::default(), AtomicUsize::new(0), Tally::default());
-        Server { name: address.to_string(), at, tls, http2, health, ejection, busy, tally }
+        let places = Arc::default();
+        Server { name: address.to_string(), at, tls, http2, health, ejection, busy, places, tally }
+    }
+
+    /// The same, with so many connections at most.
+    pub(super) fn with(self, most: Most) -> Server {
+        Server { places: Arc::new(Places::of(most)), ..self }
     }
 
     /// A new connection, greeted by TLS where that is spoken; and to which address, where it has one. `http1` keeps HTTP/2

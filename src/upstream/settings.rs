@@ -19,6 +19,24 @@ pub struct Settings {
     pub names_kept: Duration,
     /// Pages of the operator's own for what the gateway answers itself, and the files they are in.
     pub error_pages: Vec<(StatusCode, PathBuf)>,
+    /// How many connections there may be.
+    pub most: Most,
+}
+
+/// How many connections to the site may be open at once, over all workers; health checks are not held to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// To one server.
+    pub each: usize,
+    /// To all of them together.
+    pub all: usize,
+}
+
+impl Default for Most {
+    /// No bound.
+    fn default() -> Self {
+        Most { each: usize::MAX, all: usize::MAX }
+    }
 }
 
 /// One part of the site: the requests it takes and the servers that answer them.

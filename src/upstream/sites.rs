@@ -35,7 +35,7 @@ pub(super) struct Part {
 impl Sites {
     /// Connects to nothing yet. Where a server speaks TLS it reads the root certificates.
     pub fn new(settings: Settings) -> Result<Arc<Sites>, UpstreamSetupError> {
-        let Settings { routes, ejection, probing, names_kept, error_pages } = settings;
+        let Settings { routes, ejection, probing, names_kept, error_pages, most } = settings;
         let error_pages = ErrorPages::read(&error_pages)?;
         let pattern = |route: &Route| (route.host.clone(), route.path.clone());
         let chosen = Routes::new(routes.iter().map(pattern));
@@ -45,7 +45,7 @@ impl Sites {
                     Address::Tcp { tls: true, host, .. } => Some(Handshake::new(host, route.http2, &route.tls)?),
                     Address::Tcp { .. } | Address::Unix(_) => None,
                 };
-                Ok(Arc::new(Server::new(address, tls, route.http2, ejection, names_kept)))
+                Ok(Arc::new(Server::new(address, tls, route.http2, ejection, names_kept).with(most)))
             };
             let servers = route.servers.iter().map(server).collect::<Result<_, UpstreamSetupError>>()?;
             Ok(Arc::new(Part::new(servers, &route)))

@@ -99,8 +99,7 @@ fn seat(peer: &Peer, room: &Room) -> Result<Option<Seat>, ()> {
     if room.gateway.site().trusted_proxies.includes(peer) || peer.through_unix {
         return Ok(None);
     }
-    let bound = room.gateway.limits().visitor.max_connections_per_address;
-    room.shared.addresses.take(peer.ip, bound).map(Some).ok_or(())
+    room.shared.addresses.take(peer.ip, room.shared.shares.per_address).map(Some).ok_or(())
 }
 
 /// Where the process ends, nobody waits for long for who has not asked for anything yet.

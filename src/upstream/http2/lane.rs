@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::super::UpstreamError;
 use super::super::head::MAX_HEAD;
+use super::super::places::Place;
 use super::super::server::{Busy, Server};
 use super::super::wire::Wire;
 
@@ -66,6 +67,7 @@ impl Lane {
     /// Begins to speak HTTP/2 over a new connection. Runs within the worker's own set of tasks.
     pub(in super::super) async fn open(
         wire: Wire,
+        place: Place,
         peer: Option<SocketAddr>,
         deadline: Instant,
     ) -> Result<Rc<Lane>, UpstreamError> {
@@ -84,7 +86,10 @@ impl Lane {
             .map_err(|_| UpstreamError::ConnectTimeout)?
             .map_err(|error| UpstreamError::Unanswered(super::kind(&error)))?;
         // How it ends each of its exchanges is told.
-        tokio::task::spawn_local(async move { drop(connection.await) });
+        tokio::task::spawn_local(async move {
+            let _ended = connection.await;
+            drop(place);
+        });
         let (streams, used, quiet_since) = (Cell::new(0), Cell::new(false), Cell::new(Instant::now()));
         Ok(Rc::new(Lane { sender, tls, peer, streams, used, quiet_since }))
     }
