@@ -1,4 +1,5 @@
-//! What the system grants this process, settled at its start: as many descriptors as it may have. Called by the command line, before anything is
+//! What the system grants this process, settled at its start: as many descriptors as it may have, disk errors in place of death
+//! where a file may grow no further, and no memory left behind by a crash. Called by the command line, before anything is
 //! opened or started, so that children (the engine, the program that takes this one's place) inherit it.
 #![allow(unsafe_code)]
 
@@ -11,6 +12,9 @@ const MOST: u64 = 1 << 20;
 /// Settles all of it. What the system refuses stays as it is.
 pub fn settle() {
     descriptors();
+    // SIGXFSZ would end the process; ignored, a write beyond the limit fails with EFBIG, as on a full disk (setrlimit(2)).
+    // SAFETY: takes two numbers, and no handler of ours is replaced.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// How many descriptors this process may have, as it was settled at the first call: the system's hard limit, [`MOST`] at most.

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::get;
 use crate::support::eventually;
-use crate::support::gateway::folder_without_database;
+use crate::support::gateway::{Gateway, folder_without_database};
 use crate::support::http::Connection;
 use crate::support::site::{Behaviour, Site};
 
@@ -77,4 +77,26 @@ fn an_upstream_has_no_more_connections_than_it_may() {
     });
     drop(open);
     eventually("there is room", || (get(&gateway, "/more", "").status == 200).then_some(()));
+}
+
+#[test]
+fn a_file_that_may_grow_no_further_is_a_disk_error_and_not_the_end() {
+    let site = Site::start();
+    let logs = "workers = 1\n[observe]\naccess_log = \"./access\"\n";
+    let (folder, _nobody) = folder_without_database(site.address, logs);
+    let mut gateway = folder.through(&["prlimit", "--fsize=20000:"]).serve();
+    let length = |gateway: &Gateway| fs::metadata(gateway.folder.path().join("access")).map_or(0, |file| file.len());
+    let mut connection = Connection::open(gateway.address);
+    eventually("the log has reached the limit", || {
+        for _ in 0..20 {
+            assert_eq!(connection.send(ask("/grows")).answer().status, 200);
+        }
+        (length(&gateway) >= 19_000).then_some(())
+    });
+    for _ in 0..50 {
+        assert_eq!(connection.send(ask("/grows")).answer().status, 200);
+    }
+    gateway.process.signal("TERM");
+    assert_eq!(gateway.process.wait().code(), Some(0));
+    assert!(length(&gateway) <= 20_000);
 }
