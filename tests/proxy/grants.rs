@@ -4,7 +4,7 @@ use std::fs;
 
 use super::get;
 use crate::support::eventually;
-use crate::support::gateway::{Gateway, folder_without_database};
+use crate::support::gateway::{Gateway, folder_without_database, shared};
 use crate::support::http::Connection;
 use crate::support::site::{Behaviour, Site};
 
@@ -99,4 +99,26 @@ fn a_file_that_may_grow_no_further_is_a_disk_error_and_not_the_end() {
     gateway.process.signal("TERM");
     assert_eq!(gateway.process.wait().code(), Some(0));
     assert!(length(&gateway) <= 20_000);
+}
+
+#[test]
+fn rule_d1_a_crash_leaves_no_memory_behind() {
+    let (gateway, _) = shared();
+    let children = gateway.process.children();
+    assert!(!children.is_empty(), "the engine is one");
+    let left = |pid: u32| {
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+        let filter = fs::read_to_string(format!("/proc/{pid}/coredump_filter")).unwrap();
+        (core.split_whitespace().nth(4).unwrap().to_owned(), u32::from_str_radix(filter.trim(), 16).unwrap())
+    };
+    for pid in children.into_iter().chain([gateway.process.id()]) {
+        assert_eq!(left(pid), ("0".to_owned(), 0), "{pid}");
+    }
+    // Whoever looks for the cause of one may have it.
+    let site = Site::start();
+    let (folder, _nobody) = folder_without_database(site.address, "workers = 1\n");
+    let looked_into = folder.through(&["prlimit", "--core=4096:4096"]).with("CONSENTRY_CORE_DUMPS", "1").serve();
+    let (core, filter) = left(looked_into.process.id());
+    assert!(core == "4096" && filter != 0, "{core} {filter}");
 }
