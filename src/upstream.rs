@@ -53,6 +53,7 @@ use http::StatusCode;
 use http_body::Body;
 
 pub use body::UpstreamBody;
+pub use buffers::Waiting;
 pub use deadline::Deadline;
 pub use error::{UpstreamError, UpstreamSetupError};
 pub use figures::Figures;

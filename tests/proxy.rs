@@ -14,6 +14,7 @@ mod site_bytes;
 mod streams;
 mod tls;
 mod trouble;
+mod unread;
 mod upstreams;
 
 use crate::support::gateway::Gateway;
