@@ -23,11 +23,11 @@ use super::{doorstep, http2, proxy_protocol};
 use crate::front::alarm::Alarm;
 use crate::front::client_addr::Peer;
 use crate::front::current::Current;
-use crate::front::patience::Patient;
 use crate::front::tls::{NotGreeted, Tls};
 use crate::front::until::until;
 use crate::front::upgrade::Caller;
 use crate::front::watched;
+use crate::patience::Patient;
 use crate::pseudonym::RawIp;
 
 /// How whoever knows that HTTP/2 is spoken begins (RFC 9113 §3.4).

@@ -1,5 +1,6 @@
-//! A visitor's connection that ends where the visitor takes nothing for too long. hyper's deadlines guard what is read;
-//! without this one, visitors who stop reading would hold places, and connections to the site, for as long as they like.
+//! A connection that ends where its other side takes nothing for too long. hyper's deadlines guard what is read; without this one,
+//! visitors who stop reading would hold places, and connections to the site, for as long as they like. Called by whoever takes
+//! connections in.
 
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
