@@ -19,6 +19,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::engine::limits;
+
 /// A website-analytics and consent-aware cookie gateway.
 ///
 /// Consentry stands as a reverse proxy in front of a marketing site, captures what each visitor allowed and nothing else,
@@ -89,6 +91,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
+    // Before anything is opened or started.
+    limits::settle();
     let done = match arguments.command {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),

@@ -32,6 +32,7 @@ mod rate;
 mod read;
 pub mod reload;
 mod route;
+mod shares;
 mod substance;
 #[cfg(test)]
 mod tests;
@@ -52,15 +53,17 @@ use ipnet::IpNet;
 
 use crate::consent::import::Import;
 use crate::consent::{Modes, Policy};
+use crate::patience::LeastRate;
 use crate::pseudonym::IpPrefixes;
 use crate::spool::Durability;
-use crate::upstream::{LeastRate, Settings};
+use crate::upstream::Settings;
 pub use capture::{Capture, Item};
 pub use explain::{Explained, Setting};
 pub use language::{BUILT_IN, LinkPosition, OwnWords, PurposeText};
 pub use listen::{Doors, ForwardedHeader, ListenAt, RequestPace, VisitorLimits};
 pub use observe_log::Logs;
 pub use problem::{ConfigError, Origin, Problem};
+pub use shares::Shares;
 pub use tls::{Acme, AcmeChallenge, CertificateFiles, Tls, TlsVersion};
 pub use upstream::Upstreams;
 pub use windows::{KeyWindow, KeyWindows};
@@ -183,8 +186,10 @@ pub struct Limits {
     pub max_head_bytes: usize,
     /// Bytes of a request's body; default 1 GiB.
     pub max_body_bytes: u64,
-    /// Connections at once over all workers; default 10 000.
+    /// Connections at once over all workers, as far as the system has descriptors ([`Shares`]); default 10 000.
     pub max_connections: usize,
+    /// Connections to each upstream at once over all workers, likewise; default 10 000.
+    pub max_upstream_connections: usize,
     /// How long a visitor may take to send a request's head, and may sit idle between two; default 30 s.
     pub head_timeout: Duration,
     /// How long connecting to the upstream may take; default 5 s.

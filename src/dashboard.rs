@@ -20,6 +20,7 @@ mod attempts;
 mod check;
 mod health;
 pub mod password;
+mod places;
 mod route;
 mod session;
 mod sign_in;
@@ -37,15 +38,17 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::observe::Metrics;
+use crate::patience::{LeastRate, Patient};
 use attempts::Attempts;
 use health::Readiness;
 use password::Verifier;
+use places::{Place, Places};
 use session::Sessions;
 
-/// Connections at once; a handful of people and a few probes.
-const MOST_CONNECTIONS: usize = 512;
 /// How long a request's head may take, and a connection sit idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of an answer.
+const TAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long answers under way may take when the process ends.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -90,25 +93,23 @@ impl State {
 pub async fn serve(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
     let local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let (ending, _) = watch::channel(false);
-    let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Arc::new(Places::default());
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
-        let next = async {
-            let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
-            (slot, listener.accept().await)
-        };
-        let (slot, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut shutdown => break,
-            next = next => next,
+            accepted = listener.accept() => accepted,
         };
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) => {
-                let (state, ending) = (Arc::clone(&state), ending.subscribe());
+                let (state, ending, place) = (Arc::clone(&state), ending.subscribe(), places.take(peer.ip()));
                 connections.spawn(async move {
-                    connection(stream, peer, local, state, ending).await;
-                    drop(slot);
+                    tokio::select! {
+                        () = connection(stream, peer, local, state, ending, &place) => {}
+                        () = place.given_up() => {}
+                    }
                 });
             }
             // Out of file descriptors, most likely: trying again at once would only burn the core.
@@ -130,8 +131,10 @@ async fn connection(
     local: bool,
     state: Arc<State>,
     mut ending: watch::Receiver<bool>,
+    place: &Place,
 ) {
     let service = service_fn(move |request| {
+        place.asks();
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(route::handle(&state, peer.ip(), local, request).await) }
     });
@@ -139,7 +142,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(32 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, TAKE_TIMEOUT, LeastRate::ANY)), service);
     tokio::pin!(connection);
     // An error here is a client that went away or spoke no HTTP; neither is worth a line.
     tokio::select! {

@@ -20,6 +20,7 @@ pub mod exception;
 pub mod ffi;
 pub mod format;
 pub mod http;
+pub mod limits;
 mod lock;
 pub mod loopback;
 pub mod multipart;

@@ -21,7 +21,6 @@ mod manager;
 mod objection;
 mod own;
 mod page_body;
-mod patience;
 mod role;
 pub mod tls;
 mod unanswered;

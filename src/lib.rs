@@ -27,7 +27,7 @@
 //! | 3 | [`page`], [`cookies`], [`capture`], [`statistics`], [`asked`], [`config`], [`ledger`] |
 //! | 2 | [`consent`] |
 //! | 1 | [`pseudonym`], [`enrich`], [`spool`], [`upstream`], [`engine`], [`observe`] |
-//! | 0 | [`keys`] |
+//! | 0 | [`keys`], [`patience`] |
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 // What is from outside is never unwrapped, and what goes to a terminal is the command line's business alone.
@@ -50,6 +50,7 @@ pub mod ledger;
 pub mod life;
 pub mod observe;
 pub mod page;
+pub mod patience;
 pub mod privacy;
 pub mod pseudonym;
 pub mod query;

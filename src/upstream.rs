@@ -28,8 +28,8 @@ pub mod forward;
 mod head;
 pub mod health;
 mod http2;
-mod meter;
 mod names;
+mod places;
 pub mod pool;
 mod request;
 mod request_id;
@@ -53,14 +53,14 @@ use http::StatusCode;
 use http_body::Body;
 
 pub use body::UpstreamBody;
+pub use buffers::Waiting;
 pub use deadline::Deadline;
 pub use error::{UpstreamError, UpstreamSetupError};
 pub use figures::Figures;
 pub use forward::{Forward, Overrides, Scheme};
-pub use meter::Meter;
 pub use pool::Counts;
 pub use request_id::{REQUEST_ID, RequestId};
-pub use settings::{Address, Bounds, LeastRate, Settings};
+pub use settings::{Address, Bounds, Most, Settings};
 pub use sites::Sites;
 pub use tunnel::Tunnel;
 

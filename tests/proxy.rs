@@ -4,6 +4,7 @@ mod acme;
 mod bodies;
 mod bytes;
 mod conditions;
+mod grants;
 mod grpc;
 mod h2;
 mod limits;
@@ -15,6 +16,7 @@ mod site_bytes;
 mod streams;
 mod tls;
 mod trouble;
+mod unread;
 mod upstreams;
 
 use crate::support::gateway::Gateway;

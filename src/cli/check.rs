@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, Shares};
+use crate::engine::limits;
 
 /// Explain the effective configuration, or say what is wrong with it
 #[derive(Debug, clap::Args)]
@@ -67,6 +68,9 @@ fn explanation(explained: &config::Explained, path: &Path) -> String {
     text.push_str("\n# What this means\n");
     for sentence in explained.consequences() {
         text.push_str(&format!("# - {sentence}\n"));
+    }
+    if let Some(shortfall) = Shares::of(&explained.config.gateway, limits::descriptors()).shortfall() {
+        text.push_str(&format!("# - Here and now {shortfall}.\n"));
     }
     text
 }

@@ -121,6 +121,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         max_head_bytes: reader.get(&place, "max_head_bytes", kind::size(8 * KIB, MIB)) as usize,
         max_body_bytes: reader.get(&place, "max_body_bytes", kind::size(KIB, TIB)),
         max_connections: reader.get(&place, "max_connections", kind::whole(1, 1_000_000)),
+        max_upstream_connections: reader.get(&place, "max_upstream_connections", kind::whole(1, 1_000_000)),
         head_timeout: reader.get(&place, "head_timeout", kind::duration(short, HOUR)),
         connect_timeout: reader.get(&place, "connect_timeout", kind::duration(short, HOUR)),
         answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::kind::{self, Kind, parsed};
 use super::read::{Place, Reader};
 use super::units::{parse_size, show_size};
-use crate::upstream::settings::LeastRate;
+use crate::patience::LeastRate;
 
 /// The most that can be asked for, in bytes a second: many visitors have no more.
 const MOST: u64 = 1 << 20;

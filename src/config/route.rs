@@ -8,7 +8,7 @@ use super::known::{Key, open};
 use super::read::{Place, Reader};
 use super::upstream::{self, Forward, Upstreams, Word, shown};
 use super::{Limits, rate, web};
-use crate::upstream::settings::{Address, Bounds, HostPattern, Route, Settings, TlsSettings};
+use crate::upstream::settings::{Address, Bounds, HostPattern, Most, Route, Settings, TlsSettings};
 
 /// The keys of `[[gateway.route]]`.
 pub(super) const ROUTE: &[Key] = &[
@@ -68,7 +68,8 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
         }
         routes.push(route);
     }
-    Settings { routes, ejection: forward.ejection, probing, names_kept: forward.resolve_every, error_pages }
+    let most = Most { each: limits.max_upstream_connections, ..Most::default() };
+    Settings { routes, ejection: forward.ejection, probing, names_kept: forward.resolve_every, error_pages, most }
 }
 
 fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: &Limits) -> Option<Route> {

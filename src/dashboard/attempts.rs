@@ -20,7 +20,7 @@ impl Attempts {
     /// Takes one try, or says how many seconds to wait.
     pub fn take(&self, from: IpAddr, now: u64) -> Result<(), u64> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = place(from);
+        let place = place_of(from);
         if places.len() >= MOST_PLACES && !places.contains_key(&place) {
             places.retain(|_, free| *free > now);
             // Still full: someone tries from thousands of places at once, and everyone unknown waits.
@@ -39,11 +39,12 @@ impl Attempts {
 
     /// The password was right: what was tried before does not count any more.
     pub fn forget(&self, from: IpAddr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&place(from));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&place_of(from));
     }
 }
 
-fn place(from: IpAddr) -> IpAddr {
+/// An address as far as it is told apart: of IPv6 the network of 64 bits.
+pub(super) fn place_of(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
         v4 => v4,

@@ -336,6 +336,27 @@ async fn the_app_comes_whole_from_the_binary_and_is_fetched_once() {
 }
 
 #[tokio::test]
+async fn whoever_does_not_read_or_ask_keeps_no_probe_out() {
+    use tokio::io::AsyncWriteExt;
+    let served = Served::without_database().await;
+    let mut held = Vec::new();
+    for at in 0..600 {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        if at % 2 == 0 {
+            let many = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+            let _given_up = stream.write_all(many.as_bytes()).await;
+        }
+        held.push(stream);
+        if at % 50 == 0 {
+            let asked = tokio::time::timeout(Duration::from_secs(5), served.get("/healthz"));
+            assert_eq!(asked.await.expect("it answers").status, StatusCode::OK);
+        }
+    }
+    drop(held);
+    served.end().await;
+}
+
+#[tokio::test]
 async fn prometheus_reads_the_counters() {
     let served = Served::without_database().await;
     served.metrics.events_captured.add(5);

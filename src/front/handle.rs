@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use http::header::{CONNECTION, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -183,7 +183,11 @@ async fn pass_on(
             tracing::warn!(%error, %request_id, "the site did not answer");
             keep::unanswered(gateway, visit, role, began, error.status());
             let message = || own::no_answer(gateway, visit.parts, error.status(), &request_id);
-            return unanswered::page(gateway, error.status(), &request_id, message);
+            let mut response = unanswered::page(gateway, error.status(), &request_id, message);
+            if let Some(seconds) = error.retry_after() {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            return response;
         }
     };
     let response_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);

@@ -11,6 +11,7 @@ use crate::asked::Asked;
 use crate::capture::{self, Pace};
 use crate::config::{self, Config};
 use crate::cookies::{Catalogue, ChoiceCookie, Seen};
+use crate::engine::limits;
 use crate::enrich::Places;
 use crate::front::client_addr::TrustedProxies;
 use crate::front::gateway::{CallsImport, Site};
@@ -77,12 +78,18 @@ impl Lasting {
         capture: Arc<capture::Shared>,
         before: Option<&Making>,
     ) -> Result<Making, LifeError> {
-        let sites = Sites::after(config.gateway.site.clone(), before.map(|before| &*before.sites))?;
+        let shares = config::Shares::of(&config.gateway, limits::descriptors());
+        if let (None, Some(shortfall)) = (before, shares.shortfall()) {
+            tracing::warn!("{shortfall}");
+        }
+        let mut settings = config.gateway.site.clone();
+        settings.most = shares.most(settings.most);
+        let sites = Sites::after(settings, before.map(|before| &*before.sites))?;
         let secured = before.and_then(|before| before.secured.as_ref());
         let secured = Secured::new(config, &self.challenges, &self.metrics, secured)?;
         let tls = secured.as_ref().map(|secured| secured.tls.clone());
         let shared = before.map(|before| &*before.shared);
-        let shared = Shared::new(&config.gateway, tls, self.challenges.clone(), self.metrics.clone(), shared);
+        let shared = Shared::new(&config.gateway, shares, tls, self.challenges.clone(), self.metrics.clone(), shared);
         let site = Arc::new(self.site(config, before.map(|before| &*before.site))?);
         Ok(Making { site, capture, sites, shared: Arc::new(shared), secured })
     }

@@ -93,6 +93,8 @@ impl UpstreamBody {
             pool::finish(pool, connection, reusable, read.len());
             return UpstreamBody { state: State::Last(piece) };
         }
+        // Nothing is held for a body of which nothing has come.
+        let buffer = buffer.filter(|buffer| !buffer.is_empty());
         let pool = pool.clone();
         let streaming = Streaming { left, connection, buffer, unsent, pool, reusable, idle, paused: false };
         UpstreamBody { state: State::Streaming(streaming) }

@@ -16,6 +16,11 @@ pub enum UpstreamError {
     /// No address took the connection.
     #[error("the upstream takes no connections ({0}); check that the site is running")]
     Unreachable(ErrorKind),
+    /// There are as many connections as there may be.
+    #[error(
+        "there are as many connections to the upstream as there may be; look at what holds them, or raise [gateway.limits] max_upstream_connections and the system's limit of open files"
+    )]
+    Full,
     /// Connecting took longer than `connect_timeout`.
     #[error("connecting to the upstream took too long; check the site, or raise [gateway.limits] connect_timeout")]
     ConnectTimeout,
@@ -72,7 +77,9 @@ impl UpstreamError {
     /// The status for the visitor: 502, 503 or 504 where the site is at fault, 400, 408, 413 or 421 where the request is.
     pub fn status(&self) -> StatusCode {
         match self {
-            UpstreamError::Unresolved(_) | UpstreamError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            UpstreamError::Unresolved(_) | UpstreamError::Unreachable(_) | UpstreamError::Full => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             UpstreamError::ConnectTimeout
             | UpstreamError::AnswerTimeout
             | UpstreamError::IdleTimeout
@@ -94,7 +101,17 @@ impl UpstreamError {
 impl UpstreamError {
     /// Whether the server is at fault that was asked.
     pub(super) fn is_servers(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, UpstreamError::TotalTimeout)
+        self.status().is_server_error() && !matches!(self, UpstreamError::TotalTimeout | UpstreamError::Full)
+    }
+
+    /// Whether another server may be asked for a request that this one has seen nothing of.
+    pub(super) fn is_of_one_server(&self) -> bool {
+        self.is_servers() || matches!(self, UpstreamError::Full)
+    }
+
+    /// After how many seconds it is worth asking again, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
+        matches!(self, UpstreamError::Full).then_some(1)
     }
 }
 

@@ -1,14 +1,15 @@
 //! The addresses of a server's name: asked for off the workers, believed for a bounded time, kept where asking fails.
 //!
-//! The system's resolver tells no lifetimes, so one is configured. What is known is shared by all workers; a request waits
-//! for the resolver only where nothing is known yet.
+//! The system's resolver tells no lifetimes, so one is configured. What is known is shared by all workers, and so is the question:
+//! a resolver that is silent is asked once at a time, however many wait. A request waits for it only where nothing is known yet.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use tokio::net::lookup_host;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::UpstreamError;
@@ -18,33 +19,50 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A name and what is known of it.
 pub(super) struct Names {
+    /// How long addresses are believed; nothing where the name is an address itself.
+    keep: Option<Duration>,
+    name: Arc<Name>,
+}
+
+struct Name {
     host: String,
     port: u16,
-    /// How long addresses are believed; nothing where `host` is an address itself.
-    keep: Option<Duration>,
+    resolve: Resolve,
     known: Mutex<Known>,
+    /// Changes whenever an answer has come.
+    answered: watch::Sender<()>,
 }
+
+/// Asks the resolver, and waits for it.
+type Resolve = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
 struct Known {
     addresses: Arc<[SocketAddr]>,
     /// When the resolver was last asked.
     asked: Option<Instant>,
+    /// Whether it has not answered yet.
+    asking: bool,
+    /// Why the last answer was none.
+    failed: io::ErrorKind,
 }
 
 impl Names {
     pub(super) fn new(host: &str, port: u16, keep: Duration) -> Names {
+        Names::by(system, host, port, keep)
+    }
+
+    fn by(resolve: Resolve, host: &str, port: u16, keep: Duration) -> Names {
         let literal: Option<IpAddr> = host.parse().ok();
         let addresses = literal.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
-        let keep = literal.is_none().then_some(keep);
-        Names { host: host.to_owned(), port, keep, known: Mutex::new(Known { addresses, asked: None }) }
+        let known = Mutex::new(Known { addresses, asked: None, asking: false, failed: io::ErrorKind::NotFound });
+        let name = Name { host: host.to_owned(), port, resolve, known, answered: watch::Sender::new(()) };
+        Names { keep: literal.is_none().then_some(keep), name: Arc::new(name) }
     }
 
     /// Host and port.
     pub(super) fn authority(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
-        }
+        let Name { host, port, .. } = &*self.name;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// Whether there is anything to look up.
@@ -54,11 +72,17 @@ impl Names {
 
     /// The addresses to connect to.
     pub(super) async fn addresses(&self, deadline: Instant) -> Result<Arc<[SocketAddr]>, UpstreamError> {
-        let Some(known) = self.stale() else { return Ok(self.known()) };
-        let now = Instant::now();
-        let until = if known.is_empty() { deadline } else { deadline.min(now + PATIENCE) };
-        match timeout_at(until, lookup_host((self.host.as_str(), self.port))).await {
-            Ok(found) => self.learn(found.map(Iterator::collect)),
+        // Before it is asked, so that no answer is missed.
+        let mut answered = self.name.answered.subscribe();
+        let (known, asked) = self.ask_if_stale();
+        let until = match known.is_empty() {
+            true => deadline,
+            // Whoever asks waits a little; the others go on with what is known.
+            false if asked => deadline.min(Instant::now() + PATIENCE),
+            false => return Ok(known),
+        };
+        match timeout_at(until, answered.changed()).await {
+            Ok(_) => self.name.now(),
             Err(_) if known.is_empty() => Err(UpstreamError::ConnectTimeout),
             Err(_) => Ok(known),
         }
@@ -66,60 +90,96 @@ impl Names {
 
     /// Asks again if it is time; for the one task that looks after names.
     pub(super) async fn refresh(&self) {
-        if self.stale().is_some() {
+        let mut answered = self.name.answered.subscribe();
+        if self.ask_if_stale().1 {
             // What goes wrong is told to the request that needs an address.
-            let found = lookup_host((self.host.as_str(), self.port)).await;
-            let _ = self.learn(found.map(Iterator::collect));
+            let _ = answered.changed().await;
         }
     }
 
     /// What another one knows of the same name is good until the resolver is asked again.
     pub(super) fn take_over(&self, before: &Names) {
         if self.is_name() {
-            let _ = self.learn(Ok(before.known().to_vec()));
+            let known = before.name.known().addresses.to_vec();
+            if !known.is_empty() {
+                self.name.learn(Ok(known));
+            }
         }
     }
 
     /// Whether a connection to `peer` leads to where the name leads now.
     pub(super) fn leads_to(&self, peer: SocketAddr) -> bool {
-        self.keep.is_none() || self.known().contains(&peer)
+        self.keep.is_none() || self.name.known().addresses.contains(&peer)
     }
 
-    /// What is known, where it is time to ask again; who is told so asks, the others go on with what is known.
-    fn stale(&self) -> Option<Arc<[SocketAddr]>> {
-        let keep = self.keep?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What is known, and whether the resolver was asked now since it is time to: nobody else asks until it has answered.
+    fn ask_if_stale(&self) -> (Arc<[SocketAddr]>, bool) {
+        let mut known = self.name.known();
+        let addresses = known.addresses.clone();
+        let Some(keep) = self.keep else { return (addresses, false) };
         let now = Instant::now();
         let fresh = known.asked.is_some_and(|asked| now.duration_since(asked) < keep);
-        if fresh && !known.addresses.is_empty() {
-            return None;
+        if known.asking || fresh && !addresses.is_empty() {
+            return (addresses, false);
         }
-        known.asked = Some(now);
-        Some(known.addresses.clone())
-    }
-
-    fn known(&self) -> Arc<[SocketAddr]> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).addresses.clone()
+        (known.asked, known.asking) = (Some(now), true);
+        drop(known);
+        let name = self.name.clone();
+        // A thread of its own: one that hangs keeps no worker from ending.
+        let thread = thread::Builder::new().name("names".to_owned()).spawn(move || {
+            let found = (name.resolve)(&name.host, name.port);
+            name.learn(found);
+        });
+        if let Err(error) = thread {
+            self.name.learn(Err(error));
+        }
+        (addresses, true)
     }
 
     /// Takes over what the resolver found; where it found nothing the old addresses stay.
+    #[cfg(test)]
     pub(super) fn learn(&self, found: io::Result<Vec<SocketAddr>>) -> Result<Arc<[SocketAddr]>, UpstreamError> {
-        let kind = match found {
-            Ok(found) if !found.is_empty() => {
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.addresses = found.into();
-                return Ok(known.addresses.clone());
-            }
-            Ok(_) => io::ErrorKind::NotFound,
-            Err(error) => error.kind(),
-        };
-        let old = self.known();
-        if old.is_empty() { Err(UpstreamError::Unresolved(kind)) } else { Ok(old) }
+        self.name.learn(found);
+        self.name.now()
     }
+}
+
+impl Name {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, found: io::Result<Vec<SocketAddr>>) {
+        let mut known = self.known();
+        known.asking = false;
+        match found {
+            Ok(found) if !found.is_empty() => known.addresses = found.into(),
+            Ok(_) => known.failed = io::ErrorKind::NotFound,
+            Err(error) => known.failed = error.kind(),
+        }
+        drop(known);
+        self.answered.send_replace(());
+    }
+
+    fn now(&self) -> Result<Arc<[SocketAddr]>, UpstreamError> {
+        let known = self.known();
+        match known.addresses.is_empty() {
+            true => Err(UpstreamError::Unresolved(known.failed)),
+            false => Ok(known.addresses.clone()),
+        }
+    }
+}
+
+/// The system's resolver.
+fn system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    (host, port).to_socket_addrs().map(Iterator::collect)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use super::*;
 
     fn run<T>(future: impl Future<Output = T>) -> T {
@@ -137,8 +197,8 @@ mod tests {
     #[test]
     fn an_address_is_never_looked_up() {
         let names = Names::new("127.0.0.9", 80, Duration::ZERO);
-        assert!(names.stale().is_none());
         assert_eq!(&*run(async { names.addresses(soon()).await.unwrap() }), [address(9)]);
+        assert!(!names.ask_if_stale().1);
         assert!(names.leads_to(address(1)), "a connection to it never grows wrong");
     }
 
@@ -159,9 +219,45 @@ mod tests {
         let names = Names::new("localhost", 80, Duration::from_secs(3600));
         let found = run(async { names.addresses(soon()).await.unwrap() });
         assert!(found.iter().all(|address| address.ip().is_loopback()) && !found.is_empty());
-        assert!(names.stale().is_none());
+        assert!(!names.ask_if_stale().1);
         let names = Names::new("localhost", 80, Duration::ZERO);
         run(async { names.refresh().await });
-        assert!(names.stale().is_some_and(|known| !known.is_empty()));
+        let (known, asked) = names.ask_if_stale();
+        assert!(asked && !known.is_empty());
+    }
+
+    #[test]
+    fn a_silent_resolver_is_asked_once_however_many_wait() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        static SILENT: Mutex<()> = Mutex::new(());
+        fn silent(_: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+            ASKED.fetch_add(1, Relaxed);
+            drop(SILENT.lock().unwrap());
+            Ok(vec![address(7)])
+        }
+        let silence = SILENT.lock().unwrap();
+        let names = Names::by(silent, "site.test", 80, Duration::from_secs(5));
+        run(async {
+            let gave_up = names.addresses(Instant::now() + Duration::from_millis(20)).await;
+            assert!(matches!(gave_up, Err(UpstreamError::ConnectTimeout)));
+            let names = Rc::new(names);
+            let local = tokio::task::LocalSet::new();
+            let waiting: Vec<_> = (0..200)
+                .map(|_| {
+                    let names = names.clone();
+                    local.spawn_local(async move { names.addresses(soon()).await.map(|found| found.to_vec()) })
+                })
+                .collect();
+            local
+                .run_until(async {
+                    tokio::task::yield_now().await;
+                    drop(silence);
+                    for found in waiting {
+                        assert_eq!(found.await.unwrap().unwrap(), [address(7)]);
+                    }
+                })
+                .await;
+            assert_eq!(ASKED.load(Relaxed), 1);
+        });
     }
 }

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::UpstreamError;
 use super::deadline::Deadline;
 use super::http2::{Lane, Lanes};
+use super::places::Place;
 use super::server::{Busy, Server};
 use super::wire::{Idle, Wire};
 
@@ -52,6 +53,8 @@ pub(super) struct Connection {
     pub(super) begun: Instant,
     /// The address at its other end, where it has one.
     peer: Option<SocketAddr>,
+    /// Its place among all connections.
+    pub(super) place: Place,
     /// Counts the exchange in hand, where there is a choice of servers.
     pub(super) busy: Option<Busy>,
 }
@@ -159,6 +162,10 @@ impl Pool {
     pub(super) fn give(&self, mut connection: Box<Connection>) {
         connection.reused = true;
         connection.busy = None;
+        // Where places are scarce, whoever comes next may be another worker's, or be for another server.
+        if connection.place.is_scarce() {
+            return;
+        }
         if connection.doubtful {
             return self.rest(connection);
         }
@@ -252,11 +259,12 @@ impl Pool {
 
     /// A new connection.
     async fn connect(&self, http1: bool, deadline: Instant) -> Result<Link, UpstreamError> {
+        let place = self.server.places.take().ok_or(UpstreamError::Full)?;
         let (wire, peer) = self.server.connect(http1, deadline).await?;
         self.count(|counts| counts.connected += 1);
         if self.server.http2 && !http1 {
             if wire.chose_http2() {
-                let lane = Lane::open(wire, peer, deadline).await?;
+                let lane = Lane::open(wire, place, peer, deadline).await?;
                 self.lanes.add(&lane);
                 return Ok(Link::Http2(lane));
             }
@@ -271,6 +279,7 @@ impl Pool {
             idle_time: MAX_IDLE_TIME,
             begun: Instant::now(),
             peer,
+            place,
             busy: None,
         })))
     }

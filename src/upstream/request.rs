@@ -12,7 +12,8 @@ use tokio::io::AsyncWrite;
 use super::buffers::Lent;
 use super::forward::RequestFraming;
 use super::wire::Wire;
-use super::{Bounds, Meter, UpstreamError};
+use super::{Bounds, UpstreamError};
+use crate::patience::Meter;
 
 /// A request that is being sent. Once it has been sent, it is empty.
 pub(super) struct Request<B> {

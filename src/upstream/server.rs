@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use super::UpstreamError;
 use super::health::{Health, clock};
 use super::names::Names;
+use super::places::Places;
 use super::pool::Counts;
-use super::settings::{Address, Ejection};
+use super::settings::{Address, Ejection, Most};
 use super::tls::Handshake;
 use super::wire::Wire;
 
@@ -34,6 +35,8 @@ pub(super) struct Server {
     ejection: Ejection,
     /// Exchanges under way over all workers; counted where there is a choice of servers.
     busy: Arc<AtomicUsize>,
+    /// Connections to it over all workers.
+    pub(super) places: Arc<Places>,
     tally: Arc<Tally>,
 }
 
@@ -63,8 +66,13 @@ impl Server {
             Address::Tcp { host, port, .. } => At::Tcp(Names::new(host, *port, names_kept)),
             Address::Unix(path) => At::Unix(path.clone()),
         };
-        let (health, busy, tally) = Default::default();
-        Server { name: address.to_string(), at, tls, http2, health, ejection, busy, tally }
+        let (health, busy, places, tally) = Default::default();
+        Server { name: address.to_string(), at, tls, http2, health, ejection, busy, places, tally }
+    }
+
+    /// The same, with so many connections at most.
+    pub(super) fn with(self, most: Most) -> Server {
+        Server { places: Arc::new(Places::of(most)), ..self }
     }
 
     /// The same, with everything that is known of `before`, which is the same server in another configuration.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use http::{HeaderName, StatusCode};
 
+use crate::patience::LeastRate;
+
 /// Everything about the site and the way to it.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -19,6 +21,24 @@ pub struct Settings {
     pub names_kept: Duration,
     /// Pages of the operator's own for what the gateway answers itself, and the files they are in.
     pub error_pages: Vec<(StatusCode, PathBuf)>,
+    /// How many connections there may be.
+    pub most: Most,
+}
+
+/// How many connections to the site may be open at once, over all workers; health checks are not held to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// To one server.
+    pub each: usize,
+    /// To all of them together.
+    pub all: usize,
+}
+
+impl Default for Most {
+    /// No bound.
+    fn default() -> Self {
+        Most { each: usize::MAX, all: usize::MAX }
+    }
 }
 
 /// One part of the site: the requests it takes and the servers that answer them.
@@ -116,20 +136,6 @@ pub struct Bounds {
     pub max_request_body: u64,
     /// How slowly a request's body may come.
     pub least_rate: LeastRate,
-}
-
-/// How slowly a body may move at a visitor's hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeastRate {
-    /// Bytes for each second that the visitor was waited for beyond the grace; 0 for any rate.
-    pub bytes_per_second: u32,
-    /// How long a visitor is waited for, all in all, before that counts.
-    pub grace: Duration,
-}
-
-impl LeastRate {
-    /// As slowly as anybody likes.
-    pub const ANY: LeastRate = LeastRate { bytes_per_second: 0, grace: Duration::ZERO };
 }
 
 /// When a server that fails is left alone.

@@ -43,7 +43,7 @@ impl Sites {
     /// The same in the place of `before`: of a server that stays in its route, and is spoken to as it was, is known what was
     /// known, above all that it is left alone or ill. What is under way there counts, and figures go on.
     pub fn after(settings: Settings, before: Option<&Sites>) -> Result<Arc<Sites>, UpstreamSetupError> {
-        let Settings { routes, ejection, probing, names_kept, error_pages } = settings;
+        let Settings { routes, ejection, probing, names_kept, error_pages, most } = settings;
         let error_pages = ErrorPages::read(&error_pages)?;
         let pattern = |route: &Route| (route.host.clone(), route.path.clone());
         let chosen = Routes::new(routes.iter().map(pattern));
@@ -55,7 +55,7 @@ impl Sites {
                     Address::Tcp { tls: true, host, .. } => Some(Handshake::new(host, route.http2, &route.tls)?),
                     Address::Tcp { .. } | Address::Unix(_) => None,
                 };
-                let server = Server::new(address, tls, route.http2, ejection, names_kept);
+                let server = Server::new(address, tls, route.http2, ejection, names_kept).with(most);
                 let same = known.iter().position(|known| known.name == server.name);
                 Ok(Arc::new(match same.map(|same| known.swap_remove(same)) {
                     Some(before) => server.knowing(before),

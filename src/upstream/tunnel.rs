@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::places::Place;
 use super::wire::Wire;
 
 /// The site's end of a WebSocket. The front joins it with the visitor's end (`hyper::upgrade::on`), for example by
@@ -15,11 +16,12 @@ pub struct Tunnel {
     /// What the site sent right after its head.
     early: Bytes,
     wire: Wire,
+    _place: Place,
 }
 
 impl Tunnel {
-    pub(super) fn new(early: Bytes, wire: Wire) -> Self {
-        Tunnel { early, wire }
+    pub(super) fn new(early: Bytes, wire: Wire, place: Place) -> Self {
+        Tunnel { early, wire, _place: place }
     }
 }
 

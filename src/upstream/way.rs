@@ -134,7 +134,7 @@ impl Way {
                 Err(error) => (error, false),
             };
             let may_repeat = match content {
-                Content::Whole(_) | Content::Unseen(_) => error.is_servers(),
+                Content::Whole(_) | Content::Unseen(_) => error.is_of_one_server(),
                 Content::Seen => replayable && matches!(error, UpstreamError::Unanswered(_)),
             };
             // The server closed an idle connection in the very moment we used it: once more, over one that cannot be stale.

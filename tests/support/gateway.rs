@@ -85,6 +85,8 @@ impl Nobody {
 pub struct Folder {
     dir: TempDir,
     environment: Vec<(String, String)>,
+    /// What runs the program, where that is not we.
+    through: Vec<String>,
 }
 
 impl Folder {
@@ -104,12 +106,18 @@ impl Folder {
         // All visitors of the tests are one address.
         let pace = ["CAPTURE__BEACONS_PER_MINUTE", "CONSENT__CHOICES_PER_MINUTE"]
             .map(|key| (format!("CONSENTRY__{key}"), "1000000".to_owned()));
-        Folder { dir, environment: pace.into() }
+        Folder { dir, environment: pace.into(), through: Vec::new() }
     }
 
     /// With a variable of the program's environment.
     pub fn with(mut self, variable: &str, value: &str) -> Folder {
         self.environment.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Run by another program that becomes it, such as `prlimit`.
+    pub fn through(mut self, program: &[&str]) -> Folder {
+        self.through = program.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -127,7 +135,9 @@ impl Folder {
 
     /// The program, to be run in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(CONSENTRY);
+        let mut words = self.through.iter().map(String::as_str).chain([CONSENTRY]);
+        let mut command = Command::new(words.next().expect("there is one at least"));
+        command.args(words);
         command.envs(self.environment.iter().map(|(variable, value)| (variable, value)));
         command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
         command

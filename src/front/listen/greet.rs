@@ -23,12 +23,12 @@ use crate::front::alarm::Alarm;
 use crate::front::client_addr::Peer;
 use crate::front::current::Current;
 use crate::front::ending::Stop;
-use crate::front::patience::Patient;
 use crate::front::tls::opened::Opened;
 use crate::front::tls::{NotGreeted, Tls};
 use crate::front::until::until;
 use crate::front::upgrade::Caller;
 use crate::front::watched;
+use crate::patience::Patient;
 use crate::pseudonym::RawIp;
 
 /// How whoever knows that HTTP/2 is spoken begins (RFC 9113 §3.4).
@@ -102,8 +102,7 @@ fn seat(peer: &Peer, room: &Room) -> Result<Option<Seat>, ()> {
     if room.gateway.site().trusted_proxies.includes(peer) || peer.through_unix {
         return Ok(None);
     }
-    let bound = room.gateway.limits().visitor.max_connections_per_address;
-    room.shared.addresses.take(peer.ip, bound).map(Some).ok_or(())
+    room.shared.addresses.take(peer.ip, room.shared.shares.per_address).map(Some).ok_or(())
 }
 
 /// Where the process ends, nobody waits for long for who has not asked for anything yet.

@@ -1,8 +1,9 @@
 //! HTTP/2 to visitors. What hyper and h2 do not bound is bounded here: a stream whose visitor takes nothing is ended, and a
-//! connection on which nothing is asked for is closed, like one of HTTP/1.1. Streams at once, the size of a head, resets and
-//! the memory for what waits to be sent are h2's to hold to what it is told.
+//! connection on which nothing is asked for is closed, like one of HTTP/1.1; what waits to be sent on all streams together
+//! has a [budget](pace). Streams at once, the size of a head, resets and what waits on one stream are h2's to hold to what it is told.
 
 mod body;
+mod pace;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -29,6 +30,7 @@ use crate::front::current::Current;
 use crate::front::ending::Stop;
 use crate::front::upgrade::Caller;
 use body::PacedBody;
+use pace::{Budget, StreamPace};
 
 /// How often a connection is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
@@ -63,6 +65,7 @@ pub(super) async fn serve(
         count: Cell::new(0),
         any: Cell::new(false),
         since: Cell::new(Instant::now()),
+        budget: Rc::default(),
     }));
     let service = service_fn(|request: Request<Incoming>| {
         let is_one = check::is_well_formed(request.uri(), request.headers());
@@ -137,6 +140,8 @@ struct Open {
     any: Cell<bool>,
     /// When the last one ended.
     since: Cell<Instant>,
+    /// What waits to be sent on all of them.
+    budget: Rc<Budget>,
 }
 
 impl<F: Future + 'static> Executor<F> for Streams {
@@ -144,7 +149,7 @@ impl<F: Future + 'static> Executor<F> for Streams {
         self.0.count.set(self.0.count.get() + 1);
         self.0.any.set(true);
         let place = StreamPlace(self.0.clone());
-        let pace = Rc::new(StreamPace::default());
+        let pace = Rc::new(StreamPace::within(self.0.budget.clone()));
         // In a place of its own: whatever is moved into a future takes its room twice.
         let stream = Box::pin(PACE.scope(pace.clone(), stream));
         tokio::task::spawn_local(async move {
@@ -167,28 +172,5 @@ impl Drop for StreamPlace {
     fn drop(&mut self) {
         self.0.count.set(self.0.count.get().saturating_sub(1));
         self.0.since.set(Instant::now());
-    }
-}
-
-/// Since when a visitor has not taken what it asked for.
-#[derive(Default)]
-struct StreamPace {
-    owed: Cell<Option<Instant>>,
-}
-
-impl StreamPace {
-    /// Ends when nothing was taken for `patience`.
-    fn stalled(self: &Rc<Self>, patience: Duration) -> impl Future<Output = ()> + use<> {
-        let pace = self.clone();
-        async move {
-            loop {
-                let now = Instant::now();
-                let until = pace.owed.get().map_or(now + patience, |owed| owed + patience);
-                if until <= now {
-                    return;
-                }
-                sleep_until(until).await;
-            }
-        }
     }
 }

@@ -44,14 +44,17 @@ pub struct Shared {
     /// Whether an authority may ask for a file.
     file_challenges: bool,
     open: Arc<Connections>,
+    /// How many there may be.
+    pub(super) shares: config::Shares,
     /// When each worker has last moved.
     moved: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl Shared {
-    /// As it is configured; `challenges` are those of `tls`, `before` is the one whose place it takes.
+    /// As it is configured and the system allows; `challenges` are those of `tls`, `before` is the one whose place it takes.
     pub fn new(
         gateway: &config::Gateway,
+        shares: config::Shares,
         tls: Option<Arc<Tls>>,
         challenges: Arc<Challenges>,
         metrics: Arc<Metrics>,
@@ -77,6 +80,7 @@ impl Shared {
             hsts: hsts.and_then(|hsts| HeaderValue::from_str(&hsts).ok()),
             file_challenges: acme.is_some_and(|acme| acme.challenge == AcmeChallenge::Http01),
             open: before.map(|before| before.open.clone()).unwrap_or_default(),
+            shares,
             moved: before.map(|before| before.moved.clone()).unwrap_or_default(),
         }
     }
@@ -178,7 +182,7 @@ pub async fn work(doors: Vec<Door>, current: Rc<Current>, ending: Ending) -> io:
                             resting = None;
                             let room = current.get();
                             // A place that is not to be had closes the connection at once: nobody waits for nothing.
-                            let Some(seat) = room.shared.open.take(room.gateway.limits().max_connections) else {
+                            let Some(seat) = room.shared.open.take(room.shared.shares.visitors) else {
                                 room.shared.metrics.doors.refused_in_total.count();
                                 continue;
                             };

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::UpstreamError;
 use super::super::head::MAX_HEAD;
+use super::super::places::Place;
 use super::super::server::{Busy, Server};
 use super::super::wire::Wire;
 
@@ -78,6 +79,7 @@ impl Lane {
     /// Begins to speak HTTP/2 over a new connection. Runs within the worker's own set of tasks.
     pub(in super::super) async fn open(
         wire: Wire,
+        place: Place,
         peer: Option<SocketAddr>,
         deadline: Instant,
     ) -> Result<Rc<Lane>, UpstreamError> {
@@ -99,6 +101,8 @@ impl Lane {
         let connection = Rc::new(RefCell::new(Some(connection)));
         let driven = connection.clone();
         // How it ends each of its exchanges is told.
+        // Held until it has ended.
+        let mut held = Some(place);
         tokio::task::spawn_local(poll_fn(move |cx| {
             let mut slot = driven.borrow_mut();
             let ended = slot.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready());
@@ -106,6 +110,7 @@ impl Lane {
                 return Poll::Pending;
             }
             *slot = None;
+            drop(held.take());
             Poll::Ready(())
         }));
         let (streams, used, quiet_since) = (Cell::new(0), Cell::new(false), Cell::new(Instant::now()));

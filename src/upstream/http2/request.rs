@@ -12,10 +12,11 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
+use super::super::UpstreamError;
 use super::super::forward::{self, Forward, PassedOn, RequestFraming};
-use super::super::settings::{Bounds, LeastRate};
-use super::super::{Meter, UpstreamError};
+use super::super::settings::Bounds;
 use super::lane::Outgoing;
+use crate::patience::{LeastRate, Meter};
 
 /// Longer than any exchange.
 const FOREVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);

@@ -86,7 +86,7 @@ pub fn route(servers: impl IntoIterator<Item = Address>) -> Route {
         http2: false,
         tls: TlsSettings::default(),
         bounds: Bounds {
-            least_rate: super::super::LeastRate::ANY,
+            least_rate: crate::patience::LeastRate::ANY,
             connect: PATIENCE,
             answer: PATIENCE,
             idle: PATIENCE,

@@ -3,16 +3,19 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::StreamPace;
+use super::pace::{Piece, StreamPace};
+use crate::upstream::Waiting;
 
 /// The largest piece, in bytes.
 const PIECE: usize = 16 << 10;
+/// What an answer may hold of which nothing was asked for yet: what came with its head.
+const UNASKED: usize = 64 << 10;
 /// What is smaller is joined with what is there already, in bytes.
 const SMALL: usize = 4 << 10;
 
@@ -26,11 +29,14 @@ pub(super) struct PacedBody<B: Body> {
     /// What came instead of data, once there was such.
     last: Option<Option<Result<Frame<Bytes>, B::Error>>>,
     pace: Rc<StreamPace>,
+    /// What is held here.
+    held: Waiting,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> PacedBody<B> {
     pub fn new(body: B, pace: Rc<StreamPace>) -> PacedBody<B> {
-        PacedBody { body, piece: Bytes::new(), next: Bytes::new(), last: None, pace }
+        let held = if body.is_end_stream() { Waiting::default() } else { Waiting::of(UNASKED) };
+        PacedBody { body, piece: Bytes::new(), next: Bytes::new(), last: None, pace, held }
     }
 
     /// Makes the piece as long as it may be from what comes after it.
@@ -55,11 +61,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for PacedBody<B>
 where
     B::Error: Unpin,
 {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.pace.owed.set(None);
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, B::Error>>> {
+        ready!(self.pace.poll_room(cx));
+        self.held.set(0);
         loop {
             self.fill();
             if self.piece.len() >= SMALL || self.last.is_some() || !self.next.is_empty() || self.body.is_end_stream() {
@@ -77,10 +84,15 @@ where
             }
         }
         if self.piece.is_empty() {
-            return Poll::Ready(self.last.take().flatten());
+            let last = self.last.take().flatten();
+            // Data is never what comes last.
+            return Poll::Ready(last.map(|last| last.map(|frame| frame.map_data(|data| Piece::new(data, &self.pace)))));
         }
+        let held = self.next.len();
+        self.held.set(held);
         self.pace.owed.set(Some(Instant::now()));
-        Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.piece)))))
+        let piece = std::mem::take(&mut self.piece);
+        Poll::Ready(Some(Ok(Frame::data(Piece::new(piece, &self.pace)))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -107,6 +119,8 @@ mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
     use std::task::Waker;
+
+    use bytes::Buf;
 
     use super::*;
 
@@ -136,8 +150,8 @@ mod tests {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => {
                         assert!(body.pace.owed.get().is_some());
-                        lengths.push(data.len());
-                        bytes.extend_from_slice(&data);
+                        lengths.push(data.remaining());
+                        bytes.extend_from_slice(data.chunk());
                     }
                     Err(_) => trailers = true,
                 },

@@ -1,5 +1,8 @@
-//! A visitor's connection that ends where the visitor takes nothing for too long. hyper's deadlines guard what is read;
-//! without this one, visitors who stop reading would hold places, and connections to the site, for as long as they like.
+//! A connection that ends where its other side takes nothing for too long. hyper's deadlines guard what is read; without this one,
+//! visitors who stop reading would hold places, and connections to the site, for as long as they like. Called by whoever takes
+//! connections in.
+
+mod meter;
 
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
@@ -12,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use crate::upstream::{LeastRate, Meter};
+pub use meter::{LeastRate, Meter};
 
 /// A stream whose writes fail once none has moved for `patience`, or once they move too slowly.
 pub struct Patient<S> {

@@ -7,7 +7,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::settings::LeastRate;
+/// How slowly a body may move at a visitor's hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeastRate {
+    /// Bytes for each second that the visitor was waited for beyond the grace; 0 for any rate.
+    pub bytes_per_second: u32,
+    /// How long a visitor is waited for, all in all, before that counts.
+    pub grace: Duration,
+}
+
+impl LeastRate {
+    /// As slowly as anybody likes.
+    pub const ANY: LeastRate = LeastRate { bytes_per_second: 0, grace: Duration::ZERO };
+}
 
 /// What is measured of one body, or of one direction of a connection.
 pub struct Meter {

@@ -1,0 +1,69 @@
+//! How many connections to the site there may be: to each server, so that one that is slow does not hold the whole gateway, and to
+//! all of them, so that descriptors are left for visitors, for their choices and for the disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::settings::Most;
+
+/// To all servers of the process: it has its descriptors once, whatever configurations it has had.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// The connections to one server, over all workers.
+#[derive(Default)]
+pub(super) struct Places {
+    most: Most,
+    open: AtomicUsize,
+}
+
+/// One connection's place, for as long as it is open.
+pub(super) struct Place(Arc<Places>);
+
+impl Places {
+    pub(super) fn of(most: Most) -> Places {
+        Places { most, open: AtomicUsize::new(0) }
+    }
+
+    /// A place, unless there is none left.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Place> {
+        let (open, all) = (self.open.fetch_add(1, Relaxed), OPEN.fetch_add(1, Relaxed));
+        // Given back where it is not to be had.
+        let place = Place(self.clone());
+        (open < self.most.each && all < self.most.all).then_some(place)
+    }
+}
+
+impl Place {
+    /// Whether so few are left that a connection nobody uses should not hold one.
+    pub(super) fn is_scarce(&self) -> bool {
+        let Most { each, all } = self.0.most;
+        self.0.open.load(Relaxed) > each - each / 4 || OPEN.load(Relaxed) > all - all / 4
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+        OPEN.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_its_connections_and_one_that_ends_makes_room() {
+        let places = Arc::new(Places::of(Most { each: 4, all: usize::MAX }));
+        let other = Arc::new(Places::default());
+        let mut taken: Vec<Place> = (0..4).filter_map(|_| places.take()).collect();
+        assert_eq!(taken.len(), 4);
+        assert!(places.take().is_none() && places.take().is_none() && other.take().is_some());
+        assert!(taken[0].is_scarce());
+        taken.truncate(3);
+        assert!(!taken[0].is_scarce());
+        assert!(places.take().is_some());
+        drop(taken);
+        assert_eq!(places.open.load(Relaxed), 0);
+    }
+}

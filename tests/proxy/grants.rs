@@ -1,0 +1,124 @@
+//! What the system grants the program is enough for what matters most, however little it is, and what is used up harms nobody.
+
+use std::fs;
+
+use super::get;
+use crate::support::eventually;
+use crate::support::gateway::{Gateway, folder_without_database, shared};
+use crate::support::http::Connection;
+use crate::support::site::{Behaviour, Site};
+
+fn ask(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n\r\n")
+}
+
+#[test]
+fn where_descriptors_are_few_one_address_leaves_others_a_place_and_a_withdrawal_its_way() {
+    let site = Site::start();
+    site.on("/hangs", Behaviour::IsSilent);
+    let (folder, _nobody) = folder_without_database(site.address, "workers = 1\n");
+    let gateway = folder.through(&["prlimit", "--nofile=64:600"]).serve();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", gateway.process.id())).unwrap();
+    let files: Vec<&str> =
+        limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    assert_eq!(files[3..5], ["600", "600"], "the soft limit is raised");
+    assert!(
+        gateway.folder.log().contains("too few descriptors for max_connections: 224 visitors"),
+        "{}",
+        gateway.folder.log()
+    );
+
+    let from = |address: &str| Connection::open_from(address.parse().unwrap(), gateway.address);
+    // Of one address, connections that ask for nothing: half of all places are for others.
+    let idle: Vec<Connection> = (0..150).map(|_| from("127.0.0.8")).collect();
+    eventually("the address has its share", || {
+        (gateway.metric("consentry_connections_refused_by_address_total") == 150 - 112).then_some(())
+    });
+    assert_eq!(from("127.0.0.9").send(ask("/others")).answer().status, 200);
+    drop(idle);
+
+    // Every way to the site is taken.
+    let mut hanging: Vec<Connection> = Vec::new();
+    eventually("there is no way to the site left", || {
+        let mut connection = from(["127.0.0.8", "127.0.0.9"][hanging.len() % 2]);
+        connection.send(ask("/hangs"));
+        hanging.push(connection);
+        let answer =
+            from("127.0.0.10").send(ask("/fast").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).answer();
+        (answer.status == 503).then(|| assert_eq!(answer.field("retry-after"), Some("1")))
+    });
+    assert!(hanging.len() > 100, "{}", hanging.len());
+    let choice = "{\"choice\":\"reject\"}";
+    let withdrawal = format!(
+        "POST /_privacy/consent HTTP/1.1\r\nHost: a.example\r\nOrigin: http://a.example\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{choice}",
+        choice.len()
+    );
+    assert_eq!(from("127.0.0.10").send(withdrawal).answer().status, 200);
+    assert_eq!(gateway.metric("consentry_accepts_failed_total"), 0);
+    drop(hanging);
+    eventually("the site is reached again", || (get(&gateway, "/after", "").status == 200).then_some(()));
+}
+
+#[test]
+fn an_upstream_has_no_more_connections_than_it_may() {
+    let site = Site::start();
+    site.on("/hangs", Behaviour::IsSilent);
+    let (folder, _nobody) =
+        folder_without_database(site.address, "workers = 2\n[gateway.limits]\nmax_upstream_connections = 3\n");
+    let gateway = folder.serve();
+    let mut open: Vec<Connection> = (0..3).map(|_| Connection::open(gateway.address)).collect();
+    for connection in &mut open {
+        connection.send(ask("/hangs"));
+    }
+    eventually("it is told to come again", || {
+        let answer = get(&gateway, "/more", "");
+        (answer.status == 503 && answer.field("retry-after") == Some("1")).then_some(())
+    });
+    drop(open);
+    eventually("there is room", || (get(&gateway, "/more", "").status == 200).then_some(()));
+}
+
+#[test]
+fn a_file_that_may_grow_no_further_is_a_disk_error_and_not_the_end() {
+    let site = Site::start();
+    let logs = "workers = 1\n[observe]\naccess_log = \"./access\"\n";
+    let (folder, _nobody) = folder_without_database(site.address, logs);
+    let mut gateway = folder.through(&["prlimit", "--fsize=20000:"]).serve();
+    let length = |gateway: &Gateway| fs::metadata(gateway.folder.path().join("access")).map_or(0, |file| file.len());
+    let mut connection = Connection::open(gateway.address);
+    eventually("the log has reached the limit", || {
+        for _ in 0..20 {
+            assert_eq!(connection.send(ask("/grows")).answer().status, 200);
+        }
+        (length(&gateway) >= 19_000).then_some(())
+    });
+    for _ in 0..50 {
+        assert_eq!(connection.send(ask("/grows")).answer().status, 200);
+    }
+    gateway.process.signal("TERM");
+    assert_eq!(gateway.process.wait().code(), Some(0));
+    assert!(length(&gateway) <= 20_000);
+}
+
+#[test]
+fn rule_d1_a_crash_leaves_no_memory_behind() {
+    let (gateway, _) = shared();
+    let children = gateway.process.children();
+    assert!(!children.is_empty(), "the engine is one");
+    let left = |pid: u32| {
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+        let filter = fs::read_to_string(format!("/proc/{pid}/coredump_filter")).unwrap();
+        (core.split_whitespace().nth(4).unwrap().to_owned(), u32::from_str_radix(filter.trim(), 16).unwrap())
+    };
+    for pid in children.into_iter().chain([gateway.process.id()]) {
+        assert_eq!(left(pid), ("0".to_owned(), 0), "{pid}");
+    }
+    // Whoever looks for the cause of one may have it.
+    let site = Site::start();
+    let (folder, _nobody) = folder_without_database(site.address, "workers = 1\n");
+    let looked_into = folder.through(&["prlimit", "--core=4096:4096"]).with("CONSENTRY_CORE_DUMPS", "1").serve();
+    let (core, filter) = left(looked_into.process.id());
+    assert!(core == "4096" && filter != 0, "{core} {filter}");
+}
