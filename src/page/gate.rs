@@ -16,7 +16,12 @@
 mod address;
 mod context;
 mod disarm;
+mod element;
+mod foreign;
+mod noscript;
+mod reader;
 mod rewrite;
+mod start_tag;
 mod tags;
 
 use std::pin::Pin;
@@ -60,7 +65,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Gate<B> {
             let Some(rewrite) = &mut this.rewrite else { return Pin::new(&mut this.inner).poll_frame(cx) };
             let out = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(chunk) => rewrite.feed(&chunk),
+                    Ok(chunk) => rewrite.feed(chunk),
                     Err(frame) => {
                         this.trailers = frame.into_trailers().ok();
                         let out = rewrite.finish();
@@ -76,7 +81,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Gate<B> {
                 }
             };
             if !out.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+                return Poll::Ready(Some(Ok(Frame::data(out))));
             }
         }
     }

@@ -1,3 +1,6 @@
+mod differential;
+mod oracle;
+
 use std::collections::VecDeque;
 use std::task::Waker;
 
