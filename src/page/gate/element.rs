@@ -56,7 +56,7 @@ pub(super) fn loads(id: Id) -> bool {
     matches!(
         id,
         SCRIPT | IFRAME | FRAME | IMG | IMAGE | LINK | VIDEO | AUDIO | SOURCE | OBJECT | EMBED | TRACK | INPUT | USE
-            | FEIMAGE | BODY | TABLE | TD | TH
+            | FEIMAGE | BODY | TABLE | THEAD | TBODY | TFOOT | TR | TD | TH
     )
 }
 

@@ -116,6 +116,7 @@ impl Reader {
     }
 
     /// Whether the page could not be read for certain.
+    #[cfg(test)]
     pub(super) fn has_given_up(&self) -> bool {
         self.disarm.is_some()
     }
@@ -137,7 +138,7 @@ impl Reader {
     }
 
     /// Whether the token that is being read may not go out yet.
-    fn is_holding(&self) -> bool {
+    pub(super) fn is_holding(&self) -> bool {
         match self.lexer.state {
             State::TagOpen | State::EndTagOpen | State::TagName => true,
             State::BeforeAttribute
@@ -274,8 +275,7 @@ impl Reader {
     fn name_ended(&mut self, place: &mut Place<'_, '_>) {
         self.lexer.state = State::BeforeAttribute;
         let closing = self.lexer.closing;
-        self.tag.kept = false;
-        self.tag.counts = false;
+        (self.tag.kept, self.tag.counts, self.tag.slash) = (false, false, false);
         let calm = self.foreign.is_html();
         let short = self.held.is_empty() && place.at - place.start <= MOST_HELD;
         if closing && calm && self.context == Context::Certain && short {

@@ -89,8 +89,9 @@ impl Rewrite {
         out.extend_from_slice(&piece[rest]);
     }
 
+    /// Whether the page could not be read for certain, and whether a token is held whose end has not come.
     #[cfg(test)]
-    pub(super) fn reader(&self) -> &Reader {
-        &self.reader
+    pub(super) fn gave_up_or_holds(&self) -> (bool, bool) {
+        (self.reader.has_given_up(), self.reader.is_holding())
     }
 }

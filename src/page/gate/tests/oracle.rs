@@ -26,8 +26,8 @@ const END: &str = "consentry-end";
 
 /// Elements that load, those that change what a URL means, and those that change how text is read.
 static ELEMENTS: LazyLock<Selector> = LazyLock::new(|| {
-    "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, feimage, body, table, td, \
-     th, base, select, keygen, template, frameset, textarea, title, plaintext, style, xmp, noembed, noframes, noscript, consentry-end"
+    "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, feimage, body, table, thead, tbody, tfoot, \
+     tr, td, th, base, select, keygen, template, frameset, textarea, title, plaintext, style, xmp, noembed, noframes, noscript, consentry-end"
         .parse()
         .expect("is a list of names")
 });
