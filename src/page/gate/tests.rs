@@ -1,5 +1,6 @@
 mod differential;
 mod oracle;
+mod reading;
 
 use std::collections::VecDeque;
 use std::task::Waker;
