@@ -214,11 +214,12 @@ impl Scan {
                 },
                 State::BodyStart => return self.body_start(chunk.get(at..).unwrap_or_default()),
                 State::Rest => return,
-                State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => match self.lexer.step_xml(chunk, at)
-                {
-                    Some(next) => at = next,
-                    None => return,
-                },
+                State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => {
+                    match self.lexer.step_xml(chunk, at) {
+                        Some(next) => at = next,
+                        None => return,
+                    }
+                }
             }
         }
     }

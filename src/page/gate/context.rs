@@ -1,9 +1,7 @@
 //! Where a tag that begins raw text may be ignored by a browser, so that what follows is read as markup after all: within
 //! `<select>` and after `<frameset>` (13.2.6.4.16 to .20; newer browsers read `<select>` as any other element).
 
-use super::element::{
-    FRAMESET, INPUT, Id, KEYGEN, NOFRAMES, SCRIPT, SELECT, TEMPLATE, TEXTAREA, is_raw_text,
-};
+use super::element::{FRAMESET, INPUT, Id, KEYGEN, NOFRAMES, SCRIPT, SELECT, TEMPLATE, TEXTAREA, is_raw_text};
 
 /// What the tags so far say about the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -55,27 +55,85 @@ pub(super) fn matters(id: Id) -> bool {
 pub(super) fn loads(id: Id) -> bool {
     matches!(
         id,
-        SCRIPT | IFRAME | FRAME | IMG | IMAGE | LINK | VIDEO | AUDIO | SOURCE | OBJECT | EMBED | TRACK | INPUT | USE
-            | FEIMAGE | BODY | TABLE | THEAD | TBODY | TFOOT | TR | TD | TH
+        SCRIPT
+            | IFRAME
+            | FRAME
+            | IMG
+            | IMAGE
+            | LINK
+            | VIDEO
+            | AUDIO
+            | SOURCE
+            | OBJECT
+            | EMBED
+            | TRACK
+            | INPUT
+            | USE
+            | FEIMAGE
+            | BODY
+            | TABLE
+            | THEAD
+            | TBODY
+            | TFOOT
+            | TR
+            | TD
+            | TH
     )
 }
 
 /// Whether text in such an element is read up to its end tag, whatever it looks like.
 #[inline]
 pub(super) fn is_raw_text(id: Id) -> bool {
-    matches!(
-        id,
-        SCRIPT | STYLE | TITLE | TEXTAREA | NOSCRIPT | IFRAME | XMP | NOEMBED | NOFRAMES | PLAINTEXT
-    )
+    matches!(id, SCRIPT | STYLE | TITLE | TEXTAREA | NOSCRIPT | IFRAME | XMP | NOEMBED | NOFRAMES | PLAINTEXT)
 }
 
 /// Whether such a tag ends SVG and MathML around it (13.2.6.5); a `<font>` does so with some attributes only.
 pub(super) fn ends_foreign(id: Id) -> bool {
     matches!(
         id,
-        B | BIG | BLOCKQUOTE | BODY | BR | CENTER | CODE | DD | DIV | DL | DT | EM | EMBED | H1 | H2 | H3 | H4 | H5 | H6
-            | HEAD | HR | I | IMG | LI | LISTING | MENU | META | NOBR | OL | P | PRE | RUBY | S | SMALL | SPAN | STRONG
-            | STRIKE | SUB | SUP | TABLE | TT | U | UL | VAR
+        B | BIG
+            | BLOCKQUOTE
+            | BODY
+            | BR
+            | CENTER
+            | CODE
+            | DD
+            | DIV
+            | DL
+            | DT
+            | EM
+            | EMBED
+            | H1
+            | H2
+            | H3
+            | H4
+            | H5
+            | H6
+            | HEAD
+            | HR
+            | I
+            | IMG
+            | LI
+            | LISTING
+            | MENU
+            | META
+            | NOBR
+            | OL
+            | P
+            | PRE
+            | RUBY
+            | S
+            | SMALL
+            | SPAN
+            | STRONG
+            | STRIKE
+            | SUB
+            | SUP
+            | TABLE
+            | TT
+            | U
+            | UL
+            | VAR
     )
 }
 
@@ -83,8 +141,24 @@ pub(super) fn ends_foreign(id: Id) -> bool {
 pub(super) fn is_void(id: Id) -> bool {
     matches!(
         id,
-        AREA | BASE | BASEFONT | BGSOUND | BR | COL | EMBED | FRAME | HR | IMAGE | IMG | INPUT | KEYGEN | LINK | META
-            | PARAM | SOURCE | TRACK | WBR
+        AREA | BASE
+            | BASEFONT
+            | BGSOUND
+            | BR
+            | COL
+            | EMBED
+            | FRAME
+            | HR
+            | IMAGE
+            | IMG
+            | INPUT
+            | KEYGEN
+            | LINK
+            | META
+            | PARAM
+            | SOURCE
+            | TRACK
+            | WBR
     )
 }
 

@@ -33,7 +33,11 @@ impl Noscript {
     pub(super) fn end(mut self, closed: bool, read: impl FnOnce(&[u8]) -> Option<Vec<u8>>, out: &mut Vec<u8>) {
         let end = self.text.split_off(self.text.len().saturating_sub(if closed { END } else { 0 }));
         match self.disarm {
-            None if self.text.len() <= MOST && let Some(gated) = read(&self.text) => out.extend_from_slice(&gated),
+            None if self.text.len() <= MOST
+                && let Some(gated) = read(&self.text) =>
+            {
+                out.extend_from_slice(&gated)
+            }
             disarm => {
                 let mut disarm = disarm.unwrap_or_else(|| Disarm::new(Markup::Html));
                 disarm.feed(&self.text, out);

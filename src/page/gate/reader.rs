@@ -3,12 +3,15 @@
 //!
 //! It is resumable at every byte and makes the same of a page however it is cut. Between tags, in comments and in raw text
 //! it goes at the speed of `memchr`; of a tag that can load nothing it finds the end. What it keeps of the page is the tag
-//! that is being read, where that may have to be changed, up to [`MOST_HELD`] bytes, and the text of a `<noscript>`. Whatever
+//! that is being read, where that may have to be changed, up to [`MOST_HELD`](place::MOST_HELD) bytes, and the text of a `<noscript>`. Whatever
 //! is not part of a changed tag goes out as it came, uncopied where nothing of its chunk was changed.
 //!
 //! It fails closed: where browsers may read on in two ways ([`Context`], [`Foreign`]), and after a tag too long to hold, the
 //! rest goes through [`Disarm`]. So does a tag that the page's end cuts off: what is put into the page after the gate could
 //! end it.
+
+mod place;
+mod tag;
 
 use std::ops::Range;
 
@@ -17,16 +20,13 @@ use memchr::memchr;
 use super::address::Address;
 use super::context::Context;
 use super::disarm::Disarm;
-use super::element::{self, Id};
 use super::foreign::{Foreign, Reading};
 use super::noscript::Noscript;
 use super::tags::Gating;
 use crate::page::Markup;
 use crate::page::scan::{Lexer, State, is_space};
-
-/// The most bytes of one tag that are held. Longer tags are mostly images within the page itself (`data:`); one and what
-/// comes after it is disarmed.
-const MOST_HELD: usize = 1 << 20;
+use place::Place;
+use tag::Tag;
 
 /// Documents within documents within a page are looked into so deep.
 const MOST_DEPTH: u8 = 8;
@@ -47,56 +47,6 @@ pub(super) struct Reader {
     noscript: Option<Noscript>,
     /// Set once the page cannot be read for certain: everything goes through it from there on.
     disarm: Option<Disarm>,
-}
-
-/// The tag that is being read.
-#[derive(Debug, Default)]
-struct Tag {
-    id: Id,
-    /// The length of its name.
-    name: usize,
-    /// Whether anything is to be done at its end.
-    counts: bool,
-    /// Whether it is held until then.
-    kept: bool,
-    /// Whether the last chunk ended with `/`.
-    slash: bool,
-}
-
-/// What becomes of a start tag.
-enum Verdict {
-    Stays,
-    Becomes(Vec<u8>),
-    /// Browsers may read on in two ways.
-    Ambiguous,
-}
-
-/// Where the reader is in a chunk: the token that is being read is what is held and what is here from `start` on.
-struct Place<'c, 'o> {
-    chunk: &'c [u8],
-    at: usize,
-    start: usize,
-    /// Up to here it has gone out, or is held.
-    gone: usize,
-    out: &'o mut Vec<u8>,
-}
-
-impl Place<'_, '_> {
-    /// Sends out what is here up to `end`.
-    fn emit(&mut self, end: usize) {
-        let piece = self.chunk.get(self.gone..end).unwrap_or_default();
-        if !piece.is_empty() {
-            self.make_room();
-            self.out.extend_from_slice(piece);
-        }
-        self.gone = end.max(self.gone);
-    }
-
-    fn make_room(&mut self) {
-        if self.out.capacity() == 0 {
-            self.out.reserve(self.chunk.len() + 256);
-        }
-    }
 }
 
 impl Reader {
@@ -270,124 +220,6 @@ impl Reader {
         }
     }
 
-    /// The name of a tag is whole: is there anything to be done about the tag?
-    #[inline]
-    fn name_ended(&mut self, place: &mut Place<'_, '_>) {
-        self.lexer.state = State::BeforeAttribute;
-        let closing = self.lexer.closing;
-        (self.tag.kept, self.tag.counts, self.tag.slash) = (false, false, false);
-        let calm = self.foreign.is_html();
-        let short = self.held.is_empty() && place.at - place.start <= MOST_HELD;
-        if closing && calm && self.context == Context::Certain && short {
-            return; // Nearly every end tag.
-        }
-        let before = 1 + usize::from(closing);
-        if self.held.is_empty() {
-            let name = &place.chunk[place.start + before..place.at];
-            (self.tag.id, self.tag.name) = (element::id(name), name.len());
-        } else {
-            self.hold(place);
-            let name = &self.held[before..];
-            (self.tag.id, self.tag.name) = (element::id(name), name.len());
-        }
-        let id = self.tag.id;
-        self.tag.kept = !closing && (element::matters(id) || self.foreign.needs_attributes(id));
-        self.tag.counts = self.tag.kept || !calm || id == element::SELECT || matches!(id, element::SVG | element::MATH);
-        if !self.tag.kept {
-            self.check_length(place, place.at);
-            self.release(place);
-        }
-    }
-
-    /// A tag is whole.
-    #[inline]
-    fn tag_ended(&mut self, place: &mut Place<'_, '_>) {
-        let slash = place.at.checked_sub(2).map_or(self.tag.slash, |before| place.chunk[before] == b'/');
-        let self_closing = slash && self.lexer.state == State::BeforeAttribute;
-        self.lexer.state = State::Data;
-        if self.tag.counts {
-            if self.lexer.closing {
-                self.context.end(self.tag.id);
-                self.foreign.end(self.tag.id);
-            } else if self.tag.kept {
-                self.kept_tag_ended(place, self_closing);
-            } else if self.lexer.markup == Markup::Html {
-                self.foreign.start(self.tag.id, b"", self_closing, self.context == Context::Certain);
-            }
-        }
-    }
-
-    fn kept_tag_ended(&mut self, place: &mut Place<'_, '_>, self_closing: bool) {
-        self.check_length(place, place.at);
-        if self.disarm.is_some() {
-            return;
-        }
-        let was_held = !self.held.is_empty();
-        if was_held {
-            self.hold(place);
-        }
-        let held = std::mem::take(&mut self.held);
-        let tag = if was_held { &held[..] } else { &place.chunk[place.start..place.at] };
-        match self.start_tag(tag, self_closing) {
-            Verdict::Stays if was_held => {
-                place.make_room();
-                place.out.extend_from_slice(tag);
-            }
-            Verdict::Stays => {}
-            Verdict::Becomes(changed) => {
-                place.emit(place.start);
-                place.out.extend_from_slice(&changed);
-                place.gone = place.at;
-            }
-            Verdict::Ambiguous => {
-                place.emit(place.start);
-                self.give_up().feed(tag, place.out);
-                place.gone = place.at;
-            }
-        }
-        if self.noscript.is_some() {
-            place.emit(place.at);
-        }
-    }
-
-    /// Looks into a start tag that is there as a whole.
-    fn start_tag(&mut self, tag: &[u8], self_closing: bool) -> Verdict {
-        let id = self.tag.id;
-        let attributes = &tag[1 + self.tag.name..];
-        let matters = element::matters(id);
-        if matters && !self.context.start(id) {
-            return Verdict::Ambiguous;
-        }
-        let reading = match self.lexer.markup {
-            // To XML there is no raw text; an empty element ends where it begins, and HTML would read on for its end.
-            Markup::Xhtml if element::is_raw_text(id) && self_closing => return Verdict::Ambiguous,
-            Markup::Xhtml => Reading::Foreign,
-            Markup::Html if element::is_raw_text(id) => self.foreign.reading(id),
-            Markup::Html => Reading::Foreign,
-        };
-        match reading {
-            Reading::Doubtful => return Verdict::Ambiguous,
-            Reading::Html if id == element::PLAINTEXT => self.lexer.state = State::Rest,
-            Reading::Html => {
-                self.lexer.enter_raw(id);
-                if id == element::NOSCRIPT {
-                    self.noscript = Some(Noscript::default());
-                }
-            }
-            Reading::Foreign if self.lexer.markup == Markup::Html && !self.foreign.is_html() => {
-                self.foreign.start(id, attributes, self_closing, self.context == Context::Certain);
-            }
-            Reading::Foreign => {}
-        }
-        if !matters {
-            return Verdict::Stays;
-        }
-        match self.gated(tag, self.tag.name, id, self_closing) {
-            Some(changed) => Verdict::Becomes(changed),
-            None => Verdict::Stays,
-        }
-    }
-
     /// The end tag of raw text has been read up to its name.
     fn raw_text_ended(&mut self, place: &mut Place<'_, '_>) {
         (self.tag.counts, self.tag.kept) = (false, false);
@@ -429,31 +261,6 @@ impl Reader {
         }
         if let Some(disarm) = &mut self.disarm {
             disarm.finish(out);
-        }
-    }
-
-    /// Holds what is here of the token.
-    fn hold(&mut self, place: &mut Place<'_, '_>) {
-        self.held.extend_from_slice(&place.chunk[place.start..place.at]);
-        (place.start, place.gone) = (place.at, place.at);
-    }
-
-    /// Sends out what is held of the token.
-    #[inline]
-    fn release(&mut self, place: &mut Place<'_, '_>) {
-        if !self.held.is_empty() {
-            place.make_room();
-            place.out.append(&mut self.held);
-        }
-    }
-
-    /// Gives up where a token is too long that goes to `end` at least.
-    #[inline]
-    fn check_length(&mut self, place: &mut Place<'_, '_>, end: usize) {
-        if self.held.len() + end.saturating_sub(place.start) > MOST_HELD {
-            place.emit(if self.held.is_empty() { place.start } else { 0 });
-            let held = std::mem::take(&mut self.held);
-            self.give_up().feed(&held, place.out);
         }
     }
 

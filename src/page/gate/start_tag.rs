@@ -69,9 +69,8 @@ impl Reader {
         purposes.sort();
         purposes.dedup();
         let purposes = purposes.join(" ");
-        let mut kept: Vec<Kept<'_>> = attributes()
-            .map(|Attribute { name, value, whole }| Kept { name, value, whole: Some(whole) })
-            .collect();
+        let mut kept: Vec<Kept<'_>> =
+            attributes().map(|Attribute { name, value, whole }| Kept { name, value, whole: Some(whole) }).collect();
         for ((refused, becomes), value) in LOADING.iter().zip(inert) {
             if let Some(value) = value {
                 kept.retain(|attribute| !attribute.name.eq_ignore_ascii_case(refused));

@@ -18,7 +18,8 @@ impl Scan {
             name = name << 8 | Name::from(byte.to_ascii_lowercase());
         };
         let known = self.lexer.name_len <= LONGEST_NAME;
-        (self.lexer.name, self.lexer.name_len) = if length > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, length) };
+        (self.lexer.name, self.lexer.name_len) =
+            if length > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, length) };
         if known && (ended || length > LONGEST_NAME) {
             self.tag_named();
         }

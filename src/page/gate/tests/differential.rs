@@ -202,7 +202,8 @@ fn foreign_soup() -> impl Strategy<Value = Vec<u8>> {
 
 /// What is read in two ways, and what decides which.
 fn foreign_traps() -> Vec<&'static str> {
-    let traps = ["<style>", "</style>", "<title>", "</title>", "<script>", "</script>", "<![CDATA[", "]]>", "<!--", "-->"];
+    let traps =
+        ["<style>", "</style>", "<title>", "</title>", "<script>", "</script>", "<![CDATA[", "]]>", "<!--", "-->"];
     let tags = ["<img src=//t.example>", "<script src=//t.example></script>", "<p a='", "'>", "<select>", "</select>"];
     traps.into_iter().chain(tags).chain(FOREIGN).collect()
 }

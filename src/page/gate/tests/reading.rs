@@ -5,7 +5,8 @@ use super::oracle::gated_by_lol_html;
 use super::*;
 
 const LIVE: &str = "<script src=//t.example></script>";
-const INERT: &str = "<script data-consentry-src=\"//t.example\" type=\"text/plain\" data-consentry-purpose=\"marketing\"></script>";
+const INERT: &str =
+    "<script data-consentry-src=\"//t.example\" type=\"text/plain\" data-consentry-purpose=\"marketing\"></script>";
 const DISARMED: &str = "<script type=text/plain  src=//t.example></script>";
 
 fn by_lol_html(page: &str) -> Option<String> {
@@ -64,8 +65,12 @@ fn rule_k4_svg_that_can_be_read_in_two_ways_fails_closed() {
 /// The same pages in which nothing follows that reads differently, or the SVG has ended in every reading, are read on.
 #[test]
 fn svg_that_is_not_nested_well_is_read_on_where_that_does_not_matter() {
-    for before in ["<svg><svg><p>", "<div><svg></div><a>", "<div><svg></div></svg><style></style>", "<div><svg></div><p><title></title>"]
-    {
+    for before in [
+        "<svg><svg><p>",
+        "<div><svg></div><a>",
+        "<div><svg></div></svg><style></style>",
+        "<div><svg></div><p><title></title>",
+    ] {
         let page = format!("{before}<img src=/own><img src=//t.example>");
         let out = gated(&page);
         let inert = "<img src=/own><img data-consentry-src=\"//t.example\" data-consentry-purpose=\"marketing\">";
@@ -100,7 +105,8 @@ fn an_end_tag_of_what_is_around_a_select_does_not_end_it() {
 /// 13.2.5, end of file in a tag: a browser drops the tag, but what is ours comes after it and may end it.
 #[test]
 fn rule_k4_a_tag_that_the_page_does_not_end_is_not_ended_by_us() {
-    for page in ["<p><script src=//t.example ", "<img src='//t.example' a=\"", "<svg><p></p><iframe src=//t.example\n"] {
+    for page in ["<p><script src=//t.example ", "<img src='//t.example' a=\"", "<svg><p></p><iframe src=//t.example\n"]
+    {
         let insert = Insert {
             first: Bytes::from_static(b"<script>a='>'</script>"),
             head: "<script src=\"/a\"></script>".into(),
@@ -111,7 +117,8 @@ fn rule_k4_a_tag_that_the_page_does_not_end_is_not_ended_by_us() {
         let disarmed = ["<script type=text/plain  src", "<img src=about:blank ", "<iframe src=about:blank "];
         assert!(disarmed.iter().any(|disarmed| out.contains(disarmed)), "{out}");
     }
-    for page in ["<p title='<img src=/a>", "<scrip", "<p><a href=//t.example", "</script src=a", "<!-- <script ", "a <"] {
+    for page in ["<p title='<img src=/a>", "<scrip", "<p><a href=//t.example", "</script src=a", "<!-- <script ", "a <"]
+    {
         assert_eq!(gated(page), page, "nothing of it loads anything");
     }
 }
@@ -144,7 +151,10 @@ fn an_xml_page_is_read_as_xml() {
 fn a_row_loads_its_background() {
     for name in ["body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"] {
         let out = gated(&format!("<{name} background=//t.example>"));
-        assert_eq!(out, format!("<{name} data-consentry-background=\"//t.example\" data-consentry-purpose=\"marketing\">"));
+        assert_eq!(
+            out,
+            format!("<{name} data-consentry-background=\"//t.example\" data-consentry-purpose=\"marketing\">")
+        );
     }
 }
 
@@ -163,7 +173,9 @@ fn documents_within_documents_are_looked_into_no_further_than_is_safe() {
 #[test]
 fn the_longest_that_is_held_is_the_longest_however_it_comes() {
     let sizes = [1 << 15, 65_537, 1 << 20];
-    for (before, after, most) in [("<img src='data:", "'>", 1 << 20), ("<noscript>", "</noscript>", 64 << 10), ("<", " a>", 1 << 20)] {
+    for (before, after, most) in
+        [("<img src='data:", "'>", 1 << 20), ("<noscript>", "</noscript>", 64 << 10), ("<", " a>", 1 << 20)]
+    {
         let around = if before.starts_with("<noscript") { 0 } else { before.len() + after.len() };
         for longer in [0, 1, 2, 11] {
             let page = format!("<p>{before}{}{after}{LIVE}<p>", "x".repeat(most - around + longer - 2));
