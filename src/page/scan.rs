@@ -21,6 +21,7 @@
 
 pub(super) mod attributes;
 mod comment;
+mod find;
 mod found;
 mod language;
 mod lexer;
@@ -35,6 +36,8 @@ mod xml;
 use memchr::memchr;
 
 use language::Language;
+pub(super) use find::find;
+use find::find_either;
 pub(super) use lexer::Lexer;
 use name::HTML;
 pub(super) use state::State;
@@ -238,10 +241,6 @@ impl Scan {
 /// The standard's white space: tab, line feed, form feed, carriage return, space.
 pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0C)
-}
-
-fn find(chunk: &[u8], from: usize, needle: u8) -> Option<usize> {
-    memchr(needle, chunk.get(from..)?).map(|found| from + found)
 }
 
 #[cfg(test)]

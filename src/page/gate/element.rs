@@ -50,6 +50,12 @@ pub(super) fn matters(id: Id) -> bool {
     loads(id) || is_raw_text(id) || matches!(id, BASE | SELECT | KEYGEN | TEMPLATE | FRAMESET)
 }
 
+/// The same, or it begins SVG or MathML.
+#[inline]
+pub(super) fn changes_something(id: Id) -> bool {
+    matters(id) || matches!(id, SVG | MATH)
+}
+
 /// Whether such an element may load something.
 #[inline]
 pub(super) fn loads(id: Id) -> bool {

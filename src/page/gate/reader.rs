@@ -11,10 +11,10 @@
 //! end it.
 
 mod place;
+mod plain;
 mod tag;
 
-use std::ops::Range;
-
+use bytes::Bytes;
 use memchr::memchr;
 
 use super::address::Address;
@@ -25,6 +25,7 @@ use super::noscript::Noscript;
 use super::tags::Gating;
 use crate::page::Markup;
 use crate::page::scan::{Lexer, State, is_space};
+pub(super) use place::Out;
 use place::Place;
 use tag::Tag;
 
@@ -71,20 +72,18 @@ impl Reader {
         self.disarm.is_some()
     }
 
-    /// Reads on. What is certain goes to `out`, and after it goes the part of `chunk` that is returned, as it is.
-    pub(super) fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Range<usize> {
-        let mut place = Place { chunk, at: 0, start: 0, gone: 0, out };
+    /// Reads on; what is certain goes out, uncopied where `chunk` is all of `whole` and long pieces of it stay as they are.
+    pub(super) fn read(&mut self, chunk: &[u8], whole: Option<&Bytes>, out: &mut Out) {
+        let mut place = Place { chunk, whole, at: 0, start: 0, gone: 0, out };
         if self.disarm.is_none() {
             self.read_chunk(&mut place);
         }
         if let Some(disarm) = &mut self.disarm {
-            disarm.feed(&chunk[place.gone..], place.out);
-            return 0..0;
+            return disarm.feed(&chunk[place.gone..], &mut place.out.open);
         }
         let end = if self.is_holding() { place.start } else { chunk.len() };
-        let certain = place.gone.min(end)..end;
+        place.emit(end);
         self.held.extend_from_slice(&chunk[end..]);
-        certain
     }
 
     /// Whether the token that is being read may not go out yet.
@@ -107,12 +106,16 @@ impl Reader {
         while let Some(&byte) = chunk.get(place.at) {
             // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
             match self.lexer.state {
+                State::Data if self.is_calm() => {
+                    place.at = self.skip_plain(chunk, place.at);
+                    if self.lexer.state == State::Data && place.at < chunk.len() {
+                        self.token_begins(place);
+                    }
+                }
                 State::Data => {
                     let Some(found) = memchr(b'<', &chunk[place.at..]) else { break };
-                    place.start = place.at + found;
-                    place.at = place.start + 1;
-                    self.lexer.state = State::TagOpen;
-                    (self.lexer.closing, self.lexer.matched, self.lexer.quote) = (false, 0, 0);
+                    place.at += found;
+                    self.token_begins(place);
                 }
                 State::TagOpen => {
                     self.lexer.state = match byte {
@@ -215,18 +218,27 @@ impl Reader {
             }
         }
         if let Some(noscript) = &mut self.noscript {
-            noscript.push(&chunk[place.gone..], place.out);
+            noscript.push(&chunk[place.gone..], &mut place.out.open);
             place.gone = chunk.len();
         }
+    }
+
+    /// A `<` stands here.
+    #[inline]
+    fn token_begins(&mut self, place: &mut Place<'_, '_>) {
+        place.start = place.at;
+        place.at += 1;
+        self.lexer.state = State::TagOpen;
+        (self.lexer.closing, self.lexer.matched, self.lexer.quote) = (false, 0, 0);
     }
 
     /// The end tag of raw text has been read up to its name.
     fn raw_text_ended(&mut self, place: &mut Place<'_, '_>) {
         (self.tag.counts, self.tag.kept) = (false, false);
         let Some(mut noscript) = self.noscript.take() else { return };
-        noscript.push(&place.chunk[place.gone..place.at], place.out);
+        noscript.push(&place.chunk[place.gone..place.at], &mut place.out.open);
         place.gone = place.at;
-        noscript.end(true, |text| self.fragment(text), place.out);
+        noscript.end(true, |text| self.fragment(text), &mut place.out.open);
     }
 
     /// Reads a piece of markup by itself. `None` where it is not whole, or not certain.
@@ -236,9 +248,9 @@ impl Reader {
         }
         let mut reader = Reader::new(self.gating.clone(), Markup::Html);
         (reader.base, reader.depth) = (self.base.clone(), self.depth + 1);
-        let mut out = Vec::new();
-        let rest = reader.read(markup, &mut out);
-        out.extend_from_slice(&markup[rest]);
+        let mut out = Out::default();
+        reader.read(markup, None, &mut out);
+        let mut out = out.open;
         out.append(&mut reader.held);
         // A `<` at the end stands for itself, whatever comes next, for that begins with one.
         let whole = matches!(reader.lexer.state, State::Data | State::TagOpen);
@@ -246,7 +258,8 @@ impl Reader {
     }
 
     /// The page has ended; gives out the rest.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Out) {
+        let out = &mut out.open;
         if let Some(noscript) = self.noscript.take() {
             noscript.end(false, |text| self.fragment(text), out);
         }

@@ -1,7 +1,7 @@
 //! Names and attributes of tags (13.2.5.8, .32 to .40).
 
 use super::name::{LONG_NAME, LONGEST_NAME, Name};
-use super::{Lexer, Scan, State, find, is_space};
+use super::{Lexer, Scan, State, find, find_either, is_space};
 
 impl Scan {
     /// Reads on in a tag's name; returns where to go on.
@@ -39,10 +39,9 @@ impl Lexer {
         while let Some(&byte) = chunk.get(at) {
             state = match state {
                 State::BeforeAttribute | State::AttributeName => {
-                    let rest = chunk.get(at..).unwrap_or_default();
                     // Nothing but these two changes what a quote means, so names need not be looked at one by one.
-                    let end = rest.iter().position(|&byte| byte == b'=' || byte == b'>');
-                    let (names, rest) = rest.split_at(end.unwrap_or(rest.len()));
+                    let end = find_either(chunk, at, b'=', b'>').unwrap_or(chunk.len());
+                    let (names, rest) = (chunk.get(at..end).unwrap_or_default(), chunk.get(end..).unwrap_or_default());
                     let state = after_names(state, names);
                     at += names.len();
                     match *rest {

@@ -1,35 +1,66 @@
 //! Where the reader is in a chunk, and what of the page has gone out, or is held until more is known.
 
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
 use super::Reader;
 
 /// The most bytes of one tag that are held. Longer tags are mostly images within the page itself (`data:`); one and what
 /// comes after it is disarmed.
 pub(super) const MOST_HELD: usize = 1 << 20;
 
+/// Pieces of a chunk up to so many bytes are copied together; longer ones go out as they are.
+const SHORT: usize = 4096;
+
+/// What has gone out.
+#[derive(Debug, Default)]
+pub(in crate::page::gate) struct Out {
+    pub(in crate::page::gate) done: VecDeque<Bytes>,
+    /// What goes after that, to which more may be added.
+    pub(in crate::page::gate) open: Vec<u8>,
+}
+
+impl Out {
+    /// Adds a piece of `chunk`, which is a slice of `whole` where that is there.
+    #[inline]
+    fn add(&mut self, chunk: &[u8], piece: Range<usize>, whole: Option<&Bytes>) {
+        match whole {
+            Some(whole) if piece.len() > SHORT || piece.len() == chunk.len() => {
+                self.close();
+                self.done.push_back(whole.slice(piece));
+            }
+            _ => self.open.extend_from_slice(chunk.get(piece).unwrap_or_default()),
+        }
+    }
+
+    /// Nothing more is added to what is there.
+    pub(in crate::page::gate) fn close(&mut self) {
+        if !self.open.is_empty() {
+            self.done.push_back(std::mem::take(&mut self.open).into());
+        }
+    }
+}
+
 /// Where the reader is in a chunk: the token that is being read is what is held and what is here from `start` on.
 pub(super) struct Place<'c, 'o> {
     pub(super) chunk: &'c [u8],
+    /// The same, where pieces of it may go out uncopied.
+    pub(super) whole: Option<&'c Bytes>,
     pub(super) at: usize,
     pub(super) start: usize,
     /// Up to here it has gone out, or is held.
     pub(super) gone: usize,
-    pub(super) out: &'o mut Vec<u8>,
+    pub(super) out: &'o mut Out,
 }
 
 impl Place<'_, '_> {
     /// Sends out what is here up to `end`.
     pub(super) fn emit(&mut self, end: usize) {
-        let piece = self.chunk.get(self.gone..end).unwrap_or_default();
-        if !piece.is_empty() {
-            self.make_room();
-            self.out.extend_from_slice(piece);
-        }
-        self.gone = end.max(self.gone);
-    }
-
-    pub(super) fn make_room(&mut self) {
-        if self.out.capacity() == 0 {
-            self.out.reserve(self.chunk.len() + 256);
+        if end > self.gone {
+            self.out.add(self.chunk, self.gone..end, self.whole);
+            self.gone = end;
         }
     }
 }
@@ -45,8 +76,7 @@ impl Reader {
     #[inline]
     pub(super) fn release(&mut self, place: &mut Place<'_, '_>) {
         if !self.held.is_empty() {
-            place.make_room();
-            place.out.append(&mut self.held);
+            place.out.open.append(&mut self.held);
         }
     }
 
@@ -56,7 +86,7 @@ impl Reader {
         if self.held.len() + end.saturating_sub(place.start) > MOST_HELD {
             place.emit(if self.held.is_empty() { place.start } else { 0 });
             let held = std::mem::take(&mut self.held);
-            self.give_up().feed(&held, place.out);
+            self.give_up().feed(&held, &mut place.out.open);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tags: which of them have to be looked into, and what each changes in how the page is read on.
 
 use super::Reader;
-use super::place::{MOST_HELD, Place};
+use super::place::Place;
 use crate::page::Markup;
 use crate::page::gate::context::Context;
 use crate::page::gate::element::{self, Id};
@@ -39,10 +39,6 @@ impl Reader {
         let closing = self.lexer.closing;
         (self.tag.kept, self.tag.counts, self.tag.slash) = (false, false, false);
         let calm = self.foreign.is_html();
-        let short = self.held.is_empty() && place.at - place.start <= MOST_HELD;
-        if closing && calm && self.context == Context::Certain && short {
-            return; // Nearly every end tag.
-        }
         let before = 1 + usize::from(closing);
         if self.held.is_empty() {
             let name = &place.chunk[place.start + before..place.at];
@@ -92,18 +88,17 @@ impl Reader {
         let tag = if was_held { &held[..] } else { &place.chunk[place.start..place.at] };
         match self.start_tag(tag, self_closing) {
             Verdict::Stays if was_held => {
-                place.make_room();
-                place.out.extend_from_slice(tag);
+                place.out.open.extend_from_slice(tag);
             }
             Verdict::Stays => {}
             Verdict::Becomes(changed) => {
                 place.emit(place.start);
-                place.out.extend_from_slice(&changed);
+                place.out.open.extend_from_slice(&changed);
                 place.gone = place.at;
             }
             Verdict::Ambiguous => {
                 place.emit(place.start);
-                self.give_up().feed(tag, place.out);
+                self.give_up().feed(tag, &mut place.out.open);
                 place.gone = place.at;
             }
         }

@@ -19,14 +19,14 @@ struct Outcome {
 
 fn read(markup: Markup, chunks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Outcome {
     let mut rewrite = Rewrite::new(gating(&[0]).expect("something is refused"), markup);
-    let mut out = Vec::new();
+    let mut out = VecDeque::new();
     for chunk in chunks {
-        out.extend_from_slice(&rewrite.feed(Bytes::copy_from_slice(chunk.as_ref())));
+        rewrite.feed(&Bytes::copy_from_slice(chunk.as_ref()), &mut out);
     }
     let (gave_up, cut_off) = rewrite.gave_up_or_holds();
-    let before_the_end = out.len();
-    out.extend_from_slice(&rewrite.finish());
-    Outcome { out, before_the_end, gave_up, cut_off }
+    let before_the_end = out.iter().map(Bytes::len).sum();
+    rewrite.finish(&mut out);
+    Outcome { out: Vec::from(out).concat(), before_the_end, gave_up, cut_off }
 }
 
 /// What a reader of the page would load from a refused host.
