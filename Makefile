@@ -72,10 +72,10 @@ bench-agents:
 FUZZ_SECONDS ?= 30
 fuzz:
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie calls mail_token choice import segment record; do \
+	cd fuzz && for target in scrub_text scrub_url beacon visit_cookie calls mail_token choice import segment record gate; do \
 		mkdir -p corpus/$$target && \
 		cargo +nightly fuzz run --sanitizer none $$target corpus/$$target seeds/$$target -- \
-			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 -dict=personal.dict -print_final_stats=1 || exit 1; \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 -dict=$$(test -f $$target.dict && echo $$target || echo personal).dict -print_final_stats=1 || exit 1; \
 	done
 
 # The library of the embedded ClickHouse, once for this machine; tests that need it say nothing while they wait.

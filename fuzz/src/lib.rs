@@ -55,6 +55,44 @@ fn numbers(text: &str, spellings: &[&[usize]]) -> impl Iterator<Item = String> {
     found.into_iter()
 }
 
+/// Whether lol_html reads the page as browsers do, as far as is known: it forgets that raw text follows a tag that ends with
+/// `=>`, and takes an `<svg/>` that closes itself for one that goes on.
+pub fn readable(page: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(page).to_ascii_lowercase();
+    let forgets = text.split('=').skip(1).any(|after| after.trim_ascii_start().starts_with('>'));
+    let goes_on = text.contains("/>") && (text.contains("<svg") || text.contains("<math"));
+    !forgets && !goes_on
+}
+
+/// The tags that would load something from `t.example`, plainly written, as lol_html reads the page.
+pub fn live_tags(page: &[u8]) -> Vec<String> {
+    const LOADERS: &str = "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, \
+                           feimage, body, table, thead, tbody, tfoot, tr, td, th";
+    let live = std::cell::RefCell::new(Vec::new());
+    let look = lol_html::element!(LOADERS, |el| {
+        let first = |name: &str| el.attributes().iter().find(|a| a.name() == name).map(|a| a.value()).unwrap_or_default();
+        let inert = el.tag_name() == "script" && first("type") == "text/plain";
+        for name in ["src", "href", "xlink:href", "data", "poster", "background", "srcset", "imagesrcset"] {
+            let value = first(name).to_ascii_lowercase();
+            if !inert && value.split_ascii_whitespace().next().is_some_and(points_at_t) {
+                live.borrow_mut().push(format!("{} {name}={value}", el.tag_name()));
+            }
+        }
+        Ok(())
+    });
+    let settings = lol_html::Settings::new().with_strict(false).append_element_content_handler(look);
+    let mut reader = lol_html::HtmlRewriter::new(settings, |_: &[u8]| ());
+    reader.write(page).expect("is read");
+    reader.end().expect("is read");
+    live.into_inner()
+}
+
+fn points_at_t(url: &str) -> bool {
+    let rest = url.strip_prefix("https:").or_else(|| url.strip_prefix("http:")).unwrap_or(url);
+    let host = rest.strip_prefix("//").unwrap_or_default().split(['/', '?', '#', ',']).next();
+    host == Some("t.example")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +104,16 @@ mod tests {
         }
         for text in ["vue@3.4.1", "943 476 5918", "1234567890", "2024-05-12 10:30", "[email]", "£12.99"] {
             assert_clean(text, 100);
+        }
+    }
+
+    #[test]
+    fn the_reader_finds_what_loads() {
+        for page in ["<img src=//t.example>", "<script src='https://T.example/a'>", "<td background='//t.example?a'>"] {
+            assert_eq!(live_tags(page.as_bytes()).len(), 1, "{page}");
+        }
+        for page in ["<!--<img src=//t.example>-->", "<script type=text/plain src=//t.example>", "<a href=//t.example>"] {
+            assert!(live_tags(page.as_bytes()).is_empty(), "{page}");
         }
     }
 }

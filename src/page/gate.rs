@@ -16,9 +16,15 @@
 mod address;
 mod context;
 mod disarm;
+mod element;
+mod foreign;
+mod noscript;
+mod reader;
 mod rewrite;
+mod start_tag;
 mod tags;
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -37,13 +43,16 @@ pub struct Gate<B> {
     inner: B,
     /// `None` where nothing is refused, and once the page has ended.
     rewrite: Option<Box<Rewrite>>,
+    /// What is to be emitted before more is read.
+    ready: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
 }
 
 impl<B> Gate<B> {
     /// Gates `inner` by `gating`; without one the page passes as it comes.
     pub fn new(inner: B, gating: Option<Gating>, markup: Markup) -> Gate<B> {
-        Gate { inner, rewrite: gating.map(|gating| Box::new(Rewrite::new(gating, markup))), trailers: None }
+        let rewrite = gating.map(|gating| Box::new(Rewrite::new(gating, markup)));
+        Gate { inner, rewrite, ready: VecDeque::new(), trailers: None }
     }
 }
 
@@ -54,39 +63,30 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Gate<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.get_mut();
         loop {
+            if let Some(piece) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
             if let Some(trailers) = this.trailers.take() {
                 return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
             }
             let Some(rewrite) = &mut this.rewrite else { return Pin::new(&mut this.inner).poll_frame(cx) };
-            let out = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(chunk) => rewrite.feed(&chunk),
-                    Err(frame) => {
-                        this.trailers = frame.into_trailers().ok();
-                        let out = rewrite.finish();
-                        this.rewrite = None;
-                        out
-                    }
-                },
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => {
-                    let out = rewrite.finish();
+            match ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                Some(Ok(chunk)) => rewrite.feed(&chunk, &mut this.ready),
+                ended => {
+                    this.trailers = ended.and_then(|frame| frame.err()?.into_trailers().ok());
+                    rewrite.finish(&mut this.ready);
                     this.rewrite = None;
-                    out
                 }
-            };
-            if !out.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rewrite.is_none() && self.trailers.is_none() && self.inner.is_end_stream()
+        self.rewrite.is_none() && self.ready.is_empty() && self.trailers.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.rewrite.is_some() { SizeHint::default() } else { self.inner.size_hint() }
+        if self.rewrite.is_some() || !self.ready.is_empty() { SizeHint::default() } else { self.inner.size_hint() }
     }
 }
 

@@ -19,11 +19,13 @@
 //!
 //! Known limit: inside a `<template>` in the head, SVG and MathML are read as HTML. At worst the places are found late.
 
-mod attributes;
+pub(super) mod attributes;
 mod comment;
+mod find;
 mod found;
 mod language;
-mod name;
+mod lexer;
+pub(super) mod name;
 mod place;
 mod raw;
 mod skip;
@@ -34,8 +36,11 @@ mod xml;
 use memchr::memchr;
 
 use language::Language;
-use name::{HTML, Name};
-use state::State;
+pub(super) use find::find;
+use find::find_either;
+pub(super) use lexer::Lexer;
+use name::HTML;
+pub(super) use state::State;
 
 /// How a document is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,20 +58,7 @@ pub const MOST_HELD: usize = skip::MOST;
 /// The scanner: feed it the document's bytes in order.
 #[derive(Debug)]
 pub struct Scan {
-    markup: Markup,
-    state: State,
-    /// Name and kind of the tag that is being read.
-    name: Name,
-    name_len: usize,
-    closing: bool,
-    /// The name of the element whose raw text is being read.
-    raw: Name,
-    /// Script escaping: 0 none, 1 in `<!--`, 2 in `<!-- <script`.
-    escaped: u8,
-    /// What some states count.
-    matched: u8,
-    /// The quote of XML's [`State::Doctype`], or the first byte of the document.
-    quote: u8,
+    lexer: Lexer,
     templates: u32,
     /// Where the tag that is being read began.
     tag_start: u64,
@@ -88,15 +80,7 @@ impl Scan {
     /// A scanner at the beginning of a document.
     pub fn new(markup: Markup) -> Scan {
         Scan {
-            markup,
-            state: State::ByteOrderMark,
-            name: 0,
-            name_len: 0,
-            closing: false,
-            raw: 0,
-            escaped: 0,
-            matched: 0,
-            quote: 0,
+            lexer: Lexer::new(markup, State::ByteOrderMark),
             templates: 0,
             tag_start: 0,
             fed: 0,
@@ -123,27 +107,27 @@ impl Scan {
         let mut at = 0;
         while let Some(&byte) = chunk.get(at) {
             // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
-            match self.state {
+            match self.lexer.state {
                 State::ByteOrderMark => {
-                    let first = if self.quote == 0 { byte } else { self.quote };
+                    let first = if self.lexer.quote == 0 { byte } else { self.lexer.quote };
                     at += 1;
-                    match (first, self.matched, byte) {
+                    match (first, self.lexer.matched, byte) {
                         (0xEF, 0, _) | (0xEF, 1, 0xBB) | (0xFE | 0xFF, 0, _) => {
-                            (self.quote, self.matched) = (first, self.matched + 1);
+                            (self.lexer.quote, self.lexer.matched) = (first, self.lexer.matched + 1);
                         }
-                        (0xEF, 2, 0xBF) => self.state = State::Data,
+                        (0xEF, 2, 0xBF) => self.lexer.state = State::Data,
                         (0xFE, 1, 0xFF) | (0xFF, 1, 0xFE) => {
                             self.utf16 = true;
                             return self.finish();
                         }
                         // Not a mark after all: the page begins with text.
-                        (_, 1.., _) if self.markup == Markup::Html => return self.content(0),
-                        _ => (self.state, at) = (State::Data, at - 1),
+                        (_, 1.., _) if self.lexer.markup == Markup::Html => return self.content(0),
+                        _ => (self.lexer.state, at) = (State::Data, at - 1),
                     }
                 }
                 State::Data => {
                     let rest = chunk.get(at..).unwrap_or_default();
-                    let skipped = if self.templates > 0 || self.markup == Markup::Xhtml {
+                    let skipped = if self.templates > 0 || self.lexer.markup == Markup::Xhtml {
                         memchr(b'<', rest)
                     } else {
                         rest.iter().position(|&byte| !is_space(byte))
@@ -154,43 +138,43 @@ impl Scan {
                     if rest.get(skipped) != Some(&b'<') {
                         return self.content(self.tag_start);
                     }
-                    (self.name, self.name_len, self.closing) = (0, 0, false);
-                    (self.matched, self.quote) = (0, 0);
-                    self.state = State::TagOpen;
+                    (self.lexer.name, self.lexer.name_len, self.lexer.closing) = (0, 0, false);
+                    (self.lexer.matched, self.lexer.quote) = (0, 0);
+                    self.lexer.state = State::TagOpen;
                 }
                 State::TagOpen => {
-                    self.state = match byte {
+                    self.lexer.state = match byte {
                         b'!' => State::Declaration,
-                        b'?' if self.markup == Markup::Xhtml => State::Instruction,
+                        b'?' if self.lexer.markup == Markup::Xhtml => State::Instruction,
                         b'?' => State::Bogus,
                         b'/' => State::EndTagOpen,
                         _ if byte.is_ascii_alphabetic() => State::TagName,
                         _ => {
                             // A `<` that stands for itself is text.
-                            self.state = State::Data;
-                            if self.templates == 0 && self.markup == Markup::Html {
+                            self.lexer.state = State::Data;
+                            if self.templates == 0 && self.lexer.markup == Markup::Html {
                                 return self.content(self.tag_start);
                             }
                             continue;
                         }
                     };
-                    at += usize::from(self.state != State::TagName);
+                    at += usize::from(self.lexer.state != State::TagName);
                 }
                 State::EndTagOpen => {
-                    self.closing = true;
-                    self.state = match byte {
+                    self.lexer.closing = true;
+                    self.lexer.state = match byte {
                         b'>' => State::Data,
                         _ if byte.is_ascii_alphabetic() => State::TagName,
                         _ => State::Bogus,
                     };
-                    at += usize::from(self.state == State::Data);
+                    at += usize::from(self.lexer.state == State::Data);
                 }
                 State::TagName => {
                     at = self.read_name(chunk, at);
                     if self.done {
                         return;
                     }
-                    if self.state == State::BeforeAttribute {
+                    if self.lexer.state == State::BeforeAttribute {
                         let Some(after) = self.read_tag(chunk, at) else { return };
                         at = after;
                     }
@@ -213,7 +197,7 @@ impl Scan {
                 | State::Comment
                 | State::CommentDash
                 | State::CommentEnd
-                | State::CommentBang => match self.step_comment(chunk, at) {
+                | State::CommentBang => match self.lexer.step_comment(chunk, at) {
                     Some(next) => at = next,
                     None => return,
                 },
@@ -227,39 +211,36 @@ impl Scan {
                 | State::ScriptEscapedDash
                 | State::ScriptEscapedDashDash
                 | State::ScriptEscapedLess
-                | State::ScriptEscapedName => match self.step_raw(chunk, at) {
+                | State::ScriptEscapedName => match self.lexer.step_raw(chunk, at) {
                     Some(next) => at = next,
                     None => return,
                 },
                 State::BodyStart => return self.body_start(chunk.get(at..).unwrap_or_default()),
                 State::Rest => return,
-                State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => match self.step_xml(chunk, at)
-                {
-                    Some(next) => at = next,
-                    None => return,
-                },
+                State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => {
+                    match self.lexer.step_xml(chunk, at) {
+                        Some(next) => at = next,
+                        None => return,
+                    }
+                }
             }
         }
     }
 
     /// Reads the rest of a tag; returns what follows it, or `None` where there is nothing more to read.
     fn read_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
-        if self.name == HTML && !self.closing && !self.html_seen {
+        if self.lexer.name == HTML && !self.lexer.closing && !self.html_seen {
             return self.read_html_tag(chunk, at);
         }
-        let after = self.read_attributes(chunk, at)?;
+        let after = self.lexer.read_attributes(chunk, at)?;
         self.tag_ended(self.fed + after as u64);
         (!self.done).then_some(after)
     }
 }
 
 /// The standard's white space: tab, line feed, form feed, carriage return, space.
-const fn is_space(byte: u8) -> bool {
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0C)
-}
-
-fn find(chunk: &[u8], from: usize, needle: u8) -> Option<usize> {
-    memchr(needle, chunk.get(from..)?).map(|found| from + found)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where a tag that begins raw text may be ignored by a browser, so that what follows is read as markup after all: within
-//! `<select>` and after `<frameset>`. The same places as in lol_html's own strict mode, whose error would lose what is in
-//! flight; ours lets it go on into [`Disarm`](super::disarm::Disarm).
+//! `<select>` and after `<frameset>` (13.2.6.4.16 to .20; newer browsers read `<select>` as any other element).
+
+use super::element::{FRAMESET, INPUT, Id, KEYGEN, NOFRAMES, SCRIPT, SELECT, TEMPLATE, TEXTAREA, is_raw_text};
 
 /// What the tags so far say about the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,38 +13,26 @@ pub(super) enum Context {
     Frameset,
 }
 
-/// Browsers may read what follows a tag in two ways.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("after `<{0}>` here, browsers may read on in two ways; close the element around it")]
-pub(super) struct Ambiguous(pub(super) String);
-
 impl Context {
-    /// Takes note of a start tag, or refuses it.
-    pub(super) fn start(&mut self, name: &str) -> Result<(), Ambiguous> {
-        *self = match (*self, name) {
-            (Context::Certain, "select") => Context::Select,
-            (Context::Certain, "frameset") => Context::Frameset,
-            // These end a `<select>` (13.2.6.4.16), and scripts are allowed in it.
-            (Context::Select, "select" | "textarea" | "input" | "keygen") => Context::Certain,
-            (Context::Select, "template") => Context::TemplateInSelect,
-            (Context::Select, "script") | (Context::Frameset, "noframes") | (Context::Certain, _) => *self,
-            _ if is_raw_text(name) => return Err(Ambiguous(name.to_owned())),
+    /// Takes note of a start tag. False where browsers may read on after it in two ways.
+    pub(super) fn start(&mut self, id: Id) -> bool {
+        *self = match (*self, id) {
+            (Context::Certain, SELECT) => Context::Select,
+            (Context::Certain, FRAMESET) => Context::Frameset,
+            // These end a `<select>`, and scripts are allowed in it.
+            (Context::Select, SELECT | TEXTAREA | INPUT | KEYGEN) => Context::Certain,
+            (Context::Select, TEMPLATE) => Context::TemplateInSelect,
+            (Context::Select, SCRIPT) | (Context::Frameset, NOFRAMES) | (Context::Certain, _) => *self,
+            _ if is_raw_text(id) => return false,
             _ => *self,
         };
-        Ok(())
+        true
     }
 
-    /// Takes note of a `</select>`. One that goes unnoticed only means more care.
-    pub(super) fn end_select(&mut self) {
-        if *self == Context::Select {
+    /// Takes note of an end tag.
+    pub(super) fn end(&mut self, id: Id) {
+        if *self == Context::Select && id == SELECT {
             *self = Context::Certain;
         }
     }
-}
-
-/// Whether text in an element called `name` is read up to its end tag, whatever it looks like.
-pub(super) fn is_raw_text(name: &str) -> bool {
-    const NAMES: [&str; 10] =
-        ["script", "style", "title", "textarea", "noscript", "iframe", "xmp", "noembed", "noframes", "plaintext"];
-    NAMES.contains(&name)
 }

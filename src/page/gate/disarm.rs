@@ -12,7 +12,7 @@ use memchr::memchr;
 use crate::page::Markup;
 
 /// The elements that can load something, and what disarms them in HTML.
-const ELEMENTS: [(&[u8], &[u8]); 17] = [
+const ELEMENTS: [(&[u8], &[u8]); 24] = [
     (b"script", b" type=text/plain "),
     (b"iframe", NOTHING),
     (b"frame", NOTHING),
@@ -29,8 +29,17 @@ const ELEMENTS: [(&[u8], &[u8]); 17] = [
     (b"base", NOTHING),
     (b"use", NOTHING),
     (b"feimage", NOTHING),
-    (b"table", b" background "),
+    (b"body", BACKGROUND),
+    (b"table", BACKGROUND),
+    (b"thead", BACKGROUND),
+    (b"tbody", BACKGROUND),
+    (b"tfoot", BACKGROUND),
+    (b"tr", BACKGROUND),
+    (b"td", BACKGROUND),
+    (b"th", BACKGROUND),
 ];
+
+const BACKGROUND: &[u8] = b" background ";
 
 const NOTHING: &[u8] = b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster imagesrcset ";
 

@@ -1,51 +1,19 @@
-//! Makes refused tags inert while lol_html tokenizes the page. What lol_html cannot read for certain is not passed on as it
-//! is: the rest of the page then goes through [`Disarm`].
+//! A page on its way through the gate: in whatever encoding it is, [`Reader`] is given bytes in which ASCII is ASCII.
 
-use std::borrow::Cow;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
 
-use encoding_rs::{Decoder, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use lol_html::errors::RewritingError;
-use lol_html::html_content::{BailOut, ContentType, TextChunk};
-use lol_html::send::{Element, HtmlRewriter, Settings};
-use lol_html::{AsciiCompatibleEncoding, ElementContentHandlers, HandlerResult, MemorySettings, OutputSink, Selector};
+use bytes::Bytes;
+use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 
-use super::address::{Address, decoded};
-use super::context::{Ambiguous, Context, is_raw_text};
-use super::disarm::Disarm;
+use super::reader::{Out, Reader};
 use super::tags::Gating;
 use crate::page::Markup;
 
-/// The most bytes lol_html may hold back, which a single tag can make it do. Longer tags are mostly images within the page
-/// itself (`data:`); what comes after one is disarmed.
-const MOST_MEMORY: usize = 1 << 20;
-
-/// The most bytes of one `<noscript>` that are read for certain; longer ones are disarmed.
-const MOST_NOSCRIPT: usize = 64 << 10;
-
-/// What stands at the end of a fragment to see that it is read as a tag there, and not swallowed by an open one.
-const END: &str = "consentry-end";
-
-/// Elements that load, those that change what a URL means, and those that change how text is read.
-static ELEMENTS: LazyLock<Selector> = LazyLock::new(|| {
-    "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, feimage, body, table, td, \
-     th, base, select, keygen, template, frameset, textarea, title, plaintext, style, xmp, noembed, noframes, noscript, consentry-end"
-        .parse()
-        .expect("is a list of names")
-});
-static NOSCRIPT: LazyLock<Selector> = LazyLock::new(|| "noscript".parse().expect("is a name"));
-
-/// The attributes that hold one URL.
-const URLS: [&str; 6] = ["src", "href", "xlink:href", "data", "poster", "background"];
-/// The attributes that hold several, with descriptors.
-const SETS: [&str; 2] = ["srcset", "imagesrcset"];
-
-/// A page on its way through lol_html.
+/// The page.
 pub(super) struct Rewrite {
     start: Start,
-    /// `None` once lol_html has given up.
-    rewriter: Option<HtmlRewriter<'static, Sink>>,
-    shared: Shared,
+    reader: Reader,
+    out: Out,
 }
 
 /// A byte order mark decides how a page is read, whatever its head says. UTF-16 would hide every tag from us, so such a page is
@@ -57,315 +25,67 @@ enum Start {
     Utf16(Box<Decoder>),
 }
 
-/// What the handlers, the sink and the owner see of each other. Never locked over a call to lol_html.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Inner>>);
-
-struct Inner {
-    gating: Gating,
-    markup: Markup,
-    out: Vec<u8>,
-    /// Set once lol_html has given up: everything goes through it from there on.
-    disarm: Option<Disarm>,
-    /// Where relative URLs point, from the first `<base href>`.
-    base: Option<Address>,
-    context: Context,
-    noscript: String,
-    /// Set when [`END`] was read as a tag.
-    ended: bool,
-}
-
-struct Sink(Shared);
-
-impl OutputSink for Sink {
-    fn handle_chunk(&mut self, chunk: &[u8]) {
-        self.0.lock().emit(chunk);
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn emit(&mut self, chunk: &[u8]) {
-        match &mut self.disarm {
-            None => self.out.extend_from_slice(chunk),
-            Some(disarm) => disarm.feed(chunk, &mut self.out),
-        }
-    }
-}
-
 impl Rewrite {
     pub(super) fn new(gating: Gating, markup: Markup) -> Rewrite {
-        Rewrite::with_base(gating, markup, None)
-    }
-
-    fn with_base(gating: Gating, markup: Markup, base: Option<Address>) -> Rewrite {
-        let shared = Shared(Arc::new(Mutex::new(Inner {
-            gating,
-            markup,
-            out: Vec::new(),
-            disarm: None,
-            base,
-            context: Context::default(),
-            noscript: String::new(),
-            ended: false,
-        })));
-        let (elements, texts, bail_out) = (shared.clone(), shared.clone(), shared.clone());
-        // One byte is one character in windows-1252, whatever the page's real encoding, so every byte comes out as it went in.
-        let encoding = AsciiCompatibleEncoding::new(WINDOWS_1252).expect("is ASCII-compatible");
-        let memory = MemorySettings::new()
-            .with_max_allowed_memory_usage(MOST_MEMORY)
-            .with_graceful_bail_out_on_memory_limit_exceeded(true);
-        let settings = Settings::new_send()
-            .with_encoding(encoding)
-            .with_memory_settings(memory)
-            .with_strict(false)
-            .with_graceful_bail_out_on_content_handler_error(true)
-            .append_element_content_handler((
-                Cow::Borrowed(&*ELEMENTS),
-                ElementContentHandlers::default().element(move |el: &mut Element<'_, '_>| on_element(el, &elements)),
-            ))
-            .append_element_content_handler((
-                Cow::Borrowed(&*NOSCRIPT),
-                ElementContentHandlers::default().text(move |text: &mut TextChunk<'_>| on_noscript(text, &texts)),
-            ))
-            .append_bail_out_handler(move |_: &RewritingError, out: &mut BailOut<'_>| {
-                let held = {
-                    let mut inner = bail_out.lock();
-                    inner.disarm = Some(Disarm::new(inner.markup));
-                    std::mem::take(&mut inner.noscript)
-                };
-                out.append(&held, ContentType::Html);
-            });
-        let rewriter = Some(HtmlRewriter::new(settings, Sink(shared.clone())));
-        Rewrite { start: Start::Unknown(None), rewriter, shared }
+        Rewrite { start: Start::Unknown(None), reader: Reader::new(gating, markup), out: Out::default() }
     }
 
     /// Takes a piece of the page in and gives out what is certain.
-    pub(super) fn feed(&mut self, chunk: &[u8]) -> Vec<u8> {
-        if let Start::Unknown(first) = self.start {
-            let beginning: Vec<u8> = first.into_iter().chain(chunk.iter().copied().take(2)).collect();
-            let encoding = match beginning[..] {
-                [] | [0xFE] | [0xFF] => {
-                    self.start = Start::Unknown(beginning.first().copied());
-                    return Vec::new();
-                }
-                [0xFE, 0xFF, ..] => Some(UTF_16BE),
-                [0xFF, 0xFE, ..] => Some(UTF_16LE),
-                _ => None,
-            };
-            self.start = Start::AsciiCompatible;
-            if let Some(encoding) = encoding {
-                self.write("\u{feff}".as_bytes());
-                self.start = Start::Utf16(Box::new(encoding.new_decoder_with_bom_removal()));
-            }
-            if let Some(first) = first {
-                self.decode(&[first], false);
-            }
-        }
-        self.decode(chunk, false);
-        std::mem::take(&mut self.shared.lock().out)
+    pub(super) fn feed(&mut self, chunk: &Bytes, out: &mut VecDeque<Bytes>) {
+        self.decode_piece(chunk);
+        self.out.close();
+        out.append(&mut self.out.done);
     }
 
-    fn decode(&mut self, chunk: &[u8], last: bool) {
+    fn decode_piece(&mut self, chunk: &Bytes) {
+        if let Start::Unknown(first) = self.start {
+            let second = if first.is_some() { chunk.first() } else { chunk.get(1) };
+            self.start = match (first.or(chunk.first().copied()), second) {
+                (first @ (None | Some(0xFE | 0xFF)), None) => {
+                    self.start = Start::Unknown(first);
+                    return;
+                }
+                (Some(0xFE), Some(0xFF)) => Start::Utf16(Box::new(UTF_16BE.new_decoder_with_bom_removal())),
+                (Some(0xFF), Some(0xFE)) => Start::Utf16(Box::new(UTF_16LE.new_decoder_with_bom_removal())),
+                _ => Start::AsciiCompatible,
+            };
+            if let Start::Utf16(_) = self.start {
+                self.reader.read("\u{feff}".as_bytes(), None, &mut self.out);
+            }
+            if let Some(first) = first {
+                self.decode(&[first], None, false);
+            }
+        }
+        self.decode(chunk, Some(chunk), false);
+    }
+
+    /// The page has ended; gives out the rest.
+    pub(super) fn finish(&mut self, out: &mut VecDeque<Bytes>) {
+        match self.start {
+            Start::Unknown(Some(first)) => self.reader.read(&[first], None, &mut self.out),
+            _ => self.decode(&[], None, true),
+        }
+        self.reader.finish(&mut self.out);
+        self.out.close();
+        out.append(&mut self.out.done);
+    }
+
+    fn decode(&mut self, chunk: &[u8], whole: Option<&Bytes>, last: bool) {
         match &mut self.start {
-            Start::Unknown(_) | Start::AsciiCompatible => self.write(chunk),
+            Start::Unknown(_) | Start::AsciiCompatible => self.reader.read(chunk, whole, &mut self.out),
             Start::Utf16(decoder) => {
                 let most =
                     decoder.max_utf8_buffer_length(chunk.len()).expect("a chunk is far from the address space's end");
                 let mut text = String::with_capacity(most);
                 let _ = decoder.decode_to_string(chunk, &mut text, last); // There is room for all of it.
-                self.write(text.as_bytes());
+                self.reader.read(text.as_bytes(), None, &mut self.out);
             }
         }
     }
 
-    fn write(&mut self, chunk: &[u8]) {
-        match &mut self.rewriter {
-            None => self.shared.lock().emit(chunk),
-            Some(rewriter) => {
-                if rewriter.write(chunk).is_err() {
-                    self.given_up();
-                }
-            }
-        }
+    /// Whether the page could not be read for certain, and whether a token is held whose end has not come.
+    #[cfg(test)]
+    pub(super) fn gave_up_or_holds(&self) -> (bool, bool) {
+        (self.reader.has_given_up(), self.reader.is_holding())
     }
-
-    /// The page has ended; gives out the rest.
-    pub(super) fn finish(&mut self) -> Vec<u8> {
-        match self.start {
-            Start::Unknown(first) => self.write(&first.map_or(Vec::new(), |first| vec![first])),
-            _ => self.decode(&[], true),
-        }
-        if self.rewriter.take().is_some_and(|rewriter| rewriter.end().is_err()) {
-            self.given_up();
-        }
-        let mut inner = self.shared.lock();
-        let mut out = std::mem::take(&mut inner.out);
-        if let Some(disarm) = &mut inner.disarm {
-            disarm.finish(&mut out);
-        }
-        out
-    }
-
-    fn given_up(&mut self) {
-        self.rewriter = None;
-        let mut inner = self.shared.lock();
-        let markup = inner.markup;
-        // lol_html has told the bail-out handler already; this is for a kind of error it may learn in future.
-        inner.disarm.get_or_insert_with(|| Disarm::new(markup));
-        tracing::warn!(
-            "a page could not be read for certain; every tag that loads something in its rest was made inert"
-        );
-    }
-}
-
-/// Reads a piece of markup by itself. `None` where it is not whole, or not certain.
-fn rewrite_fragment(markup: &[u8], gating: Gating, base: Option<Address>) -> Option<Vec<u8>> {
-    let mut rewrite = Rewrite::with_base(gating, Markup::Html, base);
-    let mut out = rewrite.feed(markup);
-    out.extend(rewrite.feed(format!("<{END}>").as_bytes()));
-    out.extend(rewrite.finish());
-    let inner = rewrite.shared.lock();
-    (inner.ended && inner.disarm.is_none()).then_some(out)
-}
-
-fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
-    let name = el.tag_name();
-    shared.lock().context.start(&name)?;
-    // To XML there is no raw text; an empty element ends where it begins, and lol_html would read on for its end.
-    if el.is_self_closing() && is_raw_text(&name) && shared.lock().markup == Markup::Xhtml {
-        return Err(Ambiguous(name).into());
-    }
-    match name.as_str() {
-        END => {
-            shared.lock().ended = true;
-            el.remove();
-            return Ok(());
-        }
-        "base" => {
-            if let Some(href) = el.get_attribute("href") {
-                shared.lock().base.get_or_insert_with(|| Address::of_attribute(&as_utf8(&href)));
-            }
-            return Ok(());
-        }
-        "select" => {
-            let shared = shared.clone();
-            if let Some(handlers) = el.end_tag_handlers() {
-                handlers.push(Box::new(move |_| {
-                    shared.lock().context.end_select();
-                    Ok(())
-                }));
-            }
-        }
-        _ => {}
-    }
-    let mut purposes: Vec<String> = Vec::new();
-    let mut inert: Vec<(&str, String)> = Vec::new();
-    {
-        let inner = shared.lock();
-        for attribute in URLS.into_iter().chain(SETS) {
-            let Some(value) = el.get_attribute(attribute) else { continue };
-            let refused = if SETS.contains(&attribute) { inner.refused_set(&value) } else { inner.refused(&value) };
-            if let Some(purpose) = refused {
-                purposes.push(purpose);
-                inert.push((attribute, value));
-            }
-        }
-    }
-    if let Some(value) = el.get_attribute("srcdoc") {
-        let refused = refused_in_document(&value, shared);
-        if !refused.is_empty() {
-            purposes.extend(refused);
-            inert.push(("srcdoc", value));
-        }
-    }
-    if inert.is_empty() {
-        return Ok(());
-    }
-    purposes.sort();
-    purposes.dedup();
-    for (attribute, value) in inert {
-        el.remove_attribute(attribute);
-        // The namespace prefix would not survive as part of a data attribute's name.
-        el.set_attribute(&format!("data-consentry-{}", attribute.trim_start_matches("xlink:")), &value)?;
-    }
-    if name == "script" {
-        // Without `src` the text inside would run.
-        if let Some(kind) = el.get_attribute("type") {
-            el.set_attribute("data-consentry-type", &kind)?;
-            el.remove_attribute("type");
-        }
-        el.set_attribute("type", "text/plain")?;
-    }
-    el.set_attribute("data-consentry-purpose", &purposes.join(" "))?;
-    Ok(())
-}
-
-impl Inner {
-    /// The purpose the host of a URL would need and does not have.
-    fn refused(&self, value: &str) -> Option<String> {
-        let address = match Address::of_attribute(&as_utf8(value)) {
-            Address::Relative => self.base.clone().unwrap_or(Address::Relative),
-            address => address,
-        };
-        match address {
-            Address::Host(host) => self.gating.refused(&host).map(str::to_owned),
-            _ => None,
-        }
-    }
-
-    /// The same for the first such URL of a `srcset`. Descriptors look like relative URLs, which does no harm.
-    fn refused_set(&self, value: &str) -> Option<String> {
-        let value = decoded(value);
-        let words = value.split(|c: char| c.is_ascii_whitespace());
-        words.map(|word| word.trim_matches(',')).filter(|word| !word.is_empty()).find_map(|url| self.refused(url))
-    }
-}
-
-/// The same for a document in an attribute (`srcdoc`). It is not taken apart: where it holds anything refused, it needs every
-/// purpose that is refused.
-fn refused_in_document(value: &str, shared: &Shared) -> Vec<String> {
-    let (gating, base) = {
-        let inner = shared.lock();
-        (inner.gating.clone(), inner.base.clone())
-    };
-    let value = as_utf8(value);
-    let document = decoded(&value);
-    match rewrite_fragment(document.as_bytes(), gating.clone(), base) {
-        Some(gated) if gated == document.as_bytes() => Vec::new(),
-        Some(_) | None => gating.all_refused(),
-    }
-}
-
-/// The text of a `<noscript>`, which is markup to a browser without scripts. It is collected, read by itself and put back.
-fn on_noscript(text: &mut TextChunk<'_>, shared: &Shared) -> HandlerResult {
-    let mut inner = shared.lock();
-    inner.noscript.push_str(text.as_str());
-    text.remove();
-    if !text.last_in_text_node() {
-        return Ok(());
-    }
-    let (held, gating, base, markup) =
-        (std::mem::take(&mut inner.noscript), inner.gating.clone(), inner.base.clone(), inner.markup);
-    drop(inner);
-    let (held, ..) = WINDOWS_1252.encode(&held);
-    let gated = (held.len() <= MOST_NOSCRIPT).then(|| rewrite_fragment(&held, gating, base)).flatten();
-    let gated = gated.unwrap_or_else(|| Disarm::all(markup, &held));
-    let (gated, _) = WINDOWS_1252.decode_without_bom_handling(&gated);
-    text.after(&gated, ContentType::Html);
-    Ok(())
-}
-
-/// A value as it would be in UTF-8: lol_html was told that every byte is a character.
-fn as_utf8(value: &str) -> Cow<'_, str> {
-    if value.is_ascii() {
-        return value.into();
-    }
-    let (bytes, ..) = WINDOWS_1252.encode(value);
-    String::from_utf8_lossy(&bytes).into_owned().into()
 }

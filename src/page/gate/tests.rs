@@ -1,3 +1,7 @@
+mod differential;
+mod oracle;
+mod reading;
+
 use std::collections::VecDeque;
 use std::task::Waker;
 

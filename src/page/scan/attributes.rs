@@ -3,23 +3,25 @@
 use super::is_space;
 
 /// An attribute: its name as it stands there, its value without quotes, empty where it has none.
-pub(super) struct Attribute<'t> {
-    pub name: &'t [u8],
-    pub value: &'t [u8],
+pub(in crate::page) struct Attribute<'t> {
+    pub(in crate::page) name: &'t [u8],
+    pub(in crate::page) value: &'t [u8],
+    /// Name and value as they stand there, quotes included.
+    pub(in crate::page) whole: &'t [u8],
 }
 
 /// The attributes in `tag`, which is what follows a tag's name, up to its `>`, or to the tag's end where there is none.
-pub(super) struct Attributes<'t> {
+pub(in crate::page) struct Attributes<'t> {
     rest: &'t [u8],
 }
 
 impl<'t> Attributes<'t> {
-    pub(super) fn of(tag: &'t [u8]) -> Self {
+    pub(in crate::page) fn of(tag: &'t [u8]) -> Self {
         Attributes { rest: tag }
     }
 
     /// What follows the attributes that were read: begins with `>` once they all were, if the tag is whole.
-    pub(super) fn rest(&self) -> &'t [u8] {
+    pub(in crate::page) fn rest(&self) -> &'t [u8] {
         self.rest
     }
 
@@ -51,10 +53,13 @@ impl<'t> Iterator for Attributes<'t> {
         self.take_while(is_space);
         if self.rest.first() != Some(&b'=') {
             self.rest = after_name;
-            return Some(Attribute { name, value: b"" });
+            return Some(Attribute { name, value: b"", whole: name });
         }
         self.take(1);
         self.take_while(is_space);
+        if matches!(self.rest, [] | [b'>', ..]) {
+            return Some(Attribute { name, value: b"", whole: name });
+        }
         let value = match self.rest.first() {
             Some(&quote @ (b'"' | b'\'')) => {
                 self.take(1);
@@ -64,6 +69,6 @@ impl<'t> Iterator for Attributes<'t> {
             }
             _ => self.take_while(|byte| !is_space(byte) && byte != b'>'),
         };
-        Some(Attribute { name, value })
+        Some(Attribute { name, value, whole: &from[..from.len() - self.rest.len()] })
     }
 }

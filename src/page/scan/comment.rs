@@ -1,10 +1,10 @@
 //! What begins with `<!`, and what browsers make a comment of (13.2.5.41 to .52).
 
-use super::{Markup, Scan, State, find};
+use super::{Lexer, Markup, State, find};
 
-impl Scan {
+impl Lexer {
     /// One step through a comment or declaration: where to go on, or `None` at the chunk's end.
-    pub(super) fn step_comment(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
+    pub(in crate::page) fn step_comment(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
         let &byte = chunk.get(at)?;
         match self.state {
             State::Declaration => {

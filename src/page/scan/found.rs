@@ -48,9 +48,9 @@ impl Scan {
     /// Bytes of the document up to here are decided: no place that is found later lies before this offset.
     #[inline]
     pub fn decided(&self) -> u64 {
-        match self.state {
+        match self.lexer.state {
             State::ByteOrderMark => 0,
-            State::TagOpen | State::EndTagOpen | State::TagName if !self.done && self.name != LONG_NAME => {
+            State::TagOpen | State::EndTagOpen | State::TagName if !self.done && self.lexer.name != LONG_NAME => {
                 self.tag_start
             }
             State::BodyStart => self.tag_start,

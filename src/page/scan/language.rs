@@ -48,7 +48,7 @@ impl Scan {
     /// Reads the rest of the first `<html>`, with a look at what it says; returns what follows it, if it ends here.
     #[cold]
     pub(super) fn read_html_tag(&mut self, chunk: &[u8], at: usize) -> Option<usize> {
-        let after = self.read_attributes(chunk, at);
+        let after = self.lexer.read_attributes(chunk, at);
         self.read_language(chunk.get(at..after.unwrap_or(chunk.len())).unwrap_or_default(), after.is_some());
         self.tag_ended(self.fed + after? as u64);
         after
@@ -62,7 +62,7 @@ impl Scan {
         }
         if ended {
             let kept = std::mem::take(&mut self.kept);
-            self.language = Language::in_tag(if kept.is_empty() { piece } else { &kept }, self.markup);
+            self.language = Language::in_tag(if kept.is_empty() { piece } else { &kept }, self.lexer.markup);
             self.html_seen = true;
         }
     }

@@ -4,12 +4,12 @@
 pub(super) const LONGEST_NAME: usize = 8;
 
 /// A tag's name in lower case, packed big-endian, so that names compare as numbers.
-pub(super) type Name = u64;
+pub(in crate::page) type Name = u64;
 
 /// Stands for every name longer than any we know.
 pub(super) const LONG_NAME: Name = Name::MAX;
 
-const fn name(text: &str) -> Name {
+pub(in crate::page) const fn name(text: &str) -> Name {
     let bytes = text.as_bytes();
     let mut packed = 0;
     let mut i = 0;
@@ -21,7 +21,7 @@ const fn name(text: &str) -> Name {
 }
 
 macro_rules! names {
-    ($($constant:ident $text:literal),* $(,)?) => { $(pub(super) const $constant: Name = name($text);)* };
+    ($($constant:ident $text:literal),* $(,)?) => { $(pub(in crate::page) const $constant: Name = name($text);)* };
 }
 names!(
     HTML "html", HEAD "head", BODY "body", FRAMESET "frameset", BR "br",

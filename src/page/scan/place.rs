@@ -17,13 +17,13 @@ impl Scan {
 
     #[inline]
     pub(super) fn finish(&mut self) {
-        (self.done, self.state) = (true, State::Rest);
+        (self.done, self.lexer.state) = (true, State::Rest);
     }
 
     /// The name of a tag in data is known: what does it say about the head?
     #[inline]
     pub(super) fn tag_named(&mut self) {
-        match (self.markup, self.closing, self.name) {
+        match (self.lexer.markup, self.lexer.closing, self.lexer.name) {
             (_, true, HEAD) | (_, false, BODY) if self.templates == 0 => {
                 self.head.get_or_insert(self.tag_start);
             }
@@ -53,18 +53,18 @@ impl Scan {
     /// A tag has ended; the document goes on at `offset`.
     #[inline]
     pub(super) fn tag_ended(&mut self, offset: u64) {
-        self.state = State::Data;
-        match (self.markup, self.closing, self.name) {
+        self.lexer.state = State::Data;
+        match (self.lexer.markup, self.lexer.closing, self.lexer.name) {
             (_, false, HEAD) if self.first.is_none() && self.head.is_none() => self.first = Some(offset),
             (_, false, BODY) if self.templates == 0 => {
-                (self.tag_start, self.state) = (offset, State::BodyStart);
+                (self.tag_start, self.lexer.state) = (offset, State::BodyStart);
                 self.kept.clear();
             }
             (Markup::Xhtml, ..) => {}
             (_, false, TEMPLATE) => self.templates = self.templates.saturating_add(1),
             (_, true, TEMPLATE) => self.templates = self.templates.saturating_sub(1),
             (_, false, TITLE | TEXTAREA | STYLE | SCRIPT | NOSCRIPT | NOFRAMES | NOEMBED | XMP | IFRAME) => {
-                (self.raw, self.escaped, self.state) = (self.name, 0, State::Raw);
+                self.lexer.enter_raw(self.lexer.name);
             }
             _ => {}
         }

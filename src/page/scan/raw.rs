@@ -4,11 +4,11 @@
 use memchr::memchr2;
 
 use super::name::{LONG_NAME, LONGEST_NAME, Name, SCRIPT};
-use super::{Scan, State, find, is_space};
+use super::{Lexer, State, find, is_space};
 
-impl Scan {
+impl Lexer {
     /// One step through raw text: where to go on, or `None` at the chunk's end.
-    pub(super) fn step_raw(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
+    pub(in crate::page) fn step_raw(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
         let &byte = chunk.get(at)?;
         match self.state {
             State::Raw => {

@@ -29,7 +29,7 @@ enum Skip {
 impl Scan {
     /// The document has ended: what was undecided is decided by what there is.
     pub fn end(&mut self) {
-        if self.state == State::BodyStart {
+        if self.lexer.state == State::BodyStart {
             let kept = std::mem::take(&mut self.kept);
             self.settle(whole(&kept) as u64);
         }

@@ -2,7 +2,7 @@
 
 /// The tokenizer's states; the names are the standard's, shortened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(in crate::page) enum State {
     /// At the very beginning, `matched` bytes into a byte order mark that begins with `quote`.
     ByteOrderMark,
     Data,

@@ -1,13 +1,13 @@
 //! Names and attributes of tags (13.2.5.8, .32 to .40).
 
 use super::name::{LONG_NAME, LONGEST_NAME, Name};
-use super::{Scan, State, find, is_space};
+use super::{Lexer, Scan, State, find, find_either, is_space};
 
 impl Scan {
     /// Reads on in a tag's name; returns where to go on.
     pub(super) fn read_name(&mut self, chunk: &[u8], from: usize) -> usize {
         let mut at = from;
-        let (mut name, mut length) = (self.name, self.name_len);
+        let (mut name, mut length) = (self.lexer.name, self.lexer.name_len);
         let ended = loop {
             let Some(&byte) = chunk.get(at) else { break false };
             if !byte.is_ascii_alphabetic() && (is_space(byte) || byte == b'/' || byte == b'>') {
@@ -17,28 +17,31 @@ impl Scan {
             length += 1;
             name = name << 8 | Name::from(byte.to_ascii_lowercase());
         };
-        let known = self.name_len <= LONGEST_NAME;
-        (self.name, self.name_len) = if length > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, length) };
+        let known = self.lexer.name_len <= LONGEST_NAME;
+        (self.lexer.name, self.lexer.name_len) =
+            if length > LONGEST_NAME { (LONG_NAME, LONGEST_NAME + 1) } else { (name, length) };
         if known && (ended || length > LONGEST_NAME) {
             self.tag_named();
         }
         if ended && !self.done {
-            self.state = State::BeforeAttribute;
+            self.lexer.state = State::BeforeAttribute;
         }
         at
     }
+}
 
-    /// Reads on in what follows a tag's name; returns what follows the tag, or `None` where the chunk ends first.
+impl Lexer {
+    /// Reads on in what follows a tag's name; returns what follows the tag, or `None` where the chunk ends first. At a tag's
+    /// end, a `/` before its `>` is one of its own, and not a value's, if the state is [`State::BeforeAttribute`].
     #[inline(always)] // Into the loop over tags, where it is most of the work.
-    pub(super) fn read_attributes(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
+    pub(in crate::page) fn read_attributes(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
         let mut state = self.state;
         while let Some(&byte) = chunk.get(at) {
             state = match state {
                 State::BeforeAttribute | State::AttributeName => {
-                    let rest = chunk.get(at..).unwrap_or_default();
                     // Nothing but these two changes what a quote means, so names need not be looked at one by one.
-                    let end = rest.iter().position(|&byte| byte == b'=' || byte == b'>');
-                    let (names, rest) = rest.split_at(end.unwrap_or(rest.len()));
+                    let end = find_either(chunk, at, b'=', b'>').unwrap_or(chunk.len());
+                    let (names, rest) = (chunk.get(at..end).unwrap_or_default(), chunk.get(end..).unwrap_or_default());
                     let state = after_names(state, names);
                     at += names.len();
                     match *rest {
@@ -46,7 +49,10 @@ impl Scan {
                             self.state = state;
                             return None;
                         }
-                        [b'>', ..] => return Some(at + 1),
+                        [b'>', ..] => {
+                            self.state = state;
+                            return Some(at + 1);
+                        }
                         // A name may begin with `=`.
                         _ if state == State::BeforeAttribute => {
                             at += 1;
@@ -83,7 +89,10 @@ impl Scan {
                     match byte {
                         b'"' => State::DoubleQuoted,
                         b'\'' => State::SingleQuoted,
-                        b'>' => return Some(at),
+                        b'>' => {
+                            self.state = state;
+                            return Some(at);
+                        }
                         _ if is_space(byte) => State::BeforeValue,
                         _ => State::Unquoted,
                     }
@@ -97,7 +106,10 @@ impl Scan {
                 _ => {
                     at += 1;
                     match byte {
-                        b'>' => return Some(at),
+                        b'>' => {
+                            self.state = state;
+                            return Some(at);
+                        }
                         _ if is_space(byte) => State::BeforeAttribute,
                         _ => State::Unquoted,
                     }

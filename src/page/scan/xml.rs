@@ -1,10 +1,10 @@
 //! What only XML has: CDATA sections, processing instructions and declarations with an internal subset (XML 1.0, 2.6 to 2.8).
 
-use super::{Scan, State, find};
+use super::{Lexer, State, find};
 
-impl Scan {
+impl Lexer {
     /// One step through any of these: where to go on, or `None` at the chunk's end.
-    pub(super) fn step_xml(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
+    pub(in crate::page) fn step_xml(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
         let &byte = chunk.get(at)?;
         match self.state {
             State::CdataOpen => {

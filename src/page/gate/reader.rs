@@ -1,0 +1,287 @@
+//! Reads a page as the tokenizer of the HTML standard does (13.2.5), with as much of its tree builder as decides how text
+//! is read, and makes refused tags inert on the way. An XHTML page is read as XML, in which nothing decides that.
+//!
+//! It is resumable at every byte and makes the same of a page however it is cut. Between tags, in comments and in raw text
+//! it goes at the speed of `memchr`; of a tag that can load nothing it finds the end. What it keeps of the page is the tag
+//! that is being read, where that may have to be changed, up to [`MOST_HELD`](place::MOST_HELD) bytes, and the text of a `<noscript>`. Whatever
+//! is not part of a changed tag goes out as it came, uncopied where nothing of its chunk was changed.
+//!
+//! It fails closed: where browsers may read on in two ways ([`Context`], [`Foreign`]), and after a tag too long to hold, the
+//! rest goes through [`Disarm`]. So does a tag that the page's end cuts off: what is put into the page after the gate could
+//! end it.
+
+mod place;
+mod plain;
+mod tag;
+
+use bytes::Bytes;
+use memchr::memchr;
+
+use super::address::Address;
+use super::context::Context;
+use super::disarm::Disarm;
+use super::foreign::{Foreign, Reading};
+use super::noscript::Noscript;
+use super::tags::Gating;
+use crate::page::Markup;
+use crate::page::scan::{Lexer, State, is_space};
+pub(super) use place::Out;
+use place::Place;
+use tag::Tag;
+
+/// Documents within documents within a page are looked into so deep.
+const MOST_DEPTH: u8 = 8;
+
+/// A page, or a piece of markup within one, that is being read.
+pub(super) struct Reader {
+    pub(super) gating: Gating,
+    /// Where relative URLs point, from the first `<base href>`.
+    pub(super) base: Option<Address>,
+    /// How many documents it is within.
+    depth: u8,
+    context: Context,
+    foreign: Foreign,
+    lexer: Lexer,
+    tag: Tag,
+    /// The beginning of the token that is being read, where it came in earlier chunks and has not gone out.
+    held: Vec<u8>,
+    noscript: Option<Noscript>,
+    /// Set once the page cannot be read for certain: everything goes through it from there on.
+    disarm: Option<Disarm>,
+}
+
+impl Reader {
+    pub(super) fn new(gating: Gating, markup: Markup) -> Reader {
+        Reader {
+            gating,
+            base: None,
+            depth: 0,
+            context: Context::default(),
+            foreign: Foreign::default(),
+            lexer: Lexer::new(markup, State::Data),
+            tag: Tag::default(),
+            held: Vec::new(),
+            noscript: None,
+            disarm: None,
+        }
+    }
+
+    /// Whether the page could not be read for certain.
+    #[cfg(test)]
+    pub(super) fn has_given_up(&self) -> bool {
+        self.disarm.is_some()
+    }
+
+    /// Reads on; what is certain goes out, uncopied where `chunk` is all of `whole` and long pieces of it stay as they are.
+    pub(super) fn read(&mut self, chunk: &[u8], whole: Option<&Bytes>, out: &mut Out) {
+        let mut place = Place { chunk, whole, at: 0, start: 0, gone: 0, out };
+        if self.disarm.is_none() {
+            self.read_chunk(&mut place);
+        }
+        if let Some(disarm) = &mut self.disarm {
+            return disarm.feed(&chunk[place.gone..], &mut place.out.open);
+        }
+        let end = if self.is_holding() { place.start } else { chunk.len() };
+        place.emit(end);
+        self.held.extend_from_slice(&chunk[end..]);
+    }
+
+    /// Whether the token that is being read may not go out yet.
+    pub(super) fn is_holding(&self) -> bool {
+        match self.lexer.state {
+            State::TagOpen | State::EndTagOpen | State::TagName => true,
+            State::BeforeAttribute
+            | State::AttributeName
+            | State::AfterAttribute
+            | State::BeforeValue
+            | State::DoubleQuoted
+            | State::SingleQuoted
+            | State::Unquoted => self.tag.kept,
+            _ => false,
+        }
+    }
+
+    fn read_chunk(&mut self, place: &mut Place<'_, '_>) {
+        let chunk = place.chunk;
+        while let Some(&byte) = chunk.get(place.at) {
+            // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
+            match self.lexer.state {
+                State::Data if self.is_calm() => {
+                    place.at = self.skip_plain(chunk, place.at);
+                    if self.lexer.state == State::Data && place.at < chunk.len() {
+                        self.token_begins(place);
+                    }
+                }
+                State::Data => {
+                    let Some(found) = memchr(b'<', &chunk[place.at..]) else { break };
+                    place.at += found;
+                    self.token_begins(place);
+                }
+                State::TagOpen => {
+                    self.lexer.state = match byte {
+                        _ if byte.is_ascii_alphabetic() => State::TagName,
+                        b'/' => State::EndTagOpen,
+                        b'!' => State::Declaration,
+                        b'?' if self.lexer.markup == Markup::Xhtml => State::Instruction,
+                        b'?' => State::Bogus,
+                        _ => State::Data,
+                    };
+                    place.at += usize::from(!matches!(self.lexer.state, State::TagName | State::Data));
+                    if !self.is_holding() {
+                        self.release(place);
+                    }
+                }
+                State::EndTagOpen => {
+                    self.lexer.closing = true;
+                    self.lexer.state = match byte {
+                        _ if byte.is_ascii_alphabetic() => State::TagName,
+                        b'>' => State::Data,
+                        _ => State::Bogus,
+                    };
+                    place.at += usize::from(self.lexer.state == State::Data);
+                    if self.lexer.state != State::TagName {
+                        self.release(place);
+                    }
+                }
+                State::TagName => {
+                    let rest = &chunk[place.at..];
+                    let ends = |&byte: &u8| is_space(byte) || byte == b'/' || byte == b'>';
+                    let Some(length) = rest.iter().position(ends) else {
+                        return self.check_length(place, chunk.len());
+                    };
+                    place.at += length;
+                    self.name_ended(place);
+                }
+                State::BeforeAttribute
+                | State::AttributeName
+                | State::AfterAttribute
+                | State::BeforeValue
+                | State::DoubleQuoted
+                | State::SingleQuoted
+                | State::Unquoted => {
+                    let Some(end) = self.lexer.read_attributes(chunk, place.at) else {
+                        self.tag.slash = chunk.last() == Some(&b'/');
+                        return self.check_length(place, if self.tag.kept { chunk.len() } else { 0 });
+                    };
+                    place.at = end;
+                    self.tag_ended(place);
+                }
+                State::Declaration if byte == b'[' && self.foreign.cdata() != Reading::Html => {
+                    self.lexer.state = State::CdataOpen;
+                    place.at += 1;
+                }
+                State::Declaration
+                | State::DeclarationDash
+                | State::Bogus
+                | State::CommentStart
+                | State::CommentStartDash
+                | State::Comment
+                | State::CommentDash
+                | State::CommentEnd
+                | State::CommentBang => match self.lexer.step_comment(chunk, place.at) {
+                    Some(next) => place.at = next,
+                    None => break,
+                },
+                State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => {
+                    match self.lexer.step_xml(chunk, place.at) {
+                        Some(next) => place.at = next,
+                        None => break,
+                    }
+                    if self.lexer.state == State::Cdata && self.foreign.cdata() == Reading::Doubtful {
+                        place.emit(place.at);
+                        self.give_up();
+                    }
+                }
+                State::Raw
+                | State::RawLess
+                | State::RawEndTagOpen
+                | State::RawEndTagName
+                | State::ScriptBang
+                | State::ScriptBangDash
+                | State::ScriptEscaped
+                | State::ScriptEscapedDash
+                | State::ScriptEscapedDashDash
+                | State::ScriptEscapedLess
+                | State::ScriptEscapedName => match self.lexer.step_raw(chunk, place.at) {
+                    Some(next) => {
+                        place.at = next;
+                        if self.lexer.state == State::BeforeAttribute {
+                            self.raw_text_ended(place);
+                        }
+                    }
+                    None => break,
+                },
+                State::ByteOrderMark | State::BodyStart | State::Rest => break,
+            }
+            if self.disarm.is_some() {
+                return;
+            }
+        }
+        if let Some(noscript) = &mut self.noscript {
+            noscript.push(&chunk[place.gone..], &mut place.out.open);
+            place.gone = chunk.len();
+        }
+    }
+
+    /// A `<` stands here.
+    #[inline]
+    fn token_begins(&mut self, place: &mut Place<'_, '_>) {
+        place.start = place.at;
+        place.at += 1;
+        self.lexer.state = State::TagOpen;
+        (self.lexer.closing, self.lexer.matched, self.lexer.quote) = (false, 0, 0);
+    }
+
+    /// The end tag of raw text has been read up to its name.
+    fn raw_text_ended(&mut self, place: &mut Place<'_, '_>) {
+        (self.tag.counts, self.tag.kept) = (false, false);
+        let Some(mut noscript) = self.noscript.take() else { return };
+        noscript.push(&place.chunk[place.gone..place.at], &mut place.out.open);
+        place.gone = place.at;
+        noscript.end(true, |text| self.fragment(text), &mut place.out.open);
+    }
+
+    /// Reads a piece of markup by itself. `None` where it is not whole, or not certain.
+    pub(super) fn fragment(&self, markup: &[u8]) -> Option<Vec<u8>> {
+        if self.depth >= MOST_DEPTH {
+            return None;
+        }
+        let mut reader = Reader::new(self.gating.clone(), Markup::Html);
+        (reader.base, reader.depth) = (self.base.clone(), self.depth + 1);
+        let mut out = Out::default();
+        reader.read(markup, None, &mut out);
+        let mut out = out.open;
+        out.append(&mut reader.held);
+        // A `<` at the end stands for itself, whatever comes next, for that begins with one.
+        let whole = matches!(reader.lexer.state, State::Data | State::TagOpen);
+        (whole && reader.disarm.is_none()).then_some(out)
+    }
+
+    /// The page has ended; gives out the rest.
+    pub(super) fn finish(&mut self, out: &mut Out) {
+        let out = &mut out.open;
+        if let Some(noscript) = self.noscript.take() {
+            noscript.end(false, |text| self.fragment(text), out);
+        }
+        let held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            let cut_off = self.is_holding() && self.tag.kept && self.lexer.state != State::TagName;
+            if cut_off {
+                out.extend_from_slice(&Disarm::all(self.lexer.markup, &held));
+            } else {
+                out.extend_from_slice(&held);
+            }
+        }
+        if let Some(disarm) = &mut self.disarm {
+            disarm.finish(out);
+        }
+    }
+
+    /// From here on everything is disarmed.
+    fn give_up(&mut self) -> &mut Disarm {
+        tracing::warn!(
+            "a page could not be read for certain; every tag that loads something in its rest was made inert"
+        );
+        self.disarm.insert(Disarm::new(self.lexer.markup))
+    }
+}

@@ -1,0 +1,200 @@
+//! Where ours reads a page otherwise than lol_html does, or is not certain where that is: what browsers do, and by which
+//! section of the HTML standard.
+
+use super::oracle::gated_by_lol_html;
+use super::*;
+
+const LIVE: &str = "<script src=//t.example></script>";
+const INERT: &str =
+    "<script data-consentry-src=\"//t.example\" type=\"text/plain\" data-consentry-purpose=\"marketing\"></script>";
+const DISARMED: &str = "<script type=text/plain  src=//t.example></script>";
+
+fn by_lol_html(page: &str) -> Option<String> {
+    let out = gated_by_lol_html(page.as_bytes(), gating(&[0])?)?;
+    Some(String::from_utf8(out).expect("is UTF-8"))
+}
+
+/// 13.2.5.37, before attribute value state: `>` emits the tag as anywhere else, and raw text follows.
+#[test]
+fn raw_text_follows_a_tag_whose_last_attribute_has_no_value() {
+    let page = format!("<noscript a=><!--</noscript>{LIVE}<!-- -->");
+    assert_eq!(by_lol_html(&page).as_deref(), Some(page.as_str()), "to it, the tag is in a comment");
+    for name in ["noscript", "style", "script", "iframe"] {
+        let page = page.replace("noscript", name);
+        assert_eq!(gated(&page), page.replace(LIVE, INERT));
+    }
+}
+
+/// 13.2.6.4.7 and 13.2.6.5: an `<svg>` that closes itself is no longer open.
+#[test]
+fn an_svg_that_closes_itself_has_no_content() {
+    for root in ["<svg/>", "<math a=b />", "<div><svg viewBox='0'/></div>"] {
+        let page = format!("{root}<style><!--</style>{LIVE}<!-- -->");
+        assert_eq!(by_lol_html(&page).as_deref(), Some(page.as_str()), "to it, the tag is in a comment");
+        assert_eq!(gated(&page), page.replace(LIVE, INERT), "{root}");
+    }
+    let page = format!("<svg a=b/><style><!--</style>{LIVE}-->");
+    assert_eq!(gated(&page), page, "the slash is a value's: it does not close itself, and the tag is in a comment");
+}
+
+/// 13.2.6.5: a `<p>` ends every SVG around it up to where HTML may stand, not the innermost alone; an end tag may belong
+/// to an element of HTML around the SVG; `<svg>` in MathML is an element of MathML; where it is not sure which of the
+/// elements a reader leaves, what reads differently is disarmed.
+#[test]
+fn rule_k4_svg_that_can_be_read_in_two_ways_fails_closed() {
+    for before in [
+        "<svg><svg><p>",
+        "<div><svg></div>",
+        "<math><svg>",
+        "<svg><foreignObject><p></foreignObject></svg>",
+        "<svg><foreignObject></svg>",
+        "<table><td><svg><foreignObject><tr>",
+        "<select><svg>",
+    ] {
+        for raw in ["<style>", "<title>", "<textarea a=''>"] {
+            let page = format!("<img src=/a>{before}{raw}{LIVE}");
+            let out = gated(&page);
+            assert!(out.starts_with("<img src=/a>") && out.ends_with(DISARMED), "{page}\n{out}");
+        }
+        let page = format!("{before}<![CDATA[{LIVE}]]>{LIVE}");
+        let out = gated(&page);
+        assert!(!out.contains(LIVE), "{page}\n{out}");
+    }
+}
+
+/// The same pages in which nothing follows that reads differently, or the SVG has ended in every reading, are read on.
+#[test]
+fn svg_that_is_not_nested_well_is_read_on_where_that_does_not_matter() {
+    for before in [
+        "<svg><svg><p>",
+        "<div><svg></div><a>",
+        "<div><svg></div></svg><style></style>",
+        "<div><svg></div><p><title></title>",
+    ] {
+        let page = format!("{before}<img src=/own><img src=//t.example>");
+        let out = gated(&page);
+        let inert = "<img src=/own><img data-consentry-src=\"//t.example\" data-consentry-purpose=\"marketing\">";
+        assert_eq!(out, format!("{before}{inert}"));
+    }
+}
+
+#[test]
+fn the_svg_that_pages_have_is_read_for_certain() {
+    for page in [
+        "<svg viewBox='0 0 1 1'><title>A &lt; B</title><style>.a > .b {}</style><path d='M0'/></svg><script>'<p>'</script>",
+        "<svg><style><![CDATA[ a > b { } <p> ]]></style><script><![CDATA[ if (a < b) '<img src=//t.example>' ]]></script></svg>",
+        "<svg><symbol id=a><svg><path/></svg></symbol></svg><svg><use href=#a /></svg><style><!--</style><p>",
+        "<svg><foreignObject><div><p>a</p><script>'<svg>'</script></div></foreignObject></svg><title><img src=//t.example></title>",
+        "<math><semantics><mrow><mi>x</mi><mtext><b>a</b></mtext></mrow><annotation encoding='application/x-tex'>x</annotation>\
+         </semantics></math><textarea><img src=//t.example></textarea>",
+        "<![if IE]><p><![endif]><svg><!-- <style> --><![endif]></svg><xmp><img src=//t.example></xmp>",
+    ] {
+        assert_eq!(gated(page), page);
+        assert_eq!(by_lol_html(page).as_deref(), Some(page));
+    }
+}
+
+/// 13.2.6.4.16: in a `<select>` the end tag of an element around it is ignored.
+#[test]
+fn an_end_tag_of_what_is_around_a_select_does_not_end_it() {
+    let page = format!("<p><select></p><xmp>{LIVE}");
+    assert_eq!(by_lol_html(&page), Some(page.clone()));
+    assert_eq!(gated(&page), page.replace(LIVE, DISARMED));
+}
+
+/// 13.2.5, end of file in a tag: a browser drops the tag, but what is ours comes after it and may end it.
+#[test]
+fn rule_k4_a_tag_that_the_page_does_not_end_is_not_ended_by_us() {
+    for page in ["<p><script src=//t.example ", "<img src='//t.example' a=\"", "<svg><p></p><iframe src=//t.example\n"]
+    {
+        let insert = Insert {
+            first: Bytes::from_static(b"<script>a='>'</script>"),
+            head: "<script src=\"/a\"></script>".into(),
+            body_start: Box::new(Bytes::from("<div class=\"b\">")),
+        };
+        let gate = Gate::new(Chunks([Bytes::from(page)].into()), gating(&[0]), Markup::Html);
+        let out = String::from_utf8(drain(Inject::new(gate, insert, Markup::Html))).expect("is UTF-8");
+        let disarmed = ["<script type=text/plain  src", "<img src=about:blank ", "<iframe src=about:blank "];
+        assert!(disarmed.iter().any(|disarmed| out.contains(disarmed)), "{out}");
+    }
+    for page in ["<p title='<img src=/a>", "<scrip", "<p><a href=//t.example", "</script src=a", "<!-- <script ", "a <"]
+    {
+        assert_eq!(gated(page), page, "nothing of it loads anything");
+    }
+}
+
+/// XML 1.0, 2.5 to 2.8: what hides markup there is not what hides it in HTML.
+#[test]
+fn an_xml_page_is_read_as_xml() {
+    let script = "<script src='//t.example'></script>";
+    for before in [
+        "<p><![CDATA[ > <!-- ]]></p>",
+        "<?pi > <!-- ?>",
+        "<!--> <p -->",
+        "<!-- --!> <p -->",
+        "<!DOCTYPE html PUBLIC \"a>b\" '<!--' [ <!ENTITY x \"]> <!--\"> ]>",
+        "<style><![CDATA[ <!-- </style> ]]></style>",
+        "<title>a</title>",
+        "<svg><style>a</style></svg>",
+        "<noscript><p>a</p></noscript>",
+    ] {
+        let out = gate_as(Markup::Xhtml, [format!("<html>{before}{script}</html>")]);
+        let out = String::from_utf8(out).expect("is UTF-8");
+        assert_eq!(out, format!("<html>{before}{INERT}</html>"));
+    }
+    let hidden = format!("<script><![CDATA[ </script> {script} ]]></script><!-- --!> {script} --><?pi {script} ?>");
+    assert_eq!(gate_as(Markup::Xhtml, [hidden.clone()]), hidden.into_bytes());
+}
+
+/// 15.3.8: rows and groups of rows have backgrounds, too.
+#[test]
+fn a_row_loads_its_background() {
+    for name in ["body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"] {
+        let out = gated(&format!("<{name} background=//t.example>"));
+        assert_eq!(
+            out,
+            format!("<{name} data-consentry-background=\"//t.example\" data-consentry-purpose=\"marketing\">")
+        );
+    }
+}
+
+#[test]
+fn documents_within_documents_are_looked_into_no_further_than_is_safe() {
+    let noscripts = "<noscript>".repeat(50_000);
+    assert_eq!(gated(&noscripts), noscripts);
+    let mut page = "<img src=/a>".to_owned();
+    for _ in 0..12 {
+        assert_eq!(gated(&page).contains("srcdoc"), page.contains("srcdoc"));
+        page = format!("<iframe srcdoc=\"{}\"></iframe>", page.replace('&', "&amp;").replace('"', "&quot;"));
+    }
+    assert!(gated(&page).contains("data-consentry-srcdoc"), "nobody knows what is in the innermost");
+}
+
+#[test]
+fn the_longest_that_is_held_is_the_longest_however_it_comes() {
+    let sizes = [1 << 15, 65_537, 1 << 20];
+    for (before, after, most) in
+        [("<img src='data:", "'>", 1 << 20), ("<noscript>", "</noscript>", 64 << 10), ("<", " a>", 1 << 20)]
+    {
+        let around = if before.starts_with("<noscript") { 0 } else { before.len() + after.len() };
+        for longer in [0, 1, 2, 11] {
+            let page = format!("<p>{before}{}{after}{LIVE}<p>", "x".repeat(most - around + longer - 2));
+            let whole = gated(&page);
+            for size in sizes {
+                let out = gate_as(Markup::Html, page.as_bytes().chunks(size).map(Bytes::copy_from_slice));
+                assert!(out == whole.as_bytes(), "{before} {longer} {size}");
+            }
+            assert!(!whole.contains(LIVE) && whole.ends_with("<p>"));
+        }
+    }
+}
+
+#[test]
+fn a_chunk_in_which_nothing_changes_is_not_copied() {
+    let page = Bytes::from_static(b"<!doctype html><script src=/a></script><img src=b><svg><path/></svg><p>text");
+    let mut gate = Gate::new(Chunks([page.clone()].into()), gating(&[0]), Markup::Html);
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut gate).poll_frame(&mut cx) else { panic!("a frame") };
+    let out = frame.into_data().expect("is data");
+    assert!(out == page && out.as_ptr() == page.as_ptr());
+}
