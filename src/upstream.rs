@@ -108,6 +108,11 @@ impl Upstream {
         self.max_request_body
     }
 
+    /// Whether so few connections to the site may be made beside those there are that nobody should hold one without use.
+    pub fn is_scarce(&self) -> bool {
+        self.sites.parts.iter().flat_map(|part| &part.servers).any(|server| server.places.are_scarce())
+    }
+
     /// Closes connections that have been idle for too long; for a worker to call once a second.
     ///
     /// Such a tick is worth having for its own sake: with a timer always near, the runtime need not write to its own wake-up

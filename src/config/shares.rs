@@ -24,7 +24,8 @@ pub struct Shares {
 
 impl Shares {
     /// Where `descriptors` may be open. What is not kept is for visitors by two thirds, since most of them wait between two
-    /// requests and need no upstream meanwhile; where that is less than is configured, no address has more than half of it.
+    /// requests and need no upstream meanwhile; where that is less than is configured, no address has so many
+    /// connections that it could take more than half of either.
     pub fn of(gateway: &Gateway, descriptors: u64) -> Shares {
         let wanted = gateway.limits.max_connections;
         let kept = OURS + WORKERS * gateway.workers as u64;
@@ -32,9 +33,10 @@ impl Shares {
         let left = usize::try_from(descriptors.saturating_sub(kept).max(descriptors / 2)).unwrap_or(usize::MAX);
         let visitors = wanted.min((left - left / 3).max(1));
         let enough = visitors == wanted;
+        let upstreams = left.saturating_sub(visitors).max(1);
         let bound = gateway.limits.visitor.max_connections_per_address;
-        let per_address = if enough { bound } else { bound.min((visitors / 2).max(1)) };
-        Shares { visitors, per_address, upstreams: left.saturating_sub(visitors).max(1), enough }
+        let per_address = if enough { bound } else { bound.min((visitors.min(upstreams) / 2).max(1)) };
+        Shares { visitors, per_address, upstreams, enough }
     }
 
     /// The bounds for connections to upstreams, beside those that are configured.
@@ -74,7 +76,7 @@ mod tests {
             assert_eq!(shares.shortfall().is_some(), shares.visitors < 10_000);
         }
         let few = shares("", 1024);
-        assert_eq!((few.visitors, few.per_address, few.upstreams), (502, 251, 250));
+        assert_eq!((few.visitors, few.per_address, few.upstreams), (502, 125, 250));
         let many = shares("", 20_000);
         assert_eq!((many.visitors, many.per_address, many.shortfall()), (10_000, 1_000, None));
         let most = many.most(Most { each: 10_000, all: usize::MAX });

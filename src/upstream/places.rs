@@ -24,6 +24,12 @@ impl Places {
         Places { most, open: AtomicUsize::new(0) }
     }
 
+    /// Whether so few are left that nobody should hold one without use.
+    pub(super) fn are_scarce(&self) -> bool {
+        let Most { each, all } = self.most;
+        self.open.load(Relaxed) > each - each / 4 || OPEN.load(Relaxed) > all - all / 4
+    }
+
     /// A place, unless there is none left.
     pub(super) fn take(self: &Arc<Self>) -> Option<Place> {
         let (open, all) = (self.open.fetch_add(1, Relaxed), OPEN.fetch_add(1, Relaxed));
@@ -36,8 +42,7 @@ impl Places {
 impl Place {
     /// Whether so few are left that a connection nobody uses should not hold one.
     pub(super) fn is_scarce(&self) -> bool {
-        let Most { each, all } = self.0.most;
-        self.0.open.load(Relaxed) > each - each / 4 || OPEN.load(Relaxed) > all - all / 4
+        self.0.are_scarce()
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the system grants the program is enough for what matters most, however little it is, and what is used up harms nobody.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use super::get;
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, folder_without_database, shared};
+use crate::support::h2::Raw;
 use crate::support::http::Connection;
 use crate::support::site::{Behaviour, Site};
 
@@ -32,7 +34,7 @@ fn where_descriptors_are_few_one_address_leaves_others_a_place_and_a_withdrawal_
     // Of one address, connections that ask for nothing: half of all places are for others.
     let idle: Vec<Connection> = (0..150).map(|_| from("127.0.0.8")).collect();
     eventually("the address has its share", || {
-        (gateway.metric("consentry_connections_refused_by_address_total") == 150 - 112).then_some(())
+        (gateway.metric("consentry_connections_refused_by_address_total") == 150 - 56).then_some(())
     });
     assert_eq!(from("127.0.0.9").send(ask("/others")).answer().status, 200);
     drop(idle);
@@ -40,7 +42,7 @@ fn where_descriptors_are_few_one_address_leaves_others_a_place_and_a_withdrawal_
     // Every way to the site is taken.
     let mut hanging: Vec<Connection> = Vec::new();
     eventually("there is no way to the site left", || {
-        let mut connection = from(["127.0.0.8", "127.0.0.9"][hanging.len() % 2]);
+        let mut connection = from(["127.0.0.7", "127.0.0.8", "127.0.0.9"][hanging.len() % 3]);
         connection.send(ask("/hangs"));
         hanging.push(connection);
         let answer =
@@ -58,6 +60,35 @@ fn where_descriptors_are_few_one_address_leaves_others_a_place_and_a_withdrawal_
     assert_eq!(gateway.metric("consentry_accepts_failed_total"), 0);
     drop(hanging);
     eventually("the site is reached again", || (get(&gateway, "/after", "").status == 200).then_some(()));
+}
+
+#[test]
+fn one_who_reads_nothing_over_http2_does_not_hold_the_ways_to_the_site_for_long() {
+    let site = Site::start();
+    let body = "x".repeat(3 << 20);
+    let length = body.len();
+    site.answers(
+        "/large",
+        format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: {length}\r\n\r\n{body}"),
+    );
+    let (folder, _nobody) = folder_without_database(site.address, "workers = 1\nh2c = true\n");
+    let gateway = folder.through(&["prlimit", "--nofile=64:600"]).serve();
+    let _unread: Vec<Raw> = (0..2)
+        .map(|_| {
+            let mut raw = Raw::open(gateway.address, &[]);
+            for stream in 0..100 {
+                raw.get(2 * stream + 1, "/large", &[("accept", b"image/*")]);
+            }
+            raw
+        })
+        .collect();
+    eventually("every way to the site is taken", || (site.requests("/large").len() == 112).then_some(()));
+    let began = Instant::now();
+    eventually("a quarter of them is let go", || {
+        (gateway.metric("consentry_streams_stalled_total") >= 25).then_some(())
+    });
+    eventually("others have a way again", || (get(&gateway, "/others", "").status == 200).then_some(()));
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[test]

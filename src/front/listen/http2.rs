@@ -153,7 +153,8 @@ impl<F: Future + 'static> Executor<F> for Streams {
         // In a place of its own: whatever is moved into a future takes its room twice.
         let stream = Box::pin(PACE.scope(pace.clone(), stream));
         tokio::task::spawn_local(async move {
-            let stalled = pace.stalled(place.0.patience);
+            let open = place.0.clone();
+            let stalled = pace.stalled(open.patience, move || open.room.gateway.upstream.is_scarce());
             tokio::select! {
                 biased;
                 _ = stream => {}

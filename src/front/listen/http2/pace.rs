@@ -19,6 +19,9 @@ use crate::upstream::Waiting;
 /// streams may have.
 const BUDGET: usize = 1 << 20;
 
+/// How long a visitor may take nothing where the ways to the site are scarce: each stream holds one that others wait for.
+const SCARCE: Duration = Duration::from_secs(5);
+
 /// What waits to be sent on a connection.
 #[derive(Default)]
 pub(super) struct Budget(Cell<usize>);
@@ -62,17 +65,22 @@ impl StreamPace {
         self.on_the_way.get() == 0 || self.budget.has_room()
     }
 
-    /// Ends when nothing was taken for `patience`.
-    pub fn stalled(self: &Rc<Self>, patience: Duration) -> impl Future<Output = ()> + use<> {
-        let pace = self.clone();
+    /// Ends when nothing was taken for `patience`, or for [`SCARCE`] while that is true of the ways to the site.
+    pub fn stalled(
+        self: &Rc<Self>,
+        patience: Duration,
+        is_scarce: impl Fn() -> bool + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        let (pace, look) = (self.clone(), patience.min(SCARCE));
         async move {
             loop {
                 let now = Instant::now();
-                let until = pace.owed.get().map_or(now + patience, |owed| owed + patience);
-                if until <= now {
+                let owed = pace.owed.get().map_or(Duration::ZERO, |owed| now.duration_since(owed));
+                if owed >= patience || owed >= look && is_scarce() {
                     return;
                 }
-                sleep_until(until).await;
+                let left = patience - owed;
+                sleep_until(now + if owed < look { look - owed } else { left.min(look) }).await;
             }
         }
     }
