@@ -74,7 +74,9 @@ pub fn live_tags(page: &[u8]) -> Vec<String> {
         let inert = el.tag_name() == "script" && first("type") == "text/plain";
         for name in ["src", "href", "xlink:href", "data", "poster", "background", "srcset", "imagesrcset"] {
             let value = first(name).to_ascii_lowercase();
-            if !inert && value.split_ascii_whitespace().next().is_some_and(points_at_t) {
+            // White space within a host makes it none; in a set it ends the address.
+            let url = if name.ends_with("set") { value.split_ascii_whitespace().next() } else { Some(value.trim_ascii()) };
+            if !inert && url.is_some_and(points_at_t) {
                 live.borrow_mut().push(format!("{} {name}={value}", el.tag_name()));
             }
         }

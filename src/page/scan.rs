@@ -35,9 +35,9 @@ mod xml;
 
 use memchr::memchr;
 
-use language::Language;
 pub(super) use find::find;
 use find::find_either;
+use language::Language;
 pub(super) use lexer::Lexer;
 use name::HTML;
 pub(super) use state::State;

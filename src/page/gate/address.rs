@@ -69,6 +69,10 @@ fn scheme(url: &str) -> Option<(&str, &str)> {
 /// A host name in the one form in which names compare.
 pub(super) fn normal(name: &str) -> String {
     let bytes = name.as_bytes();
+    // Nearly every name is in that form as it stands.
+    if bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.')) {
+        return name.trim_end_matches('.').to_owned();
+    }
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {

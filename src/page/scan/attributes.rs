@@ -1,6 +1,6 @@
 //! The attributes of one start tag that is there as a whole (13.2.5.32 to .39).
 
-use super::is_space;
+use super::{find, is_space};
 
 /// An attribute: its name as it stands there, its value without quotes, empty where it has none.
 pub(in crate::page) struct Attribute<'t> {
@@ -47,7 +47,7 @@ impl<'t> Iterator for Attributes<'t> {
         // A name may begin with `=`.
         let from = self.rest;
         self.take(1);
-        self.take_while(|byte| !is_space(byte) && !b"/>=".contains(&byte));
+        self.take_while(|byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
         let name = &from[..from.len() - self.rest.len()];
         let after_name = self.rest;
         self.take_while(is_space);
@@ -63,7 +63,7 @@ impl<'t> Iterator for Attributes<'t> {
         let value = match self.rest.first() {
             Some(&quote @ (b'"' | b'\'')) => {
                 self.take(1);
-                let value = self.take_while(|byte| byte != quote);
+                let value = self.take(find(self.rest, 0, quote).unwrap_or(self.rest.len()));
                 self.take(1);
                 value
             }
