@@ -195,7 +195,10 @@ def page(size, kind):
     end = f"{body_tags}</body>\n</html>\n"
     line = '<p class="text">Tea is <a href="/tea?from=here">made</a> of leaves, water and time.</p>\n'
     body = line * (size // len(line) + 1)
-    return start + body[: size - len(start) - len(end)] + end
+    room = size - len(start) - len(end)
+    # Whole lines, so that nothing is cut off in a tag.
+    whole = body[:room].rpartition("\n")[0] + "\n"
+    return start + whole + " " * (room - len(whole)) + end
 
 
 def fetch(port, path, headers=None, method="GET", body=None):
