@@ -68,11 +68,16 @@ pub fn readable(page: &[u8]) -> bool {
 pub fn live_tags(page: &[u8]) -> Vec<String> {
     const LOADERS: &str = "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, \
                            feimage, body, table, thead, tbody, tfoot, tr, td, th";
+    const PAINTED: [&str; 8] = ["body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"];
     let live = std::cell::RefCell::new(Vec::new());
     let look = lol_html::element!(LOADERS, |el| {
         let first = |name: &str| el.attributes().iter().find(|a| a.name() == name).map(|a| a.value()).unwrap_or_default();
         let inert = el.tag_name() == "script" && first("type") == "text/plain";
         for name in ["src", "href", "xlink:href", "data", "poster", "background", "srcset", "imagesrcset"] {
+            // Nothing else loads one.
+            if name == "background" && !PAINTED.contains(&el.tag_name().as_str()) {
+                continue;
+            }
             let value = first(name).to_ascii_lowercase();
             // White space within a host makes it none; in a set it ends the address.
             let url = if name.ends_with("set") { value.split_ascii_whitespace().next() } else { Some(value.trim_ascii()) };
