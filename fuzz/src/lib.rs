@@ -80,7 +80,8 @@ pub fn live_tags(page: &[u8]) -> Vec<String> {
             }
             let value = first(name).to_ascii_lowercase();
             // White space within a host makes it none; in a set it ends the address.
-            let url = if name.ends_with("set") { value.split_ascii_whitespace().next() } else { Some(value.trim_ascii()) };
+            let word = value.split_ascii_whitespace().next().map(|word| word.trim_matches(','));
+            let url = if name.ends_with("set") { word } else { Some(value.trim_ascii()) };
             if !inert && url.is_some_and(points_at_t) {
                 live.borrow_mut().push(format!("{} {name}={value}", el.tag_name()));
             }
@@ -96,7 +97,7 @@ pub fn live_tags(page: &[u8]) -> Vec<String> {
 
 fn points_at_t(url: &str) -> bool {
     let rest = url.strip_prefix("https:").or_else(|| url.strip_prefix("http:")).unwrap_or(url);
-    let host = rest.strip_prefix("//").unwrap_or_default().split(['/', '?', '#', ',']).next();
+    let host = rest.strip_prefix("//").unwrap_or_default().split(['/', '?', '#']).next();
     host == Some("t.example")
 }
 
