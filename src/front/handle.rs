@@ -205,8 +205,9 @@ async fn pass_on(
     }
 
     // What the visitor permits is captured, whatever the answer is of: a page, a file, a way to another page.
-    let kept = keep::exchange(gateway, visit, role, &mut head, keep::Answered { began, response_ms, login });
     let content_type = ContentType::of(&head.headers);
+    let answered = keep::Answered { began, response_ms, login, content_type };
+    let kept = keep::exchange(gateway, visit, role, &mut head, answered);
     if !role.is_page() || !content_type.is_page() {
         // Nothing says what it is, so a browser that looks into it may find a page.
         let is_guessed = role.is_page()

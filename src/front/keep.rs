@@ -33,6 +33,8 @@ pub(super) struct Answered {
     pub response_ms: u32,
     /// Who is logged in.
     pub login: Option<RawLogin>,
+    /// What a browser may take it for.
+    pub content_type: ContentType,
 }
 
 /// What was kept of an exchange.
@@ -61,7 +63,7 @@ pub(super) fn exchange(
 ) -> Kept {
     let Some(permit) = &visit.decision.analytics else { return Kept::default() };
     let status = head.status;
-    let Answered { began, response_ms, login } = answered;
+    let Answered { began, response_ms, login, content_type } = answered;
     let location = status.is_redirection().then(|| head.headers.get(LOCATION).cloned()).flatten();
     let location = location.as_ref().and_then(|location| location.to_str().ok());
     let answer = Answer { status, response_ms, login, location };
@@ -76,10 +78,7 @@ pub(super) fn exchange(
         let made = |exchange: &Exchange<'_>| gateway.capture.redirect(permit, exchange, answer);
         let made = if redirect { with_exchange(visit, permit, true, made) } else { None };
         (captured(made, &mut head.headers), false)
-    } else if is_navigation
-        && ContentType::of(&head.headers).is_page()
-        && !page::is_download(&head.headers)
-        && !status.is_informational()
+    } else if is_navigation && content_type.is_page() && !page::is_download(&head.headers) && !status.is_informational()
     {
         let made = |exchange: &Exchange<'_>| gateway.capture.page_view(permit, exchange, answer);
         head.headers.append(HeaderName::from_static("accept-ch"), HeaderValue::from_static(ACCEPT_CH));
