@@ -99,7 +99,7 @@ pub async fn handle(
         let (mut response, objected) = match own::path(parts.uri.path(), &site.privacy_path) {
             Some(path) => {
                 watched.is_own(path);
-                (own::answer(&gateway, &visit, path, body).await, Vec::new())
+                (own::answer(&gateway, &caller, &visit, path, body).await, Vec::new())
             }
             None => match objection::of(&gateway, &visit, asked) {
                 None => (pass_on(&gateway, &caller, &mut visit, body, on_upgrade, &mut watched).await, Vec::new()),

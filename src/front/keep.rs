@@ -13,6 +13,7 @@ use super::client_addr::Client;
 use super::delivery::Delivery;
 use super::gateway::{Gateway, Site, Visit};
 use super::role::Role;
+use super::upgrade::Caller;
 use crate::asked::Asked;
 use crate::capture::beacon::{BeaconError, BeaconEvent};
 use crate::capture::event::Event;
@@ -266,6 +267,7 @@ impl Drop for Waiting {
 /// be set anew.
 pub(super) async fn beacon(
     gateway: &Gateway,
+    caller: &Caller,
     visit: &Visit<'_>,
     permit: &Permit<Analytics>,
     events: &[BeaconEvent<'_>],
@@ -291,7 +293,7 @@ pub(super) async fn beacon(
         waiting.settle().await?;
         if repeats { gateway.site.spool.written().await } else { Ok(()) }
     };
-    let written = tokio::time::timeout(DISK_PATIENCE, written).await;
+    let written = caller.within(DISK_PATIENCE, written).await;
     written.unwrap_or(Err(SpoolError::NotWritten(std::io::ErrorKind::TimedOut))).map_err(NotKept::NotWritten)?;
     metrics.events_captured.add(events.len() as u64);
     Ok(set_cookies)

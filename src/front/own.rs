@@ -1,22 +1,16 @@
 //! Our own endpoints below the visitors' folder, and our own error pages.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
 
 use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
+use super::upgrade::{Caller, TooLate};
 use super::{calls, choice, mail, role};
 use crate::capture::beacon::{self, BeaconError};
 use crate::privacy::{MAX_BODY, Message, PrivacyRequest, Recording, Reply, is_same_site_post};
@@ -44,7 +38,13 @@ pub(super) fn say_decision(headers: &mut HeaderMap, said: &str) {
 }
 
 /// Answers a request that is ours; `path` is what [`path`] made of it.
-pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, body: Incoming) -> Response<VisitorBody> {
+pub(super) async fn answer(
+    gateway: &Gateway,
+    caller: &Caller,
+    visit: &Visit<'_>,
+    path: &str,
+    body: Incoming,
+) -> Response<VisitorBody> {
     match (path, &gateway.site.calls) {
         (GPC, _) => return gpc(&visit.parts.method),
         ("/open.gif", _) if [Method::GET, Method::HEAD].contains(&visit.parts.method) => {
@@ -55,7 +55,7 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
     }
     let bound = if path == "/events" { beacon::MAX_BYTES } else { MAX_BODY };
     let idle = gateway.site.limits.idle_timeout;
-    let body = match within(idle, Limited::new(body, bound + 1).collect()).await {
+    let body = match caller.within(idle, Limited::new(body, bound + 1).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() && path == "/events" => {
             let words = "a beacon holds at most 16 KiB";
@@ -65,13 +65,13 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
             return message(gateway, visit.parts, Message::TooLarge);
         }
         Ok(Err(_)) => return message(gateway, visit.parts, Message::BrokeOff),
-        Err(_) => {
+        Err(TooLate) => {
             gateway.site.metrics.doors.slow_bodies.count();
             return message(gateway, visit.parts, Message::TooSlow);
         }
     };
     if path == "/events" {
-        return events(gateway, visit, &body).await;
+        return events(gateway, caller, visit, &body).await;
     }
     let request = PrivacyRequest {
         method: &visit.parts.method,
@@ -92,15 +92,6 @@ pub(super) async fn answer(gateway: &Gateway, visit: &Visit<'_>, path: &str, bod
         Reply::Record(pending) => choice::record(gateway, visit, *pending, &request).await,
     };
     response.map(VisitorBody::own)
-}
-
-/// What comes of `future` in time; no timer is set where that is there at once, as a small body nearly always is.
-async fn within<F: Future>(patience: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
-    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
-        Poll::Ready(done) => Ok(done),
-        Poll::Pending => timeout(patience, future).await,
-    }
 }
 
 /// Under what the visitor's rows are written, for the one page that says so.
@@ -131,7 +122,7 @@ fn gpc(method: &Method) -> Response<VisitorBody> {
 }
 
 /// `POST /_privacy/events`: 204 when the events are on disk; otherwise why not, as JSON: a code in `reason`, and words.
-async fn events(gateway: &Gateway, visit: &Visit<'_>, body: &[u8]) -> Response<VisitorBody> {
+async fn events(gateway: &Gateway, caller: &Caller, visit: &Visit<'_>, body: &[u8]) -> Response<VisitorBody> {
     if visit.parts.method != Method::POST {
         let mut response = refused(gateway, StatusCode::METHOD_NOT_ALLOWED, "method", "beacons are posted");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -161,7 +152,7 @@ async fn events(gateway: &Gateway, visit: &Visit<'_>, body: &[u8]) -> Response<V
         Ok(events) => events,
         Err(error) => return not_a_beacon(error),
     };
-    match keep::beacon(gateway, visit, permit, &events).await {
+    match keep::beacon(gateway, caller, visit, permit, &events).await {
         Ok(cookies) => {
             gateway.site.metrics.beacons_accepted.count();
             let mut response = Response::new(VisitorBody::own(Bytes::new()));

@@ -2,6 +2,7 @@
 //! ends. A tunnel lives in the task of its connection, so it is counted, bounded and drained like any other.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 
 use super::client_addr::Peer;
 use super::tls::opened::Opened;
-use crate::upstream::Tunnel;
+use crate::upstream::{Deadline, Tunnel};
 
 /// A tunnel in which neither side says anything for so long is cut; whoever needs it connects anew.
 const SILENCE: Duration = Duration::from_secs(3600);
@@ -34,14 +35,19 @@ pub struct Caller {
     has_heard: Cell<bool>,
     /// Whether the connection closes after the next answer.
     leaves: Cell<bool>,
+    /// What bodies of ours are waited for with, where nothing waits with it just now.
+    deadline: Cell<Option<Deadline>>,
 }
+
+/// What was waited for did not come in time.
+pub(super) struct TooLate;
 
 impl Caller {
     /// For a new connection.
     pub fn new(peer: Peer, opened: Option<Opened>) -> Rc<Caller> {
         let (tunnel, heard) = (RefCell::default(), watch::Sender::new(false));
-        let (has_heard, leaves) = (Cell::new(false), Cell::new(false));
-        Rc::new(Caller { peer, opened, tunnel, heard, has_heard, leaves })
+        let (has_heard, leaves, deadline) = (Cell::new(false), Cell::new(false), Cell::new(None));
+        Rc::new(Caller { peer, opened, tunnel, heard, has_heard, leaves, deadline })
     }
 
     /// A request has come.
@@ -67,6 +73,29 @@ impl Caller {
         if self.leaves.get() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+    }
+
+    /// What comes of `future` within `patience`. No time is taken where that is there at once, as a small body often is; where
+    /// it is not, the connection has a timer that is moved on when it fires too early, not with each request.
+    pub(super) async fn within<F: Future>(&self, patience: Duration, future: F) -> Result<F::Output, TooLate> {
+        let mut future = pin!(future);
+        let mut deadline = None;
+        let done = poll_fn(|cx| {
+            if let Poll::Ready(done) = future.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
+            }
+            let deadline = deadline.get_or_insert_with(|| {
+                let mut deadline = self.deadline.take().unwrap_or_else(Deadline::over);
+                deadline.set(Instant::now() + patience);
+                deadline
+            });
+            deadline.poll_over(cx).map(|()| Err(TooLate))
+        });
+        let done = done.await;
+        if deadline.is_some() {
+            self.deadline.set(deadline);
+        }
+        done
     }
 
     /// Once the visitor has our `101`, the connection is joined with `site`.
@@ -135,6 +164,24 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<'_, T> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[tokio::test]
+    async fn what_is_waited_for_has_its_time_each_time() {
+        let peer = Peer { ip: std::net::Ipv4Addr::LOCALHOST.into(), https: false, through_unix: false };
+        let caller = Caller::new(peer, None);
+        let (short, long) = (Duration::from_millis(40), Duration::from_secs(20));
+        let soon = |milliseconds| tokio::time::sleep(Duration::from_millis(milliseconds));
+        assert!(caller.within(Duration::ZERO, std::future::ready(())).await.is_ok(), "it is there at once");
+        for _ in 0..2 {
+            let began = Instant::now();
+            assert!(caller.within(short, std::future::pending::<()>()).await.is_err());
+            assert!(began.elapsed() >= short);
+            assert!(caller.within(long, soon(80)).await.is_ok(), "the time of the one before is not its own");
+        }
+        // Two at once, as with HTTP/2, have each their own.
+        let (one, other) = tokio::join!(caller.within(short, soon(400_000)), caller.within(long, soon(80)));
+        assert!(one.is_err() && other.is_ok());
+    }
 
     #[tokio::test]
     async fn a_tunnel_that_falls_silent_is_cut_and_a_busy_one_is_not() {
