@@ -18,6 +18,9 @@ use crate::support::visitor::Visitor;
 /// How long a beacon waits for the disk, and what a busy machine adds to it.
 const IN_TIME: Duration = Duration::from_secs(10 + 5);
 
+/// All who wait come from one address here.
+const MANY_OF_ONE_ADDRESS: &str = "[gateway.limits]\nmax_connections_per_address = 2000\n";
+
 /// Whether the alarm is up, in both places where somebody looks.
 fn is_alarmed(gateway: &Gateway) -> bool {
     let alarms = dashboard::get(gateway, "/readyz").json()["alarms"].clone();
@@ -38,7 +41,7 @@ fn is_well(gateway: &Gateway) -> bool {
 #[test]
 fn while_the_disk_hangs_beacons_end_in_time_pages_are_served_and_nothing_acknowledged_is_lost() {
     let (site, shim) = (Site::start(), Shim::new());
-    let gateway: Gateway = shim.under(Folder::new(site.address, "")).serve();
+    let gateway: Gateway = shim.under(Folder::new(site.address, MANY_OF_ONE_ADDRESS)).serve();
     let address = gateway.address;
     let mut visitors: Vec<Visitor> = (0..2).map(|_| Visitor::who_accepts(&gateway)).collect();
     // Known by their cookies, and so are their events when they come again.
@@ -64,7 +67,8 @@ fn while_the_disk_hangs_beacons_end_in_time_pages_are_served_and_nothing_acknowl
         watch.compare(&gateway);
         // Who comes now need not wait to be told so.
         let began = Instant::now();
-        assert!(matches!(Client::of(&visitors[0], address).beacon(ONE), Outcome::Answered(503, _)));
+        let outcome = Client::of(&visitors[0], address).beacon(ONE);
+        assert!(matches!(outcome, Outcome::Answered(503, _)), "{outcome:?}");
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         for client in open {
             let (sent, took) = client.join().expect("a client's own checks hold");
