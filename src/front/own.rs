@@ -21,6 +21,9 @@ const GPC: &str = "/.well-known/gpc.json";
 /// Since when this program honours the signal, as the specification wants it.
 const GPC_SUPPORT: &str = "{\"gpc\":true,\"lastUpdate\":\"2026-11-26\"}\n";
 
+/// When to send again what could not be kept, in seconds: as the collector does.
+const LATER: HeaderValue = HeaderValue::from_static("5");
+
 /// What of our own a path names: the part below the visitors' folder, or the one file of ours that has its place elsewhere.
 /// Nothing where the request is the site's.
 pub(super) fn path<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
@@ -204,6 +207,9 @@ pub(super) fn problem(status: StatusCode, text: &str) -> Response<VisitorBody> {
 pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Response<VisitorBody> {
     let mut response = Response::new(VisitorBody::own(Bytes::from(value.to_string())));
     *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, LATER);
+    }
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     no_store(response.headers_mut());
     response

@@ -171,6 +171,7 @@ fn an_import_that_does_not_fit_is_refused_and_can_be_sent_again() {
     for _ in 0..2 {
         let answer = post(&gateway, &body);
         assert_eq!((answer.status, &answer.json()["reason"]), (503, &json!("spool-full")), "{}", answer.text());
+        assert_eq!(answer.field("Retry-After"), Some("5"));
         let kept = figure("consentry_events_captured_total");
         assert!(kept > 0 && kept < 500, "{kept}");
         refused += 500 - kept;
