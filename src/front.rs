@@ -23,6 +23,7 @@ mod own;
 mod page_body;
 mod role;
 pub mod tls;
+pub mod turn;
 mod unanswered;
 mod until;
 pub mod upgrade;

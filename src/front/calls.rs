@@ -4,13 +4,13 @@
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::gateway::{CallsImport, Gateway, Visit};
 use super::keep::{self, NotWritten};
 use super::own;
 use super::page_body::VisitorBody;
+use super::turn::RequestBody;
 use crate::capture::calls::{self, Format, MAX_BYTES};
 
 /// Answers a request to the import.
@@ -18,7 +18,7 @@ pub(super) async fn answer(
     gateway: &Gateway,
     visit: &Visit<'_>,
     calls: &CallsImport,
-    body: Incoming,
+    body: RequestBody,
 ) -> Response<VisitorBody> {
     let response = hand_over(gateway, visit, calls, body).await;
     if !response.status().is_success() {
@@ -27,7 +27,12 @@ pub(super) async fn answer(
     response
 }
 
-async fn hand_over(gateway: &Gateway, visit: &Visit<'_>, calls: &CallsImport, body: Incoming) -> Response<VisitorBody> {
+async fn hand_over(
+    gateway: &Gateway,
+    visit: &Visit<'_>,
+    calls: &CallsImport,
+    body: RequestBody,
+) -> Response<VisitorBody> {
     let headers = &visit.parts.headers;
     match bearer(headers) {
         None => {

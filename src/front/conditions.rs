@@ -15,10 +15,11 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use hyper::body::{Body, Incoming};
+use http_body::Body;
 
 use super::gateway::Gateway;
 use super::role::{self, Role};
+use super::turn::RequestBody;
 use crate::page::ContentType;
 use crate::upstream::{Forward, Overrides, UpstreamBody, UpstreamError};
 
@@ -109,7 +110,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Nothing where the request says what it is for, or wants the whole.
-    pub(super) fn of(role: Role, parts: &Parts, body: &Incoming) -> Option<Asked> {
+    pub(super) fn of(role: Role, parts: &Parts, body: &RequestBody) -> Option<Asked> {
         if role != Role::Document {
             return None;
         }
@@ -132,7 +133,7 @@ impl Asked {
     ) -> (Role, Result<Response<UpstreamBody>, UpstreamError>) {
         let ask = |whole| {
             let forward = Forward { overrides: Overrides { identity: true, whole }, ..forward };
-            gateway.upstream.send(parts, forward, None::<Incoming>)
+            gateway.upstream.send(parts, forward, None::<RequestBody>)
         };
         if gateway.site.plain.knows_all(host, parts) {
             let answer = ask(false).await;

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::header::{CONNECTION, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use super::check::{self, Bounds};
@@ -21,6 +20,7 @@ use super::objection;
 use super::own;
 use super::page_body::VisitorBody;
 use super::role::{self, Role};
+use super::turn::RequestBody;
 use super::unanswered;
 use super::upgrade::Caller;
 use super::watched::{self, Watched};
@@ -38,7 +38,7 @@ use crate::upstream::{Forward, Overrides, RequestId, Scheme, UpstreamBody, Upstr
 pub async fn handle(
     gateway: Rc<Gateway>,
     caller: Rc<Caller>,
-    mut request: Request<Incoming>,
+    mut request: Request<RequestBody>,
     hsts: Option<HeaderValue>,
 ) -> Result<Response<VisitorBody>, Infallible> {
     let mut watched = Watched::begin(&gateway);
@@ -130,7 +130,7 @@ pub async fn handle(
         response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(hsts);
     }
     caller.say_farewell(&mut response);
-    Ok(response.map(|body| body.watched_by(watched)))
+    Ok(response.map(|body| body.watched_by(watched, &caller.turn)))
 }
 
 /// Fetches the site's answer, without what is not permitted in either direction.
@@ -138,7 +138,7 @@ async fn pass_on(
     gateway: &Gateway,
     caller: &Caller,
     visit: &mut Visit<'_>,
-    body: Incoming,
+    body: RequestBody,
     on_upgrade: OnUpgrade,
     watched: &mut Watched,
 ) -> Response<VisitorBody> {

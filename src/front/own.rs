@@ -5,11 +5,11 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 
 use super::gateway::{Gateway, Visit};
 use super::keep::{self, NotKept};
 use super::page_body::VisitorBody;
+use super::turn::RequestBody;
 use super::upgrade::{Caller, TooLate};
 use super::{calls, choice, mail, role};
 use crate::capture::beacon::{self, BeaconError};
@@ -46,7 +46,7 @@ pub(super) async fn answer(
     caller: &Caller,
     visit: &Visit<'_>,
     path: &str,
-    body: Incoming,
+    body: RequestBody,
 ) -> Response<VisitorBody> {
     match (path, &gateway.site.calls) {
         (GPC, _) => return gpc(&visit.parts.method),

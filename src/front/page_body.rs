@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::delivery::Delivery;
+use super::turn::{Ours, Turn};
 use super::watched::Watched;
 use crate::page::Inject;
 use crate::page::gate::Gate;
@@ -19,6 +20,8 @@ pub struct VisitorBody {
     delivery: Option<Box<Delivery>>,
     /// The request it answers.
     watched: Option<Watched>,
+    /// Until the answer has ended.
+    turn: Option<Ours>,
 }
 
 enum Content {
@@ -52,16 +55,17 @@ impl VisitorBody {
         self
     }
 
-    /// The same; how it goes is watched.
-    pub(super) fn watched_by(mut self, watched: Watched) -> VisitorBody {
+    /// The same; how it goes is watched, and it is our `turn` until it has ended.
+    pub(super) fn watched_by(mut self, watched: Watched, turn: &Turn) -> VisitorBody {
         self.watched = Some(watched);
+        self.turn = Some(turn.until_dropped());
         self
     }
 }
 
 impl From<Content> for VisitorBody {
     fn from(content: Content) -> Self {
-        VisitorBody { content, delivery: None, watched: None }
+        VisitorBody { content, delivery: None, watched: None, turn: None }
     }
 }
 
@@ -70,7 +74,7 @@ impl Body for VisitorBody {
     type Error = UpstreamError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let VisitorBody { content, delivery, watched } = self.get_mut();
+        let VisitorBody { content, delivery, watched, .. } = self.get_mut();
         let frame = match content {
             Content::Own(bytes) => {
                 let bytes = bytes.take();

@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use super::client_addr::Peer;
 use super::tls::opened::Opened;
+use super::turn::{RequestBody, Turn};
 use crate::upstream::{Deadline, Tunnel};
 
 /// A tunnel in which neither side says anything for so long is cut; whoever needs it connects anew.
@@ -29,6 +31,8 @@ pub struct Caller {
     pub peer: Peer,
     /// The name it was opened for, where that says what may be asked.
     pub(super) opened: Option<Opened>,
+    /// Whose turn it is, where the connection is one of HTTP/1.1.
+    pub(super) turn: Turn,
     tunnel: RefCell<Option<(OnUpgrade, Tunnel)>>,
     /// Whether a request has come.
     heard: watch::Sender<bool>,
@@ -47,7 +51,7 @@ impl Caller {
     pub fn new(peer: Peer, opened: Option<Opened>) -> Rc<Caller> {
         let (tunnel, heard) = (RefCell::default(), watch::Sender::new(false));
         let (has_heard, leaves, deadline) = (Cell::new(false), Cell::new(false), Cell::new(None));
-        Rc::new(Caller { peer, opened, tunnel, heard, has_heard, leaves, deadline })
+        Rc::new(Caller { peer, opened, turn: Turn::default(), tunnel, heard, has_heard, leaves, deadline })
     }
 
     /// A request has come.
@@ -56,6 +60,11 @@ impl Caller {
         if !self.has_heard.replace(true) {
             self.heard.send_replace(true);
         }
+    }
+
+    /// The request with its body in its turn.
+    pub(super) fn read(&self, request: Request<Incoming>) -> Request<RequestBody> {
+        request.map(|body| RequestBody::new(body, &self.turn))
     }
 
     /// Waits until a request has come, the first one.

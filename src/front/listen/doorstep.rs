@@ -10,7 +10,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, COOKIE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
 
 use super::misdirected;
 use super::work::Room;
@@ -19,6 +18,7 @@ use crate::front::client_addr::{self, Client};
 use crate::front::handle::handle;
 use crate::front::own;
 use crate::front::page_body::VisitorBody;
+use crate::front::turn::RequestBody;
 use crate::front::upgrade::Caller;
 use crate::front::watched::Watched;
 use crate::upstream::RequestId;
@@ -27,14 +27,14 @@ use crate::upstream::RequestId;
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response<VisitorBody>, Infallible>>>>;
 
 /// Answers one request, of either version.
-pub(super) fn answer(room: &Room, caller: &Rc<Caller>, mut request: Request<Incoming>) -> Answering {
+pub(super) fn answer(room: &Room, caller: &Rc<Caller>, mut request: Request<RequestBody>) -> Answering {
     if request.version() == Version::HTTP_2 {
         join_crumbs(request.headers_mut());
     }
     let settled = settled(room, caller, &request).or_else(|| misdirected::answer(room, caller, &request));
     if let Some((response, watched)) = settled {
         room.shared.metrics.answered(response.status().as_u16());
-        let mut response = response.map(|body| body.watched_by(watched));
+        let mut response = response.map(|body| body.watched_by(watched, &caller.turn));
         caller.say_farewell(&mut response);
         return Box::pin(ready(Ok(response)));
     }
@@ -55,7 +55,7 @@ fn join_crumbs(headers: &mut HeaderMap) {
     }
 }
 
-fn settled(room: &Room, caller: &Caller, request: &Request<Incoming>) -> Option<(Response<VisitorBody>, Watched)> {
+fn settled(room: &Room, caller: &Caller, request: &Request<RequestBody>) -> Option<(Response<VisitorBody>, Watched)> {
     let (shared, gateway) = (&*room.shared, &*room.gateway);
     if !shared.settles() {
         return None;

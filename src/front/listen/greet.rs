@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::accept::Accepted;
 use super::addresses::Seat;
+use super::half_closed::{self, HalfClosed};
 use super::socket::{Line, Socket};
 use super::work::Room;
 use super::{doorstep, http2, proxy_protocol};
@@ -159,14 +160,14 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
     let limits = room.gateway.limits();
     let service = service_fn(|request| {
         caller.hear();
-        doorstep::answer(&current.get(), &caller, request)
+        doorstep::answer(&current.get(), &caller, caller.read(request))
     });
     // The time for a head begins with the connection, so one that sends nothing is closed, too.
     let connection = http1::Builder::new()
         .timer(Alarm::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
-        .serve_connection(TokioIo::new(line), service)
+        .serve_connection(TokioIo::new(HalfClosed::new(line, caller.turn.clone(), half_closed::PATIENCE)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.

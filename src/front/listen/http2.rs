@@ -70,7 +70,7 @@ pub(super) async fn serve(
     let service = service_fn(|request: Request<Incoming>| {
         let is_one = check::is_well_formed(request.uri(), request.headers());
         caller.hear();
-        let answer = is_one.then(|| doorstep::answer(&current.get(), &caller, request));
+        let answer = is_one.then(|| doorstep::answer(&current.get(), &caller, caller.read(request)));
         async move {
             let Some(answer) = answer else { return Err(h2::Error::from(h2::Reason::PROTOCOL_ERROR)) };
             let Ok(response) = answer.await;

@@ -3,12 +3,12 @@
 
 use http::header::HOST;
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 use super::work::Room;
 use crate::front::client_addr;
 use crate::front::own;
 use crate::front::page_body::VisitorBody;
+use crate::front::turn::RequestBody;
 use crate::front::unanswered;
 use crate::front::upgrade::Caller;
 use crate::front::watched::Watched;
@@ -18,7 +18,7 @@ use crate::upstream::RequestId;
 pub(super) fn answer(
     room: &Room,
     caller: &Caller,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
 ) -> Option<(Response<VisitorBody>, Watched)> {
     let opened = caller.opened.as_ref()?;
     // What names two hosts or none is refused by `check`.

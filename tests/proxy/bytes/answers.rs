@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
 
 use super::recorder::Manner;
 use super::{ADDED, FORWARDED, Table, VISITOR, whole};
@@ -195,16 +196,42 @@ fn a_connection_is_a_tunnel_only_once_the_site_has_said_so() {
     assert_eq!(table.site.seen_with(&whole(super::LAST_SEEN)), format!("{}{inside}", seen("/c")));
 }
 
-/// Whoever closes its half of the connection before the answer is there has gone away, as for nginx: half an answer is none.
+/// Whoever has closed its half of the connection after a whole request has nothing more to ask, and gets every answer; whoever closes
+/// it within a request has broken off, and the site is asked for nothing in its name.
 #[test]
-fn a_visitor_who_closes_its_half_gets_everything_or_nothing() {
+fn a_visitor_who_closes_its_half_after_its_request_gets_its_answer() {
     let (gateway, site) = shared();
+    let much = "m".repeat(3 << 20);
     site.answers("/half/closed", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    let mut stream = TcpStream::connect(gateway.address).expect("the listener takes connections");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
-    stream.write_all(format!("GET /half/closed HTTP/1.1\r\n{VISITOR}\r\n").as_bytes()).expect("the other side reads");
-    stream.shutdown(Shutdown::Write).expect("it is open");
-    let mut got = String::new();
-    stream.read_to_string(&mut got).expect("it is closed in order");
-    assert!(got.is_empty() || got.starts_with("HTTP/1.1 200 OK") && got.ends_with("\r\n\r\nok"), "{got}");
+    site.answers("/half/much", format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{much}", much.len()));
+    let ask = |bytes: String| {
+        let mut stream = TcpStream::connect(gateway.address).expect("the listener takes connections");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
+        stream.write_all(bytes.as_bytes()).expect("the other side reads");
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        let (mut got, began) = (String::new(), Instant::now());
+        stream.read_to_string(&mut got).expect("it is closed in order");
+        assert!(began.elapsed() < Duration::from_secs(5), "closed once it is answered: {:?}", began.elapsed());
+        got
+    };
+    let get = format!("GET /half/closed HTTP/1.1\r\n{VISITOR}\r\n");
+    let post = format!("POST /half/closed HTTP/1.1\r\n{VISITOR}Content-Length: 3\r\n\r\nabc");
+    let chunks =
+        format!("POST /half/closed HTTP/1.1\r\n{VISITOR}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    for request in [&get, &post, &chunks] {
+        let got = ask(request.clone());
+        assert!(got.starts_with("HTTP/1.1 200 OK\r\n") && got.ends_with("\r\n\r\nok"), "{request}: {got}");
+    }
+    let got = ask([get.as_str(), &post, &get].concat());
+    assert_eq!(got.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{got}");
+    let got = ask(format!("GET /half/much HTTP/1.1\r\n{VISITOR}\r\n"));
+    assert!(got.starts_with("HTTP/1.1 200 OK\r\n") && got.ends_with(&much), "{} bytes", got.len());
+    let own = ask(format!("GET /_privacy/consent HTTP/1.1\r\n{VISITOR}\r\n"));
+    assert!(own.starts_with("HTTP/1.1 200 OK\r\n"), "{own}");
+
+    // Broken off.
+    for request in [&post[..post.len() - 1], &chunks[..chunks.len() - 2], &get[..get.len() - 2]] {
+        let got = ask(request.to_owned());
+        assert!(!got.starts_with("HTTP/1.1 200"), "{request}: {got}");
+    }
 }
