@@ -11,16 +11,16 @@
 //! | `proxy_protocol` | who a load balancer says has connected |
 //! | `addresses` | what one address may do |
 //! | `greet` | from a socket to HTTP: PROXY header, TLS, which version |
-//! | `half_closed` | a visitor who has nothing more to ask, or has gone away |
+//! | `closing` | how a connection of HTTP/1.1 ends, from either side |
 //! | `http2` | HTTP/2, with the bounds that h2 leaves to others |
 //! | `doorstep` | what is settled before a request comes in |
 //! | `misdirected` | a request that another certificate would have answered for |
 
 mod accept;
 mod addresses;
+mod closing;
 mod doorstep;
 mod greet;
-mod half_closed;
 mod http2;
 mod misdirected;
 mod places;

@@ -1,48 +1,92 @@
 //! Whose turn it is on a connection of HTTP/1.1: the visitor's, until its request is whole; then ours, until the answer has ended.
-//! It decides what the visitor's closing of its half means: in its own turn it has broken off or gone away, in ours it may only
-//! have nothing more to ask.
+//! It decides what the end of a connection means, whichever side closes its half first.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-/// Of one connection; the visitor's at first. What a connection may be upgraded with has to be `Send`, though one thread has it.
+/// Nobody's: between two requests.
+const NONE: u8 = 0;
+/// The visitor's: the head of a request has come, and not its end.
+const THEIRS: u8 = 1;
+/// Still the visitor's, though its answer has ended.
+const LATE: u8 = 2;
+/// Ours: a whole request has come, and its answer has not ended.
+const OURS: u8 = 3;
+
+/// Of one connection. What a connection may be upgraded with has to be `Send`, though one thread has it.
 #[derive(Clone, Default)]
-pub struct Turn(Arc<AtomicBool>);
+pub struct Turn(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    whose: AtomicU8,
+    asked: AtomicU32,
+}
 
 impl Turn {
     /// Whether the request is whole and its answer has not ended.
     pub fn is_ours(&self) -> bool {
-        self.0.load(Relaxed)
+        self.0.whose.load(Relaxed) == OURS
     }
 
-    fn set_ours(&self, ours: bool) {
-        self.0.store(ours, Relaxed);
+    /// Whether a request has begun and is not whole, answered or not.
+    pub fn is_theirs(&self) -> bool {
+        matches!(self.0.whose.load(Relaxed), THEIRS | LATE)
+    }
+
+    /// How many requests there were; it may begin anew.
+    pub fn count(&self) -> u32 {
+        self.0.asked.load(Relaxed)
+    }
+
+    /// A request has begun, whole or not.
+    fn asked(&self, whole: bool) {
+        self.0.asked.fetch_add(1, Relaxed);
+        self.0.whose.store(if whole { OURS } else { THEIRS }, Relaxed);
+    }
+
+    /// It is whole.
+    pub(super) fn heard(&self) {
+        match self.0.whose.load(Relaxed) {
+            THEIRS => self.0.whose.store(OURS, Relaxed),
+            LATE => self.0.whose.store(NONE, Relaxed),
+            _ => {}
+        }
+    }
+
+    /// Its answer has ended.
+    fn answered(&self) {
+        match self.0.whose.load(Relaxed) {
+            OURS => self.0.whose.store(NONE, Relaxed),
+            THEIRS => self.0.whose.store(LATE, Relaxed),
+            _ => {}
+        }
     }
 
     #[cfg(test)]
-    pub(super) fn begin(&self) -> Ours {
-        self.set_ours(true);
+    pub(super) fn begin(&self, whole: bool) -> Ours {
+        self.asked(whole);
         self.until_dropped()
     }
 
-    /// Ends our turn when it is dropped.
+    /// An answer that ends when what this gives is dropped.
     pub(super) fn until_dropped(&self) -> Ours {
         Ours(self.clone())
     }
 }
 
-/// Our turn, until this is dropped.
+/// An answer, which ends when this is dropped.
 pub(super) struct Ours(Turn);
 
 impl Drop for Ours {
     fn drop(&mut self) {
-        self.0.set_ours(false);
+        self.0.answered();
     }
 }
 
@@ -55,7 +99,7 @@ pub struct RequestBody {
 impl RequestBody {
     /// That of a new request, which is whole with the body's end.
     pub(super) fn new(body: Incoming, turn: &Turn) -> RequestBody {
-        turn.set_ours(body.is_end_stream());
+        turn.asked(body.is_end_stream());
         RequestBody { body, turn: turn.clone() }
     }
 }
@@ -67,7 +111,7 @@ impl Body for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.body.is_end_stream() {
-            self.turn.set_ours(true);
+            self.turn.heard();
         }
         Poll::Ready(frame)
     }
@@ -78,5 +122,33 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_nobodys_once_request_and_answer_have_ended_in_either_order() {
+        let turn = Turn::default();
+        assert!(!turn.is_ours() && !turn.is_theirs());
+        let answer = turn.begin(true);
+        assert!(turn.is_ours() && !turn.is_theirs());
+        drop(answer);
+        assert!(!turn.is_ours() && !turn.is_theirs());
+
+        let answer = turn.begin(false);
+        assert!(!turn.is_ours() && turn.is_theirs());
+        turn.heard();
+        assert!(turn.is_ours() && !turn.is_theirs());
+        drop(answer);
+        assert!(!turn.is_ours() && !turn.is_theirs());
+
+        let early = turn.begin(false);
+        drop(early);
+        assert!(!turn.is_ours() && turn.is_theirs(), "it still sends");
+        turn.heard();
+        assert!(!turn.is_ours() && !turn.is_theirs());
     }
 }

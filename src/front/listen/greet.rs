@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::accept::Accepted;
 use super::addresses::Seat;
-use super::half_closed::{self, HalfClosed};
+use super::closing::Closing;
 use super::socket::{Line, Socket};
 use super::work::Room;
 use super::{doorstep, http2, proxy_protocol};
@@ -167,7 +167,7 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
         .timer(Alarm::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
-        .serve_connection(TokioIo::new(HalfClosed::new(line, caller.turn.clone(), half_closed::PATIENCE)), service)
+        .serve_connection(TokioIo::new(Closing::new(line, caller.turn.clone())), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.

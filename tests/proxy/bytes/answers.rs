@@ -235,3 +235,29 @@ fn a_visitor_who_closes_its_half_after_its_request_gets_its_answer() {
         assert!(!got.starts_with("HTTP/1.1 200"), "{request}: {got}");
     }
 }
+
+/// Whoever is refused while it still sends gets to read why: the connection is not reset under what is on its way.
+#[test]
+fn a_visitor_who_is_refused_within_its_request_can_send_on_and_reads_why() {
+    let (gateway, _) = shared();
+    for (head, status) in [
+        ("Content-Length: 99999999999", "413"),
+        ("Content-Length: 2000000\r\nExpect: 200-fine", "417"),
+        ("Content-Length: 2000000\r\nHost: other.example", "400"),
+        ("Content-Length: 2000000\r\nNo field", "400"),
+    ] {
+        let mut stream = TcpStream::connect(gateway.address).expect("the listener takes connections");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
+        let request = format!("POST /refused HTTP/1.1\r\n{VISITOR}{head}\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("the other side reads");
+        for _ in 0..20 {
+            stream.write_all(&[b'x'; 50_000]).expect("it is not reset");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let (mut got, began) = (String::new(), Instant::now());
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        stream.read_to_string(&mut got).expect("it is closed in order");
+        assert!(got.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {got}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    }
+}
