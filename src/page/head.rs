@@ -75,8 +75,14 @@ pub fn prepare_head(parts: &mut Parts, added: Option<u64>) {
     depends_on_choice(headers);
 }
 
-/// Makes the head of a page say that it depends on the choice: no shared cache keeps it, and the browser asks again each time
-/// (K7). Also where only the head was changed, by cookies or a policy.
+/// What a page depends on: the choice, and whether it was asked for as a page. A script may fetch it as it is, and its browser
+/// goes back to a page without asking, so that what was fetched must not be taken for the page.
+const VARIES: [&str; 3] = ["cookie", "accept", "sec-fetch-dest"];
+const VARY: &str = "Cookie, Accept, Sec-Fetch-Dest";
+const VARY_WITH_LANGUAGE: &str = "Cookie, Accept, Sec-Fetch-Dest, Accept-Language";
+
+/// Makes the head of a page say that it depends on the choice and on what it was asked for as: no shared cache keeps it, and the
+/// browser asks again each time (K7). Also where only the head was changed, by cookies or a policy.
 pub fn depends_on_choice(headers: &mut HeaderMap) {
     forbid_other_caches(headers);
     let has = |token: &str| has_token(headers, header::CACHE_CONTROL, token);
@@ -87,8 +93,9 @@ pub fn depends_on_choice(headers: &mut HeaderMap) {
         (true, true) => "private, no-cache, no-store, no-transform",
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    if !has_token(headers, header::VARY, "cookie") && !has_token(headers, header::VARY, "*") {
-        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    let varies = |token: &&str| has_token(headers, header::VARY, token);
+    if !varies(&"*") && !VARIES.iter().all(varies) {
+        headers.append(header::VARY, HeaderValue::from_static(VARY));
     }
 }
 
@@ -99,8 +106,8 @@ pub fn depends_on_language(headers: &mut HeaderMap) {
         return;
     }
     // Mostly the line there is, is ours.
-    match headers.get_mut(header::VARY).filter(|line| *line == "Cookie") {
-        Some(line) => *line = HeaderValue::from_static("Cookie, Accept-Language"),
+    match headers.get_mut(header::VARY).filter(|line| *line == VARY) {
+        Some(line) => *line = HeaderValue::from_static(VARY_WITH_LANGUAGE),
         None => {
             headers.append(header::VARY, HeaderValue::from_static("Accept-Language"));
         }
@@ -248,7 +255,7 @@ mod tests {
         );
         prepare_head(&mut parts, Some(0));
         assert_eq!(all(&parts, "cache-control"), ["private, no-cache"]);
-        assert_eq!(all(&parts, "vary"), ["Accept-Language", "Cookie"]);
+        assert_eq!(all(&parts, "vary"), ["Accept-Language", VARY]);
         for gone in ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control", "expires"] {
             assert!(all(&parts, gone).is_empty(), "{gone}");
         }
@@ -258,7 +265,8 @@ mod tests {
     fn rule_k7_a_page_with_words_of_ours_depends_on_the_language_asked_for() {
         for (given, want) in [
             (&[][..], &["Accept-Language"][..]),
-            (&["Cookie"], &["Cookie, Accept-Language"]),
+            (&[VARY], &[VARY_WITH_LANGUAGE]),
+            (&["Cookie"], &["Cookie", "Accept-Language"]),
             (&["Accept"], &["Accept", "Accept-Language"]),
             (&["accept-language, cookie"], &["accept-language, cookie"]),
             (&["*"], &["*"]),
@@ -272,10 +280,11 @@ mod tests {
 
     #[test]
     fn rule_k7_what_the_site_forbids_to_store_stays_forbidden() {
-        let mut parts = answer(200, &[("cache-control", "max-age=0, No-Store"), ("vary", "accept, cookie")]);
+        let mut parts =
+            answer(200, &[("cache-control", "max-age=0, No-Store"), ("vary", "accept, cookie, Sec-Fetch-dest")]);
         prepare_head(&mut parts, Some(0));
         assert_eq!(all(&parts, "cache-control"), ["private, no-cache, no-store"]);
-        assert_eq!(all(&parts, "vary"), ["accept, cookie"]);
+        assert_eq!(all(&parts, "vary"), ["accept, cookie, Sec-Fetch-dest"]);
         let mut parts = answer(200, &[("vary", "*")]);
         prepare_head(&mut parts, None);
         assert_eq!(all(&parts, "vary"), ["*"]);
@@ -287,7 +296,7 @@ mod tests {
             answer(200, &[("cache-control", "public, no-transform, max-age=9"), ("surrogate-control", "x")]);
         depends_on_choice(&mut parts.headers);
         assert_eq!(all(&parts, "cache-control"), ["private, no-cache, no-transform"]);
-        assert_eq!(all(&parts, "vary"), ["Cookie"]);
+        assert_eq!(all(&parts, "vary"), [VARY]);
         assert!(all(&parts, "surrogate-control").is_empty());
     }
 

@@ -48,7 +48,12 @@ async fn unary(visitor: &Visitor, site: &mut Site, scheme: &str) {
     assert!(next(&mut call.body).await.is_none());
     let mut answering = call.begin();
     answering.send_data(message("hello"), false).unwrap();
-    answering.send_trailers(status("0", "fine")).unwrap();
+    let mut last = status("0", "fine");
+    // K2: a cookie comes in a head, where it is looked at, or not at all.
+    for (name, value) in [("set-cookie", "tracker=1"), ("content-length", "7"), ("x-took", "1")] {
+        last.insert(name, value.parse().unwrap());
+    }
+    answering.send_trailers(last).unwrap();
     let (head, mut body) = soon(answer).await.unwrap().into_parts();
     assert_eq!((head.status.as_u16(), &head.headers["content-type"]), (200, &"application/grpc".parse().unwrap()));
     assert_eq!(head.headers["x-site"], "1");
@@ -58,6 +63,8 @@ async fn unary(visitor: &Visitor, site: &mut Site, scheme: &str) {
         (&trailers["grpc-status"], &trailers["grpc-message"]),
         (&"0".parse().unwrap(), &"fine".parse().unwrap())
     );
+    assert_eq!(trailers["x-took"], "1");
+    assert!(!trailers.contains_key("set-cookie") && !trailers.contains_key("content-length"), "{trailers:?}");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ fn rule_k7_no_shared_cache_keeps_a_page() {
     site.answers("/cache/page", page(&fields, PAGE));
     let answer = Visitor::who_accepts(gateway).get("/cache/page");
     assert_eq!((answer.field("cache-control"), answer.field("etag")), (Some("private, no-cache"), None));
-    assert_eq!(answer.all("vary"), ["Accept-Language", "Cookie"]);
+    assert_eq!(answer.all("vary"), ["Accept-Language", "Cookie, Accept, Sec-Fetch-Dest"]);
     assert_eq!(answer.field("content-length"), Some(answer.body.len().to_string().as_str()));
 }
 

@@ -54,6 +54,27 @@ pub(super) fn of(
     response
 }
 
+/// What has no place in trailers (RFC 9110 §6.5.1), above all cookies: those of the head alone are looked at.
+fn leave_out(trailers: &mut HeaderMap) {
+    const OF_THE_HEAD: [header::HeaderName; 12] = [
+        header::SET_COOKIE,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::CONTENT_RANGE,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::TRAILER,
+        header::CACHE_CONTROL,
+        header::LINK,
+        header::LOCATION,
+        header::HOST,
+    ];
+    for name in OF_THE_HEAD {
+        trailers.remove(name);
+    }
+}
+
 fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| head::is_event_stream(value.as_bytes()))
 }
@@ -68,8 +89,11 @@ impl Http2Body {
         }
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() && !self.trailers => Poll::Ready(None),
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
                 self.paused = false;
+                if let Some(trailers) = frame.trailers_mut() {
+                    leave_out(trailers);
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
