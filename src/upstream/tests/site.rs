@@ -171,6 +171,7 @@ pub fn id() -> RequestId {
 pub fn forward<'a>(client: &'a RawIp, request_id: &'a RequestId) -> Forward<'a> {
     Forward {
         client,
+        has_share: true,
         trusted_proxies: &[],
         scheme: Scheme::Https,
         host: b"example.org",
