@@ -17,6 +17,8 @@ pub(super) struct Places {
     open: AtomicUsize,
     /// What each address has of them; outlives a configuration in which the server stays what it is.
     held: Arc<Held>,
+    /// The same of those that carry many exchanges.
+    held_of_lanes: Arc<Held>,
     /// Whether all servers together may have fewer than the sum of what each may have.
     of_all: bool,
 }
@@ -28,13 +30,14 @@ impl Places {
     /// For one of so many servers.
     pub(super) fn of(most: Most, servers: usize) -> Places {
         let of_all = most.each.saturating_mul(servers) > most.all;
-        Places { most, open: AtomicUsize::new(0), held: Arc::default(), of_all }
+        Places { most, open: AtomicUsize::new(0), held: Arc::default(), held_of_lanes: Arc::default(), of_all }
     }
 
     /// The same, with what each address has had of them `before`.
     pub(super) fn held_as(&self, before: &Places) -> Places {
         let Places { most, of_all, .. } = *self;
-        Places { most, open: AtomicUsize::new(0), held: before.held.clone(), of_all }
+        let (held, held_of_lanes) = (before.held.clone(), before.held_of_lanes.clone());
+        Places { most, open: AtomicUsize::new(0), held, held_of_lanes, of_all }
     }
 
     pub(super) fn most(&self) -> Most {
@@ -44,6 +47,11 @@ impl Places {
     /// What each address has.
     pub(super) fn held(&self) -> &Held {
         &self.held
+    }
+
+    /// What each address has of those that carry many exchanges.
+    pub(super) fn held_of_lanes(&self) -> &Held {
+        &self.held_of_lanes
     }
 
     /// Whether what each address has of all servers is to be bounded apart.

@@ -63,33 +63,51 @@ pub(super) enum Over {
 pub(super) struct Share {
     places: Arc<Places>,
     bucket: u64,
-    parts: usize,
+    /// Of the connections to the server, and of those that carry many.
+    parts: Parts,
 }
+
+/// Parts of connections: of any, and of those that carry many.
+type Parts = (usize, usize);
 
 impl Share {
     /// For an exchange of an address, unless that has half of what there may be.
     pub(super) fn take(places: &Arc<Places>, bucket: u64, over: Over) -> Option<Share> {
-        let mut share = Share { places: places.clone(), bucket, parts: 0 };
+        let mut share = Share { places: places.clone(), bucket, parts: (0, 0) };
         share.goes(over).then_some(share)
     }
 
     /// It goes this way now, unless it would be too much of it.
     pub(super) fn goes(&mut self, over: Over) -> bool {
-        let most = self.places.most();
-        let (connections, parts) = match over {
-            Over::Http1 => (most.each, WHOLE),
-            Over::Http2 { lanes, streams } => (most.each.min(lanes), WHOLE.div_ceil(streams.max(1))),
+        let (parts, lanes) = match over {
+            Over::Http1 => ((WHOLE, 0), 0),
+            Over::Http2 { lanes, streams } => {
+                let part = WHOLE.div_ceil(streams.max(1));
+                ((part, part), lanes)
+            }
         };
-        let (was, half) = (self.parts, |connections: usize| connections.saturating_mul(WHOLE / 2));
-        if parts == was {
-            return true;
-        }
-        if !self.places.held().change(self.bucket, was, parts, half(connections)) {
-            return false;
-        }
-        if self.places.are_of_all() && !OF_ALL.change(self.bucket, was, parts, half(most.all)) {
-            self.places.held().change(self.bucket, parts, was, usize::MAX);
-            return false;
+        self.becomes(parts, lanes)
+    }
+
+    fn becomes(&mut self, parts: Parts, lanes: usize) -> bool {
+        let (most, was) = (self.places.most(), self.parts);
+        let all: Option<&Held> = if self.places.are_of_all() { Some(&OF_ALL) } else { None };
+        let bounds = [
+            (Some(self.places.held()), was.0, parts.0, most.each),
+            (Some(self.places.held_of_lanes()), was.1, parts.1, lanes),
+            (all, was.0, parts.0, most.all),
+        ];
+        // Where nothing changes no lock is taken.
+        let changes = |held: Option<&'_ Held>, from, to, bound| {
+            held.filter(|_| from != to).is_none_or(|held| held.change(self.bucket, from, to, bound))
+        };
+        for (done, &(held, from, to, connections)) in bounds.iter().enumerate() {
+            if !changes(held, from, to, connections.saturating_mul(WHOLE / 2)) {
+                for &(held, from, to, _) in &bounds[..done] {
+                    changes(held, to, from, usize::MAX);
+                }
+                return false;
+            }
         }
         self.parts = parts;
         true
@@ -98,12 +116,8 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        if self.parts > 0 {
-            self.places.held().change(self.bucket, self.parts, 0, usize::MAX);
-            if self.places.are_of_all() {
-                OF_ALL.change(self.bucket, self.parts, 0, usize::MAX);
-            }
-        }
+        // Less is never too much.
+        self.becomes((0, 0), 0);
     }
 }
 
@@ -164,6 +178,19 @@ mod tests {
         assert!(shares.iter_mut().all(|share| share.goes(Over::Http1)), "or speaks no HTTP/2 at all");
         drop(shares);
         assert!(is_empty(places.held(), 1));
+    }
+
+    #[test]
+    fn tunnels_beside_take_nothing_of_the_lanes_and_all_of_it_is_half_at_most() {
+        let take =
+            |places: &Arc<Places>, over| (0..2_000).map_while(|_| Share::take(places, 1, over)).collect::<Vec<_>>();
+        let over = Over::Http2 { lanes: 16, streams: 100 };
+        let many = places(100, usize::MAX, 1);
+        let _tunnels = take(&many, Over::Http1).split_off(20);
+        assert_eq!((_tunnels.len(), take(&many, over).len()), (30, 800));
+        let few = places(10, usize::MAX, 1);
+        let _tunnels = take(&few, Over::Http1).split_off(2);
+        assert_eq!((_tunnels.len(), take(&few, over).len()), (3, 200));
     }
 
     #[test]
