@@ -117,7 +117,7 @@ fn no_address_has_more_than_half_of_the_ways_to_the_site() {
     let site = Site::start();
     site.on("/hangs", Behaviour::IsSilent);
     site.on("/socket", Behaviour::Tunnels);
-    let more = "workers = 2\ntrusted_proxies = [\"127.0.0.2\"]\n[gateway.limits]\nmax_upstream_connections = 8\n";
+    let more = "workers = 2\ndrain = \"100ms\"\ntrusted_proxies = [\"127.0.0.2\"]\n[gateway.limits]\nmax_upstream_connections = 8\n";
     let (folder, _nobody) = folder_without_database(site.address, more);
     let gateway = folder.serve();
     let from = |last: u8| Connection::open_from([127, 0, 0, last].into(), gateway.address);
