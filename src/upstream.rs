@@ -36,6 +36,7 @@ mod request_id;
 mod routes;
 mod server;
 pub mod settings;
+mod share;
 mod sites;
 mod tend;
 mod tls;

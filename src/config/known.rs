@@ -67,7 +67,11 @@ pub(super) const SECTIONS: &[Section] = &[
             key("max_head_bytes", r#""32 KiB""#, "a request's line and headers"),
             key("max_body_bytes", r#""1 GiB""#, "a request's body"),
             key("max_connections", "10_000", "at once, over all workers"),
-            key("max_upstream_connections", "10_000", "to each upstream, over all workers; beyond it 503"),
+            key(
+                "max_upstream_connections",
+                "10_000",
+                "to each upstream, over all workers; of one address half; beyond it 503",
+            ),
             key("head_timeout", r#""30s""#, "for a visitor to send a head, and idle between two"),
             key("connect_timeout", r#""5s""#, "for connecting to the upstream"),
             key("answer_timeout", r#""60s""#, "for the upstream to begin its answer"),

@@ -39,7 +39,8 @@ impl Shares {
         Shares { visitors, per_address, upstreams, enough }
     }
 
-    /// The bounds for connections to upstreams, beside those that are configured.
+    /// The bounds for connections to upstreams, beside those that are configured. Of what they allow no address takes more than
+    /// half, however many exchanges go over its connections; the upstream side counts them.
     pub fn most(&self, configured: Most) -> Most {
         let all = self.upstreams.min(configured.all);
         Most { each: configured.each.min(all), all }

@@ -62,13 +62,16 @@ pub struct Client {
     pub https: bool,
     /// Whether the peer is a listed proxy.
     pub through_proxy: bool,
+    /// Whether the address is one visitor's, as far as can be known: not that of a listed proxy, or of this machine, which
+    /// many come through.
+    pub is_one: bool,
 }
 
 /// Finds the visitor behind `peer`.
 pub fn client(peer: &Peer, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
     let ip = peer.ip.to_canonical();
     if !trusted.includes(peer) {
-        return Client { ip: RawIp::new(ip), https: peer.https, through_proxy: false };
+        return Client { ip: RawIp::new(ip), https: peer.https, through_proxy: false, is_one: !peer.through_unix };
     }
     let by_x = || x_forwarded(ip, headers, trusted);
     let by_rfc = || rfc_7239(ip, headers, trusted);
@@ -76,7 +79,9 @@ pub fn client(peer: &Peer, headers: &HeaderMap, trusted: &TrustedProxies) -> Cli
         ForwardedHeader::XForwardedFor => by_x().or_else(by_rfc),
         ForwardedHeader::Forwarded => by_rfc().or_else(by_x),
     };
-    Client { ip: RawIp::new(said.ip.unwrap_or(ip)), https: said.https.unwrap_or(peer.https), through_proxy: true }
+    let is_one = said.ip.is_some_and(|said| said != ip && !trusted.is_listed(said));
+    let (said_ip, https) = (said.ip.unwrap_or(ip), said.https.unwrap_or(peer.https));
+    Client { ip: RawIp::new(said_ip), https, through_proxy: true, is_one }
 }
 
 /// What one of the headers says.

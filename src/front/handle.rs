@@ -152,6 +152,7 @@ async fn pass_on(
     let request_id = watched.id();
     let forward = Forward {
         client: &visit.client.ip,
+        has_share: visit.client.is_one,
         trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
         scheme: if visit.client.https { Scheme::Https } else { Scheme::Http },
         host: visit.host.as_bytes(),
@@ -181,6 +182,9 @@ async fn pass_on(
         Err(error) => {
             site.metrics.upstream_errors.count();
             tracing::warn!(%error, %request_id, "the site did not answer");
+            if matches!(error, UpstreamError::HasHalf) {
+                watched.turned_away(gateway, visit, error.status(), &error);
+            }
             keep::unanswered(gateway, visit, role, began, error.status());
             let message = || own::no_answer(gateway, visit.parts, error.status(), &request_id);
             let mut response = unanswered::page(gateway, error.status(), &request_id, message);

@@ -21,6 +21,11 @@ pub enum UpstreamError {
         "there are as many connections to the upstream as there may be; look at what holds them, or raise [gateway.limits] max_upstream_connections and the system's limit of open files"
     )]
     Full,
+    /// The visitor's address has half of what there may be.
+    #[error(
+        "one address has half of the exchanges that may be open with the upstream at once; look at who that is, or raise [gateway.limits] max_upstream_connections and the system's limit of open files"
+    )]
+    HasHalf,
     /// Connecting took longer than `connect_timeout`.
     #[error("connecting to the upstream took too long; check the site, or raise [gateway.limits] connect_timeout")]
     ConnectTimeout,
@@ -77,9 +82,10 @@ impl UpstreamError {
     /// The status for the visitor: 502, 503 or 504 where the site is at fault, 400, 408, 413 or 421 where the request is.
     pub fn status(&self) -> StatusCode {
         match self {
-            UpstreamError::Unresolved(_) | UpstreamError::Unreachable(_) | UpstreamError::Full => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            UpstreamError::Unresolved(_)
+            | UpstreamError::Unreachable(_)
+            | UpstreamError::Full
+            | UpstreamError::HasHalf => StatusCode::SERVICE_UNAVAILABLE,
             UpstreamError::ConnectTimeout
             | UpstreamError::AnswerTimeout
             | UpstreamError::IdleTimeout
@@ -101,7 +107,8 @@ impl UpstreamError {
 impl UpstreamError {
     /// Whether the server is at fault that was asked.
     pub(super) fn is_servers(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, UpstreamError::TotalTimeout | UpstreamError::Full)
+        self.status().is_server_error()
+            && !matches!(self, UpstreamError::TotalTimeout | UpstreamError::Full | UpstreamError::HasHalf)
     }
 
     /// Whether another server may be asked for a request that this one has seen nothing of.
@@ -111,7 +118,7 @@ impl UpstreamError {
 
     /// After how many seconds it is worth asking again, where that is known.
     pub fn retry_after(&self) -> Option<u64> {
-        matches!(self, UpstreamError::Full).then_some(1)
+        matches!(self, UpstreamError::Full | UpstreamError::HasHalf).then_some(1)
     }
 }
 

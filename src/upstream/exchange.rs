@@ -118,7 +118,7 @@ impl Exchange<'_> {
         let body = match head.framing {
             Framing::Switched => {
                 let early = buffer.map_or_else(Bytes::new, |mut buffer| buffer.split().freeze());
-                UpstreamBody::switched(Tunnel::new(early, connection.wire, connection.place))
+                UpstreamBody::switched(Tunnel::new(early, connection.wire, connection.place, connection.share))
             }
             Framing::Empty => {
                 pool::finish(pool, connection, reusable, buffer.map_or(0, |buffer| buffer.len()));

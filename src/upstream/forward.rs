@@ -22,6 +22,8 @@ use crate::pseudonym::RawIp;
 pub struct Forward<'a> {
     /// Who calls, after trusted proxies have been looked through.
     pub client: &'a RawIp,
+    /// Whether that is one visitor's address, which has its share of the ways to the site and no more.
+    pub has_share: bool,
     /// The trusted proxies the request came through, the visitor's side first; they follow `client` in `X-Forwarded-For`.
     pub trusted_proxies: &'a [IpAddr],
     /// How the visitor speaks to the first trusted proxy, or to the gateway.

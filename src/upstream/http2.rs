@@ -25,6 +25,7 @@ pub(super) use lane::{Lane, Lanes};
 use super::forward::{Forward, RequestFraming};
 use super::server::Busy;
 use super::settings::Bounds;
+use super::share::Share;
 use super::wire::Wire;
 use super::{UpstreamBody, UpstreamError};
 use request::Carried;
@@ -40,7 +41,8 @@ pub(super) struct Exchange<'a> {
     pub(super) stripped: &'a str,
     pub(super) bounds: &'a Bounds,
     pub(super) end: Option<Instant>,
-    pub(super) busy: Option<Busy>,
+    /// What counts it until it has ended.
+    pub(super) counted: (Option<Busy>, Option<Share>),
 }
 
 impl Exchange<'_> {
@@ -60,7 +62,7 @@ impl Exchange<'_> {
         };
         let is_grpc = request::is_grpc(&self.parts.headers);
         let carried = Carried::new(body, self.framing, self.bounds, is_grpc);
-        let stream = self.lane.stream(self.busy);
+        let stream = self.lane.stream(self.counted);
         let mut sender = self.lane.sender();
         let answer = sender.try_send_request(http::Request::from_parts(head, carried.as_body()));
         let mut answer = pin!(answer);

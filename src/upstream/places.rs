@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::settings::Most;
+use super::share::Held;
 
 /// To all servers of the process: it has its descriptors once, whatever configurations it has had.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
@@ -14,14 +15,48 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 pub(super) struct Places {
     most: Most,
     open: AtomicUsize,
+    /// What each address has of them; outlives a configuration in which the server stays what it is.
+    held: Arc<Held>,
+    /// The same of those that carry many exchanges.
+    held_of_lanes: Arc<Held>,
+    /// Whether all servers together may have fewer than the sum of what each may have.
+    of_all: bool,
 }
 
 /// One connection's place, for as long as it is open.
 pub(super) struct Place(Arc<Places>);
 
 impl Places {
-    pub(super) fn of(most: Most) -> Places {
-        Places { most, open: AtomicUsize::new(0) }
+    /// For one of so many servers.
+    pub(super) fn of(most: Most, servers: usize) -> Places {
+        let of_all = most.each.saturating_mul(servers) > most.all;
+        Places { most, open: AtomicUsize::new(0), held: Arc::default(), held_of_lanes: Arc::default(), of_all }
+    }
+
+    /// The same, with what each address has had of them `before`.
+    pub(super) fn held_as(&self, before: &Places) -> Places {
+        let Places { most, of_all, .. } = *self;
+        let (held, held_of_lanes) = (before.held.clone(), before.held_of_lanes.clone());
+        Places { most, open: AtomicUsize::new(0), held, held_of_lanes, of_all }
+    }
+
+    pub(super) fn most(&self) -> Most {
+        self.most
+    }
+
+    /// What each address has.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// What each address has of those that carry many exchanges.
+    pub(super) fn held_of_lanes(&self) -> &Held {
+        &self.held_of_lanes
+    }
+
+    /// Whether what each address has of all servers is to be bounded apart.
+    pub(super) fn are_of_all(&self) -> bool {
+        self.of_all
     }
 
     /// Whether so few are left that nobody should hold one without use.
@@ -59,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_server_has_its_connections_and_one_that_ends_makes_room() {
-        let places = Arc::new(Places::of(Most { each: 4, all: usize::MAX }));
+        let places = Arc::new(Places::of(Most { each: 4, all: usize::MAX }, 1));
         let other = Arc::new(Places::default());
         let mut taken: Vec<Place> = (0..4).filter_map(|_| places.take()).collect();
         assert_eq!(taken.len(), 4);

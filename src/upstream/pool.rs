@@ -20,6 +20,7 @@ use super::deadline::Deadline;
 use super::http2::{Lane, Lanes};
 use super::places::Place;
 use super::server::{Busy, Server};
+use super::share::{Over, Share};
 use super::wire::{Idle, Wire};
 
 /// Idle connections a worker keeps.
@@ -57,6 +58,8 @@ pub(super) struct Connection {
     pub(super) place: Place,
     /// Counts the exchange in hand, where there is a choice of servers.
     pub(super) busy: Option<Busy>,
+    /// What the address that asks has by the exchange in hand.
+    pub(super) share: Option<Share>,
 }
 
 /// What an exchange goes over.
@@ -161,7 +164,7 @@ impl Pool {
     /// Keeps a connection whose exchange ended cleanly.
     pub(super) fn give(&self, mut connection: Box<Connection>) {
         connection.reused = true;
-        connection.busy = None;
+        (connection.busy, connection.share) = (None, None);
         // Where places are scarce, whoever comes next may be another worker's, or be for another server.
         if connection.place.is_scarce() {
             return;
@@ -228,6 +231,12 @@ impl Pool {
         self.server.tell(counts - told);
     }
 
+    /// What an exchange of an address will have of the server; nothing where the address has half of all there may be.
+    pub(super) fn share(&self, bucket: u64) -> Option<Share> {
+        let over = if self.server.http2 && !self.declined_http2.get() { Lanes::LIKELY } else { Over::Http1 };
+        Share::take(&self.server.places, bucket, over)
+    }
+
     /// A connection for an exchange: a kept one unless it must be `fresh`, else a new one. `http1` is for what HTTP/2 cannot
     /// carry.
     pub(super) async fn link(
@@ -253,6 +262,7 @@ impl Pool {
         let _opening = opening.map_err(|_| UpstreamError::ConnectTimeout)?;
         match self.lanes.find() {
             Some(lane) => Ok(Link::Http2(lane)),
+            None if self.lanes.are_all() => Err(UpstreamError::Full),
             None => self.connect(http1, deadline).await,
         }
     }
@@ -266,7 +276,8 @@ impl Pool {
             if wire.chose_http2() {
                 let lane = Lane::open(wire, place, peer, deadline).await?;
                 self.lanes.add(&lane);
-                return Ok(Link::Http2(lane));
+                // One that has ended already tells why when it is asked.
+                return if lane.is_full() { Err(UpstreamError::Full) } else { Ok(Link::Http2(lane)) };
             }
             self.declined_http2.set(true);
         }
@@ -281,6 +292,7 @@ impl Pool {
             peer,
             place,
             busy: None,
+            share: None,
         })))
     }
 

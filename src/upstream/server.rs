@@ -70,9 +70,9 @@ impl Server {
         Server { name: address.to_string(), at, tls, http2, health, ejection, busy, places, tally }
     }
 
-    /// The same, with so many connections at most.
-    pub(super) fn with(self, most: Most) -> Server {
-        Server { places: Arc::new(Places::of(most)), ..self }
+    /// The same as one of so many `servers`, with so many connections at most.
+    pub(super) fn with(self, most: Most, servers: usize) -> Server {
+        Server { places: Arc::new(Places::of(most, servers)), ..self }
     }
 
     /// The same, with everything that is known of `before`, which is the same server in another configuration.
@@ -81,7 +81,8 @@ impl Server {
             names.take_over(known);
         }
         let (health, busy, tally) = (before.health.clone(), before.busy.clone(), before.tally.clone());
-        Server { health, busy, tally, ..self }
+        let places = Arc::new(self.places.held_as(&before.places));
+        Server { health, busy, places, tally, ..self }
     }
 
     /// A new connection, greeted by TLS where that is spoken; and to which address, where it has one. `http1` keeps HTTP/2

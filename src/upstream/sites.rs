@@ -46,6 +46,7 @@ impl Sites {
         let Settings { routes, ejection, probing, names_kept, error_pages, most } = settings;
         let error_pages = ErrorPages::read(&error_pages)?;
         let pattern = |route: &Route| (route.host.clone(), route.path.clone());
+        let count = routes.iter().map(|route| route.servers.len()).sum();
         let chosen = Routes::new(routes.iter().map(pattern));
         let part = |route: Route| {
             let part = before.and_then(|before| before.parts.iter().find(|part| part.is_for(&route)));
@@ -55,7 +56,7 @@ impl Sites {
                     Address::Tcp { tls: true, host, .. } => Some(Handshake::new(host, route.http2, &route.tls)?),
                     Address::Tcp { .. } | Address::Unix(_) => None,
                 };
-                let server = Server::new(address, tls, route.http2, ejection, names_kept).with(most);
+                let server = Server::new(address, tls, route.http2, ejection, names_kept).with(most, count);
                 let same = known.iter().position(|known| known.name == server.name);
                 Ok(Arc::new(match same.map(|same| known.swap_remove(same)) {
                     Some(before) => server.knowing(before),

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::places::Place;
+use super::share::Share;
 use super::wire::Wire;
 
 /// The site's end of a WebSocket. The front joins it with the visitor's end (`hyper::upgrade::on`), for example by
@@ -17,11 +18,12 @@ pub struct Tunnel {
     early: Bytes,
     wire: Wire,
     _place: Place,
+    _share: Option<Share>,
 }
 
 impl Tunnel {
-    pub(super) fn new(early: Bytes, wire: Wire, place: Place) -> Self {
-        Tunnel { early, wire, _place: place }
+    pub(super) fn new(early: Bytes, wire: Wire, place: Place, share: Option<Share>) -> Self {
+        Tunnel { early, wire, _place: place, _share: share }
     }
 }
 

@@ -29,6 +29,7 @@ use super::pool::{Connection, Counts, Link, Pool};
 use super::request::Request;
 use super::routes::is_below;
 use super::server::Busy;
+use super::share::{Over, Share};
 use super::sites::Part;
 
 /// One worker's connections to one part of the site.
@@ -99,6 +100,7 @@ impl Way {
         let mut fresh = false;
         loop {
             let pool = &self.pools[server];
+            let share = share(pool, &question.forward)?;
             // A kept connection costs no waiting; whatever else there is to go over is found or made apart from this task's
             // own state, which is moved about and should be small.
             let kept = if fresh || pool.server.http2 { None } else { pool.take(replayable) };
@@ -109,7 +111,7 @@ impl Way {
             let (error, reused) = match link {
                 Ok(Link::Http1(connection)) => {
                     let reused = connection.reused;
-                    let exchange = self.exchange(pool, connection, &question);
+                    let exchange = self.exchange(pool, connection, &question, share)?;
                     let request = self.request(pool, &question, std::mem::replace(&mut content, Content::Seen))?;
                     let mut unseen = None;
                     let answer = exchange.run(request, &mut unseen).await;
@@ -126,7 +128,7 @@ impl Way {
                 }
                 Ok(Link::Http2(lane)) => {
                     let reused = lane.is_used();
-                    match Box::pin(self.ask_by_http2(pool, lane, &question, &mut content)).await {
+                    match Box::pin(self.ask_by_http2(pool, lane, &question, &mut content, share)).await {
                         Ok(answer) => return Ok(answer),
                         Err(error) => (error, reused),
                     }
@@ -183,11 +185,14 @@ impl Way {
         pool: &'a Rc<Pool>,
         mut connection: Box<Connection>,
         question: &Question<'_>,
-    ) -> Exchange<'a> {
+        mut share: Option<Share>,
+    ) -> Result<Exchange<'a>, UpstreamError> {
+        goes(&mut share, Over::Http1)?;
+        connection.share = share;
         connection.deadline.end_at(question.end);
         connection.busy = self.busy(pool);
         let asked = Asked { by_head: question.parts.method == Method::HEAD, websocket: question.websocket };
-        Exchange { connection, pool, bounds: &self.part.bounds, asked }
+        Ok(Exchange { connection, pool, bounds: &self.part.bounds, asked })
     }
 
     /// The request as HTTP/1.1 has it.
@@ -217,18 +222,21 @@ impl Way {
         lane: Rc<Lane>,
         question: &Question<'_>,
         content: &mut Content<B>,
+        mut share: Option<Share>,
     ) -> Result<http::Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
+        goes(&mut share, lane.over())?;
         let body = match std::mem::replace(content, Content::Seen) {
             Content::Whole(body) => body,
             Content::Unseen(request) => request.into_body(),
             Content::Seen => None,
         };
         let Question { parts, forward, framing, stripped, end, .. } = question;
-        let (framing, end, bounds, busy) = (*framing, *end, &self.part.bounds, self.busy(pool));
-        match (http2::Exchange { lane, parts, forward, framing, stripped, bounds, end, busy }).run(body).await {
+        let (framing, end, bounds) = (*framing, *end, &self.part.bounds);
+        let counted = (self.busy(pool), share);
+        match (http2::Exchange { lane, parts, forward, framing, stripped, bounds, end, counted }).run(body).await {
             Ok(answer) => {
                 pool.server.health.succeeded();
                 Ok(answer)
@@ -289,4 +297,19 @@ impl Way {
     pub(super) fn looks_quiet(&self) -> bool {
         self.pools[0].looks_quiet()
     }
+}
+
+/// What the address that asks will have of a server by one exchange more, where it is one visitor's.
+#[inline]
+fn share(pool: &Pool, forward: &Forward<'_>) -> Result<Option<Share>, UpstreamError> {
+    if !forward.has_share {
+        return Ok(None);
+    }
+    pool.share(forward.client.bucket()).map(Some).ok_or(UpstreamError::HasHalf)
+}
+
+/// The way of an exchange is known.
+#[inline]
+fn goes(share: &mut Option<Share>, over: Over) -> Result<(), UpstreamError> {
+    share.as_mut().is_none_or(|share| share.goes(over)).then_some(()).ok_or(UpstreamError::HasHalf)
 }

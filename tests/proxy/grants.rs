@@ -7,7 +7,7 @@ use super::get;
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, folder_without_database, shared};
 use crate::support::h2::Raw;
-use crate::support::http::Connection;
+use crate::support::http::{Answer, Connection};
 use crate::support::site::{Behaviour, Site};
 
 fn ask(path: &str) -> String {
@@ -73,9 +73,10 @@ fn one_who_reads_nothing_over_http2_does_not_hold_the_ways_to_the_site_for_long(
     );
     let (folder, _nobody) = folder_without_database(site.address, "workers = 1\nh2c = true\n");
     let gateway = folder.through(&["prlimit", "--nofile=64:600"]).serve();
-    let _unread: Vec<Raw> = (0..2)
-        .map(|_| {
-            let mut raw = Raw::open(gateway.address, &[]);
+    // No address has more than half of them.
+    let _unread: Vec<Raw> = (8..10)
+        .map(|last| {
+            let mut raw = Raw::open_from([127, 0, 0, last].into(), gateway.address, &[]);
             for stream in 0..100 {
                 raw.get(2 * stream + 1, "/large", &[("accept", b"image/*")]);
             }
@@ -98,7 +99,8 @@ fn an_upstream_has_no_more_connections_than_it_may() {
     let (folder, _nobody) =
         folder_without_database(site.address, "workers = 2\n[gateway.limits]\nmax_upstream_connections = 3\n");
     let gateway = folder.serve();
-    let mut open: Vec<Connection> = (0..3).map(|_| Connection::open(gateway.address)).collect();
+    let from = |last: u8| Connection::open_from([127, 0, 0, last].into(), gateway.address);
+    let mut open: Vec<Connection> = (7..10).map(from).collect();
     for connection in &mut open {
         connection.send(ask("/hangs"));
     }
@@ -108,6 +110,46 @@ fn an_upstream_has_no_more_connections_than_it_may() {
     });
     drop(open);
     eventually("there is room", || (get(&gateway, "/more", "").status == 200).then_some(()));
+}
+
+#[test]
+fn no_address_has_more_than_half_of_the_ways_to_the_site() {
+    let site = Site::start();
+    site.on("/hangs", Behaviour::IsSilent);
+    site.on("/socket", Behaviour::Tunnels);
+    let more = "workers = 2\ndrain = \"100ms\"\ntrusted_proxies = [\"127.0.0.2\"]\n[gateway.limits]\nmax_upstream_connections = 8\n";
+    let (folder, _nobody) = folder_without_database(site.address, more);
+    let gateway = folder.serve();
+    let from = |last: u8| Connection::open_from([127, 0, 0, last].into(), gateway.address);
+    let told = |answer: &Answer| (answer.status, answer.field("retry-after").map(str::to_owned));
+    let come_again = (503, Some("1".to_owned()));
+    // Some by itself, one by way of a proxy that says who asks, and one is a tunnel.
+    let mut open: Vec<Connection> = [7, 7, 2].map(from).into();
+    for connection in &mut open {
+        connection.send(ask("/hangs").replace("\r\n\r\n", "\r\nX-Forwarded-For: 127.0.0.7\r\n\r\n"));
+    }
+    eventually("they have arrived", || (site.requests("/hangs").len() == 3).then_some(()));
+    open.push(from(7));
+    let handshake = "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    assert_eq!(open[3].send(ask("/socket").replace("\r\n\r\n", handshake)).answer().status, 101);
+    assert_eq!(told(&from(7).send(ask("/more")).answer()), come_again);
+    // What needs no way to the site is there for it, and the other half is there for others.
+    assert_eq!(from(7).send(ask("/_privacy/")).answer().status, 200);
+    assert_eq!(from(8).send(ask("/others")).answer().status, 200);
+    // A proxy that does not say who asks stands for many.
+    let mut by_proxy: Vec<Connection> = Vec::new();
+    eventually("all ways are taken", || {
+        by_proxy.push(from(2));
+        by_proxy.iter_mut().next_back()?.send(ask("/hangs"));
+        (told(&from(8).send(ask("/others")).answer()) == come_again).then_some(())
+    });
+    assert!(by_proxy.len() >= 4, "{}", by_proxy.len());
+    drop(by_proxy);
+    eventually("there is room", || (from(8).send(ask("/others")).answer().status == 200).then_some(()));
+    assert_eq!(told(&from(7).send(ask("/more")).answer()), come_again);
+    drop(open.pop());
+    eventually("a tunnel that ends makes room", || (from(7).send(ask("/more")).answer().status == 200).then_some(()));
 }
 
 #[test]

@@ -249,6 +249,27 @@ async fn a_call_the_site_breaks_off_never_looks_like_one_that_ended() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_not_answered_is_waited_for_no_longer_than_any_other() {
+    let mut site = Site::start().await;
+    let (gateway, _nobody) = plain(&site, "[gateway.limits]\nanswer_timeout = \"300ms\"\nidle_timeout = \"200ms\"\n");
+    let visitor = Visitor::connect(gateway.address).await;
+    for has_said_everything in [true, false] {
+        let (answer, mut sending) = visitor.call("/unanswered").await;
+        sending.send_data(message("who"), has_said_everything).unwrap();
+        let mut call = site.call().await;
+        assert_eq!(soon(answer).await.unwrap().status().as_u16(), 504, "{has_said_everything}");
+        assert_eq!(call.reset().await, Reason::CANCEL);
+    }
+    // Nor is one whose answer is no gRPC.
+    let (answer, _sending) = visitor.call("/something-else").await;
+    let mut call = site.call().await;
+    let head = http::Response::builder().header("content-type", "text/plain").body(()).unwrap();
+    let _answering = call.answer.send_response(head, false).unwrap();
+    let mut body = soon(answer).await.unwrap().into_body();
+    assert!(next(&mut body).await.expect("it does not end").is_err());
+}
+
+#[tokio::test]
 async fn a_call_may_be_silent_for_as_long_as_it_likes() {
     let mut site = Site::start().await;
     let (gateway, _nobody) = plain(

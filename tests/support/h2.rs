@@ -1,7 +1,7 @@
 //! Frames of HTTP/2 as they are (RFC 9113 §4), for what no well-behaved client would send.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::PATIENCE;
@@ -77,7 +77,15 @@ pub struct Raw {
 impl Raw {
     /// With the preface and these settings sent.
     pub fn open(address: SocketAddr, settings: &[(u16, u32)]) -> Raw {
-        let stream = TcpStream::connect(address).expect("the listener takes connections");
+        Raw::over(TcpStream::connect(address).expect("the listener takes connections"), settings)
+    }
+
+    /// The same from one of this machine's own addresses.
+    pub fn open_from(from: IpAddr, address: SocketAddr, settings: &[(u16, u32)]) -> Raw {
+        Raw::over(super::http::connect_from(from, address), settings)
+    }
+
+    fn over(stream: TcpStream, settings: &[(u16, u32)]) -> Raw {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
         stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a socket has a write timeout");
         let mut raw = Raw { stream };

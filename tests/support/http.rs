@@ -57,6 +57,14 @@ pub struct Connection {
     buffer: Vec<u8>,
 }
 
+/// Connects from one of this machine's own addresses.
+pub fn connect_from(from: IpAddr, address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("the system has sockets");
+    socket.bind(&SocketAddr::new(from, 0).into()).expect("every address in 127.0.0.0/8 is ours");
+    socket.connect(&address.into()).expect("the listener takes connections");
+    socket.into()
+}
+
 impl Connection {
     pub fn open(address: SocketAddr) -> Connection {
         Connection::of(TcpStream::connect(address).expect("the listener takes connections"))
@@ -64,10 +72,7 @@ impl Connection {
 
     /// Comes from another address of this machine, such as 127.0.0.2.
     pub fn open_from(from: IpAddr, address: SocketAddr) -> Connection {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("the system has sockets");
-        socket.bind(&SocketAddr::new(from, 0).into()).expect("every address in 127.0.0.0/8 is ours");
-        socket.connect(&address.into()).expect("the listener takes connections");
-        Connection::of(socket.into())
+        Connection::of(connect_from(from, address))
     }
 
     fn of(stream: TcpStream) -> Connection {

@@ -42,7 +42,7 @@ fn seen(from: &str, forwarded: &[&str], proto: Option<&str>, trusted: &[&str]) -
 #[test]
 fn nobody_is_believed_by_default() {
     let client = seen("203.0.113.9", &["198.51.100.1"], Some("https"), &[]);
-    assert!(is(&client, "203.0.113.9") && !client.https);
+    assert!(is(&client, "203.0.113.9") && !client.https && client.is_one);
 }
 
 #[test]
@@ -61,6 +61,7 @@ fn the_rightmost_address_that_is_no_listed_proxy_is_the_visitor() {
     for (forwarded, expected) in table {
         let client = seen("10.0.0.1", forwarded, Some("https"), &["10.0.0.0/8"]);
         assert!(is(&client, expected), "{forwarded:?}");
+        assert_eq!(client.is_one, !expected.starts_with("10."), "{forwarded:?}");
         assert!(client.https);
     }
 }
@@ -163,10 +164,11 @@ fn whoever_comes_through_a_unix_socket_is_believed_only_where_that_is_configured
     let local = Peer { ip: "127.0.0.1".parse().unwrap(), https: false, through_unix: true };
     let map = headers(&[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-proto", "https")]);
     let mut trusted = trust(&["127.0.0.0/8"], ForwardedHeader::XForwardedFor);
-    assert!(is(&client(&local, &map, &trusted), "127.0.0.1"), "its address is not what was listed");
+    let unknown = client(&local, &map, &trusted);
+    assert!(is(&unknown, "127.0.0.1") && !unknown.is_one, "its address is not what was listed");
     trusted.unix = true;
     let found = client(&local, &map, &trusted);
-    assert!(is(&found, "198.51.100.1") && found.https && found.through_proxy);
+    assert!(is(&found, "198.51.100.1") && found.https && found.through_proxy && found.is_one);
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn written(
     let request_id = RequestId::new();
     let forward = Forward {
         client: &client,
+        has_share: true,
         trusted_proxies: &[],
         scheme: Scheme::Http,
         host: b"example.org",
@@ -158,6 +159,7 @@ fn who_calls_is_said_by_trusted_proxies_only_under_whatever_name() {
     for trusted_proxies in [&[][..], &proxies] {
         let forward = Forward {
             client: &client,
+            has_share: true,
             trusted_proxies,
             scheme: Scheme::Http,
             host: b"example.org",

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::super::deadline::Deadline;
 use super::super::{UpstreamBody, UpstreamError, head};
 use super::lane::Stream;
+use super::request;
 
 /// Its body, and for gRPC the trailers after it.
 pub(in super::super) struct Http2Body {
@@ -44,7 +45,9 @@ pub(super) fn of(
     if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    let idle = (!is_grpc && !is_event_stream(&headers)).then_some(idle);
+    // Whoever asks may call anything gRPC; the server says what it is.
+    let may_be_silent = is_grpc && request::is_grpc(&headers) || is_event_stream(&headers);
+    let idle = (!may_be_silent).then_some(idle);
     let mut deadline = Deadline::over();
     deadline.end_at(end);
     let body = Http2Body { incoming, _stream: stream, deadline, idle, paused: false, trailers: is_grpc };

@@ -20,6 +20,7 @@ use super::super::UpstreamError;
 use super::super::head::MAX_HEAD;
 use super::super::places::Place;
 use super::super::server::{Busy, Server};
+use super::super::share::{Over, Share};
 use super::super::wire::Wire;
 
 /// Exchanges at once over one connection, if there can be another connection; fewer where the server allows fewer.
@@ -64,7 +65,7 @@ pub(in super::super) struct Lane {
 /// An exchange over a lane; it counts until it is dropped.
 pub(super) struct Stream {
     lane: Rc<Lane>,
-    _busy: Option<Busy>,
+    _counted: (Option<Busy>, Option<Share>),
 }
 
 /// All connections to one server.
@@ -136,6 +137,26 @@ impl Lane {
         self.streams.get() < self.most_said().min(MAX_STREAMS)
     }
 
+    /// Whether the server has said that it takes another exchange.
+    fn takes_more(&self) -> bool {
+        let most = self.most_said();
+        most != UNSAID && self.streams.get() < most
+    }
+
+    /// Whether the server takes no other exchange; never so of one that has ended.
+    pub(in super::super) fn is_full(&self) -> bool {
+        !self.has_room() && !self.sender.is_closed()
+    }
+
+    /// What an exchange over it is of what there may be.
+    pub(in super::super) fn over(&self) -> Over {
+        match self.most_said().min(MAX_STREAMS) {
+            // It has ended.
+            0 => Lanes::LIKELY,
+            streams => Over::Http2 { lanes: MAX_LANES, streams },
+        }
+    }
+
     /// Whether it was used before.
     pub(in super::super) fn is_used(&self) -> bool {
         self.used.get()
@@ -149,10 +170,10 @@ impl Lane {
         self.sender.clone()
     }
 
-    pub(super) fn stream(self: &Rc<Self>, busy: Option<Busy>) -> Stream {
+    pub(super) fn stream(self: &Rc<Self>, counted: (Option<Busy>, Option<Share>)) -> Stream {
         self.used.set(true);
         self.streams.set(self.streams.get() + 1);
-        Stream { lane: self.clone(), _busy: busy }
+        Stream { lane: self.clone(), _counted: counted }
     }
 }
 
@@ -164,12 +185,24 @@ impl Drop for Stream {
 }
 
 impl Lanes {
-    /// One with room; where there are many already, the one with the most room.
+    /// What an exchange is before any connection is there to tell.
+    pub(in super::super) const LIKELY: Over = Over::Http2 { lanes: MAX_LANES, streams: MAX_STREAMS };
+
+    /// One with room: that with the fewest exchanges. Where there are as many as there may be, one whose server takes more than
+    /// we would give it.
     pub(in super::super) fn find(&self) -> Option<Rc<Lane>> {
         let mut open = self.open.borrow_mut();
         open.retain(|lane| !lane.sender.is_closed());
-        let lane = open.iter().min_by_key(|lane| lane.streams.get())?;
-        (lane.has_room() || open.len() >= MAX_LANES).then(|| lane.clone())
+        let fewest = |has_room: fn(&Lane) -> bool| {
+            open.iter().filter(|lane| has_room(lane)).min_by_key(|lane| lane.streams.get()).cloned()
+        };
+        let is_last = open.len() >= MAX_LANES;
+        fewest(Lane::has_room).or_else(|| is_last.then(|| fewest(Lane::takes_more)).flatten())
+    }
+
+    /// Whether there are as many as there may be.
+    pub(in super::super) fn are_all(&self) -> bool {
+        self.open.borrow().len() >= MAX_LANES
     }
 
     pub(in super::super) fn add(&self, lane: &Rc<Lane>) {

@@ -18,10 +18,7 @@ use super::super::settings::Bounds;
 use super::lane::Outgoing;
 use crate::patience::{LeastRate, Meter};
 
-/// Longer than any exchange.
-const FOREVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
-
-/// Whether a request is gRPC's: its trailers are part of the answer, and it may be silent for as long as it likes.
+/// Whether a request is gRPC's: its trailers are part of the answer, and once it is answered as such it may be silent for as long as it likes.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     kind.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
@@ -147,7 +144,8 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
         let moved = self.0.moved.get();
         let (at, error) = match self.0.body.borrow().is_some() {
             false => (moved + bounds.answer, UpstreamError::AnswerTimeout),
-            true if is_grpc => (moved + FOREVER, UpstreamError::AnswerTimeout),
+            // What is not said yet may wait for what the server says first, and the server for nothing else.
+            true if is_grpc => (moved + bounds.answer, UpstreamError::AnswerTimeout),
             true if self.0.waits_for_visitor.get() => (moved + bounds.idle, UpstreamError::RequestBodyTimeout),
             true => (moved + bounds.idle, UpstreamError::IdleTimeout),
         };

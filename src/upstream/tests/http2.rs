@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 use super::super::settings::{Probing, Route, Settings, TlsSettings};
 use super::super::{Address, Bounds, Sites, Upstream, UpstreamBody, UpstreamError};
-use super::site::{failure, get, request, route, routed, run, send, text};
+use super::site::{failure, get, get_from, request, route, routed, run, send, text};
 
 type Sent = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
@@ -41,6 +41,11 @@ struct Server {
 
 /// Answers as `answer` says, over HTTP/2 without TLS.
 fn serve(answer: fn(&http::request::Parts, Incoming) -> Response<Sent>) -> Server {
+    serving(answer, 50)
+}
+
+/// The same with so many exchanges at once over one connection.
+fn serving(answer: fn(&http::request::Parts, Incoming) -> Response<Sent>, streams: u32) -> Server {
     let seen = Arc::new(Seen::default());
     let (of_thread, (tell, told)) = (seen.clone(), std::sync::mpsc::sync_channel(1));
     std::thread::spawn(move || {
@@ -60,7 +65,8 @@ fn serve(answer: fn(&http::request::Parts, Incoming) -> Response<Sent>) -> Serve
                         async { Ok::<_, Infallible>(response) }
                     });
                     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                    let _ = builder.max_concurrent_streams(50).serve_connection(TokioIo::new(stream), service).await;
+                    let _ =
+                        builder.max_concurrent_streams(streams).serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });

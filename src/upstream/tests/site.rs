@@ -168,9 +168,20 @@ pub fn id() -> RequestId {
     RequestId::of(&headers, true)
 }
 
+/// Sends as the front would for another client.
+pub async fn get_from(
+    upstream: &Upstream,
+    client: [u8; 4],
+    target: &str,
+) -> Result<http::Response<UpstreamBody>, UpstreamError> {
+    let (client, id) = (RawIp::new(client.into()), id());
+    upstream.send(&request("GET", target, &[]), forward(&client, &id), None::<Empty<Bytes>>).await
+}
+
 pub fn forward<'a>(client: &'a RawIp, request_id: &'a RequestId) -> Forward<'a> {
     Forward {
         client,
+        has_share: true,
         trusted_proxies: &[],
         scheme: Scheme::Https,
         host: b"example.org",

@@ -106,25 +106,24 @@ fn a_connection_that_has_ended_is_replaced_whatever_the_method() {
     });
 }
 
-#[test]
-fn streams_that_never_end_hold_up_nobody_where_a_server_allows_few() {
-    fn endless(parts: &http::request::Parts, body: Incoming) -> Response<Sent> {
-        struct Endless;
-        impl Body for Endless {
-            type Data = Bytes;
-            type Error = std::io::Error;
-            fn poll_frame(
-                self: Pin<&mut Self>,
-                _: &mut Context<'_>,
-            ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-                Poll::Pending
-            }
-        }
-        match parts.uri.path() {
-            "/events" => Response::builder().header("content-type", "text/event-stream").body(Endless.boxed()).unwrap(),
-            _ => hello(parts, body),
+/// Event streams that never say anything, and what ends.
+fn endless(parts: &http::request::Parts, body: Incoming) -> Response<Sent> {
+    struct Endless;
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = std::io::Error;
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Pending
         }
     }
+    match parts.uri.path() {
+        "/events" => Response::builder().header("content-type", "text/event-stream").body(Endless.boxed()).unwrap(),
+        _ => hello(parts, body),
+    }
+}
+
+#[test]
+fn streams_that_never_end_hold_up_nobody_where_a_server_allows_few() {
     // A test's server allows 50.
     let server = serve(endless);
     run_as_worker(async {
@@ -282,4 +281,40 @@ fn a_probe_speaks_the_servers_version() {
         }
     });
     assert_eq!(well.seen.heads.lock().unwrap()[0].uri, "http://probe.test/up");
+}
+
+#[test]
+fn no_address_has_more_than_half_of_the_lanes_and_where_all_are_full_nobody_waits() {
+    let server = serve(endless);
+    run_as_worker(async {
+        let upstream = server.upstream();
+        // 16 lanes with 50 exchanges each; that they are no more than 50 nobody knows before the first is there.
+        let taken = async |last: u8| {
+            let mut answers = futures_all((0..450).map(|_| get_from(&upstream, [203, 0, 113, last], "/events"))).await;
+            let refused = answers.extract_if(.., |answer| answer.is_err()).map(failure);
+            assert!(refused.map(|error| (error.status().as_u16(), error.retry_after())).all(|it| it == (503, Some(1))));
+            answers
+        };
+        let first = taken(1).await;
+        assert_eq!(first.len(), 400);
+        assert!(matches!(failure(get_from(&upstream, [203, 0, 113, 1], "/").await), UpstreamError::HasHalf));
+        assert_eq!(text(get_from(&upstream, [203, 0, 113, 2], "/").await.unwrap()).await.unwrap(), "hello");
+        let second = taken(2).await;
+        assert_eq!((second.len(), upstream.counts().connected), (400, 16));
+        let asked = tokio::time::Instant::now();
+        assert!(matches!(failure(get_from(&upstream, [203, 0, 113, 3], "/").await), UpstreamError::Full));
+        assert!(asked.elapsed() < Duration::from_secs(2));
+        drop(first);
+        assert_eq!(text(get_from(&upstream, [203, 0, 113, 3], "/").await.unwrap()).await.unwrap(), "hello");
+        assert_eq!(text(get_from(&upstream, [203, 0, 113, 1], "/").await.unwrap()).await.unwrap(), "hello");
+    });
+}
+
+#[test]
+fn a_server_that_takes_nothing_is_not_waited_for() {
+    let server = serving(hello, 0);
+    run_as_worker(async {
+        let failed = failure(get(&server.upstream(), "/").await);
+        assert!(matches!(failed, UpstreamError::Full), "{failed}");
+    });
 }
