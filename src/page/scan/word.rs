@@ -15,7 +15,7 @@ impl Word {
     }
 
     #[inline(always)]
-    pub(super) const fn of(bytes: [u8; 8]) -> Word {
+    pub(in crate::page) const fn of(bytes: [u8; 8]) -> Word {
         Word(u64::from_le_bytes(bytes))
     }
 
@@ -27,7 +27,7 @@ impl Word {
 
     /// Where `needle` is.
     #[inline(always)]
-    pub(super) const fn find(self, needle: u8) -> Option<usize> {
+    pub(in crate::page) const fn find(self, needle: u8) -> Option<usize> {
         first(zeros(self.0 ^ (ONES * needle as u64)))
     }
 

@@ -55,64 +55,97 @@ impl Reader {
 /// known of that.
 #[inline(never)] // By itself it has the processor's registers to itself.
 fn skip_usual(mut rest: &[u8]) -> Option<(&[u8], Plain<'_>)> {
-    loop {
-        let open = rest.get(find(rest, 0, b'<')? + 1..)?;
-        match usual_tag(open) {
+    while let Some(near) = rest.first_chunk() {
+        let Some(less) = find_near(near) else {
+            rest = rest.get(find(rest, NEAR, b'<')?..)?;
+            continue;
+        };
+        match usual_tag(rest, near, less) {
             Plain::Before(after) => rest = after,
-            other => return Some((open, other)),
+            other => return Some((&rest[less + 1..], other)),
         }
     }
+    // The last bytes of the chunk, once.
+    let less = find(rest, 0, b'<')?;
+    Some((&rest[less + 1..], Plain::Unknown))
 }
 
-/// The tag that goes on with `open`, where its name is short and its attributes are written as `name="value"` or `name`.
+/// So far a `<` is looked for in words,
+const NEAR: usize = 32;
+/// and so many bytes are there, enough for a name after it and what follows that: with their number known, nothing has to be
+/// asked of the length of the chunk.
+const AHEAD: usize = NEAR + 16;
+
+/// Where the first `<` is in the first bytes.
 #[inline(always)]
-fn usual_tag(open: &[u8]) -> Plain<'_> {
-    let Some(word) = Word::first(open) else { return Plain::Unknown };
+fn find_near(near: &[u8; AHEAD]) -> Option<usize> {
+    let words = near.as_chunks().0.iter().take(NEAR / 8).enumerate();
+    words.filter_map(|(index, word)| Some(index * 8 + Word::of(*word).find(b'<')?)).next()
+}
+
+/// The tag that begins in `rest` at `less`, which is one of the `near` bytes `rest` begins with, where its name is short and
+/// its attributes are written as `name="value"` or `name`.
+#[inline(always)]
+fn usual_tag<'c>(rest: &'c [u8], near: &[u8; AHEAD], less: usize) -> Plain<'c> {
+    let open = less + 1;
+    let Some(word) = Word::first(&near[open..]) else { return Plain::Unknown };
     let mark = word.mark();
     if word.byte(0) == b'/' {
         // An end tag, or what browsers make a comment of. Only after a `=` are there quotes that could hide its `>`.
         return match mark {
-            0..8 if open[mark] == b'>' => Plain::Before(&open[mark + 1..]),
+            0..8 if near[open + mark] == b'>' => Plain::Before(&rest[open + mark + 1..]),
             0..8 => Plain::Unknown,
-            _ => end_tag(open),
+            _ => end_tag(&rest[open..]),
         };
     }
     let length = word.before_zero();
     if mark < length {
         // The name alone, or with something in it that is in none we know.
-        let plain = open[mark] == b'>' && is_plain(word, mark, true);
-        return if plain { Plain::Before(&open[mark + 1..]) } else { Plain::Unknown };
+        let plain = near[open + mark] == b'>' && is_plain(word, mark, true);
+        return if plain { Plain::Before(&rest[open + mark + 1..]) } else { Plain::Unknown };
     }
     if length > 7 || !is_plain(word, length, false) {
         return Plain::Unknown;
     }
-    let after = open[length];
+    let after = near[open + length];
     if after != b' ' && !is_space(after) && after != b'/' {
         return Plain::Unknown;
     }
-    // From here on `rest` is where an attribute may begin.
-    let (mut rest, mut mark) = (&open[length..], mark - length);
-    if mark + length > 7 {
-        let Some(found) = find_mark(rest, 0) else { return Plain::Within(rest) };
-        mark = found;
-    }
-    loop {
+    match mark {
         // A name may begin with `=`; before this one is the end of a name, if nothing that may come before a name.
-        let usual = rest.get(mark.wrapping_sub(1)..).and_then(<[u8]>::first_chunk);
-        let Some([b'0'..=0xFF, b'=', b'"']) = usual else {
-            return match rest.get(mark) {
-                Some(b'>') => Plain::Before(&rest[mark + 1..]),
-                _ => Plain::Within(rest),
-            };
-        };
-        let value = &rest[mark + 2..];
-        let Some(after) = find(value, 0, b'"').and_then(|end| value.get(end + 1..)) else { return Plain::Within(rest) };
-        if let [b'>', after @ ..] = after {
-            return Plain::Before(after);
+        0..8 if matches!(near[open + mark - 1..], [b'0'..=0xFF, b'=', b'"', ..]) => {
+            match after_value(&rest[open + mark + 2..]) {
+                Some([b'>', after @ ..]) => Plain::Before(after),
+                Some(after) => usual_attributes(after),
+                None => Plain::Within(&rest[open + length..]),
+            }
         }
-        rest = after;
-        let Some(found) = find_mark(rest, 0) else { return Plain::Within(rest) };
-        mark = found;
+        0..8 if near[open + mark] == b'>' => Plain::Before(&rest[open + mark + 1..]),
+        _ => usual_attributes(&rest[open + length..]),
+    }
+}
+
+/// What follows the quote at the end of a value.
+#[inline(always)]
+fn after_value(value: &[u8]) -> Option<&[u8]> {
+    value.get(find(value, 0, b'"')? + 1..)
+}
+
+/// The rest of a tag, where an attribute may begin.
+#[inline(always)]
+fn usual_attributes(mut rest: &[u8]) -> Plain<'_> {
+    loop {
+        let Some(mark) = find_mark(rest, 0) else { return Plain::Within(rest) };
+        if rest[mark] == b'>' {
+            return Plain::Before(&rest[mark + 1..]);
+        }
+        let usual = mark.checked_sub(1).and_then(|before| rest[before..].split_first());
+        let Some((b'0'..=0xFF, [b'=', b'"', value @ ..])) = usual else { return Plain::Within(rest) };
+        match after_value(value) {
+            Some([b'>', after @ ..]) => return Plain::Before(after),
+            Some(after) => rest = after,
+            None => return Plain::Within(rest),
+        }
     }
 }
 
