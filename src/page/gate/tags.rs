@@ -87,11 +87,8 @@ impl Gating {
 
 impl Pattern {
     fn matches(&self, name: &str, port: Option<u16>) -> bool {
-        let named = if self.below {
-            name.len() > self.name.len() && name.ends_with(&self.name)
-        } else {
-            name == self.name
-        };
+        let named =
+            if self.below { name.len() > self.name.len() && name.ends_with(&self.name) } else { name == self.name };
         // A URL without scheme has the page's port; it may be any.
         named && (self.port.is_none() || port.is_none() || self.port == port)
     }

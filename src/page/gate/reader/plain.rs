@@ -156,9 +156,11 @@ fn is_plain(word: Word, length: usize, bare: bool) -> bool {
 }
 
 fn is_plain_name(word: Word, length: usize, bare: bool) -> bool {
+    if !word.byte(0).is_ascii_alphabetic() {
+        return false;
+    }
     let id = word.name(length);
-    word.byte(0).is_ascii_alphabetic()
-        && (!element::changes_something(id) || (bare && element::is_nothing_without_attributes(id)))
+    !element::changes_something(id) || (bare && element::is_nothing_without_attributes(id))
 }
 
 /// An end tag whose name is not that short.
