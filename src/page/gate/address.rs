@@ -58,6 +58,39 @@ impl Address {
     }
 }
 
+/// What most addresses are, told without decoding or copying anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlainAddress<'v> {
+    Relative,
+    Host { name: &'v str, port: Option<u16> },
+}
+
+/// Where an attribute's value points whose beginning is plain: a scheme in lower case or none, a host of lower-case letters,
+/// digits, `-` and `.`, and no more of an authority; or a path, which begins with a letter or digit, perhaps after one `/`.
+/// `None` where it has to be read more closely. What follows the host, or the path's first part, can change neither.
+pub(super) fn plain_address(value: &[u8]) -> Option<PlainAddress<'_>> {
+    let (rest, port) = match value {
+        [b'/', b'/', rest @ ..] => (rest, None),
+        [b'/', second, ..] => return second.is_ascii_alphanumeric().then_some(PlainAddress::Relative),
+        [b'h', b't', b't', b'p', b's', b':', b'/', b'/', rest @ ..] => (rest, Some(443)),
+        [b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..] => (rest, Some(80)),
+        [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9', rest @ ..] => {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            let after = rest.iter().find(|byte| !is_part(byte));
+            return matches!(after, None | Some(b'/' | b'?' | b'#')).then_some(PlainAddress::Relative);
+        }
+        _ => return None,
+    };
+    let is_name = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let length = rest.iter().position(|byte| !is_name(byte)).unwrap_or(rest.len());
+    let (name, after) = rest.split_at(length);
+    if name.is_empty() || !matches!(after.first(), None | Some(b'/' | b'?' | b'#')) {
+        return None;
+    }
+    let name = std::str::from_utf8(name).ok()?;
+    Some(PlainAddress::Host { name: name.trim_end_matches('.'), port })
+}
+
 /// A URL's scheme and what follows its colon.
 fn scheme(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once(':')?;
@@ -190,7 +223,42 @@ const NAMES: [(&str, &str); 46] = [
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The same as [`plain_address`] says, in the long way.
+    fn assert_plain_is_right(value: &[u8]) {
+        let long = Address::of_attribute(&String::from_utf8_lossy(value));
+        match plain_address(value) {
+            Some(PlainAddress::Relative) => assert_eq!(long, Address::Relative, "{}", value.escape_ascii()),
+            Some(PlainAddress::Host { name, port }) => {
+                assert_eq!(long, Address::Host(Host { name: name.into(), port }), "{}", value.escape_ascii());
+            }
+            None => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_plain_address_is_what_the_long_way_finds(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "https://", "http://", "//", "/", "t.example", "T", ".", ":", "443", "@", "?", "#", "&#47;", "&sol;", "&Tab;", "&",
+                "\\", "\t", "\n", " ", "%2e", "-", "_", "data:", "http:", "a", "\u{ad}", "\0", "é", "&colon;", ";", "//u@",
+            ]), 0..7),
+        ) {
+            assert_plain_is_right(pieces.concat().as_bytes());
+        }
+
+        #[test]
+        fn so_it_is_with_any_bytes(after in prop::collection::vec(any::<u8>(), 0..12)) {
+            for before in ["", "//", "https://", "//t.example", "a", "/"] {
+                assert_plain_is_right(&[before.as_bytes(), &after].concat());
+            }
+        }
+    }
 
     fn host(value: &str) -> Option<String> {
         match Address::of_attribute(value) {

@@ -66,7 +66,12 @@ impl Gating {
     /// The id of the purpose that `host` would need and does not have. The closest declaration counts; a host that nobody
     /// declared is nobody's tag. A purpose the policy does not know is permitted to nobody.
     pub(super) fn refused(&self, host: &Host) -> Option<&str> {
-        let pattern = self.tags.patterns.iter().find(|pattern| pattern.matches(host))?;
+        self.refused_host(&host.name, host.port)
+    }
+
+    /// The same for a host with this name, in its one form, and port.
+    pub(super) fn refused_host(&self, name: &str, port: Option<u16>) -> Option<&str> {
+        let pattern = self.tags.patterns.iter().find(|pattern| pattern.matches(name, port))?;
         let refused = !self.permitted.contains(pattern.purpose);
         refused.then(|| self.tags.id(pattern.purpose))
     }
@@ -74,21 +79,18 @@ impl Gating {
 
 impl Gating {
     /// The ids of all purposes that are refused to some tag, for what cannot be told apart.
-    pub(super) fn all_refused(&self) -> Vec<String> {
+    pub(super) fn all_refused(&self) -> Vec<&str> {
         let patterns = self.tags.patterns.iter().filter(|pattern| !self.permitted.contains(pattern.purpose));
-        patterns.map(|pattern| self.tags.id(pattern.purpose).to_owned()).collect()
+        patterns.map(|pattern| self.tags.id(pattern.purpose)).collect()
     }
 }
 
 impl Pattern {
-    fn matches(&self, host: &Host) -> bool {
-        let named = if self.below {
-            host.name.len() > self.name.len() && host.name.ends_with(&self.name)
-        } else {
-            host.name == self.name
-        };
+    fn matches(&self, name: &str, port: Option<u16>) -> bool {
+        let named =
+            if self.below { name.len() > self.name.len() && name.ends_with(&self.name) } else { name == self.name };
         // A URL without scheme has the page's port; it may be any.
-        named && (self.port.is_none() || host.port.is_none() || self.port == host.port)
+        named && (self.port.is_none() || port.is_none() || self.port == port)
     }
 }
 

@@ -333,7 +333,7 @@ fn refused_in_document(value: &str, shared: &Shared) -> Vec<String> {
     let document = decoded(&value);
     match rewrite_fragment(document.as_bytes(), gating.clone(), base) {
         Some(gated) if gated == document.as_bytes() => Vec::new(),
-        Some(_) | None => gating.all_refused(),
+        Some(_) | None => gating.all_refused().into_iter().map(str::to_owned).collect(),
     }
 }
 
