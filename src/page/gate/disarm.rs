@@ -2,31 +2,42 @@
 //!
 //! Works on bytes alone, without any idea of comments, scripts or attributes, and so cannot be led astray by them.
 //!
-//! In HTML, after each `<script`, `<iframe`, `<img` … come attributes that load nothing. A browser takes the first attribute
-//! of a name and ignores others of that name (13.2.5.33), so what the page says after them no longer counts. They stand
-//! without quotes, which leaves texts in scripts whole. In XML a second attribute of a name would be an error; there the
-//! elements, start and end tags alike, are renamed to ones that no browser knows.
+//! In HTML a browser takes the first attribute of a name and ignores others of that name (13.2.5.33), but those that look ahead
+//! for what to load do not: they take one that is not empty, of some elements the last. So what they look at is renamed: to
+//! elements that are read in the same way (text up to an end tag, or no content) and that load and show nothing. The others get
+//! attributes that load nothing, ahead of what the page says. They stand without quotes, which leaves texts in scripts whole.
+//! In XML a second attribute of a name would be an error; there the elements, start and end tags alike, are renamed to ones
+//! that no browser knows.
 
 use memchr::memchr;
 
 use crate::page::Markup;
 
-/// The elements that can load something, and what disarms them in HTML.
-const ELEMENTS: [(&[u8], &[u8]); 24] = [
-    (b"script", b" type=text/plain "),
+/// What disarms an element in HTML.
+#[derive(Clone, Copy, Debug)]
+enum Means {
+    /// Attributes after its name.
+    Attributes(&'static [u8]),
+    /// Another name in its start tags, and what stands in its end tags after `</`.
+    Name(&'static [u8], &'static [u8]),
+}
+
+/// The elements that can load something, and what disarms them.
+const ELEMENTS: [(&[u8], Means); 24] = [
+    (b"script", TEXT),
     (b"iframe", NOTHING),
     (b"frame", NOTHING),
     (b"img", NOTHING),
-    (b"image", NOTHING),
-    (b"link", NOTHING),
+    (b"image", EMPTY),
+    (b"link", EMPTY),
     (b"video", NOTHING),
     (b"audio", NOTHING),
-    (b"source", NOTHING),
+    (b"source", EMPTY),
     (b"track", NOTHING),
     (b"object", NOTHING),
     (b"embed", NOTHING),
     (b"input", NOTHING),
-    (b"base", NOTHING),
+    (b"base", EMPTY),
     (b"use", NOTHING),
     (b"feimage", NOTHING),
     (b"body", BACKGROUND),
@@ -39,11 +50,21 @@ const ELEMENTS: [(&[u8], &[u8]); 24] = [
     (b"th", BACKGROUND),
 ];
 
-const BACKGROUND: &[u8] = b" background ";
+const BACKGROUND: Means = Means::Attributes(b" background ");
 
-const NOTHING: &[u8] = b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster imagesrcset ";
+/// Whoever looks ahead skips what is empty, so what that looks at is not.
+const NOTHING: Means = Means::Attributes(
+    b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster=about:blank imagesrcset ",
+);
 
-/// What stands before the name of a renamed element.
+/// Text that nobody shows or runs, in the head as well. Where the element began before the page was given up, its end tag is
+/// still its own, and the other one is ignored.
+const TEXT: Means = Means::Name(b"noframes", b"script></noframes");
+
+/// It has no content and no meaning any more, and may stand in the head.
+const EMPTY: Means = Means::Name(b"basefont", b"basefont");
+
+/// What stands before the name of an element that is renamed in XML.
 const RENAMED: &[u8] = b"consentry-";
 
 /// The longest of the names.
@@ -73,7 +94,7 @@ impl Disarm {
         while let Some(less) = memchr(b'<', rest) {
             let (before, tag) = rest.split_at(less);
             out.extend_from_slice(before);
-            let slash = self.markup == Markup::Xhtml && tag.get(1) == Some(&b'/');
+            let slash = tag.get(1) == Some(&b'/');
             let name_at = if slash { 2 } else { 1 };
             let letters = tag.iter().skip(name_at).take_while(|byte| byte.is_ascii_alphabetic());
             let length = name_at + letters.take(LONGEST + 1).count();
@@ -87,15 +108,18 @@ impl Disarm {
             let element = ELEMENTS.iter().find(|(element, _)| ends && element.eq_ignore_ascii_case(name));
             out.extend_from_slice(less);
             match (element, self.markup) {
-                (None, _) => out.extend_from_slice(name),
-                (Some((_, disarmed)), Markup::Html) => {
+                (Some((_, Means::Attributes(disarmed))), Markup::Html) if !slash => {
                     out.extend_from_slice(name);
                     out.extend_from_slice(disarmed);
+                }
+                (Some((_, Means::Name(start, end))), Markup::Html) => {
+                    out.extend_from_slice(if slash { end } else { start });
                 }
                 (Some(_), Markup::Xhtml) => {
                     out.extend_from_slice(RENAMED);
                     out.extend_from_slice(name);
                 }
+                _ => out.extend_from_slice(name),
             }
             rest = after;
         }
@@ -108,6 +132,7 @@ impl Disarm {
     }
 
     /// The whole of `markup`, disarmed.
+    #[cfg(test)]
     pub(super) fn all(markup: Markup, input: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(input.len());
         let mut disarm = Disarm::new(markup);
@@ -129,13 +154,29 @@ mod tests {
 
     #[test]
     fn the_first_attribute_counts_and_it_loads_nothing() {
-        assert_eq!(disarmed(Markup::Html, "<SCRIPT/src=//t>"), "<SCRIPT type=text/plain /src=//t>");
         assert!(disarmed(Markup::Html, "<img\nsrc=//t>").starts_with("<img src=about:blank srcset "));
         for untouched in
-            ["<p>", "<scripts>", "<im", "</script>", "<imgx", "< img>", "<", "<feimagex>", "a<b && <video1>"]
+            ["<p>", "<scripts>", "<im", "</scripts>", "</img>", "<imgx", "< img>", "<", "<feimagex>", "a<b && <video1>"]
         {
             assert_eq!(disarmed(Markup::Html, untouched), untouched);
         }
+    }
+
+    /// Chromium's preload scanner skips empty attributes, takes the last `type` of a script, and knows `<image>` and `<script>`
+    /// of SVG by their names.
+    #[test]
+    fn rule_k4_what_looks_ahead_finds_nothing_to_load_in_a_disarmed_page() {
+        for (page, expected) in [
+            ("<SCRIPT/type=module src=//t></script >", "<noframes/type=module src=//t></script></noframes >"),
+            ("<svg><script href=//t /></svg>", "<svg><noframes href=//t /></svg>"),
+            ("<link rel=modulepreload href=//t>", "<basefont rel=modulepreload href=//t>"),
+            ("<picture><source srcset=//t></picture>", "<picture><basefont srcset=//t></picture>"),
+            ("<svg><image xlink:href=//t></image>", "<svg><basefont xlink:href=//t></basefont>"),
+            ("<base href=//t>", "<basefont href=//t>"),
+        ] {
+            assert_eq!(disarmed(Markup::Html, page), expected);
+        }
+        assert!(disarmed(Markup::Html, "<video poster=//t>").contains(" poster=about:blank "));
     }
 
     #[test]

@@ -6,10 +6,10 @@
 //! that is being read, where that may have to be changed, up to [`MOST_HELD`](place::MOST_HELD) bytes, and the text of a `<noscript>`. Whatever
 //! is not part of a changed tag goes out as it came, uncopied where nothing of its chunk was changed.
 //!
-//! It fails closed: where browsers may read on in two ways ([`Context`], [`Foreign`]), and after a tag too long to hold, the
-//! rest goes through [`Disarm`]. So does a tag that the page's end cuts off: what is put into the page after the gate could
-//! end it.
+//! It fails closed: where browsers may read on in two ways ([`Context`], [`Foreign`], [`Ahead`]), and after a tag too long to hold, the
+//! rest goes through [`Disarm`]. A tag that the page's end cuts off goes: what is put into the page after the gate could end it.
 
+mod ahead;
 mod place;
 mod plain;
 mod tag;
@@ -17,7 +17,6 @@ mod tag;
 use bytes::Bytes;
 use memchr::memchr;
 
-use super::address::Address;
 use super::context::Context;
 use super::disarm::Disarm;
 use super::foreign::{Foreign, Reading};
@@ -25,6 +24,7 @@ use super::noscript::Noscript;
 use super::tags::Gating;
 use crate::page::Markup;
 use crate::page::scan::{Lexer, State, is_space};
+use ahead::Ahead;
 pub(super) use place::Out;
 use place::Place;
 use tag::Tag;
@@ -35,8 +35,8 @@ const MOST_DEPTH: u8 = 8;
 /// A page, or a piece of markup within one, that is being read.
 pub(super) struct Reader {
     pub(super) gating: Gating,
-    /// Where relative URLs point, from the first `<base href>`.
-    pub(super) base: Option<Address>,
+    /// The purpose that relative URLs need, where a `<base href>` points at a refused host.
+    pub(super) base: Option<String>,
     /// How many documents it is within.
     depth: u8,
     context: Context,
@@ -46,6 +46,8 @@ pub(super) struct Reader {
     /// The beginning of the token that is being read, where it came in earlier chunks and has not gone out.
     held: Vec<u8>,
     noscript: Option<Noscript>,
+    /// Set where one who looks ahead reads text, and this one markup.
+    ahead: Option<Ahead>,
     /// Set once the page cannot be read for certain: everything goes through it from there on.
     disarm: Option<Disarm>,
 }
@@ -62,6 +64,7 @@ impl Reader {
             tag: Tag::default(),
             held: Vec::new(),
             noscript: None,
+            ahead: None,
             disarm: None,
         }
     }
@@ -74,16 +77,34 @@ impl Reader {
 
     /// Reads on; what is certain goes out, uncopied where `chunk` is all of `whole` and long pieces of it stay as they are.
     pub(super) fn read(&mut self, chunk: &[u8], whole: Option<&Bytes>, out: &mut Out) {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let end = self.ahead.as_mut().and_then(|ahead| ahead.end(rest));
+            let piece = &rest[..end.unwrap_or(rest.len())];
+            let read = self.read_piece(piece, whole.filter(|whole| whole.len() == piece.len()), out);
+            rest = &rest[read..];
+            if end.is_some() {
+                self.ahead_ended(out);
+            }
+        }
+    }
+
+    /// Reads on up to where one who looks ahead begins to read text; returns how far that is.
+    fn read_piece(&mut self, chunk: &[u8], whole: Option<&Bytes>, out: &mut Out) -> usize {
         let mut place = Place { chunk, whole, at: 0, start: 0, gone: 0, out };
+        let looked_ahead = self.ahead.is_some();
         if self.disarm.is_none() {
             self.read_chunk(&mut place);
         }
         if let Some(disarm) = &mut self.disarm {
-            return disarm.feed(&chunk[place.gone..], &mut place.out.open);
+            disarm.feed(&chunk[place.gone..], &mut place.out.open);
+            return chunk.len();
         }
-        let end = if self.is_holding() { place.start } else { chunk.len() };
+        let read = if self.ahead.is_some() == looked_ahead { chunk.len() } else { place.at };
+        let end = if self.is_holding() { place.start } else { read };
         place.emit(end);
-        self.held.extend_from_slice(&chunk[end..]);
+        self.held.extend_from_slice(&chunk[end..read]);
+        read
     }
 
     /// Whether the token that is being read may not go out yet.
@@ -103,6 +124,7 @@ impl Reader {
 
     fn read_chunk(&mut self, place: &mut Place<'_, '_>) {
         let chunk = place.chunk;
+        let looked_ahead = self.ahead.is_some();
         while let Some(&byte) = chunk.get(place.at) {
             // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
             match self.lexer.state {
@@ -183,7 +205,19 @@ impl Reader {
                     None => break,
                 },
                 State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => {
-                    match self.lexer.step_xml(chunk, place.at) {
+                    let (from, in_text) = (place.at, self.lexer.state == State::Cdata);
+                    let next = self.lexer.step_xml(chunk, from);
+                    // One who looks ahead takes the beginning of such text for a comment, and the rest for markup.
+                    if in_text
+                        && self.lexer.markup == Markup::Html
+                        && self.ahead.is_none()
+                        && let Some(less) = memchr(b'<', &chunk[from..next.unwrap_or(chunk.len())])
+                    {
+                        place.emit(from + less);
+                        self.give_up();
+                        return;
+                    }
+                    match next {
                         Some(next) => place.at = next,
                         None => break,
                     }
@@ -213,7 +247,7 @@ impl Reader {
                 },
                 State::ByteOrderMark | State::BodyStart | State::Rest => break,
             }
-            if self.disarm.is_some() {
+            if self.disarm.is_some() || self.ahead.is_some() != looked_ahead {
                 return;
             }
         }
@@ -265,10 +299,10 @@ impl Reader {
         }
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
-            let cut_off = self.is_holding() && self.tag.kept && self.lexer.state != State::TagName;
-            if cut_off {
-                out.extend_from_slice(&Disarm::all(self.lexer.markup, &held));
-            } else {
+            let named = !matches!(self.lexer.state, State::TagOpen | State::EndTagOpen | State::TagName);
+            let cut_off = self.is_holding() && self.tag.kept && named;
+            // A browser drops such a tag, too.
+            if !cut_off {
                 out.extend_from_slice(&held);
             }
         }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::address::{Address, PlainAddress, decoded, plain_address};
-use super::element::{BASE, Id, SCRIPT};
+use super::element::{Id, SCRIPT};
 use super::reader::Reader;
 use crate::page::scan::attributes::{Attribute, Attributes};
 
@@ -33,21 +33,25 @@ struct Ours<'t> {
 }
 
 impl Reader {
+    /// Takes note of where a `<base>` points. Which of several counts depends on what a browser ignores (in a template, in SVG,
+    /// one that is no URL, 4.2.3), so one that points at a refused host is enough. False where two need different purposes.
+    pub(super) fn takes_base(&mut self, attributes: &[u8]) -> bool {
+        for href in Attributes::of(attributes).filter(|attribute| attribute.name.eq_ignore_ascii_case(b"href")) {
+            let Some(purpose) = self.refused(href.value).map(str::to_owned) else { continue };
+            if *self.base.get_or_insert_with(|| purpose.clone()) != purpose {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The tag without what is refused in it; `None` where nothing is. Of several attributes of a name the first counts
-    /// (13.2.5.33).
+    /// (13.2.5.33), but those who look ahead for what to load may take another: where that is refused, only the first stays.
     pub(super) fn gated(&mut self, tag: &[u8], name: usize, id: Id, self_closing: bool) -> Option<Vec<u8>> {
         let (open, attributes) = tag.split_at(1 + name);
-        if id == BASE {
-            let mut attributes = Attributes::of(attributes);
-            let href = attributes.find(|attribute| attribute.name.eq_ignore_ascii_case(b"href"));
-            if let (Some(href), None) = (href, &self.base) {
-                self.base = Some(Address::of_attribute(&String::from_utf8_lossy(href.value)));
-            }
-            return None;
-        }
         let mut purposes: Vec<&str> = Vec::new();
         let mut inert: [Option<&[u8]>; LOADING.len()] = [None; LOADING.len()];
-        let mut seen = [false; LOADING.len()];
+        let (mut seen, mut doubled) = ([false; LOADING.len()], [false; LOADING.len()]);
         let mut kind = None;
         for attribute in Attributes::of(attributes) {
             let Some(which) = loading(attribute.name) else {
@@ -56,9 +60,6 @@ impl Reader {
                 }
                 continue;
             };
-            if std::mem::replace(&mut seen[which], true) {
-                continue;
-            }
             let before = purposes.len();
             if which == DOCUMENT {
                 purposes.extend(self.refused_in_document(attribute.value));
@@ -67,12 +68,25 @@ impl Reader {
             } else {
                 purposes.extend(self.refused(attribute.value));
             }
-            if purposes.len() > before {
+            let is_refused = purposes.len() > before;
+            if std::mem::replace(&mut seen[which], true) {
+                purposes.truncate(before);
+                doubled[which] |= is_refused;
+            } else if is_refused {
                 inert[which] = Some(attribute.value);
             }
         }
-        if purposes.is_empty() {
+        if purposes.is_empty() && doubled == [false; LOADING.len()] {
             return None;
+        }
+        let mut seen = [false; LOADING.len()];
+        let becomes_inert = !purposes.is_empty();
+        let goes = |name: &[u8]| match loading(name) {
+            Some(which) => (std::mem::replace(&mut seen[which], true) && doubled[which]) || inert[which].is_some(),
+            None => becomes_inert && id == SCRIPT && is_type(name),
+        };
+        if !becomes_inert {
+            return Some(written(open, attributes, goes, &mut [], self_closing));
         }
         purposes.sort_unstable();
         purposes.dedup();
@@ -84,10 +98,6 @@ impl Reader {
             ours.push(Ours::new("type", b"text/plain"));
         }
         ours.push(Ours::new("data-consentry-purpose", purposes.as_bytes()));
-        let goes = |name: &[u8]| match loading(name) {
-            Some(which) => inert[which].is_some(),
-            None => id == SCRIPT && is_type(name),
-        };
         Some(written(open, attributes, goes, &mut ours, self_closing))
     }
 
@@ -101,13 +111,10 @@ impl Reader {
     }
 
     fn refused_address(&self, address: Address) -> Option<&str> {
-        let address = match address {
-            Address::Relative => self.base.as_ref()?,
-            ref address => address,
-        };
         match address {
-            Address::Host(host) => self.gating.refused(host),
-            _ => None,
+            Address::Relative => self.base.as_deref(),
+            Address::Host(host) => self.gating.refused(&host),
+            Address::None => None,
         }
     }
 
@@ -167,7 +174,7 @@ impl<'t> Ours<'t> {
 fn written(
     open: &[u8],
     attributes: &[u8],
-    goes: impl Fn(&[u8]) -> bool,
+    mut goes: impl FnMut(&[u8]) -> bool,
     ours: &mut [Ours<'_>],
     self_closing: bool,
 ) -> Vec<u8> {

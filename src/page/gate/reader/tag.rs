@@ -1,6 +1,7 @@
 //! Tags: which of them have to be looked into, and what each changes in how the page is read on.
 
 use super::Reader;
+use super::ahead::Ahead;
 use super::place::Place;
 use crate::page::Markup;
 use crate::page::gate::context::Context;
@@ -133,11 +134,17 @@ impl Reader {
             }
             Reading::Foreign if self.lexer.markup == Markup::Html && !self.foreign.is_html() => {
                 self.foreign.start(id, attributes, self_closing, self.context == Context::Certain);
+                if element::is_raw_text(id) && self.ahead.is_none() {
+                    self.ahead = Some(Ahead::new(id));
+                }
             }
             Reading::Foreign => {}
         }
         if !matters {
             return Verdict::Stays;
+        }
+        if id == element::BASE {
+            return if self.takes_base(attributes) { Verdict::Stays } else { Verdict::Ambiguous };
         }
         match self.gated(tag, self.tag.name, id, self_closing) {
             Some(changed) => Verdict::Becomes(changed),

@@ -244,7 +244,10 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
         }
         "base" => {
             if let Some(href) = el.get_attribute("href") {
-                shared.lock().base.get_or_insert_with(|| Address::of_attribute(&as_utf8(&href)));
+                let mut inner = shared.lock();
+                if inner.base.is_none() && inner.refused(&href).is_some() {
+                    inner.base = Some(Address::of_attribute(&as_utf8(&href)));
+                }
             }
             return Ok(());
         }
@@ -385,7 +388,7 @@ impl Context {
         *self = match (*self, name) {
             (Context::Certain, "select") => Context::Select,
             (Context::Certain, "frameset") => Context::Frameset,
-            (Context::Select, "select" | "textarea" | "input" | "keygen") => Context::Certain,
+            (Context::Select, "textarea" | "input" | "keygen") => Context::Certain,
             (Context::Select, "template") => Context::TemplateInSelect,
             (Context::Select, "script") | (Context::Frameset, "noframes") | (Context::Certain, _) => *self,
             _ if is_raw_text(name) => return Err(Ambiguous(name.to_owned())),
