@@ -54,6 +54,15 @@ impl<B> Gate<B> {
         let rewrite = gating.map(|gating| Box::new(Rewrite::new(gating, markup)));
         Gate { inner, rewrite, ready: VecDeque::new(), trailers: None }
     }
+
+    /// The same where the head of the answer names the page's encoding, which nothing in the page can change then, or does not
+    /// (see [`names_encoding`](super::names_encoding)).
+    pub fn of_named_encoding(mut self, named: bool) -> Gate<B> {
+        if let Some(rewrite) = &mut self.rewrite {
+            rewrite.encoding_is_named(named);
+        }
+        self
+    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Gate<B> {

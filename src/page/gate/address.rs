@@ -1,8 +1,8 @@
 //! The host an HTML attribute's URL points at, read as a browser reads it (WHATWG URL, 4.4): entities, white space, slashes
 //! either way, user names, ports and percent-encoding are no way round a declared tag (K4).
 //!
-//! Never resolves, fetches or keeps a URL. Limit: of Unicode's many ways to write an ASCII letter in a host name, the
-//! full-width forms and the other full stops are known, no more.
+//! Never resolves, fetches or keeps a URL. Of Unicode's many ways to write an ASCII letter in a host name, the
+//! full-width forms and the other full stops are known; any other character may stand for anything.
 
 use std::borrow::Cow;
 
@@ -134,7 +134,8 @@ pub(super) fn normal(name: &str) -> String {
     mapped.trim_end_matches('.').to_owned()
 }
 
-/// An attribute's value without its character references: all numbers, and the names that stand for ASCII.
+/// An attribute's value without its character references: all numbers, and the names that stand for ASCII. In the place of any other
+/// name is U+FFFD.
 pub(super) fn decoded(value: &str) -> Cow<'_, str> {
     if !value.contains('&') {
         return value.into();
@@ -167,9 +168,24 @@ fn reference(after: &str) -> Option<(String, &str)> {
         let c = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
         return Some((c.into(), rest.strip_prefix(';').unwrap_or(rest)));
     }
-    let (name, rest) = after.split_once(';')?;
-    NAMES.iter().find(|(known, _)| *known == name).map(|(_, text)| ((*text).to_owned(), rest))
+    let (name, rest) = after.split_at(after.bytes().take_while(u8::is_ascii_alphanumeric).count());
+    if name.is_empty() {
+        return None;
+    }
+    let known = NAMES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    let text = match (rest.strip_prefix(';'), known) {
+        (Some(rest), Some(text)) => return Some((text.to_owned(), rest)),
+        // Of those that stand for ASCII these need no `;` (13.5), but what follows them here may be no `=`.
+        (None, Some(text)) if OLD_NAMES.contains(&name) && !rest.starts_with('=') => text.to_owned(),
+        (None, Some(_)) => return None,
+        // A character that is none of ASCII, or it stands for itself: in a host it may be anything.
+        (_, None) => char::REPLACEMENT_CHARACTER.into(),
+    };
+    Some((text, rest.strip_prefix(';').unwrap_or(rest)))
 }
+
+/// The names that stand for ASCII and need no `;`.
+const OLD_NAMES: [&str; 8] = ["quot", "QUOT", "amp", "AMP", "lt", "LT", "gt", "GT"];
 
 /// Every named character reference that stands for ASCII alone.
 const NAMES: [(&str, &str); 46] = [
@@ -332,7 +348,7 @@ mod tests {
 
     #[test]
     fn references_are_decoded_and_the_rest_stays() {
-        assert_eq!(decoded("a&amp;b&unknown;c&#;&#x;&#x41g&#65;&"), "a&b&unknown;c&#;&#x;Ag\u{41}&");
+        assert_eq!(decoded("a&amp;b&unknown;c&#;&#x;&#x41g&#65;&"), "a&b\u{fffd}c&#;&#x;Ag\u{41}&");
         assert_eq!(decoded("&#xFFFFFFFFFF;&#xD800;"), "\u{fffd}\u{fffd}");
     }
 }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use memchr::memchr;
 
 use super::context::Context;
-use super::disarm::Disarm;
+use super::disarm::{Disarm, RENAMED};
 use super::foreign::{Foreign, Reading};
 use super::noscript::Noscript;
 use super::tags::Gating;
@@ -217,6 +217,16 @@ impl Reader {
                         self.give_up();
                         return;
                     }
+                    // What a document says of its own elements and entities may be tags and addresses.
+                    if self.lexer.state == State::Doctype && self.lexer.matched == 1 {
+                        place.emit(from + 1);
+                        self.give_up();
+                        return;
+                    }
+                    if self.lexer.state == State::Instruction && self.names_style_sheet(byte) {
+                        place.emit(from + 1);
+                        place.out.open.extend_from_slice(RENAMED);
+                    }
                     match next {
                         Some(next) => place.at = next,
                         None => break,
@@ -255,6 +265,13 @@ impl Reader {
             noscript.push(&chunk[place.gone..], &mut place.out.open);
             place.gone = chunk.len();
         }
+    }
+
+    /// Whether a processing instruction's name is `xml-` up to this byte: such a one loads a style sheet (`xml-stylesheet`).
+    fn names_style_sheet(&mut self, byte: u8) -> bool {
+        let seen = &mut self.lexer.quote;
+        *seen = if b"xml-".get(usize::from(*seen)) == Some(&byte) { *seen + 1 } else { u8::MAX };
+        *seen == 4
     }
 
     /// A `<` stands here.
@@ -309,6 +326,18 @@ impl Reader {
         if let Some(disarm) = &mut self.disarm {
             disarm.finish(out);
         }
+    }
+
+    /// Gives up here, in whatever is being read.
+    pub(super) fn abandon(&mut self, out: &mut Out) {
+        if self.disarm.is_some() {
+            return;
+        }
+        if let Some(noscript) = self.noscript.take() {
+            noscript.end(false, |text| self.fragment(text), &mut out.open);
+        }
+        let held = std::mem::take(&mut self.held);
+        self.give_up().feed(&held, &mut out.open);
     }
 
     /// From here on everything is disarmed.

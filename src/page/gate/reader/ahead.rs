@@ -44,13 +44,8 @@ impl Reader {
             State::RawEndTagName => self.lexer.is_named_as_its_text(ahead.id),
             _ => false,
         };
-        if is_end_tag {
-            return;
+        if !is_end_tag {
+            self.abandon(out);
         }
-        if let Some(noscript) = self.noscript.take() {
-            noscript.end(false, |text| self.fragment(text), &mut out.open);
-        }
-        let held = std::mem::take(&mut self.held);
-        self.give_up().feed(&held, &mut out.open);
     }
 }

@@ -5,6 +5,7 @@
 //! which is right about everything.
 
 use super::{Reader, Tag};
+use crate::page::Markup;
 use crate::page::gate::context::Context;
 use crate::page::gate::element::{self, Id};
 use crate::page::scan::word::Word;
@@ -24,7 +25,7 @@ impl Reader {
     /// Whether tags matter by their own names alone.
     #[inline]
     pub(super) fn is_calm(&self) -> bool {
-        self.context == Context::Certain && self.foreign.is_html()
+        self.context == Context::Certain && self.foreign.is_html() && self.lexer.markup == Markup::Html
     }
 
     /// Skips text and tags that change nothing, from `at` on; returns where a `<` stands of which that cannot be said, or the

@@ -32,6 +32,15 @@ enum Verdict {
     Ambiguous,
 }
 
+/// The number of an element's name; in XML that is without its prefix.
+fn id_of(markup: Markup, name: &[u8]) -> Id {
+    let local = match markup {
+        Markup::Html => name,
+        Markup::Xhtml => name.rsplit(|&byte| byte == b':').next().unwrap_or(name),
+    };
+    element::id(local)
+}
+
 impl Reader {
     /// The name of a tag is whole: is there anything to be done about the tag?
     #[inline]
@@ -43,11 +52,11 @@ impl Reader {
         let before = 1 + usize::from(closing);
         if self.held.is_empty() {
             let name = &place.chunk[place.start + before..place.at];
-            (self.tag.id, self.tag.name) = (element::id(name), name.len());
+            (self.tag.id, self.tag.name) = (id_of(self.lexer.markup, name), name.len());
         } else {
             self.hold(place);
             let name = &self.held[before..];
-            (self.tag.id, self.tag.name) = (element::id(name), name.len());
+            (self.tag.id, self.tag.name) = (id_of(self.lexer.markup, name), name.len());
         }
         let id = self.tag.id;
         self.tag.kept = !closing && (element::matters(id) || self.foreign.needs_attributes(id));
