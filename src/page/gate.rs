@@ -110,7 +110,7 @@ pub fn filter_link(headers: &mut HeaderMap, gating: &Gating) -> usize {
     for line in headers.get_all(header::LINK) {
         let links: Vec<&[u8]> = links(line.as_bytes()).collect();
         // Readers may part such a line elsewhere.
-        let is_plain = !line.as_bytes().iter().any(|&byte| byte == b'\\') && ends_plainly(line.as_bytes());
+        let is_plain = !line.as_bytes().contains(&b'\\') && ends_plainly(line.as_bytes());
         if !is_plain && mentions_refused(line.as_bytes(), gating) {
             removed += links.len();
             continue;
