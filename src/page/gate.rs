@@ -10,8 +10,8 @@
 //! rest is served with everything inert that loads something, whoever it belongs to; that beats both a page cut off
 //! and a tag let through.
 //!
-//! What it does not see: tags that scripts make, URLs in style sheets, and hosts nobody declared. Relative URLs belong to the
-//! first `<base href>`, where there is one.
+//! What it does not see: tags that scripts make, URLs in style sheets, and hosts nobody declared. Relative URLs after a
+//! `<base href>` that points at a refused host are refused.
 
 mod address;
 mod context;
@@ -53,6 +53,15 @@ impl<B> Gate<B> {
     pub fn new(inner: B, gating: Option<Gating>, markup: Markup) -> Gate<B> {
         let rewrite = gating.map(|gating| Box::new(Rewrite::new(gating, markup)));
         Gate { inner, rewrite, ready: VecDeque::new(), trailers: None }
+    }
+
+    /// The same where the head of the answer names the page's encoding, which nothing in the page can change then, or does not
+    /// (see [`names_encoding`](super::names_encoding)).
+    pub fn of_named_encoding(mut self, named: bool) -> Gate<B> {
+        if let Some(rewrite) = &mut self.rewrite {
+            rewrite.encoding_is_named(named);
+        }
+        self
     }
 }
 
@@ -100,6 +109,12 @@ pub fn filter_link(headers: &mut HeaderMap, gating: &Gating) -> usize {
     let mut kept = Vec::new();
     for line in headers.get_all(header::LINK) {
         let links: Vec<&[u8]> = links(line.as_bytes()).collect();
+        // Readers may part such a line elsewhere.
+        let is_plain = !line.as_bytes().contains(&b'\\') && ends_plainly(line.as_bytes());
+        if !is_plain && mentions_refused(line.as_bytes(), gating) {
+            removed += links.len();
+            continue;
+        }
         let stay: Vec<&[u8]> = links.iter().copied().filter(|link| !is_refused(link, gating)).collect();
         removed += links.len() - stay.len();
         if stay.len() == links.len() {
@@ -131,10 +146,35 @@ fn links(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Whether all quotes in a header line are closed.
+fn ends_plainly(line: &[u8]) -> bool {
+    line.iter().filter(|&&byte| byte == b'"').count() % 2 == 0
+}
+
+/// Whether a link points at a refused host, or has one among the images it names (`imagesrcset`).
 fn is_refused(link: &[u8], gating: &Gating) -> bool {
-    let link = String::from_utf8_lossy(link);
-    let target = link.split_once('<').map_or("", |(_, target)| target);
+    let text = String::from_utf8_lossy(link);
+    let target = text.split_once('<').map_or("", |(_, target)| target);
     let url = target.split_once('>').map_or(target, |(url, _)| url);
+    let images = b"imagesrcset";
+    let has_images = link.windows(images.len()).any(|word| word.eq_ignore_ascii_case(images));
+    is_refused_url(url, gating) || (has_images && mentions_refused(link, gating))
+}
+
+/// Whether anything in a header line, however it is read, is the URL of a refused host.
+fn mentions_refused(line: &[u8], gating: &Gating) -> bool {
+    let text = String::from_utf8_lossy(line);
+    let unescaped = text.replace('\\', "");
+    [&*text, &*unescaped].iter().any(|text| {
+        let words = text.split(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '<' | '>'));
+        let ends = |word| str::match_indices(word, ['=', ',', ';', '\'']).filter_map(move |(at, _)| word.get(at + 1..));
+        let mut words = words.flat_map(|word| std::iter::once(word).chain(ends(word)));
+        let mut targets = text.split('<').map(|target| target.split('>').next().unwrap_or(target));
+        words.any(|word| is_refused_url(word, gating)) || targets.any(|url| is_refused_url(url, gating))
+    })
+}
+
+fn is_refused_url(url: &str, gating: &Gating) -> bool {
     matches!(Address::of_url(url), Address::Host(host) if gating.refused(&host).is_some())
 }
 

@@ -31,12 +31,13 @@ mod raw;
 mod skip;
 mod state;
 mod tag;
+pub(super) mod word;
 mod xml;
 
 use memchr::memchr;
 
-pub(super) use find::find;
 use find::find_either;
+pub(super) use find::{find, find_mark};
 use language::Language;
 pub(super) use lexer::Lexer;
 use name::HTML;

@@ -1,8 +1,8 @@
 //! The host an HTML attribute's URL points at, read as a browser reads it (WHATWG URL, 4.4): entities, white space, slashes
 //! either way, user names, ports and percent-encoding are no way round a declared tag (K4).
 //!
-//! Never resolves, fetches or keeps a URL. Limit: of Unicode's many ways to write an ASCII letter in a host name, the
-//! full-width forms and the other full stops are known, no more.
+//! Never resolves, fetches or keeps a URL. Of Unicode's many ways to write an ASCII letter in a host name, the
+//! full-width forms and the other full stops are known; any other character may stand for anything.
 
 use std::borrow::Cow;
 
@@ -58,6 +58,39 @@ impl Address {
     }
 }
 
+/// What most addresses are, told without decoding or copying anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlainAddress<'v> {
+    Relative,
+    Host { name: &'v str, port: Option<u16> },
+}
+
+/// Where an attribute's value points whose beginning is plain: a scheme in lower case or none, a host of lower-case letters,
+/// digits, `-` and `.`, and no more of an authority; or a path, which begins with a letter or digit, perhaps after one `/`.
+/// `None` where it has to be read more closely. What follows the host, or the path's first part, can change neither.
+pub(super) fn plain_address(value: &[u8]) -> Option<PlainAddress<'_>> {
+    let (rest, port) = match value {
+        [b'/', b'/', rest @ ..] => (rest, None),
+        [b'/', second, ..] => return second.is_ascii_alphanumeric().then_some(PlainAddress::Relative),
+        [b'h', b't', b't', b'p', b's', b':', b'/', b'/', rest @ ..] => (rest, Some(443)),
+        [b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..] => (rest, Some(80)),
+        [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9', rest @ ..] => {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            let after = rest.iter().find(|byte| !is_part(byte));
+            return matches!(after, None | Some(b'/' | b'?' | b'#')).then_some(PlainAddress::Relative);
+        }
+        _ => return None,
+    };
+    let is_name = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let length = rest.iter().position(|byte| !is_name(byte)).unwrap_or(rest.len());
+    let (name, after) = rest.split_at(length);
+    if name.is_empty() || !matches!(after.first(), None | Some(b'/' | b'?' | b'#')) {
+        return None;
+    }
+    let name = std::str::from_utf8(name).ok()?;
+    Some(PlainAddress::Host { name: name.trim_end_matches('.'), port })
+}
+
 /// A URL's scheme and what follows its colon.
 fn scheme(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once(':')?;
@@ -101,7 +134,8 @@ pub(super) fn normal(name: &str) -> String {
     mapped.trim_end_matches('.').to_owned()
 }
 
-/// An attribute's value without its character references: all numbers, and the names that stand for ASCII.
+/// An attribute's value without its character references: all numbers, and the names that stand for ASCII. In the place of any other
+/// name is U+FFFD.
 pub(super) fn decoded(value: &str) -> Cow<'_, str> {
     if !value.contains('&') {
         return value.into();
@@ -134,9 +168,24 @@ fn reference(after: &str) -> Option<(String, &str)> {
         let c = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
         return Some((c.into(), rest.strip_prefix(';').unwrap_or(rest)));
     }
-    let (name, rest) = after.split_once(';')?;
-    NAMES.iter().find(|(known, _)| *known == name).map(|(_, text)| ((*text).to_owned(), rest))
+    let (name, rest) = after.split_at(after.bytes().take_while(u8::is_ascii_alphanumeric).count());
+    if name.is_empty() {
+        return None;
+    }
+    let known = NAMES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    let text = match (rest.strip_prefix(';'), known) {
+        (Some(rest), Some(text)) => return Some((text.to_owned(), rest)),
+        // Of those that stand for ASCII these need no `;` (13.5), but what follows them here may be no `=`.
+        (None, Some(text)) if OLD_NAMES.contains(&name) && !rest.starts_with('=') => text.to_owned(),
+        (None, Some(_)) => return None,
+        // A character that is none of ASCII, or it stands for itself: in a host it may be anything.
+        (_, None) => char::REPLACEMENT_CHARACTER.into(),
+    };
+    Some((text, rest.strip_prefix(';').unwrap_or(rest)))
 }
+
+/// The names that stand for ASCII and need no `;`.
+const OLD_NAMES: [&str; 8] = ["quot", "QUOT", "amp", "AMP", "lt", "LT", "gt", "GT"];
 
 /// Every named character reference that stands for ASCII alone.
 const NAMES: [(&str, &str); 46] = [
@@ -190,7 +239,42 @@ const NAMES: [(&str, &str); 46] = [
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The same as [`plain_address`] says, in the long way.
+    fn assert_plain_is_right(value: &[u8]) {
+        let long = Address::of_attribute(&String::from_utf8_lossy(value));
+        match plain_address(value) {
+            Some(PlainAddress::Relative) => assert_eq!(long, Address::Relative, "{}", value.escape_ascii()),
+            Some(PlainAddress::Host { name, port }) => {
+                assert_eq!(long, Address::Host(Host { name: name.into(), port }), "{}", value.escape_ascii());
+            }
+            None => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_plain_address_is_what_the_long_way_finds(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "https://", "http://", "//", "/", "t.example", "T", ".", ":", "443", "@", "?", "#", "&#47;", "&sol;", "&Tab;", "&",
+                "\\", "\t", "\n", " ", "%2e", "-", "_", "data:", "http:", "a", "\u{ad}", "\0", "é", "&colon;", ";", "//u@",
+            ]), 0..7),
+        ) {
+            assert_plain_is_right(pieces.concat().as_bytes());
+        }
+
+        #[test]
+        fn so_it_is_with_any_bytes(after in prop::collection::vec(any::<u8>(), 0..12)) {
+            for before in ["", "//", "https://", "//t.example", "a", "/"] {
+                assert_plain_is_right(&[before.as_bytes(), &after].concat());
+            }
+        }
+    }
 
     fn host(value: &str) -> Option<String> {
         match Address::of_attribute(value) {
@@ -264,7 +348,7 @@ mod tests {
 
     #[test]
     fn references_are_decoded_and_the_rest_stays() {
-        assert_eq!(decoded("a&amp;b&unknown;c&#;&#x;&#x41g&#65;&"), "a&b&unknown;c&#;&#x;Ag\u{41}&");
+        assert_eq!(decoded("a&amp;b&unknown;c&#;&#x;&#x41g&#65;&"), "a&b\u{fffd}c&#;&#x;Ag\u{41}&");
         assert_eq!(decoded("&#xFFFFFFFFFF;&#xD800;"), "\u{fffd}\u{fffd}");
     }
 }

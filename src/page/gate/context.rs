@@ -19,8 +19,9 @@ impl Context {
         *self = match (*self, id) {
             (Context::Certain, SELECT) => Context::Select,
             (Context::Certain, FRAMESET) => Context::Frameset,
-            // These end a `<select>`, and scripts are allowed in it.
-            (Context::Select, SELECT | TEXTAREA | INPUT | KEYGEN) => Context::Certain,
+            // These end a `<select>`, and scripts are allowed in it. Another `<select>` does so, too, or begins one, where the end
+            // of what was around the first has ended that.
+            (Context::Select, TEXTAREA | INPUT | KEYGEN) => Context::Certain,
             (Context::Select, TEMPLATE) => Context::TemplateInSelect,
             (Context::Select, SCRIPT) | (Context::Frameset, NOFRAMES) | (Context::Certain, _) => *self,
             _ if is_raw_text(id) => return false,

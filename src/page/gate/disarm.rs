@@ -2,31 +2,43 @@
 //!
 //! Works on bytes alone, without any idea of comments, scripts or attributes, and so cannot be led astray by them.
 //!
-//! In HTML, after each `<script`, `<iframe`, `<img` … come attributes that load nothing. A browser takes the first attribute
-//! of a name and ignores others of that name (13.2.5.33), so what the page says after them no longer counts. They stand
-//! without quotes, which leaves texts in scripts whole. In XML a second attribute of a name would be an error; there the
-//! elements, start and end tags alike, are renamed to ones that no browser knows.
+//! In HTML a browser takes the first attribute of a name and ignores others of that name (13.2.5.33), but those that look ahead
+//! for what to load do not: they take one that is not empty, of some elements the last. So what they look at is renamed: to
+//! elements that are read in the same way (text up to an end tag, or no content) and that load and show nothing. The others get
+//! attributes that load nothing, ahead of what the page says. They stand without quotes, which leaves texts in scripts whole.
+//! In XML a second attribute of a name would be an error; there the elements, start and end tags alike, are renamed to ones
+//! that no browser knows.
 
-use memchr::memchr;
+use memchr::memchr3;
 
 use crate::page::Markup;
+use crate::page::scan::is_space;
 
-/// The elements that can load something, and what disarms them in HTML.
-const ELEMENTS: [(&[u8], &[u8]); 24] = [
-    (b"script", b" type=text/plain "),
+/// What disarms an element in HTML.
+#[derive(Clone, Copy, Debug)]
+enum Means {
+    /// Attributes after its name.
+    Attributes(&'static [u8]),
+    /// Another name in its start tags, and what stands in its end tags after `</`.
+    Name(&'static [u8], &'static [u8]),
+}
+
+/// The elements that can load something, and what disarms them.
+const ELEMENTS: [(&[u8], Means); 24] = [
+    (b"script", TEXT),
     (b"iframe", NOTHING),
     (b"frame", NOTHING),
     (b"img", NOTHING),
-    (b"image", NOTHING),
-    (b"link", NOTHING),
+    (b"image", EMPTY),
+    (b"link", EMPTY),
     (b"video", NOTHING),
     (b"audio", NOTHING),
-    (b"source", NOTHING),
+    (b"source", EMPTY),
     (b"track", NOTHING),
     (b"object", NOTHING),
     (b"embed", NOTHING),
     (b"input", NOTHING),
-    (b"base", NOTHING),
+    (b"base", EMPTY),
     (b"use", NOTHING),
     (b"feimage", NOTHING),
     (b"body", BACKGROUND),
@@ -39,27 +51,48 @@ const ELEMENTS: [(&[u8], &[u8]); 24] = [
     (b"th", BACKGROUND),
 ];
 
-const BACKGROUND: &[u8] = b" background ";
+const BACKGROUND: Means = Means::Attributes(b" background ");
 
-const NOTHING: &[u8] = b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster imagesrcset ";
+/// Whoever looks ahead skips what is empty, so what that looks at is not.
+const NOTHING: Means = Means::Attributes(
+    b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster=about:blank imagesrcset ",
+);
 
-/// What stands before the name of a renamed element.
-const RENAMED: &[u8] = b"consentry-";
+/// Text that nobody shows or runs, in the head as well. Where the element began before the page was given up, its end tag is
+/// still its own, and the other one is ignored.
+const TEXT: Means = Means::Name(b"noframes", b"script></noframes");
+
+/// It has no content and no meaning any more, and may stand in the head.
+const EMPTY: Means = Means::Name(b"basefont", b"basefont");
+
+/// What stands before the name of an element that is renamed in XML.
+pub(super) const RENAMED: &[u8] = b"consentry-";
 
 /// The longest of the names.
 const LONGEST: usize = 7;
+
+/// The longest name of an element in XML, its prefix included, that is looked at.
+const LONGEST_IN_XML: usize = 4096;
+
+/// A reference of so many digits, which no page has, is none any more.
+const MOST_DIGITS: usize = 64;
+
+/// It begins each change of character set in ISO-2022-JP.
+const ESCAPE: u8 = 0x1B;
 
 /// Disarms a stream of markup in pieces.
 #[derive(Debug)]
 pub(super) struct Disarm {
     markup: Markup,
-    /// A `<` at the end of the last piece, with what may become one of the names.
+    /// A `<` at the end of the last piece, with what may become one of the names, or the beginning of an escape or a reference.
     tail: Vec<u8>,
+    /// Whether bytes are halves of characters by the last escape, so that a `<` is none where escapes count.
+    wide: bool,
 }
 
 impl Disarm {
     pub(super) fn new(markup: Markup) -> Disarm {
-        Disarm { markup, tail: Vec::new() }
+        Disarm { markup, tail: Vec::new(), wide: false }
     }
 
     /// Appends the disarmed `input` to `out`, but for a name that is not complete.
@@ -70,36 +103,106 @@ impl Disarm {
             joined = [&*std::mem::take(&mut self.tail), input].concat();
             rest = &joined;
         }
-        while let Some(less) = memchr(b'<', rest) {
-            let (before, tag) = rest.split_at(less);
+        let reference = if self.markup == Markup::Xhtml { b'&' } else { b'<' };
+        while let Some(mark) = memchr3(b'<', ESCAPE, reference, rest) {
+            let (before, tag) = rest.split_at(mark);
             out.extend_from_slice(before);
-            let slash = self.markup == Markup::Xhtml && tag.get(1) == Some(&b'/');
+            if tag[0] != b'<' {
+                let Some(length) = self.escape_or_reference(tag, out) else {
+                    self.tail = tag.to_vec();
+                    return;
+                };
+                rest = &tag[length..];
+                continue;
+            }
+            let slash = tag.get(1) == Some(&b'/') || (self.markup == Markup::Xhtml && tag.get(1) == Some(&b'?'));
             let name_at = if slash { 2 } else { 1 };
-            let letters = tag.iter().skip(name_at).take_while(|byte| byte.is_ascii_alphabetic());
-            let length = name_at + letters.take(LONGEST + 1).count();
+            let length = name_at + self.name_length(tag.get(name_at..).unwrap_or_default());
             let Some(next) = tag.get(length) else {
                 self.tail = tag.to_vec();
                 return;
             };
+            if (*next == ESCAPE && !self.wide) || (*next == b'&' && self.markup == Markup::Xhtml) {
+                // What follows may be part of the name to a browser.
+                out.extend_from_slice(b"&lt;");
+                rest = &tag[1..];
+                continue;
+            }
             let (open, after) = tag.split_at(length);
             let (less, name) = open.split_at(name_at);
             let ends = matches!(next, b' ' | b'\t' | b'\n' | b'\r' | 0x0C | b'/' | b'>');
+            // An element is what it is called without its prefix.
+            let colon = name.iter().rposition(|&byte| byte == b':').map_or(0, |at| at + 1);
+            let (prefix, name) = name.split_at(if self.markup == Markup::Xhtml { colon } else { 0 });
             let element = ELEMENTS.iter().find(|(element, _)| ends && element.eq_ignore_ascii_case(name));
             out.extend_from_slice(less);
+            out.extend_from_slice(prefix);
+            if less == b"<?" && name == b"xml-stylesheet" {
+                out.extend_from_slice(RENAMED);
+            }
             match (element, self.markup) {
-                (None, _) => out.extend_from_slice(name),
-                (Some((_, disarmed)), Markup::Html) => {
+                (Some((_, Means::Attributes(disarmed))), Markup::Html) if !slash => {
                     out.extend_from_slice(name);
                     out.extend_from_slice(disarmed);
+                }
+                (Some((_, Means::Name(start, end))), Markup::Html) => {
+                    out.extend_from_slice(if slash { end } else { start });
                 }
                 (Some(_), Markup::Xhtml) => {
                     out.extend_from_slice(RENAMED);
                     out.extend_from_slice(name);
                 }
+                _ => out.extend_from_slice(name),
             }
             rest = after;
         }
         out.extend_from_slice(rest);
+    }
+
+    /// How long the name is that begins here, as far as that matters.
+    fn name_length(&self, name: &[u8]) -> usize {
+        match self.markup {
+            Markup::Html => name.iter().take(LONGEST + 1).take_while(|byte| byte.is_ascii_alphabetic()).count(),
+            Markup::Xhtml => {
+                let ends =
+                    |byte: &u8| is_space(*byte) || matches!(byte, b'/' | b'>' | b'<' | b'&' | b'"' | b'\'' | &ESCAPE);
+                name.iter().take(LONGEST_IN_XML).take_while(|byte| !ends(byte)).count()
+            }
+        }
+    }
+
+    /// Writes an escape, of which note is taken, or in XML a reference: where a document declares entities, one to `<` or `&` would
+    /// be markup. `None` where it is not whole; else its length.
+    fn escape_or_reference(&mut self, from: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+        let (length, written) = match from {
+            [ESCAPE, set @ (b'$' | b'('), which, ..] => {
+                self.wide = match (set, which) {
+                    (b'$', b'@' | b'B') | (b'(', b'I') => true,
+                    (b'(', b'B' | b'J') => false,
+                    _ => self.wide,
+                };
+                (3, &from[..3])
+            }
+            [ESCAPE] | [ESCAPE, b'$' | b'('] | [b'&'] => return None,
+            [b'&', b'#', number @ ..] => {
+                let digits = number.iter().take(MOST_DIGITS).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                let end = *number.get(digits)?;
+                if digits == MOST_DIGITS {
+                    out.extend_from_slice(b"&amp;");
+                    return Some(1);
+                }
+                let text = std::str::from_utf8(&number[..digits]).unwrap_or_default();
+                let radix = if text.starts_with('x') { 16 } else { 10 };
+                match u32::from_str_radix(text.trim_start_matches('x'), radix) {
+                    Ok(60) if end == b';' => (digits + 3, &b"&lt;"[..]),
+                    Ok(38) if end == b';' => (digits + 3, &b"&amp;"[..]),
+                    _ => (1, &from[..1]),
+                }
+            }
+            _ => (1, from.get(..1)?),
+        };
+        out.extend_from_slice(written);
+        Some(length)
     }
 
     /// The markup has ended: what was held back is no tag.
@@ -108,6 +211,7 @@ impl Disarm {
     }
 
     /// The whole of `markup`, disarmed.
+    #[cfg(test)]
     pub(super) fn all(markup: Markup, input: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(input.len());
         let mut disarm = Disarm::new(markup);
@@ -129,13 +233,29 @@ mod tests {
 
     #[test]
     fn the_first_attribute_counts_and_it_loads_nothing() {
-        assert_eq!(disarmed(Markup::Html, "<SCRIPT/src=//t>"), "<SCRIPT type=text/plain /src=//t>");
         assert!(disarmed(Markup::Html, "<img\nsrc=//t>").starts_with("<img src=about:blank srcset "));
         for untouched in
-            ["<p>", "<scripts>", "<im", "</script>", "<imgx", "< img>", "<", "<feimagex>", "a<b && <video1>"]
+            ["<p>", "<scripts>", "<im", "</scripts>", "</img>", "<imgx", "< img>", "<", "<feimagex>", "a<b && <video1>"]
         {
             assert_eq!(disarmed(Markup::Html, untouched), untouched);
         }
+    }
+
+    /// Chromium's preload scanner skips empty attributes, takes the last `type` of a script, and knows `<image>` and `<script>`
+    /// of SVG by their names.
+    #[test]
+    fn rule_k4_what_looks_ahead_finds_nothing_to_load_in_a_disarmed_page() {
+        for (page, expected) in [
+            ("<SCRIPT/type=module src=//t></script >", "<noframes/type=module src=//t></script></noframes >"),
+            ("<svg><script href=//t /></svg>", "<svg><noframes href=//t /></svg>"),
+            ("<link rel=modulepreload href=//t>", "<basefont rel=modulepreload href=//t>"),
+            ("<picture><source srcset=//t></picture>", "<picture><basefont srcset=//t></picture>"),
+            ("<svg><image xlink:href=//t></image>", "<svg><basefont xlink:href=//t></basefont>"),
+            ("<base href=//t>", "<basefont href=//t>"),
+        ] {
+            assert_eq!(disarmed(Markup::Html, page), expected);
+        }
+        assert!(disarmed(Markup::Html, "<video poster=//t>").contains(" poster=about:blank "));
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub(super) const fn id(name: &[u8]) -> Id {
 const HASHED: u64 = 1 << 63;
 
 macro_rules! names {
-    ($($constant:ident $text:literal),* $(,)?) => { $(pub(super) const $constant: Id = id($text.as_bytes());)* };
+    ($($constant:ident $text:literal),* $(,)?) => {
+        $(pub(super) const $constant: Id = id($text.as_bytes());)*
+        /// Every name that has a constant.
+        const KNOWN: &[Id] = &[$($constant),*];
+    };
 }
 names!(
     SCRIPT "script", IFRAME "iframe", FRAME "frame", IMG "img", IMAGE "image", LINK "link", VIDEO "video", AUDIO "audio",
@@ -46,19 +50,55 @@ names!(
 
 /// Whether the gate looks into such a tag: it loads something, changes what a URL means, or how text is read.
 #[inline]
-pub(super) fn matters(id: Id) -> bool {
+pub(super) const fn matters(id: Id) -> bool {
     loads(id) || is_raw_text(id) || matches!(id, BASE | SELECT | KEYGEN | TEMPLATE | FRAMESET)
 }
 
 /// The same, or it begins SVG or MathML.
 #[inline]
-pub(super) fn changes_something(id: Id) -> bool {
+pub(super) const fn changes_something(id: Id) -> bool {
     matters(id) || matches!(id, SVG | MATH)
+}
+
+/// Whether a name that begins with `first` and has so many bytes, up to seven, may be of such a tag, or is none. Most
+/// names of others are told apart by that alone.
+#[inline(always)]
+pub(super) fn may_change_something(first: u8, length: usize) -> bool {
+    LENGTHS[usize::from(first)] >> (length & 7) & 1 != 0
+}
+
+/// Of each first byte the lengths, as bits, of the names up to seven bytes that change something.
+const LENGTHS: [u8; 256] = {
+    let mut lengths = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if !(byte as u8).is_ascii_alphabetic() {
+            lengths[byte] = u8::MAX;
+        }
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < KNOWN.len() {
+        let (id, length) = (KNOWN[at], 8 - KNOWN[at].leading_zeros() / 8);
+        if changes_something(id) && length < 8 {
+            let first = (id >> (8 * (length - 1))) as u8;
+            lengths[first as usize] |= 1 << length;
+            lengths[first.to_ascii_uppercase() as usize] |= 1 << length;
+        }
+        at += 1;
+    }
+    lengths
+};
+
+/// Whether such a tag changes nothing if it has no attributes: it may load something, and that is all.
+#[inline]
+pub(super) const fn is_nothing_without_attributes(id: Id) -> bool {
+    loads(id) && !is_raw_text(id)
 }
 
 /// Whether such an element may load something.
 #[inline]
-pub(super) fn loads(id: Id) -> bool {
+pub(super) const fn loads(id: Id) -> bool {
     matches!(
         id,
         SCRIPT
@@ -89,7 +129,7 @@ pub(super) fn loads(id: Id) -> bool {
 
 /// Whether text in such an element is read up to its end tag, whatever it looks like.
 #[inline]
-pub(super) fn is_raw_text(id: Id) -> bool {
+pub(super) const fn is_raw_text(id: Id) -> bool {
     matches!(id, SCRIPT | STYLE | TITLE | TEXTAREA | NOSCRIPT | IFRAME | XMP | NOEMBED | NOFRAMES | PLAINTEXT)
 }
 
@@ -189,5 +229,21 @@ mod tests {
         assert_eq!(id(b"annotation-XML"), ANNOTATION_XML);
         assert_ne!(id(b"scripts"), SCRIPT);
         assert_ne!(id(b"blockquot"), BLOCKQUOTE);
+    }
+
+    #[test]
+    fn no_name_that_changes_something_is_told_apart_by_its_length() {
+        let names = KNOWN.iter().filter(|id| changes_something(**id) && **id >> 56 == 0);
+        let mut seen = 0;
+        for id in names {
+            let name = id.to_be_bytes();
+            let name = name.split_at(id.leading_zeros() as usize / 8).1;
+            assert!(may_change_something(name[0], name.len()) && may_change_something(name[0] & 0xDF, name.len()));
+            seen += 1;
+        }
+        assert_eq!(seen, 32);
+        for (first, length) in [(b'p', 1), (b'a', 1), (b'd', 3), (b'l', 2), (b's', 4), (b'u', 2), (b'h', 2)] {
+            assert!(!may_change_something(first, length));
+        }
     }
 }

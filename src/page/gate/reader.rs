@@ -6,10 +6,10 @@
 //! that is being read, where that may have to be changed, up to [`MOST_HELD`](place::MOST_HELD) bytes, and the text of a `<noscript>`. Whatever
 //! is not part of a changed tag goes out as it came, uncopied where nothing of its chunk was changed.
 //!
-//! It fails closed: where browsers may read on in two ways ([`Context`], [`Foreign`]), and after a tag too long to hold, the
-//! rest goes through [`Disarm`]. So does a tag that the page's end cuts off: what is put into the page after the gate could
-//! end it.
+//! It fails closed: where browsers may read on in two ways ([`Context`], [`Foreign`], [`Ahead`]), and after a tag too long to hold, the
+//! rest goes through [`Disarm`]. A tag that the page's end cuts off goes: what is put into the page after the gate could end it.
 
+mod ahead;
 mod place;
 mod plain;
 mod tag;
@@ -17,14 +17,14 @@ mod tag;
 use bytes::Bytes;
 use memchr::memchr;
 
-use super::address::Address;
 use super::context::Context;
-use super::disarm::Disarm;
+use super::disarm::{Disarm, RENAMED};
 use super::foreign::{Foreign, Reading};
 use super::noscript::Noscript;
 use super::tags::Gating;
 use crate::page::Markup;
 use crate::page::scan::{Lexer, State, is_space};
+use ahead::Ahead;
 pub(super) use place::Out;
 use place::Place;
 use tag::Tag;
@@ -35,8 +35,8 @@ const MOST_DEPTH: u8 = 8;
 /// A page, or a piece of markup within one, that is being read.
 pub(super) struct Reader {
     pub(super) gating: Gating,
-    /// Where relative URLs point, from the first `<base href>`.
-    pub(super) base: Option<Address>,
+    /// The purpose that relative URLs need, where a `<base href>` points at a refused host.
+    pub(super) base: Option<String>,
     /// How many documents it is within.
     depth: u8,
     context: Context,
@@ -46,6 +46,8 @@ pub(super) struct Reader {
     /// The beginning of the token that is being read, where it came in earlier chunks and has not gone out.
     held: Vec<u8>,
     noscript: Option<Noscript>,
+    /// Set where one who looks ahead reads text, and this one markup.
+    ahead: Option<Ahead>,
     /// Set once the page cannot be read for certain: everything goes through it from there on.
     disarm: Option<Disarm>,
 }
@@ -62,6 +64,7 @@ impl Reader {
             tag: Tag::default(),
             held: Vec::new(),
             noscript: None,
+            ahead: None,
             disarm: None,
         }
     }
@@ -74,16 +77,34 @@ impl Reader {
 
     /// Reads on; what is certain goes out, uncopied where `chunk` is all of `whole` and long pieces of it stay as they are.
     pub(super) fn read(&mut self, chunk: &[u8], whole: Option<&Bytes>, out: &mut Out) {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let end = self.ahead.as_mut().and_then(|ahead| ahead.end(rest));
+            let piece = &rest[..end.unwrap_or(rest.len())];
+            let read = self.read_piece(piece, whole.filter(|whole| whole.len() == piece.len()), out);
+            rest = &rest[read..];
+            if end.is_some() {
+                self.ahead_ended(out);
+            }
+        }
+    }
+
+    /// Reads on up to where one who looks ahead begins to read text; returns how far that is.
+    fn read_piece(&mut self, chunk: &[u8], whole: Option<&Bytes>, out: &mut Out) -> usize {
         let mut place = Place { chunk, whole, at: 0, start: 0, gone: 0, out };
+        let looked_ahead = self.ahead.is_some();
         if self.disarm.is_none() {
             self.read_chunk(&mut place);
         }
         if let Some(disarm) = &mut self.disarm {
-            return disarm.feed(&chunk[place.gone..], &mut place.out.open);
+            disarm.feed(&chunk[place.gone..], &mut place.out.open);
+            return chunk.len();
         }
-        let end = if self.is_holding() { place.start } else { chunk.len() };
+        let read = if self.ahead.is_some() == looked_ahead { chunk.len() } else { place.at };
+        let end = if self.is_holding() { place.start } else { read };
         place.emit(end);
-        self.held.extend_from_slice(&chunk[end..]);
+        self.held.extend_from_slice(&chunk[end..read]);
+        read
     }
 
     /// Whether the token that is being read may not go out yet.
@@ -103,6 +124,7 @@ impl Reader {
 
     fn read_chunk(&mut self, place: &mut Place<'_, '_>) {
         let chunk = place.chunk;
+        let looked_ahead = self.ahead.is_some();
         while let Some(&byte) = chunk.get(place.at) {
             // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
             match self.lexer.state {
@@ -183,7 +205,29 @@ impl Reader {
                     None => break,
                 },
                 State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => {
-                    match self.lexer.step_xml(chunk, place.at) {
+                    let (from, in_text) = (place.at, self.lexer.state == State::Cdata);
+                    let next = self.lexer.step_xml(chunk, from);
+                    // One who looks ahead takes the beginning of such text for a comment, and the rest for markup.
+                    if in_text
+                        && self.lexer.markup == Markup::Html
+                        && self.ahead.is_none()
+                        && let Some(less) = memchr(b'<', &chunk[from..next.unwrap_or(chunk.len())])
+                    {
+                        place.emit(from + less);
+                        self.give_up();
+                        return;
+                    }
+                    // What a document says of its own elements and entities may be tags and addresses.
+                    if self.lexer.state == State::Doctype && self.lexer.matched == 1 {
+                        place.emit(from + 1);
+                        self.give_up();
+                        return;
+                    }
+                    if self.lexer.state == State::Instruction && self.names_style_sheet(byte) {
+                        place.emit(from + 1);
+                        place.out.open.extend_from_slice(RENAMED);
+                    }
+                    match next {
                         Some(next) => place.at = next,
                         None => break,
                     }
@@ -213,7 +257,7 @@ impl Reader {
                 },
                 State::ByteOrderMark | State::BodyStart | State::Rest => break,
             }
-            if self.disarm.is_some() {
+            if self.disarm.is_some() || self.ahead.is_some() != looked_ahead {
                 return;
             }
         }
@@ -221,6 +265,13 @@ impl Reader {
             noscript.push(&chunk[place.gone..], &mut place.out.open);
             place.gone = chunk.len();
         }
+    }
+
+    /// Whether a processing instruction's name is `xml-` up to this byte: such a one loads a style sheet (`xml-stylesheet`).
+    fn names_style_sheet(&mut self, byte: u8) -> bool {
+        let seen = &mut self.lexer.quote;
+        *seen = if b"xml-".get(usize::from(*seen)) == Some(&byte) { *seen + 1 } else { u8::MAX };
+        *seen == 4
     }
 
     /// A `<` stands here.
@@ -265,16 +316,28 @@ impl Reader {
         }
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
-            let cut_off = self.is_holding() && self.tag.kept && self.lexer.state != State::TagName;
-            if cut_off {
-                out.extend_from_slice(&Disarm::all(self.lexer.markup, &held));
-            } else {
+            let named = !matches!(self.lexer.state, State::TagOpen | State::EndTagOpen | State::TagName);
+            let cut_off = self.is_holding() && self.tag.kept && named;
+            // A browser drops such a tag, too.
+            if !cut_off {
                 out.extend_from_slice(&held);
             }
         }
         if let Some(disarm) = &mut self.disarm {
             disarm.finish(out);
         }
+    }
+
+    /// Gives up here, in whatever is being read.
+    pub(super) fn abandon(&mut self, out: &mut Out) {
+        if self.disarm.is_some() {
+            return;
+        }
+        if let Some(noscript) = self.noscript.take() {
+            noscript.end(false, |text| self.fragment(text), &mut out.open);
+        }
+        let held = std::mem::take(&mut self.held);
+        self.give_up().feed(&held, &mut out.open);
     }
 
     /// From here on everything is disarmed.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
+use memchr::memchr;
 
 use super::reader::{Out, Reader};
 use super::tags::Gating;
@@ -12,9 +13,15 @@ use crate::page::Markup;
 /// The page.
 pub(super) struct Rewrite {
     start: Start,
+    markup: Markup,
     reader: Reader,
     out: Out,
+    /// The first bytes, as long as an escape would tell that the page is in an encoding in which a byte `<` need not be one.
+    beginning: Option<Vec<u8>>,
 }
+
+/// It begins each change of character set in ISO-2022-JP, the one encoding of that kind which a page may name by itself.
+const ESCAPE: u8 = 0x1B;
 
 /// A byte order mark decides how a page is read, whatever its head says. UTF-16 would hide every tag from us, so such a page is
 /// made UTF-8, with that mark.
@@ -27,7 +34,13 @@ enum Start {
 
 impl Rewrite {
     pub(super) fn new(gating: Gating, markup: Markup) -> Rewrite {
-        Rewrite { start: Start::Unknown(None), reader: Reader::new(gating, markup), out: Out::default() }
+        let reader = Reader::new(gating, markup);
+        Rewrite { start: Start::Unknown(None), markup, reader, out: Out::default(), beginning: Some(Vec::new()) }
+    }
+
+    /// Takes note of whether the head names the encoding.
+    pub(super) fn encoding_is_named(&mut self, named: bool) {
+        self.beginning = (!named).then(Vec::new);
     }
 
     /// Takes a piece of the page in and gives out what is certain.
@@ -40,13 +53,17 @@ impl Rewrite {
     fn decode_piece(&mut self, chunk: &Bytes) {
         if let Start::Unknown(first) = self.start {
             let second = if first.is_some() { chunk.first() } else { chunk.get(1) };
+            let is_xml = self.markup == Markup::Xhtml;
             self.start = match (first.or(chunk.first().copied()), second) {
-                (first @ (None | Some(0xFE | 0xFF)), None) => {
+                (first, None) if is_xml || matches!(first, None | Some(0xFE | 0xFF)) => {
                     self.start = Start::Unknown(first);
                     return;
                 }
                 (Some(0xFE), Some(0xFF)) => Start::Utf16(Box::new(UTF_16BE.new_decoder_with_bom_removal())),
                 (Some(0xFF), Some(0xFE)) => Start::Utf16(Box::new(UTF_16LE.new_decoder_with_bom_removal())),
+                // XML needs no mark (XML 1.0, F.1).
+                (Some(0), Some(b'<')) if is_xml => Start::Utf16(Box::new(UTF_16BE.new_decoder_without_bom_handling())),
+                (Some(b'<'), Some(0)) if is_xml => Start::Utf16(Box::new(UTF_16LE.new_decoder_without_bom_handling())),
                 _ => Start::AsciiCompatible,
             };
             if let Start::Utf16(_) = self.start {
@@ -72,7 +89,20 @@ impl Rewrite {
 
     fn decode(&mut self, chunk: &[u8], whole: Option<&Bytes>, last: bool) {
         match &mut self.start {
-            Start::Unknown(_) | Start::AsciiCompatible => self.reader.read(chunk, whole, &mut self.out),
+            Start::Unknown(_) | Start::AsciiCompatible => {
+                let escape = self.beginning.as_mut().and_then(|beginning| {
+                    beginning.extend(chunk.iter().take(3 - beginning.len()));
+                    memchr(ESCAPE, chunk).filter(|_| beginning != "\u{feff}".as_bytes())
+                });
+                if let Some(escape) = escape {
+                    self.beginning = None;
+                    let (before, after) = chunk.split_at(escape);
+                    self.reader.read(before, None, &mut self.out);
+                    self.reader.abandon(&mut self.out);
+                    return self.reader.read(after, None, &mut self.out);
+                }
+                self.reader.read(chunk, whole, &mut self.out);
+            }
             Start::Utf16(decoder) => {
                 let most =
                     decoder.max_utf8_buffer_length(chunk.len()).expect("a chunk is far from the address space's end");

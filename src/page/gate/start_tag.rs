@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::address::{Address, decoded};
-use super::element::{BASE, Id, SCRIPT};
+use super::address::{Address, PlainAddress, decoded, plain_address};
+use super::element::{Id, SCRIPT};
 use super::reader::Reader;
 use crate::page::scan::attributes::{Attribute, Attributes};
 
@@ -24,33 +24,42 @@ const LOADING: [(&[u8], &str); 9] = [
 const SETS: std::ops::Range<usize> = 6..8;
 const DOCUMENT: usize = 8;
 
-/// An attribute of the new tag: as it stands in the page, or with a value of ours.
-struct Kept<'t> {
-    name: &'t [u8],
+/// An attribute of ours in the new tag.
+struct Ours<'t> {
+    name: &'static str,
     value: &'t [u8],
-    whole: Option<&'t [u8]>,
+    /// Whether it was written in the place of one of that name.
+    written: bool,
 }
 
 impl Reader {
-    /// The tag without what is refused in it; `None` where nothing is. Of several attributes of a name the first counts
-    /// (13.2.5.33).
-    pub(super) fn gated(&mut self, tag: &[u8], name: usize, id: Id, self_closing: bool) -> Option<Vec<u8>> {
-        let attributes = || Attributes::of(&tag[1 + name..]);
-        if id == BASE {
-            let href = attributes().find(|attribute| attribute.name.eq_ignore_ascii_case(b"href"));
-            if let (Some(href), None) = (href, &self.base) {
-                self.base = Some(Address::of_attribute(&String::from_utf8_lossy(href.value)));
+    /// Takes note of where a `<base>` points. Which of several counts depends on what a browser ignores (in a template, in SVG,
+    /// one that is no URL, 4.2.3), so one that points at a refused host is enough. False where two need different purposes.
+    pub(super) fn takes_base(&mut self, attributes: &[u8]) -> bool {
+        for href in Attributes::of(attributes).filter(|attribute| attribute.name.eq_ignore_ascii_case(b"href")) {
+            let Some(purpose) = self.refused(href.value).map(str::to_owned) else { continue };
+            if *self.base.get_or_insert_with(|| purpose.clone()) != purpose {
+                return false;
             }
-            return None;
         }
-        let mut purposes: Vec<String> = Vec::new();
+        true
+    }
+
+    /// The tag without what is refused in it; `None` where nothing is. Of several attributes of a name the first counts
+    /// (13.2.5.33), but those who look ahead for what to load may take another: where that is refused, only the first stays.
+    pub(super) fn gated(&mut self, tag: &[u8], name: usize, id: Id, self_closing: bool) -> Option<Vec<u8>> {
+        let (open, attributes) = tag.split_at(1 + name);
+        let mut purposes: Vec<&str> = Vec::new();
         let mut inert: [Option<&[u8]>; LOADING.len()] = [None; LOADING.len()];
-        let mut seen = [false; LOADING.len()];
-        for attribute in attributes() {
-            let Some(which) = loading(&attribute) else { continue };
-            if std::mem::replace(&mut seen[which], true) {
+        let (mut seen, mut doubled) = ([false; LOADING.len()], [false; LOADING.len()]);
+        let mut kind = None;
+        for attribute in Attributes::of(attributes) {
+            let Some(which) = loading(attribute.name) else {
+                if id == SCRIPT && kind.is_none() && is_type(attribute.name) {
+                    kind = Some(attribute.value);
+                }
                 continue;
-            }
+            };
             let before = purposes.len();
             if which == DOCUMENT {
                 purposes.extend(self.refused_in_document(attribute.value));
@@ -59,60 +68,58 @@ impl Reader {
             } else {
                 purposes.extend(self.refused(attribute.value));
             }
-            if purposes.len() > before {
+            let is_refused = purposes.len() > before;
+            if std::mem::replace(&mut seen[which], true) {
+                purposes.truncate(before);
+                doubled[which] |= is_refused;
+            } else if is_refused {
                 inert[which] = Some(attribute.value);
             }
         }
-        if purposes.is_empty() {
+        if purposes.is_empty() && doubled == [false; LOADING.len()] {
             return None;
         }
-        purposes.sort();
+        let mut seen = [false; LOADING.len()];
+        let becomes_inert = !purposes.is_empty();
+        let goes = |name: &[u8]| match loading(name) {
+            Some(which) => (std::mem::replace(&mut seen[which], true) && doubled[which]) || inert[which].is_some(),
+            None => becomes_inert && id == SCRIPT && is_type(name),
+        };
+        if !becomes_inert {
+            return Some(written(open, attributes, goes, &mut [], self_closing));
+        }
+        purposes.sort_unstable();
         purposes.dedup();
         let purposes = purposes.join(" ");
-        let mut kept: Vec<Kept<'_>> =
-            attributes().map(|Attribute { name, value, whole }| Kept { name, value, whole: Some(whole) }).collect();
-        for ((refused, becomes), value) in LOADING.iter().zip(inert) {
-            if let Some(value) = value {
-                kept.retain(|attribute| !attribute.name.eq_ignore_ascii_case(refused));
-                set(&mut kept, becomes, value);
-            }
-        }
+        let mut ours = ours_for(&inert);
         if id == SCRIPT {
             // Without `src` the text inside would run.
-            if let Some(kind) = kept.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(b"type")) {
-                let kind = kind.value;
-                set(&mut kept, "data-consentry-type", kind);
-                kept.retain(|attribute| !attribute.name.eq_ignore_ascii_case(b"type"));
-            }
-            set(&mut kept, "type", b"text/plain");
+            ours.extend(kind.map(|kind| Ours::new("data-consentry-type", kind)));
+            ours.push(Ours::new("type", b"text/plain"));
         }
-        set(&mut kept, "data-consentry-purpose", purposes.as_bytes());
-        Some(written(&tag[..1 + name], &kept, self_closing))
+        ours.push(Ours::new("data-consentry-purpose", purposes.as_bytes()));
+        Some(written(open, attributes, goes, &mut ours, self_closing))
     }
 
     /// The purpose the host of a URL would need and does not have.
-    fn refused(&self, value: &[u8]) -> Option<String> {
-        // Nearly every URL: a path of the site's, whatever follows.
-        let plain = matches!(value, [b'/', second, ..] if second.is_ascii_alphanumeric());
-        if plain && self.base.is_none() {
-            return None;
+    fn refused(&self, value: &[u8]) -> Option<&str> {
+        match plain_address(value) {
+            Some(PlainAddress::Relative) if self.base.is_none() => None,
+            Some(PlainAddress::Host { name, port }) => self.gating.refused_host(name, port),
+            _ => self.refused_address(Address::of_attribute(&String::from_utf8_lossy(value))),
         }
-        self.refused_address(Address::of_attribute(&String::from_utf8_lossy(value)))
     }
 
-    fn refused_address(&self, address: Address) -> Option<String> {
-        let address = match address {
-            Address::Relative => self.base.as_ref()?,
-            ref address => address,
-        };
+    fn refused_address(&self, address: Address) -> Option<&str> {
         match address {
-            Address::Host(host) => self.gating.refused(host).map(str::to_owned),
-            _ => None,
+            Address::Relative => self.base.as_deref(),
+            Address::Host(host) => self.gating.refused(&host),
+            Address::None => None,
         }
     }
 
     /// The same for the first such URL of a `srcset`. Descriptors look like relative URLs, which does no harm.
-    fn refused_in_set(&self, value: &[u8]) -> Option<String> {
+    fn refused_in_set(&self, value: &[u8]) -> Option<&str> {
         let value = String::from_utf8_lossy(value);
         let value = decoded(&value);
         let urls = value.split(|c: char| c.is_ascii_whitespace()).map(|word| word.trim_matches(','));
@@ -121,7 +128,7 @@ impl Reader {
 
     /// The same for a document in an attribute (`srcdoc`). It is not taken apart: where it holds anything refused, it needs
     /// every purpose that is refused.
-    fn refused_in_document(&self, value: &[u8]) -> Vec<String> {
+    fn refused_in_document(&self, value: &[u8]) -> Vec<&str> {
         let value = String::from_utf8_lossy(value);
         let document: Cow<'_, str> = decoded(&value);
         match self.fragment(document.as_bytes()) {
@@ -131,49 +138,80 @@ impl Reader {
     }
 }
 
-/// Which of the loading attributes this is.
-fn loading(attribute: &Attribute<'_>) -> Option<usize> {
-    if !(3..=11).contains(&attribute.name.len()) {
+/// Which of the loading attributes has this name.
+fn loading(name: &[u8]) -> Option<usize> {
+    if !(3..=11).contains(&name.len()) {
         return None;
     }
-    LOADING.iter().position(|(name, _)| attribute.name.eq_ignore_ascii_case(name))
+    LOADING.iter().position(|(known, _)| name.eq_ignore_ascii_case(known))
 }
 
-/// Gives the first attribute of that name a value of ours, or adds it.
-fn set<'t>(kept: &mut Vec<Kept<'t>>, name: &'t str, value: &'t [u8]) {
-    match kept.iter_mut().find(|attribute| attribute.name.eq_ignore_ascii_case(name.as_bytes())) {
-        Some(attribute) => (attribute.value, attribute.whole) = (value, None),
-        None => kept.push(Kept { name: name.as_bytes(), value, whole: None }),
+fn is_type(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"type")
+}
+
+/// What becomes of the loading attributes that are `inert`, with their values.
+fn ours_for<'t>(inert: &[Option<&'t [u8]>; LOADING.len()]) -> Vec<Ours<'t>> {
+    let mut all: Vec<Ours<'t>> = Vec::with_capacity(4);
+    for ((_, name), value) in LOADING.iter().zip(inert) {
+        let Some(value) = *value else { continue };
+        match all.iter_mut().find(|ours| ours.name == *name) {
+            Some(ours) => ours.value = value,
+            None => all.push(Ours::new(name, value)),
+        }
+    }
+    all
+}
+
+impl<'t> Ours<'t> {
+    fn new(name: &'static str, value: &'t [u8]) -> Ours<'t> {
+        Ours { name, value, written: false }
     }
 }
 
-fn written(open: &[u8], kept: &[Kept<'_>], self_closing: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(open.len() + kept.iter().map(Kept::length).sum::<usize>() + 16);
+/// The tag that begins with `open`, without the attributes of which each `goes`, with `ours`: in the place of the first of
+/// that name, where there is one, or at the end.
+fn written(
+    open: &[u8],
+    attributes: &[u8],
+    mut goes: impl FnMut(&[u8]) -> bool,
+    ours: &mut [Ours<'_>],
+    self_closing: bool,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(open.len() + attributes.len() + MOST_ADDED);
     out.extend_from_slice(open);
-    for attribute in kept {
+    for Attribute { name, whole, .. } in Attributes::of(attributes).filter(|attribute| !goes(attribute.name)) {
         out.push(b' ');
-        match attribute.whole {
-            Some(whole) => out.extend_from_slice(whole),
-            None => {
-                out.extend_from_slice(attribute.name);
-                out.extend_from_slice(b"=\"");
-                for (at, piece) in attribute.value.split(|&byte| byte == b'"').enumerate() {
-                    if at > 0 {
-                        out.extend_from_slice(b"&quot;");
-                    }
-                    out.extend_from_slice(piece);
-                }
-                out.push(b'"');
+        let same = |ours: &&mut Ours<'_>| !ours.written && name.eq_ignore_ascii_case(ours.name.as_bytes());
+        match ours.iter_mut().find(same) {
+            Some(ours) => {
+                ours.written = true;
+                write(&mut out, name, ours.value);
             }
+            None => out.extend_from_slice(whole),
         }
+    }
+    for ours in ours.iter().filter(|ours| !ours.written) {
+        out.push(b' ');
+        write(&mut out, ours.name.as_bytes(), ours.value);
     }
     // With a space, or the slash would belong to a value without quotes.
     out.extend_from_slice(if self_closing { b" />" } else { b">" });
     out
 }
 
-impl Kept<'_> {
-    fn length(&self) -> usize {
-        4 + self.whole.map_or(self.name.len() + self.value.len(), <[u8]>::len)
+/// So many bytes ours take, but in rare tags.
+const MOST_ADDED: usize = 160;
+
+/// Writes an attribute.
+fn write(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b"=\"");
+    for (at, piece) in value.split(|&byte| byte == b'"').enumerate() {
+        if at > 0 {
+            out.extend_from_slice(b"&quot;");
+        }
+        out.extend_from_slice(piece);
     }
+    out.push(b'"');
 }

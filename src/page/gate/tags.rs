@@ -66,7 +66,12 @@ impl Gating {
     /// The id of the purpose that `host` would need and does not have. The closest declaration counts; a host that nobody
     /// declared is nobody's tag. A purpose the policy does not know is permitted to nobody.
     pub(super) fn refused(&self, host: &Host) -> Option<&str> {
-        let pattern = self.tags.patterns.iter().find(|pattern| pattern.matches(host))?;
+        self.refused_host(&host.name, host.port)
+    }
+
+    /// The same for a host with this name, in its one form, and port.
+    pub(super) fn refused_host(&self, name: &str, port: Option<u16>) -> Option<&str> {
+        let pattern = self.tags.patterns.iter().find(|pattern| pattern.matches(name, port))?;
         let refused = !self.permitted.contains(pattern.purpose);
         refused.then(|| self.tags.id(pattern.purpose))
     }
@@ -74,22 +79,51 @@ impl Gating {
 
 impl Gating {
     /// The ids of all purposes that are refused to some tag, for what cannot be told apart.
-    pub(super) fn all_refused(&self) -> Vec<String> {
+    pub(super) fn all_refused(&self) -> Vec<&str> {
         let patterns = self.tags.patterns.iter().filter(|pattern| !self.permitted.contains(pattern.purpose));
-        patterns.map(|pattern| self.tags.id(pattern.purpose).to_owned()).collect()
+        patterns.map(|pattern| self.tags.id(pattern.purpose)).collect()
     }
 }
 
 impl Pattern {
-    fn matches(&self, host: &Host) -> bool {
-        let named = if self.below {
-            host.name.len() > self.name.len() && host.name.ends_with(&self.name)
-        } else {
-            host.name == self.name
-        };
+    fn matches(&self, name: &str, port: Option<u16>) -> bool {
+        if !name.is_ascii() {
+            return may_be(name, &self.name, self.below);
+        }
+        let named =
+            if self.below { name.len() > self.name.len() && name.ends_with(&self.name) } else { name == self.name };
         // A URL without scheme has the page's port; it may be any.
-        named && (self.port.is_none() || host.port.is_none() || self.port == host.port)
+        named && (self.port.is_none() || port.is_none() || self.port == port)
     }
+}
+
+/// Whether a host's `name` may be `declared`, or end with that if it is `below` it: a character that is none of ASCII may stand for
+/// any number of others that are, or for none (UTS #46).
+fn may_be(name: &str, declared: &str, below: bool) -> bool {
+    let declared: Vec<char> = declared.chars().collect();
+    // Of the declared name so much may be read after each character, as bits would say it.
+    let mut reached = vec![false; declared.len() + 1];
+    reached[0] = true;
+    for c in name.chars() {
+        let mut next = vec![false; reached.len()];
+        if below {
+            next[0] = true;
+        }
+        for at in 0..reached.len() {
+            if !reached[at] {
+                continue;
+            }
+            if !c.is_ascii() {
+                next[at..].fill(true);
+                break;
+            }
+            if declared.get(at) == Some(&c) {
+                next[at + 1] = true;
+            }
+        }
+        reached = next;
+    }
+    reached.last() == Some(&true)
 }
 
 #[cfg(test)]
@@ -120,6 +154,29 @@ mod tests {
         for other in ["//example.com", "//notexample.com", "//example.com.evil.org", "//.example.com", "//example.org"]
         {
             assert_eq!(refused(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn rule_k4_a_host_that_may_be_a_declared_one_is_taken_for_it() {
+        let tags = [("t.example", 2), ("*.ads.example", 3), ("tel.example", 2)];
+        for url in [
+            "http://t.ex&shy;ample/",
+            "http://t.ex&ZeroWidthSpace;ample/",
+            "http://t.ex&afr;mple/",
+            "http://t&shy.example/",
+            "http://\u{24e3}.example/",
+            "http://t.exampl&#x212F;/",
+            "http://t.exa&#xFE0F;mple/",
+            "http://t.exa\u{34f}mple/",
+            "http://t\u{2024}example/",
+            "http://\u{2121}.example/",
+            "http://x.%E2%93%90ds.example/",
+        ] {
+            assert!(refused(&tags, &[0], url).is_some(), "{url}");
+        }
+        for url in ["http://m\u{fc}nchen.example/", "http://\u{4f8b}.org/", "http://a.example/?a=1&t.example"] {
+            assert_eq!(refused(&tags, &[0], url), None, "{url}");
         }
     }
 

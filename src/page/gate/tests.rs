@@ -180,8 +180,43 @@ fn a_base_of_a_refused_host_refuses_relative_addresses() {
     let out = gated("<img src=a.png><base href=//t.example/x/><img src=b.png><img src=//own.example/c.png>");
     assert!(out.starts_with("<img src=a.png>") && out.ends_with("<img src=//own.example/c.png>"));
     assert!(out.contains("data-consentry-src=\"b.png\""));
-    let first = "<base href=/x/><base href=//t.example/><img src=b.png>";
-    assert_eq!(gated(first), first, "only the first base counts");
+    let own = "<base href=/x/><base href=//other.example/><img src=b.png>";
+    assert_eq!(gated(own), own);
+}
+
+/// 4.2.3: a browser ignores a `<base>` in a template or in SVG, and one whose URL is none or `data:`.
+#[test]
+fn rule_k4_a_base_that_browsers_ignore_hides_no_other() {
+    for ignored in [
+        "<template><base href=/own/></template>",
+        "<svg><base href=/own/></svg>",
+        "<base href='data:,x'>",
+        "<base href='http://[bad/'>",
+        "<base target=_top>",
+        "<div><template shadowrootmode=open><base href=/own/></template></div>",
+        "<base href=/own/>",
+    ] {
+        let out = gated(&format!("{ignored}<base href=//t.example/><script src=a.js></script>"));
+        assert!(out.contains("<script data-consentry-src=\"a.js\""), "{out}");
+    }
+    let two = gated("<base href=//t.example/><base href=//stats.example/><script src=a.js></script>");
+    assert!(!two.contains("<script"), "nobody knows which purpose it needs: {two}");
+}
+
+/// Who looks ahead skips values that are empty, and in SVG takes the last.
+#[test]
+fn rule_k4_of_a_doubled_attribute_none_is_refused() {
+    for (page, expected) in [
+        ("<link rel=stylesheet href href=//t.example>", "<link rel=stylesheet href>"),
+        ("<img src=/own src=//t.example SRC=/a>", "<img src=/own>"),
+        ("<svg><image href=/own href='//t.example' /></svg>", "<svg><image href=/own /></svg>"),
+        ("<script type=module src=/own src=//t.example></script>", "<script type=module src=/own></script>"),
+        ("<source srcset='' srcset='//t.example 2x'>", "<source srcset=''>"),
+    ] {
+        assert_eq!(gated(page), expected);
+    }
+    let own = "<img src=/own src=/other>";
+    assert_eq!(gated(own), own);
 }
 
 #[test]
@@ -214,10 +249,13 @@ fn rule_k4_markup_that_can_be_read_in_two_ways_fails_closed() {
         "<p>a</p><select><xmp><script src=//t.example></script></select>",
         "<p>a</p><select><template><title><script src=//t.example></script>",
         "<p>a</p><frameset><style><script src=//t.example></script>",
+        // Something else ended the first.
+        "<p>a</p><template><select></template><select><xmp><script src=//t.example></script>",
+        "<p>a</p><table><td><select></table><select><xmp><script src=//t.example></script>",
     ] {
         let out = gated(page);
         assert!(out.starts_with("<p>a</p>"), "{out}");
-        assert!(out.contains("<script type=text/plain  src=//t.example>"), "{out}");
+        assert!(out.contains("<noframes src=//t.example>"), "{out}");
     }
     let fine = "<select><option>a</select><title>b</title><select><script src=/own></script></select><xmp></xmp>";
     assert_eq!(gated(fine), fine);
@@ -229,7 +267,7 @@ fn rule_k4_a_tag_too_long_to_hold_fails_closed() {
     let chunks: Vec<Bytes> = long.as_bytes().chunks(16 << 10).map(Bytes::copy_from_slice).collect();
     let out = String::from_utf8(gate_as(Markup::Html, chunks)).expect("is UTF-8");
     assert!(out.starts_with("<p>a</p><img src=about:blank ") && out.ends_with("<p>b"));
-    assert!(out.contains("<script type=text/plain  src=//t.example>"));
+    assert!(out.contains("<noframes src=//t.example>"));
 }
 
 #[test]
@@ -299,6 +337,33 @@ fn rule_k4_a_link_header_loads_nothing_refused() {
     let left: Vec<_> = headers.get_all(header::LINK).iter().map(|value| value.to_str().expect("ASCII")).collect();
     assert_eq!(left, [keep, "</next>; rel=next"]);
     assert_eq!(filter_link(&mut headers, &gating), 0);
+}
+
+/// RFC 8288, 3 and RFC 9110, 5.6.4: a `\\` in quotes hides the next quote; an image may stand in `imagesrcset`.
+#[test]
+fn rule_k4_a_link_header_hides_nothing_in_quotes() {
+    let gating = gating(&[0]).expect("something is refused");
+    let left = |line: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.append(header::LINK, HeaderValue::from_static(line));
+        filter_link(&mut headers, &gating);
+        headers.get(header::LINK).cloned()
+    };
+    for line in [
+        "</a>; title=\"\\\"\", <http://t.example/>; rel=preload",
+        "</a>; title=\"b, <http://t.example/>; rel=preload",
+        "</a.png>; rel=preload; as=image; imagesrcset=\"http://t.example/ 1x\"",
+        "</a.png>; rel=preload; as=image; ImageSrcSet=\"/b 1x, http:\\/\\/t.example/?a=b 2x\"",
+        "</a.png>; rel=preload; as=image; imagesrcset=http://t.example/?a=b",
+    ] {
+        assert_eq!(left(line), None, "{line}");
+    }
+    for line in [
+        "</a>; title=\"\\\"\", <http://own.example/>; rel=preload",
+        "</a.png>; rel=preload; as=image; imagesrcset=\"/b 1x, http://own.example/ 2x\"",
+    ] {
+        assert_eq!(left(line).as_ref().and_then(|kept| kept.to_str().ok()), Some(line));
+    }
 }
 
 proptest! {

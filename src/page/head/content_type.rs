@@ -43,18 +43,28 @@ impl ContentType {
     }
 }
 
+/// Whether a head names the page's encoding, so that nothing in the page but a byte order mark can.
+pub fn names_encoding(headers: &HeaderMap) -> bool {
+    let (mut kinds, mut named) = (members(headers), named_encodings(headers));
+    kinds.next().is_some() && kinds.next().is_none() && named.next().is_some()
+}
+
 /// Whether bytes below 0x80 mean ASCII in every charset that is named; without one, or with one nobody knows, browsers use an
 /// encoding where they do.
 pub(super) fn is_ascii_compatible(headers: &HeaderMap) -> bool {
+    named_encodings(headers).all(Encoding::is_ascii_compatible)
+}
+
+/// The encodings that are named in all lines and known.
+fn named_encodings(headers: &HeaderMap) -> impl Iterator<Item = &'static Encoding> {
     let parameters = members(headers).flat_map(|kind| kind.split(|&byte| byte == b';').skip(1));
-    let named = parameters.filter_map(|parameter| {
+    parameters.filter_map(|parameter| {
         let (name, label) = parameter.split_at(parameter.iter().position(|&byte| byte == b'=')?);
         let label = label.get(1..)?.trim_ascii();
         let label = label.strip_prefix(b"\"").unwrap_or(label);
         let label = label.strip_suffix(b"\"").unwrap_or(label);
         name.trim_ascii().eq_ignore_ascii_case(b"charset").then(|| Encoding::for_label(label)).flatten()
-    });
-    named.into_iter().all(Encoding::is_ascii_compatible)
+    })
 }
 
 /// The members of all lines. Commas within quotes part them, too: that finds more than there is, never less.
@@ -125,6 +135,19 @@ mod tests {
             assert_eq!(ContentType::of(&headers), ContentType::Guessed, "{lines:?}");
             headers.insert("x-content-type-options", HeaderValue::from_static("NoSniff, x"));
             assert_eq!(ContentType::of(&headers), ContentType::Other, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_encoding_is_named_where_nothing_contradicts_it() {
+        for (lines, named) in [
+            (&["text/html; charset=utf-8"][..], true),
+            (&["text/html"], false),
+            (&["text/html; charset=who-knows"], false),
+            (&["text/html; charset=utf-8", "text/html"], false),
+            (&[], false),
+        ] {
+            assert_eq!(names_encoding(&headers(lines)), named, "{lines:?}");
         }
     }
 

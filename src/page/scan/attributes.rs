@@ -1,5 +1,6 @@
 //! The attributes of one start tag that is there as a whole (13.2.5.32 to .39).
 
+use super::word::Word;
 use super::{find, is_space};
 
 /// An attribute: its name as it stands there, its value without quotes, empty where it has none.
@@ -31,6 +32,15 @@ impl<'t> Attributes<'t> {
         taken
     }
 
+    /// The rest of an attribute's name. In the short ones that most have, nothing comes before `0` or is a mark, but their end.
+    fn take_name(&mut self) {
+        if let Some(word) = Word::first(self.rest) {
+            self.take(word.before_zero().min(word.mark()));
+        }
+        self.take_while(|byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
+    }
+
+    #[inline]
     fn take_while(&mut self, is: impl Fn(u8) -> bool) -> &'t [u8] {
         self.take(self.rest.iter().position(|&byte| !is(byte)).unwrap_or(self.rest.len()))
     }
@@ -47,7 +57,7 @@ impl<'t> Iterator for Attributes<'t> {
         // A name may begin with `=`.
         let from = self.rest;
         self.take(1);
-        self.take_while(|byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
+        self.take_name();
         let name = &from[..from.len() - self.rest.len()];
         let after_name = self.rest;
         self.take_while(is_space);

@@ -1,62 +1,52 @@
 //! Finds a byte. In a page most are near: between two tags, and in an attribute's value, stand some ten or twenty others, for
 //! which a call of `memchr` takes longer than eight bytes at a time do.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
+
+use super::word::Word;
 
 /// After so many bytes it is left to `memchr`.
 const NEAR: usize = 32;
-const ONES: u64 = u64::MAX / 0xFF;
-const HIGHS: u64 = ONES << 7;
 
 /// Where `needle` is in `chunk` from `from` on.
 #[inline]
 pub(in crate::page) fn find(chunk: &[u8], from: usize, needle: u8) -> Option<usize> {
-    let (mut at, pattern) = (from, ONES * u64::from(needle));
-    let mut rest = chunk.get(from..)?;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let found = zeros(u64::from_le_bytes(*word) ^ pattern);
-        if found != 0 {
-            return Some(at + first(found));
-        }
-        at += 8;
-        rest = after;
-        if at - from >= NEAR {
-            return memchr(needle, rest).map(|found| at + found);
-        }
-    }
-    rest.iter().position(|&byte| byte == needle).map(|found| at + found)
+    find_with(chunk, from, |word| word.find(needle), |byte| byte == needle, |rest| memchr(needle, rest))
 }
 
 /// Where the first of two bytes is in `chunk` from `from` on.
 #[inline]
 pub(super) fn find_either(chunk: &[u8], from: usize, one: u8, other: u8) -> Option<usize> {
-    let (mut at, patterns) = (from, [ONES * u64::from(one), ONES * u64::from(other)]);
-    let mut rest = chunk.get(from..)?;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word);
-        let found = zeros(word ^ patterns[0]) | zeros(word ^ patterns[1]);
-        if found != 0 {
-            return Some(at + first(found));
-        }
-        at += 8;
-        rest = after;
-        if at - from >= NEAR {
-            return memchr2(one, other, rest).map(|found| at + found);
+    let is = |byte| byte == one || byte == other;
+    find_with(chunk, from, |word| word.find_either(one, other), is, |rest| memchr2(one, other, rest))
+}
+
+/// Where the first `<`, `=`, `>` or `?` is in `chunk` from `from` on; further away `?` is passed over.
+#[inline]
+pub(in crate::page) fn find_mark(chunk: &[u8], from: usize) -> Option<usize> {
+    let is = |byte| matches!(byte, b'<' | b'=' | b'>' | b'?');
+    find_with(chunk, from, Word::find_mark, is, |rest| memchr3(b'<', b'=', b'>', rest))
+}
+
+#[inline(always)]
+fn find_with(
+    chunk: &[u8],
+    from: usize,
+    in_word: impl Fn(Word) -> Option<usize>,
+    is: impl Fn(u8) -> bool,
+    find_far: impl Fn(&[u8]) -> Option<usize>,
+) -> Option<usize> {
+    let rest = chunk.get(from..)?;
+    // The end of a chunk, once.
+    let Some((near, far)) = rest.split_first_chunk::<NEAR>() else {
+        return rest.iter().position(|&byte| is(byte)).map(|found| from + found);
+    };
+    for (index, word) in near.as_chunks().0.iter().enumerate() {
+        if let Some(found) = in_word(Word::of(*word)) {
+            return Some(from + index * 8 + found);
         }
     }
-    rest.iter().position(|&byte| byte == one || byte == other).map(|found| at + found)
-}
-
-/// A bit in each byte that is zero; others may be set above the lowest of these.
-#[inline]
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & HIGHS
-}
-
-/// The index of the lowest byte in which a bit is set.
-#[inline]
-const fn first(found: u64) -> usize {
-    (found.trailing_zeros() / 8) as usize
+    find_far(far).map(|found| from + NEAR + found)
 }
 
 #[cfg(test)]
@@ -74,6 +64,9 @@ mod tests {
             let plain = |is: &dyn Fn(u8) -> bool| Some(chunk.get(from..)?.iter().position(|&byte| is(byte))? + from);
             prop_assert_eq!(find(&chunk, from, b'<'), plain(&|byte| byte == b'<'));
             prop_assert_eq!(find_either(&chunk, from, b'=', b'<'), plain(&|byte| byte == b'=' || byte == b'<'));
+            if !chunk.contains(&b'?') {
+                prop_assert_eq!(find_mark(&chunk, from), plain(&|byte| matches!(byte, b'<' | b'=' | b'>')));
+            }
         }
     }
 }

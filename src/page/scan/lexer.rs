@@ -34,4 +34,9 @@ impl Lexer {
     pub(in crate::page) fn enter_raw(&mut self, name: Name) {
         (self.raw, self.escaped, self.state) = (name, 0, State::Raw);
     }
+
+    /// Whether the name of an end tag in the text of an element called `name` is the same.
+    pub(in crate::page) fn is_named_as_its_text(&self, name: Name) -> bool {
+        self.name == name && self.raw == name
+    }
 }

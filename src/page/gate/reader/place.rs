@@ -31,7 +31,12 @@ impl Out {
                 self.close();
                 self.done.push_back(whole.slice(piece));
             }
-            _ => self.open.extend_from_slice(chunk.get(piece).unwrap_or_default()),
+            _ => {
+                if self.open.capacity() == 0 {
+                    self.open.reserve(chunk.len().min(SHORT) + SHORT / 8);
+                }
+                self.open.extend_from_slice(chunk.get(piece).unwrap_or_default());
+            }
         }
     }
 

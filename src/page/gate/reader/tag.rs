@@ -1,6 +1,7 @@
 //! Tags: which of them have to be looked into, and what each changes in how the page is read on.
 
 use super::Reader;
+use super::ahead::Ahead;
 use super::place::Place;
 use crate::page::Markup;
 use crate::page::gate::context::Context;
@@ -31,6 +32,15 @@ enum Verdict {
     Ambiguous,
 }
 
+/// The number of an element's name; in XML that is without its prefix.
+fn id_of(markup: Markup, name: &[u8]) -> Id {
+    let local = match markup {
+        Markup::Html => name,
+        Markup::Xhtml => name.rsplit(|&byte| byte == b':').next().unwrap_or(name),
+    };
+    element::id(local)
+}
+
 impl Reader {
     /// The name of a tag is whole: is there anything to be done about the tag?
     #[inline]
@@ -42,11 +52,11 @@ impl Reader {
         let before = 1 + usize::from(closing);
         if self.held.is_empty() {
             let name = &place.chunk[place.start + before..place.at];
-            (self.tag.id, self.tag.name) = (element::id(name), name.len());
+            (self.tag.id, self.tag.name) = (id_of(self.lexer.markup, name), name.len());
         } else {
             self.hold(place);
             let name = &self.held[before..];
-            (self.tag.id, self.tag.name) = (element::id(name), name.len());
+            (self.tag.id, self.tag.name) = (id_of(self.lexer.markup, name), name.len());
         }
         let id = self.tag.id;
         self.tag.kept = !closing && (element::matters(id) || self.foreign.needs_attributes(id));
@@ -133,11 +143,17 @@ impl Reader {
             }
             Reading::Foreign if self.lexer.markup == Markup::Html && !self.foreign.is_html() => {
                 self.foreign.start(id, attributes, self_closing, self.context == Context::Certain);
+                if element::is_raw_text(id) && self.ahead.is_none() {
+                    self.ahead = Some(Ahead::new(id));
+                }
             }
             Reading::Foreign => {}
         }
         if !matters {
             return Verdict::Stays;
+        }
+        if id == element::BASE {
+            return if self.takes_base(attributes) { Verdict::Stays } else { Verdict::Ambiguous };
         }
         match self.gated(tag, self.tag.name, id, self_closing) {
             Some(changed) => Verdict::Becomes(changed),

@@ -67,7 +67,7 @@ const MARKUP: [&str; 97] = [
     "</SCRIPT >",
     "</script/>",
     "<img src='//t.example'>",
-    "<img src=/own.png src=//t.example>",
+    "<img src=/own.png src=/other.png>",
     "<img src=//t.example src=/own.png>",
     "<IMG/SRC=//t.example/>",
     "<img src=//t.example />",

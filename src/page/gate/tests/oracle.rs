@@ -244,7 +244,10 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
         }
         "base" => {
             if let Some(href) = el.get_attribute("href") {
-                shared.lock().base.get_or_insert_with(|| Address::of_attribute(&as_utf8(&href)));
+                let mut inner = shared.lock();
+                if inner.base.is_none() && inner.refused(&href).is_some() {
+                    inner.base = Some(Address::of_attribute(&as_utf8(&href)));
+                }
             }
             return Ok(());
         }
@@ -333,7 +336,7 @@ fn refused_in_document(value: &str, shared: &Shared) -> Vec<String> {
     let document = decoded(&value);
     match rewrite_fragment(document.as_bytes(), gating.clone(), base) {
         Some(gated) if gated == document.as_bytes() => Vec::new(),
-        Some(_) | None => gating.all_refused(),
+        Some(_) | None => gating.all_refused().into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -385,7 +388,7 @@ impl Context {
         *self = match (*self, name) {
             (Context::Certain, "select") => Context::Select,
             (Context::Certain, "frameset") => Context::Frameset,
-            (Context::Select, "select" | "textarea" | "input" | "keygen") => Context::Certain,
+            (Context::Select, "textarea" | "input" | "keygen") => Context::Certain,
             (Context::Select, "template") => Context::TemplateInSelect,
             (Context::Select, "script") | (Context::Frameset, "noframes") | (Context::Certain, _) => *self,
             _ if is_raw_text(name) => return Err(Ambiguous(name.to_owned())),
