@@ -74,8 +74,8 @@ pub fn live_tags(page: &[u8]) -> Vec<String> {
         let first = |name: &str| el.attributes().iter().find(|a| a.name() == name).map(|a| a.value()).unwrap_or_default();
         let inert = el.tag_name() == "script" && first("type") == "text/plain";
         for name in ["src", "href", "xlink:href", "data", "poster", "background", "srcset", "imagesrcset"] {
-            // Nothing else loads one.
-            if name == "background" && !PAINTED.contains(&el.tag_name().as_str()) {
+            // These load a background and nothing else, and nothing else loads one (HTML, 15.3).
+            if (name == "background") != PAINTED.contains(&el.tag_name().as_str()) {
                 continue;
             }
             let value = first(name).to_ascii_lowercase();
@@ -120,7 +120,13 @@ mod tests {
         for page in ["<img src=//t.example>", "<script src='https://T.example/a'>", "<td background='//t.example?a'>"] {
             assert_eq!(live_tags(page.as_bytes()).len(), 1, "{page}");
         }
-        for page in ["<!--<img src=//t.example>-->", "<script type=text/plain src=//t.example>", "<a href=//t.example>"] {
+        for page in [
+            "<!--<img src=//t.example>-->",
+            "<script type=text/plain src=//t.example>",
+            "<a href=//t.example>",
+            "<body src=//t.example>",
+            "<img background=//t.example>",
+        ] {
             assert!(live_tags(page.as_bytes()).is_empty(), "{page}");
         }
     }

@@ -26,21 +26,26 @@ impl<'t> Attributes<'t> {
         self.rest
     }
 
+    /// Takes the next where it is written as nearly every one is: a space, a short name, a value in quotes. The long way would
+    /// come to the same.
+    fn usual(&mut self) -> Option<Attribute<'t>> {
+        let from = self.rest.strip_prefix(b" ")?;
+        let word = Word::first(from)?;
+        let (name, after) = from.split_at_checked(word.before_zero().min(word.mark()))?;
+        // A name may begin with `=`.
+        let value = after.strip_prefix(b"=\"").filter(|_| !name.is_empty())?;
+        let (value, after) = value.split_at_checked(find(value, 0, b'"')?)?;
+        self.rest = after.get(1..)?;
+        let whole = from.get(..name.len() + value.len() + 3)?;
+        Some(Attribute { name, value, whole })
+    }
+
     fn take(&mut self, length: usize) -> &'t [u8] {
         let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
         self.rest = rest;
         taken
     }
 
-    /// The rest of an attribute's name. In the short ones that most have, nothing comes before `0` or is a mark, but their end.
-    fn take_name(&mut self) {
-        if let Some(word) = Word::first(self.rest) {
-            self.take(word.before_zero().min(word.mark()));
-        }
-        self.take_while(|byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
-    }
-
-    #[inline]
     fn take_while(&mut self, is: impl Fn(u8) -> bool) -> &'t [u8] {
         self.take(self.rest.iter().position(|&byte| !is(byte)).unwrap_or(self.rest.len()))
     }
@@ -50,6 +55,9 @@ impl<'t> Iterator for Attributes<'t> {
     type Item = Attribute<'t>;
 
     fn next(&mut self) -> Option<Attribute<'t>> {
+        if let Some(usual) = self.usual() {
+            return Some(usual);
+        }
         self.take_while(|byte| is_space(byte) || byte == b'/');
         if matches!(self.rest, [] | [b'>', ..]) {
             return None;
@@ -57,7 +65,7 @@ impl<'t> Iterator for Attributes<'t> {
         // A name may begin with `=`.
         let from = self.rest;
         self.take(1);
-        self.take_name();
+        self.take_while(|byte| !is_space(byte) && !matches!(byte, b'/' | b'>' | b'='));
         let name = &from[..from.len() - self.rest.len()];
         let after_name = self.rest;
         self.take_while(is_space);
@@ -80,5 +88,38 @@ impl<'t> Iterator for Attributes<'t> {
             _ => self.take_while(|byte| !is_space(byte) && byte != b'>'),
         };
         Some(Attribute { name, value, whole: &from[..from.len() - self.rest.len()] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As if no attribute were written in the usual way: a `/` before the space changes nothing.
+    fn the_long_way(tag: &[u8]) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut rest = tag.to_vec();
+        loop {
+            rest.insert(0, b'/');
+            let mut attributes = Attributes::of(&rest);
+            let Some(Attribute { name, value, whole }) = attributes.next() else { return found };
+            found.push((name.to_vec(), value.to_vec(), whole.to_vec()));
+            rest = attributes.rest().to_vec();
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn the_usual_way_comes_to_the_same(pieces in prop::collection::vec(prop::sample::select(vec![
+            " ", "  ", "=", "=\"", "\"", "'", " src=\"", " a=\"b\"", "src", "data-x", "/", "\n", "a\"b", "<", "?", "é", "\0", "alongername",
+        ]), 0..9)) {
+            let tag = [&pieces.concat().into_bytes()[..], b" \t/="].concat();
+            let read = Attributes::of(&tag).map(|a| (a.name.to_vec(), a.value.to_vec(), a.whole.to_vec()));
+            prop_assert_eq!(read.collect::<Vec<_>>(), the_long_way(&tag));
+        }
     }
 }

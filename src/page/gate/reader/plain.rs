@@ -17,8 +17,10 @@ enum Plain<'c> {
     Before(&'c [u8]),
     /// It goes on at this, after its name or the quotes of an attribute's value.
     Within(&'c [u8]),
-    /// It cannot be said that it is one.
+    /// It cannot be said yet that it is one.
     Unknown,
+    /// It is none.
+    Not,
 }
 
 impl Reader {
@@ -46,7 +48,7 @@ impl Reader {
                     self.lexer.state = State::Data;
                     rest = within.get(end..).unwrap_or_default();
                 }
-                Plain::Unknown => return chunk.len() - open.len() - 1,
+                Plain::Unknown | Plain::Not => return chunk.len() - open.len() - 1,
             }
         }
     }
@@ -105,8 +107,11 @@ fn usual_tag<'c>(rest: &'c [u8], near: &[u8; AHEAD], less: usize) -> Plain<'c> {
         let plain = near[open + mark] == b'>' && is_plain(word, mark, true);
         return if plain { Plain::Before(&rest[open + mark + 1..]) } else { Plain::Unknown };
     }
-    if length > 7 || !is_plain(word, length, false) {
+    if length > 7 {
         return Plain::Unknown;
+    }
+    if !is_plain(word, length, false) {
+        return Plain::Not;
     }
     let after = near[open + length];
     if after != b' ' && !is_space(after) && after != b'/' {
@@ -133,7 +138,7 @@ fn after_value(value: &[u8]) -> Option<&[u8]> {
 }
 
 /// The rest of a tag, where an attribute may begin.
-#[inline(always)]
+#[inline(never)]
 fn usual_attributes(mut rest: &[u8]) -> Plain<'_> {
     loop {
         let Some(mark) = find_mark(rest, 0) else { return Plain::Within(rest) };
@@ -156,6 +161,7 @@ fn is_plain(word: Word, length: usize, bare: bool) -> bool {
     !element::may_change_something(word.byte(0), length) || is_plain_name(word, length, bare)
 }
 
+#[inline(never)]
 fn is_plain_name(word: Word, length: usize, bare: bool) -> bool {
     if !word.byte(0).is_ascii_alphabetic() {
         return false;
@@ -165,6 +171,7 @@ fn is_plain_name(word: Word, length: usize, bare: bool) -> bool {
 }
 
 /// An end tag whose name is not that short.
+#[inline(never)]
 fn end_tag(open: &[u8]) -> Plain<'_> {
     let near = open.get(..MOST_OF_AN_END_TAG).unwrap_or(open);
     match find_mark(near, 0) {
