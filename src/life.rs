@@ -50,7 +50,7 @@ pub use error::LifeError;
 use notify::Manager;
 use reload::Reloader;
 use serving::{House, Serving};
-use signals::Signals;
+use signals::{Early, Signals};
 use site::Lasting;
 use sockets::Sockets;
 use upgrade::Before;
@@ -152,6 +152,8 @@ fn live(
     program: &std::path::Path,
     ready: Option<impl AsyncFnOnce(&Started) -> Result<(), LifeError>>,
 ) -> Result<Ended, LifeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
+    let early = runtime.block_on(async { Early::listen() })?;
     let config = told.explained.config.clone();
     // What can be wrong with this machine comes out before anything is started.
     private_folder::adopt(&config.data_dir)?;
@@ -182,7 +184,6 @@ fn live(
     let listener = sockets.dashboard.try_clone().map_err(LifeError::Runtime)?;
     let gateway = sockets.gateway_place().map_err(LifeError::Runtime)?;
     let dashboard = sockets.dashboard.local_addr().map_err(LifeError::Runtime)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
     let (library, places) = match fetched {
         Some(fetched) => fetched,
         None => fetch(&config)?,
@@ -212,7 +213,7 @@ fn live(
     let making = lasting.making(&config, capture.clone(), None)?;
     let (stop, ending) = Ender::new();
     // Before anybody is served, so that who asks us to end, however early, ends us in order.
-    let signals = runtime.block_on(async { Signals::listen() })?;
+    let signals = runtime.block_on(async { Signals::listen(early) })?;
     let workers = Workers::start(doors, &making, ending);
     if let Some(before) = &before {
         before.serving();

@@ -30,15 +30,32 @@ pub struct Signals {
     terminals: [bool; 3],
 }
 
-impl Signals {
+/// What asks a process for something else than to end: heard from the first moment on, so that it waits instead of ending a
+/// process that is still on its way.
+pub struct Early {
+    hang_up: Signal,
+    upgrade: Signal,
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, LifeError> {
+    signal(kind).map_err(LifeError::Runtime)
+}
+
+impl Early {
     /// Within a runtime.
-    pub fn listen() -> Result<Signals, LifeError> {
-        let listen = |kind| signal(kind).map_err(LifeError::Runtime);
+    pub fn listen() -> Result<Early, LifeError> {
+        Ok(Early { hang_up: listen(SignalKind::hangup())?, upgrade: listen(SignalKind::user_defined2())? })
+    }
+}
+
+impl Signals {
+    /// All of them; within a runtime.
+    pub fn listen(early: Early) -> Result<Signals, LifeError> {
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            hang_up: listen(SignalKind::hangup())?,
-            upgrade: listen(SignalKind::user_defined2())?,
+            hang_up: early.hang_up,
+            upgrade: early.upgrade,
             terminals: terminals(),
         })
     }
