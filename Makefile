@@ -5,11 +5,18 @@
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0
 
+# What the gateway does under load is known to the compiler by a profile (profile/record makes it); an older compiler than the
+# profile's could not read it and does without.
+PROFILE := $(CURDIR)/profile/release.profdata
+PROFILE_LLVM := 22
+RUSTC_LLVM = $(shell rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+OPTIMISED = $(if $(shell test "$(RUSTC_LLVM)" -ge $(PROFILE_LLVM) && echo 1),RUSTFLAGS="$$RUSTFLAGS -Cprofile-use=$(PROFILE)")
+
 demo: build
 	@./target/release/consentry demo
 
 build:
-	cargo build --release --locked
+	$(OPTIMISED) cargo build --release --locked
 
 test: test-rust test-browser
 
@@ -48,7 +55,7 @@ check: tests/browser/node_modules/.installed
 
 # Micro-benchmarks (criterion); medians are printed, nothing is kept outside target/.
 bench:
-	cargo bench --locked
+	$(OPTIMISED) cargo bench --locked
 
 # CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
 bench-proxy: build
@@ -61,7 +68,7 @@ bench-beacon: build
 # A backlog of EVENTS through the gateway beside the engine's own rate, in turns; 5 GB of disk meanwhile, some ten minutes.
 EVENTS ?= 5000000
 bench-drain: build engine
-	cargo build --release --locked --example drain_parts
+	$(OPTIMISED) cargo build --release --locked --example drain_parts
 	EVENTS=$(EVENTS) benches/drain/run
 
 # What would be stored of the agents in device-detector's fixtures, scored; needs pip and PyYAML, fetches the fixtures.
