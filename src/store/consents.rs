@@ -92,8 +92,8 @@ impl Shipper {
         Shipper { comeback, ..self }
     }
 
-    /// Ships until `shutdown` resolves; then what is there by then, for at most 5 s. What ClickHouse does not take in that
-    /// time is sent after the next start.
+    /// Ships until `shutdown` resolves; then what is there by then, for at most 5 s, and not for long where ClickHouse is
+    /// away. What it does not take is sent after the next start.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let mut head = self.ledger.head();
@@ -139,18 +139,26 @@ impl Shipper {
                 () = &mut shutdown => break,
             }
         }
-        let rest = async {
-            loop {
-                match self.send_next().await {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(_) => sleep(backoff.pause()).await,
-                }
-            }
-        };
-        if timeout(GRACE, rest).await.is_err() {
+        if !timeout(GRACE, self.send_rest(waits, backoff)).await.unwrap_or(false) {
             tracing::warn!("ClickHouse did not take all rows of the ledger in time; the next start sends them");
         }
+    }
+
+    /// At the end: sends what is there, and says whether the table has all of it. ClickHouse that is `away` is tried once
+    /// more, one that was well until now twice.
+    async fn send_rest(&mut self, mut away: bool, mut backoff: Backoff) -> bool {
+        while self.ledger.shipped() != *self.ledger.head().borrow() {
+            match self.send_next().await {
+                Ok(true) => continue,
+                Ok(false) => break,
+                // What an attempt that was broken off just now is about to store.
+                Err(Trouble::StillRunning) => {}
+                Err(_) if away => return false,
+                Err(_) => away = true,
+            }
+            sleep(backoff.pause()).await;
+        }
+        true
     }
 
     /// Brings the next block into the table; says whether there was one.
