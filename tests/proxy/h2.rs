@@ -294,7 +294,10 @@ fn streams_that_are_opened_and_reset_in_a_row_end_the_connection_and_harm_nobody
 #[test]
 fn a_visitor_who_takes_nothing_is_let_go_and_others_on_the_connection_are_not() {
     let site = Site::start();
-    let (gateway, _nobody) = without_database(site.address, "h2c = true\n[gateway.limits]\nidle_timeout = \"500ms\"\n");
+    let (gateway, _nobody) = without_database(
+        site.address,
+        "h2c = true\n[gateway.limits]\nidle_timeout = \"500ms\"\nhead_timeout = \"3s\"\n",
+    );
     let large =
         format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 500000\r\n\r\n{}", "x".repeat(500_000));
     site.answers("/h2/large", large);
