@@ -19,6 +19,8 @@ OURS = {
         "This response allows only private caches to store it.",
         "This response cannot be served from cache without validation, and doesn't have a validator.",
         "The server's clock is correct.",
+        # By the choice, by the language, and by who asks: a script gets the page with its tags asleep.
+        "This resource varies in 4 ways.",
     },
 }
 
