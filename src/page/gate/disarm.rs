@@ -175,12 +175,9 @@ impl Disarm {
     /// be markup. `None` where it is not whole; else its length.
     fn escape_or_reference(&mut self, from: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         let (length, written) = match from {
-            [ESCAPE, set @ (b'$' | b'('), which, ..] => {
-                self.wide = match (set, which) {
-                    (b'$', b'@' | b'B') | (b'(', b'I') => true,
-                    (b'(', b'B' | b'J') => false,
-                    _ => self.wide,
-                };
+            // Encoding, 12.2.1, escape: after any other the bytes are read again.
+            [ESCAPE, b'$', b'@' | b'B', ..] | [ESCAPE, b'(', b'I' | b'B' | b'J', ..] => {
+                self.wide = from[1] == b'$' || from[2] == b'I';
                 (3, &from[..3])
             }
             [ESCAPE] | [ESCAPE, b'$' | b'('] | [b'&'] => return None,
@@ -258,6 +255,23 @@ mod tests {
         assert!(disarmed(Markup::Html, "<video poster=//t>").contains(" poster=about:blank "));
     }
 
+    /// Encoding, 12.2.1: what follows an escape to no known set is read again.
+    #[test]
+    fn rule_k4_an_escape_to_no_character_set_swallows_no_tag() {
+        for escape in ["\x1b(", "\x1b$", "\x1b((", "\x1b$$", "\x1b"] {
+            assert_eq!(
+                disarmed(Markup::Html, &format!("{escape}<img src=//t>"))
+                    .split_once(" src=about:blank ")
+                    .map(|s| s.0.len()),
+                Some(escape.len() + 4)
+            );
+            assert_eq!(
+                disarmed(Markup::Html, &format!("{escape}<script src=//t>")),
+                format!("{escape}<noframes src=//t>")
+            );
+        }
+    }
+
     #[test]
     fn xml_stays_well_formed() {
         assert_eq!(
@@ -268,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_make_the_same(input in "(<|</|script|SCRIPT|img|image|feimage|x| |>|/|=){0,20}", cuts in prop::collection::vec(1usize..5, 0..40)) {
+        fn pieces_make_the_same(input in "(<|</|script|SCRIPT|img|image|feimage|x| |>|/|=|\x1b|\\$|\\(|B){0,20}", cuts in prop::collection::vec(1usize..5, 0..40)) {
             for markup in [Markup::Html, Markup::Xhtml] {
                 let (mut out, mut disarm, mut rest) = (Vec::new(), Disarm::new(markup), input.as_bytes());
                 for cut in &cuts {

@@ -51,7 +51,7 @@ names!(
 /// Whether the gate looks into such a tag: it loads something, changes what a URL means, or how text is read.
 #[inline]
 pub(super) const fn matters(id: Id) -> bool {
-    loads(id) || is_raw_text(id) || matches!(id, BASE | SELECT | KEYGEN | TEMPLATE | FRAMESET)
+    loads(id) || is_raw_text(id) || matches!(id, BASE | SELECT | KEYGEN | TEMPLATE | FRAMESET | COL)
 }
 
 /// The same, or it begins SVG or MathML.
@@ -90,10 +90,11 @@ const LENGTHS: [u8; 256] = {
     lengths
 };
 
-/// Whether such a tag changes nothing if it has no attributes: it may load something, and that is all.
+/// Whether such a tag changes nothing if it has no attributes: it may load something, and that is all. A `<col>` changes how
+/// a template is read.
 #[inline]
 pub(super) const fn is_nothing_without_attributes(id: Id) -> bool {
-    loads(id) && !is_raw_text(id)
+    loads(id) && !is_raw_text(id) && id != COL
 }
 
 /// Whether such an element may load something.
@@ -241,7 +242,7 @@ mod tests {
             assert!(may_change_something(name[0], name.len()) && may_change_something(name[0] & 0xDF, name.len()));
             seen += 1;
         }
-        assert_eq!(seen, 32);
+        assert_eq!(seen, 33);
         for (first, length) in [(b'p', 1), (b'a', 1), (b'd', 3), (b'l', 2), (b's', 4), (b'u', 2), (b'h', 2)] {
             assert!(!may_change_something(first, length));
         }

@@ -9,6 +9,8 @@
 //!
 //! Known limit: a `<b>` and its like that were left open before an `<svg>` are not opened again in an SVG's `<title>`.
 
+mod flow;
+
 use super::element::{
     ANNOTATION_XML, BR, DESC, FONT, FOREIGN_OBJECT, FRAMESET, Id, MALIGNMARK, MATH, MGLYPH, P, SVG, TABLE, TEMPLATE,
     TITLE, ends_foreign, is_html_point, is_table_part, is_void,
@@ -31,6 +33,8 @@ pub(super) enum Reading {
 pub(super) struct Foreign {
     open: Vec<Open>,
     doubt: Option<Doubt>,
+    /// Whether it is known of all HTML within them what ends what.
+    flows: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,11 @@ impl Foreign {
     #[inline]
     pub(super) fn is_html(&self) -> bool {
         self.open.is_empty() && self.doubt.is_none()
+    }
+
+    /// Whether nobody knows if this is SVG or MathML.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
     }
 
     /// How the text in an element is read that would begin here, were it HTML's.
@@ -104,6 +113,7 @@ impl Foreign {
                 self.doubt = Some(Doubt::Until(id));
             } else if !self_closing {
                 self.open.push(Open::root(id));
+                self.flows = true;
             }
             return;
         };
@@ -149,8 +159,11 @@ impl Foreign {
             if !self_closing {
                 self.open.push(Open::root(id));
             }
-        } else if !is_void(id) {
-            self.open.push(Open { id, space: Space::Html, root: false, point: false });
+        } else {
+            self.start_in_flow(id);
+            if !is_void(id) {
+                self.open.push(Open { id, space: Space::Html, root: false, point: false });
+            }
         }
     }
 
@@ -176,10 +189,10 @@ impl Foreign {
     fn end_certain(&mut self, id: Id) {
         let Some(top) = self.open.last() else { return };
         if top.space == Space::Html {
-            // In HTML it may end what is around it, or nothing, which only a tree builder knows.
+            // In HTML it may end what is around it, or nothing, which mostly only a tree builder knows.
             if top.id == id {
                 self.open.pop();
-            } else if id != BR {
+            } else if id != BR && !self.end_in_flow(id) {
                 self.doubt = Some(Doubt::Lasting);
             }
             return;

@@ -13,6 +13,7 @@ mod ahead;
 mod place;
 mod plain;
 mod tag;
+mod twofold;
 
 use bytes::Bytes;
 use memchr::memchr;
@@ -48,6 +49,10 @@ pub(super) struct Reader {
     noscript: Option<Noscript>,
     /// Set where one who looks ahead reads text, and this one markup.
     ahead: Option<Ahead>,
+    /// Whether the raw text that is being read is markup to some.
+    twofold: bool,
+    /// Whether a `<` is held of which the next byte says what it is to who looks ahead.
+    less: bool,
     /// Set once the page cannot be read for certain: everything goes through it from there on.
     disarm: Option<Disarm>,
 }
@@ -65,6 +70,8 @@ impl Reader {
             held: Vec::new(),
             noscript: None,
             ahead: None,
+            twofold: false,
+            less: false,
             disarm: None,
         }
     }
@@ -111,15 +118,24 @@ impl Reader {
     pub(super) fn is_holding(&self) -> bool {
         match self.lexer.state {
             State::TagOpen | State::EndTagOpen | State::TagName => true,
-            State::BeforeAttribute
-            | State::AttributeName
-            | State::AfterAttribute
-            | State::BeforeValue
-            | State::DoubleQuoted
-            | State::SingleQuoted
-            | State::Unquoted => self.tag.kept,
-            _ => false,
+            State::RawLess | State::RawEndTagOpen | State::RawEndTagName => self.twofold,
+            State::Cdata => self.less,
+            _ => self.is_in_attributes() && self.tag.kept,
         }
+    }
+
+    /// Whether a tag is being read, after its name.
+    fn is_in_attributes(&self) -> bool {
+        matches!(
+            self.lexer.state,
+            State::BeforeAttribute
+                | State::AttributeName
+                | State::AfterAttribute
+                | State::BeforeValue
+                | State::DoubleQuoted
+                | State::SingleQuoted
+                | State::Unquoted
+        )
     }
 
     fn read_chunk(&mut self, place: &mut Place<'_, '_>) {
@@ -127,7 +143,8 @@ impl Reader {
         let looked_ahead = self.ahead.is_some();
         while let Some(&byte) = chunk.get(place.at) {
             // An arm that leaves `at` alone lets the next state read the same byte again ("reconsume").
-            match self.lexer.state {
+            let state = self.lexer.state;
+            match state {
                 State::Data if self.is_calm() => {
                     place.at = self.skip_plain(chunk, place.at);
                     if self.lexer.state == State::Data && place.at < chunk.len() {
@@ -205,17 +222,14 @@ impl Reader {
                     None => break,
                 },
                 State::CdataOpen | State::Cdata | State::Instruction | State::Doctype => {
-                    let (from, in_text) = (place.at, self.lexer.state == State::Cdata);
+                    let (from, in_text) = (place.at, state == State::Cdata);
                     let next = self.lexer.step_xml(chunk, from);
                     // One who looks ahead takes the beginning of such text for a comment, and the rest for markup.
-                    if in_text
-                        && self.lexer.markup == Markup::Html
-                        && self.ahead.is_none()
-                        && let Some(less) = memchr(b'<', &chunk[from..next.unwrap_or(chunk.len())])
-                    {
-                        place.emit(from + less);
-                        self.give_up();
-                        return;
+                    if in_text && self.lexer.markup == Markup::Html && self.ahead.is_none() {
+                        self.look_for_tags(place, from..next.unwrap_or(chunk.len()));
+                        if self.disarm.is_some() {
+                            return;
+                        }
                     }
                     // What a document says of its own elements and entities may be tags and addresses.
                     if self.lexer.state == State::Doctype && self.lexer.matched == 1 {
@@ -249,6 +263,9 @@ impl Reader {
                 | State::ScriptEscapedName => match self.lexer.step_raw(chunk, place.at) {
                     Some(next) => {
                         place.at = next;
+                        if self.twofold {
+                            self.look_at_less(place, state);
+                        }
                         if self.lexer.state == State::BeforeAttribute {
                             self.raw_text_ended(place);
                         }
@@ -292,8 +309,20 @@ impl Reader {
         noscript.end(true, |text| self.fragment(text), &mut place.out.open);
     }
 
+    /// Reads a document by itself. `None` where it is not whole, or not certain. A tag that its end cuts off is none (13.2.5,
+    /// end of file in a tag).
+    pub(super) fn document(&self, markup: &[u8]) -> Option<Vec<u8>> {
+        self.read_by_itself(markup, |reader| {
+            reader.is_in_attributes() || matches!(reader.lexer.state, State::EndTagOpen | State::TagName)
+        })
+    }
+
     /// Reads a piece of markup by itself. `None` where it is not whole, or not certain.
-    pub(super) fn fragment(&self, markup: &[u8]) -> Option<Vec<u8>> {
+    fn fragment(&self, markup: &[u8]) -> Option<Vec<u8>> {
+        self.read_by_itself(markup, |_| false)
+    }
+
+    fn read_by_itself(&self, markup: &[u8], may_end: impl FnOnce(&Reader) -> bool) -> Option<Vec<u8>> {
         if self.depth >= MOST_DEPTH {
             return None;
         }
@@ -304,7 +333,7 @@ impl Reader {
         let mut out = out.open;
         out.append(&mut reader.held);
         // A `<` at the end stands for itself, whatever comes next, for that begins with one.
-        let whole = matches!(reader.lexer.state, State::Data | State::TagOpen);
+        let whole = matches!(reader.lexer.state, State::Data | State::TagOpen) || may_end(&reader);
         (whole && reader.disarm.is_none()).then_some(out)
     }
 
@@ -316,8 +345,7 @@ impl Reader {
         }
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
-            let named = !matches!(self.lexer.state, State::TagOpen | State::EndTagOpen | State::TagName);
-            let cut_off = self.is_holding() && self.tag.kept && named;
+            let cut_off = self.is_holding() && self.is_in_attributes();
             // A browser drops such a tag, too.
             if !cut_off {
                 out.extend_from_slice(&held);

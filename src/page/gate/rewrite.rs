@@ -9,6 +9,8 @@ use memchr::memchr;
 use super::reader::{Out, Reader};
 use super::tags::Gating;
 use crate::page::Markup;
+use crate::page::scan::attributes::{Attribute, Attributes};
+use crate::page::scan::is_space;
 
 /// The page.
 pub(super) struct Rewrite {
@@ -16,12 +18,15 @@ pub(super) struct Rewrite {
     markup: Markup,
     reader: Reader,
     out: Out,
-    /// The first bytes, as long as an escape would tell that the page is in an encoding in which a byte `<` need not be one.
+    /// The first bytes, up to [`MOST_TO_NAME`], as long as an escape would tell that the page is in an encoding in which a byte `<` need not be one.
     beginning: Option<Vec<u8>>,
 }
 
 /// It begins each change of character set in ISO-2022-JP, the one encoding of that kind which a page may name by itself.
 const ESCAPE: u8 = 0x1B;
+
+/// In so many bytes browsers look for the encoding a page names (HTML, 13.2.3.2).
+const MOST_TO_NAME: usize = 1024;
 
 /// A byte order mark decides how a page is read, whatever its head says. UTF-16 would hide every tag from us, so such a page is
 /// made UTF-8, with that mark.
@@ -53,17 +58,25 @@ impl Rewrite {
     fn decode_piece(&mut self, chunk: &Bytes) {
         if let Start::Unknown(first) = self.start {
             let second = if first.is_some() { chunk.first() } else { chunk.get(1) };
-            let is_xml = self.markup == Markup::Xhtml;
+            // Where nothing names the encoding, `<?x` in UTF-16 does (XML 1.0, F.1; HTML, 13.2.3.2, the prescan).
+            let may_be_wide = self.markup == Markup::Xhtml || self.beginning.is_some();
             self.start = match (first.or(chunk.first().copied()), second) {
-                (first, None) if is_xml || matches!(first, None | Some(0xFE | 0xFF)) => {
+                (first, None)
+                    if matches!(first, None | Some(0xFE | 0xFF))
+                        || (may_be_wide && matches!(first, Some(0 | b'<'))) =>
+                {
                     self.start = Start::Unknown(first);
                     return;
                 }
                 (Some(0xFE), Some(0xFF)) => Start::Utf16(Box::new(UTF_16BE.new_decoder_with_bom_removal())),
                 (Some(0xFF), Some(0xFE)) => Start::Utf16(Box::new(UTF_16LE.new_decoder_with_bom_removal())),
-                // XML needs no mark (XML 1.0, F.1).
-                (Some(0), Some(b'<')) if is_xml => Start::Utf16(Box::new(UTF_16BE.new_decoder_without_bom_handling())),
-                (Some(b'<'), Some(0)) if is_xml => Start::Utf16(Box::new(UTF_16LE.new_decoder_without_bom_handling())),
+                // What is made of it has a mark, and so is read in one way.
+                (Some(0), Some(b'<')) if may_be_wide => {
+                    Start::Utf16(Box::new(UTF_16BE.new_decoder_without_bom_handling()))
+                }
+                (Some(b'<'), Some(0)) if may_be_wide => {
+                    Start::Utf16(Box::new(UTF_16LE.new_decoder_without_bom_handling()))
+                }
                 _ => Start::AsciiCompatible,
             };
             if let Start::Utf16(_) = self.start {
@@ -91,11 +104,16 @@ impl Rewrite {
         match &mut self.start {
             Start::Unknown(_) | Start::AsciiCompatible => {
                 let escape = self.beginning.as_mut().and_then(|beginning| {
-                    beginning.extend(chunk.iter().take(3 - beginning.len()));
-                    memchr(ESCAPE, chunk).filter(|_| beginning != "\u{feff}".as_bytes())
+                    let escape = memchr(ESCAPE, chunk);
+                    let before = &chunk[..escape.unwrap_or(chunk.len())];
+                    beginning.extend(before.iter().take(MOST_TO_NAME - beginning.len()));
+                    escape
                 });
-                if let Some(escape) = escape {
-                    self.beginning = None;
+                let beginning = escape.and_then(|_| self.beginning.take());
+                if let (Some(escape), Some(beginning)) = (escape, beginning)
+                    && !beginning.starts_with("\u{feff}".as_bytes())
+                    && (self.markup == Markup::Xhtml || !names_plain_encoding(&beginning))
+                {
                     let (before, after) = chunk.split_at(escape);
                     self.reader.read(before, None, &mut self.out);
                     self.reader.abandon(&mut self.out);
@@ -118,4 +136,29 @@ impl Rewrite {
     pub(super) fn gave_up_or_holds(&self) -> (bool, bool) {
         (self.reader.has_given_up(), self.reader.is_holding())
     }
+}
+
+/// Whether a page that begins so names an encoding in which an escape is a character as any other, in a way of which no
+/// browser may think otherwise: by the first tag in its head.
+fn names_plain_encoding(beginning: &[u8]) -> bool {
+    let after = |rest: &[u8], start: &[u8]| {
+        let (open, rest) = rest.trim_ascii_start().split_at_checked(start.len())?;
+        let ends = rest.first().is_some_and(|&byte| is_space(byte) || byte == b'>');
+        (open.eq_ignore_ascii_case(start) && ends).then(|| rest.to_vec())
+    };
+    let mut rest = beginning.to_vec();
+    for skipped in [&b"<!doctype html"[..], b"<html", b"<head"] {
+        let Some(tag) = after(&rest, skipped) else { continue };
+        let mut attributes = Attributes::of(&tag);
+        attributes.by_ref().for_each(drop);
+        let Some(after) = attributes.rest().strip_prefix(b">") else { return false };
+        rest = after.to_vec();
+    }
+    let Some(tag) = after(&rest, b"<meta") else { return false };
+    let mut attributes = Attributes::of(&tag);
+    let only = (attributes.next(), attributes.next());
+    let is_whole = attributes.rest().starts_with(b">");
+    let plain = [&b"utf-8"[..], b"iso-8859-1", b"windows-1252"];
+    matches!(only, (Some(Attribute { name, value, .. }), None)
+        if is_whole && name.eq_ignore_ascii_case(b"charset") && plain.iter().any(|plain| value.eq_ignore_ascii_case(plain)))
 }

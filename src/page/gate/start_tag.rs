@@ -131,7 +131,7 @@ impl Reader {
     fn refused_in_document(&self, value: &[u8]) -> Vec<&str> {
         let value = String::from_utf8_lossy(value);
         let document: Cow<'_, str> = decoded(&value);
-        match self.fragment(document.as_bytes()) {
+        match self.document(document.as_bytes()) {
             Some(gated) if gated == document.as_bytes() => Vec::new(),
             Some(_) | None => self.gating.all_refused(),
         }

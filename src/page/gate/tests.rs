@@ -178,10 +178,34 @@ fn a_page_with_everything_permitted_passes_as_it_came() {
 #[test]
 fn a_base_of_a_refused_host_refuses_relative_addresses() {
     let out = gated("<img src=a.png><base href=//t.example/x/><img src=b.png><img src=//own.example/c.png>");
-    assert!(out.starts_with("<img src=a.png>") && out.ends_with("<img src=//own.example/c.png>"));
-    assert!(out.contains("data-consentry-src=\"b.png\""));
+    assert_eq!(
+        out,
+        "<img src=a.png><base data-consentry-href=\"//t.example/x/\" data-consentry-purpose=\"marketing\">\
+         <img data-consentry-src=\"b.png\" data-consentry-purpose=\"marketing\"><img src=//own.example/c.png>"
+    );
     let own = "<base href=/x/><base href=//other.example/><img src=b.png>";
     assert_eq!(gated(own), own);
+}
+
+/// 4.2.3: a `<base>` counts for what stands before it as well, where that has not been loaded yet.
+#[test]
+fn rule_k4_a_base_of_a_refused_host_is_none() {
+    for before in ["<img src=x>", "<object data=x></object>", "<img loading=lazy src=x>", "<body background=x>", ""] {
+        for base in
+            ["<base href=//t.example/>", "<base target=_top HREF='https://t.example/a'>", "<base href=//t.example/ />"]
+        {
+            let out = gated(&format!("{before}{base}"));
+            assert!(
+                out.starts_with(before) && out.contains("<base ") && !out.to_lowercase().contains(" href="),
+                "{out}"
+            );
+        }
+        let base = "<base href='//own.example/' target=_top>";
+        assert_eq!(gated(&format!("{before}{base}")), format!("{before}{base}"));
+    }
+    let out = gate_as(Markup::Xhtml, ["<html><base href='//t.example/'/></html>"]);
+    let inert = b"<html><base data-consentry-href=\"//t.example/\" data-consentry-purpose=\"marketing\" /></html>";
+    assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(inert));
 }
 
 /// 4.2.3: a browser ignores a `<base>` in a template or in SVG, and one whose URL is none or `data:`.
@@ -226,6 +250,13 @@ fn a_document_in_an_attribute_is_looked_into() {
     assert!(out.contains("data-consentry-purpose=\"analytics marketing\""), "{out}");
     let own = "<iframe srcdoc='&lt;img src=\"/own.png\"&gt; <p>'></iframe>";
     assert_eq!(gated(own), own);
+    // A tag that its end cuts off is none (13.2.5, end of file in a tag).
+    for cut in ["<p", "</", "</p", "<img", "<img ", "<img src=//t.example ", "<p a='"] {
+        let own = format!("<iframe srcdoc=\"<img src=/a>{cut}\"></iframe>{}", "<script src=/own></script>");
+        assert_eq!(gated(&own), own);
+        let out = gated(&format!("<iframe srcdoc=\"<img src=//t.example>{cut}\"></iframe>"));
+        assert!(out.starts_with("<iframe data-consentry-srcdoc="), "{out}");
+    }
 }
 
 #[test]
@@ -257,6 +288,30 @@ fn rule_k4_markup_that_can_be_read_in_two_ways_fails_closed() {
         assert!(out.starts_with("<p>a</p>"), "{out}");
         assert!(out.contains("<noframes src=//t.example>"), "{out}");
     }
+    // 13.2.6.4.12: in a template that begins as a group of columns all else is ignored.
+    for before in ["", "<head>", "<template>", "<div><template shadowrootmode=open>"] {
+        for column in ["<col>", "<COL/>", "<col span=2>", "<p></p><col>"] {
+            for raw in ["style", "title", "script", "textarea", "xmp", "iframe", "noscript"] {
+                let page = format!(
+                    "<p>a</p>{before}<template>{column}<{raw}></template><script src=//t.example></script></{raw}>"
+                );
+                let out = gated(&page);
+                assert!(out.contains("<noframes src=//t.example>"), "{page}\n{out}");
+                let document = page.replace('"', "&quot;");
+                assert!(
+                    gated(&format!("<iframe srcdoc=\"{document}\">")).contains("<iframe data-consentry-srcdoc"),
+                    "{page}"
+                );
+            }
+            let page = format!(
+                "{before}<template>{column}<svg><title></template><![CDATA[<script src=//t.example></script>]]>"
+            );
+            assert!(gated(&page).contains("<noframes src=//t.example>"), "{page}");
+        }
+    }
+    // `</select>` in a template in a `<select>` does not end that.
+    let page = "<select><template></select></template><xmp><script src=//t.example></script>";
+    assert!(gated(page).ends_with("<noframes src=//t.example></script></noframes>"));
     let fine = "<select><option>a</select><title>b</title><select><script src=/own></script></select><xmp></xmp>";
     assert_eq!(gated(fine), fine);
 }
@@ -276,8 +331,13 @@ fn an_empty_script_in_xml_does_not_hide_what_follows() {
     let out = String::from_utf8(gate_as(Markup::Xhtml, [page])).expect("is UTF-8");
     assert_eq!(
         out,
-        "<html><head><consentry-script src='/own.js'/><consentry-script src='//t.example'></consentry-script></head></html>"
+        "<html><head><script src='/own.js'/><script data-consentry-src=\"//t.example\" type=\"text/plain\" \
+         data-consentry-purpose=\"marketing\"></script></head></html>"
     );
+    let own = "<html><head><title/><style/></head><body><iframe/><textarea/><select><style/></select><img src='/own'/></body></html>";
+    assert_eq!(gate_as(Markup::Xhtml, [own]), own.as_bytes());
+    let out = gate_as(Markup::Xhtml, ["<html><script src='//t.example'/><img src='//t.example'/></html>"]);
+    assert!(!String::from_utf8_lossy(&out).contains(" src="));
     let fine = "<html><head><script src='//t.example'></script><br/></head></html>";
     let out = String::from_utf8(gate_as(Markup::Xhtml, [fine])).expect("is UTF-8");
     assert!(out.contains("<script data-consentry-src=\"//t.example\" type=\"text/plain\"") && out.contains("<br/>"));
@@ -294,9 +354,25 @@ fn utf_16_does_not_hide_a_tag() {
             assert!(out.starts_with("\u{feff}<p>\u{e9}\u{1f600}</p><script data-consentry-src="), "{out}");
         }
     }
-    for start in [&b"\xFF"[..], b"\xFE", b"\xFF<p>", b"", b"x", b"\xFE\xFE"] {
+    for start in [&b"\xFF"[..], b"\xFE", b"\xFF<p>", b"", b"x", b"\xFE\xFE", b"<", b"\0", b"\0p", b"<p>"] {
         assert_eq!(gate_as(Markup::Html, [start]), start);
         assert_eq!(gate_as(Markup::Html, start.chunks(1)), start);
+    }
+}
+
+/// 13.2.3.2, the prescan: a page that begins with `<?x` in UTF-16 is in that, if its head names no encoding.
+#[test]
+fn rule_k4_utf_16_without_a_mark_does_not_hide_a_tag() {
+    let page = "<?xml version='1.0'?><p>\u{e9}</p><script src=//t.example></script>";
+    for bytes in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+        let wide: Vec<u8> = page.encode_utf16().flat_map(bytes).collect();
+        for size in [1, 3, 1000] {
+            let chunks = wide.chunks(size).map(Bytes::copy_from_slice);
+            let out = String::from_utf8(gate_as(Markup::Html, chunks)).expect("is UTF-8 now");
+            assert!(out.starts_with("\u{feff}<?xml version='1.0'?><p>\u{e9}</p><script data-consentry-src="), "{out}");
+        }
+        let gate = Gate::new(Chunks([Bytes::from(wide.clone())].into()), gating(&[0]), Markup::Html);
+        assert_eq!(drain(gate.of_named_encoding(true)), wide, "the head has said what it is");
     }
 }
 

@@ -6,7 +6,6 @@
 
 use super::{Reader, Tag};
 use crate::page::Markup;
-use crate::page::gate::context::Context;
 use crate::page::gate::element::{self, Id};
 use crate::page::scan::word::Word;
 use crate::page::scan::{State, find, find_mark, is_space};
@@ -27,7 +26,7 @@ impl Reader {
     /// Whether tags matter by their own names alone.
     #[inline]
     pub(super) fn is_calm(&self) -> bool {
-        self.context == Context::Certain && self.foreign.is_html() && self.lexer.markup == Markup::Html
+        self.context.is_certain() && self.foreign.is_html() && self.lexer.markup == Markup::Html
     }
 
     /// Skips text and tags that change nothing, from `at` on; returns where a `<` stands of which that cannot be said, or the
@@ -175,9 +174,15 @@ fn is_plain_name(word: Word, length: usize, bare: bool) -> bool {
 fn end_tag(open: &[u8]) -> Plain<'_> {
     let near = open.get(..MOST_OF_AN_END_TAG).unwrap_or(open);
     match find_mark(near, 0) {
-        Some(mark) if open[mark] == b'>' => Plain::Before(&open[mark + 1..]),
+        Some(mark) if open[mark] == b'>' && !begins_as_template(open) => Plain::Before(&open[mark + 1..]),
         _ => Plain::Unknown,
     }
+}
+
+/// Whether an end tag may be a template's, which counts.
+fn begins_as_template(open: &[u8]) -> bool {
+    open.get(1).is_some_and(|byte| byte | 0x20 == b't')
+        && open.get(1..9).is_some_and(|name| name.eq_ignore_ascii_case(b"template"))
 }
 
 /// So long may an end tag be that is not looked at more closely.
@@ -198,7 +203,8 @@ fn plain_name(open: &[u8]) -> Plain<'_> {
         }
     };
     let is_name = open.get(name_at).is_some_and(u8::is_ascii_alphabetic) && end - name_at <= 8;
-    if !is_name || (!closing && element::changes_something(id)) {
+    let counts = if closing { id == element::TEMPLATE } else { element::changes_something(id) };
+    if !is_name || counts {
         return Plain::Unknown;
     }
     match after {

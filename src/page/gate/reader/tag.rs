@@ -4,7 +4,6 @@ use super::Reader;
 use super::ahead::Ahead;
 use super::place::Place;
 use crate::page::Markup;
-use crate::page::gate::context::Context;
 use crate::page::gate::element::{self, Id};
 use crate::page::gate::foreign::Reading;
 use crate::page::gate::noscript::Noscript;
@@ -60,7 +59,8 @@ impl Reader {
         }
         let id = self.tag.id;
         self.tag.kept = !closing && (element::matters(id) || self.foreign.needs_attributes(id));
-        self.tag.counts = self.tag.kept || !calm || id == element::SELECT || matches!(id, element::SVG | element::MATH);
+        self.tag.counts =
+            self.tag.kept || !calm || matches!(id, element::SELECT | element::TEMPLATE | element::SVG | element::MATH);
         if !self.tag.kept {
             self.check_length(place, place.at);
             self.release(place);
@@ -80,7 +80,7 @@ impl Reader {
             } else if self.tag.kept {
                 self.kept_tag_ended(place, self_closing);
             } else if self.lexer.markup == Markup::Html {
-                self.foreign.start(self.tag.id, b"", self_closing, self.context == Context::Certain);
+                self.foreign.start(self.tag.id, b"", self_closing, self.context.is_certain());
             }
         }
     }
@@ -122,27 +122,31 @@ impl Reader {
         let id = self.tag.id;
         let attributes = &tag[1 + self.tag.name..];
         let matters = element::matters(id);
-        if matters && !self.context.start(id) {
-            return Verdict::Ambiguous;
-        }
         let reading = match self.lexer.markup {
-            // To XML there is no raw text; an empty element ends where it begins, and HTML would read on for its end.
-            Markup::Xhtml if element::is_raw_text(id) && self_closing => return Verdict::Ambiguous,
+            // To XML there is no raw text, and no place where a tag is ignored.
             Markup::Xhtml => Reading::Foreign,
+            Markup::Html if matters && !self.context.start(id) => Reading::Doubtful,
             Markup::Html if element::is_raw_text(id) => self.foreign.reading(id),
             Markup::Html => Reading::Foreign,
         };
         match reading {
-            Reading::Doubtful => return Verdict::Ambiguous,
+            Reading::Doubtful if self_closing || !self.may_be_read_twofold(id) => return Verdict::Ambiguous,
+            // Whoever reads its text as markup comes to the same, as long as no tag may begin in it.
+            Reading::Doubtful => {
+                self.lexer.enter_raw(id);
+                self.twofold = true;
+            }
             Reading::Html if id == element::PLAINTEXT => self.lexer.state = State::Rest,
             Reading::Html => {
                 self.lexer.enter_raw(id);
-                if id == element::NOSCRIPT {
-                    self.noscript = Some(Noscript::default());
+                match id {
+                    element::NOSCRIPT => self.noscript = Some(Noscript::default()),
+                    element::XMP => self.foreign.flows_no_more(),
+                    _ => {}
                 }
             }
             Reading::Foreign if self.lexer.markup == Markup::Html && !self.foreign.is_html() => {
-                self.foreign.start(id, attributes, self_closing, self.context == Context::Certain);
+                self.foreign.start(id, attributes, self_closing, self.context.is_certain());
                 if element::is_raw_text(id) && self.ahead.is_none() {
                     self.ahead = Some(Ahead::new(id));
                 }
@@ -152,12 +156,21 @@ impl Reader {
         if !matters {
             return Verdict::Stays;
         }
-        if id == element::BASE {
-            return if self.takes_base(attributes) { Verdict::Stays } else { Verdict::Ambiguous };
+        // One of a refused host goes itself, for it counts for what stands before it, too; what needs it is refused with it.
+        if id == element::BASE && !self.takes_base(attributes) {
+            return Verdict::Ambiguous;
         }
         match self.gated(tag, self.tag.name, id, self_closing) {
             Some(changed) => Verdict::Becomes(changed),
             None => Verdict::Stays,
         }
+    }
+
+    /// Whether the text of such an element, which some read as text and others as markup, changes nothing to either where
+    /// there is no `<` in it. The text of a `<noscript>` is read for itself, and that of a `<plaintext>` has no end; who does not
+    /// follow the nesting of SVG may go on elsewhere after such an element in it.
+    fn may_be_read_twofold(&self, id: Id) -> bool {
+        let nested = !self.foreign.is_html() && !self.foreign.is_in_doubt();
+        !nested && !matches!(id, element::NOSCRIPT | element::PLAINTEXT)
     }
 }

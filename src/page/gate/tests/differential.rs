@@ -34,7 +34,7 @@ fn live(page: &[u8]) -> Vec<String> {
     let gating = gating(&[0]).expect("something is refused");
     let live = std::cell::RefCell::new(Vec::new());
     let loaders = "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, feimage, \
-                   body, table, thead, tbody, tfoot, tr, td, th";
+                   body, table, thead, tbody, tfoot, tr, td, th, base";
     let look = lol_html::Settings::new().with_strict(false).append_element_content_handler(lol_html::element!(
         loaders,
         |el| {
@@ -58,7 +58,7 @@ fn live(page: &[u8]) -> Vec<String> {
     live.into_inner()
 }
 
-const MARKUP: [&str; 97] = [
+const MARKUP: [&str; 98] = [
     "<script src=//t.example></script>",
     "<SCRIPT async SRC = 'https://t.example/a' type=module>",
     "<script>",
@@ -102,6 +102,7 @@ const MARKUP: [&str; 97] = [
     "<input src=//t.example>",
     "<template>",
     "</template>",
+    "<col>",
     "<style>",
     "</style>",
     "</style a='>'>",
@@ -158,7 +159,7 @@ const MARKUP: [&str; 97] = [
     "<script",
 ];
 
-const FOREIGN: [&str; 24] = [
+const FOREIGN: [&str; 28] = [
     "<svg>",
     "</svg>",
     "<svg viewBox='0 0 1 1'>",
@@ -183,6 +184,10 @@ const FOREIGN: [&str; 24] = [
     "</annotation-xml>",
     "<font color=a>",
     "<p>",
+    "</p>",
+    "<li>",
+    "<ul>",
+    "</ul>",
 ];
 
 fn soup(pieces: Vec<&'static str>, most: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -224,7 +229,11 @@ fn assert_same_as_oracle(page: &[u8], may_give_up: bool) -> Result<(), TestCaseE
     let ours = read(Markup::Html, [page]);
     let theirs = gated_by_lol_html(page, gating(&[0]).expect("something is refused"));
     let text = String::from_utf8_lossy(page).into_owned();
+    // Within a `<noscript>` the one may have doubts the other has not, and disarms that alone.
+    let doubtful = |tag: &&str| text.contains(*tag);
+    let apart = text.contains("<noscript") && ["<select>", "<frameset>", "<col>"].iter().any(doubtful);
     match theirs {
+        _ if apart => {}
         Some(theirs) if !ours.gave_up => {
             prop_assert_eq!(
                 String::from_utf8_lossy(&ours.out[..ours.before_the_end]),
@@ -234,8 +243,9 @@ fn assert_same_as_oracle(page: &[u8], may_give_up: bool) -> Result<(), TestCaseE
             );
             prop_assert!(ours.cut_off || ours.out == theirs, "{text}");
         }
-        // To lol_html the end of an element around a `<select>` ends that, too, which most browsers ignore in it.
-        Some(_) => prop_assert!(may_give_up || text.contains("<select>"), "{text}"),
+        // To lol_html the end of an element around a `<select>` ends that, too, which most browsers ignore in it; and it does not
+        // know what a `<col>` does in a template.
+        Some(_) => prop_assert!(may_give_up || text.contains("<select>") || text.contains("<col>"), "{text}"),
         None => {}
     }
     prop_assert!(live(&ours.out).is_empty(), "{:?} in {}\n{text}", live(&ours.out), String::from_utf8_lossy(&ours.out));

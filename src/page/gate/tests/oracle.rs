@@ -249,7 +249,6 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
                     inner.base = Some(Address::of_attribute(&as_utf8(&href)));
                 }
             }
-            return Ok(());
         }
         "select" => {
             let shared = shared.clone();

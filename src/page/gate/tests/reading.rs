@@ -49,6 +49,9 @@ fn rule_k4_svg_that_can_be_read_in_two_ways_fails_closed() {
         "<math><svg>",
         "<svg><foreignObject><p></foreignObject></svg>",
         "<svg><foreignObject></svg>",
+        "<svg><foreignObject><div><p></foreignObject></svg>",
+        "<svg><foreignObject><p><b><p></div></foreignObject></svg>",
+        "<svg><foreignObject><p><xmp></xmp><span></p></foreignObject></svg>",
         "<table><td><svg><foreignObject><tr>",
         "<select><svg>",
     ] {
@@ -206,7 +209,7 @@ fn rule_k4_xml_hides_no_tag_by_a_prefix_or_an_internal_subset() {
     };
     let out = gated("<h:html><h:img src='//t.example'></h:img><svg:script href='//t.example'/></h:html>");
     assert!(
-        out.starts_with("<h:html><h:img data-consentry-src=") && out.contains("<svg:consentry-script href="),
+        out.starts_with("<h:html><h:img data-consentry-src=") && out.contains("<svg:script data-consentry-href="),
         "{out}"
     );
     for page in [
@@ -249,6 +252,39 @@ fn rule_k4_an_escape_to_another_character_set_hides_no_tag() {
         let seen = whole.replace("\x1b(B", "");
         assert!(!seen.contains("<script"), "{seen}");
         assert!(whole.contains("\x1b"), "text stays: {whole}");
+    }
+    // So it is where a page names no such encoding in a way that all browsers take for that.
+    for head in [
+        "<p><meta charset=utf-8>",
+        "<!-- <meta charset=utf-8> -->",
+        "<!-- --><meta charset=utf-8>",
+        "<head a='><meta charset=utf-8>",
+        "<html a=b\" c=\"><meta charset=utf-8>",
+        "<meta charset=iso-2022-jp charset=utf-8>",
+        "<meta charset=utf-8 http-equiv=content-type content='text/html; charset=iso-2022-jp'>",
+        "<meta charset=iso-2022-jp><meta charset=utf-8>",
+        "<metal charset=utf-8>",
+        "<meta charset=utf-8",
+        "<meta charset='utf-8",
+        "<script charset=utf-8>",
+        &format!("<head a='{}'><meta charset=utf-8>", "a".repeat(1000)),
+    ] {
+        let page = format!("{head}<p>\x1b$B<!--!!\x1b(B{LIVE}");
+        let whole = gated(&page);
+        assert!(!whole.contains(LIVE), "{page}\n{whole}");
+        let pieces = gate_as(Markup::Html, page.as_bytes().chunks(1).map(Bytes::copy_from_slice));
+        assert_eq!(whole.as_bytes(), pieces, "{page}");
+    }
+    for head in [
+        "<meta charset=utf-8>",
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"UTF-8\" />",
+        "<!doctype html><html a='>'><META CHARSET = windows-1252>",
+    ] {
+        let page = format!("{head}<pre>\x1b[31mred</pre><script>'<p>'</script><img src=/own>");
+        for size in [1, 7, 1000] {
+            let out = gate_as(Markup::Html, page.as_bytes().chunks(size).map(Bytes::copy_from_slice));
+            assert_eq!(String::from_utf8_lossy(&out), page);
+        }
     }
     // Where the encoding is known, an escape is a character as any other.
     let page = "<p>\x1b(B</p><img src=/own>";
@@ -296,4 +332,63 @@ fn a_chunk_in_which_nothing_changes_is_not_copied() {
     let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut gate).poll_frame(&mut cx) else { panic!("a frame") };
     let out = frame.into_data().expect("is data");
     assert!(out == page && out.as_ptr() == page.as_ptr());
+}
+
+/// Text without a tag in it is the same to who reads it as raw text and to who ignores the tag before it.
+#[test]
+fn raw_text_that_holds_no_tag_is_read_on_wherever_it_is() {
+    let after = "<script>a<b && '<img src=/b>'</script><img src=/own>";
+    for page in [
+        "<svg><foreignObject><div><p>a<p>b</div></foreignObject></svg>",
+        "<svg><foreignObject><ul><li>a<li>b</ul></foreignObject></svg>",
+        "<select><style>option { color: red } a<5 </style><option>a</select>",
+        "<select><option><svg><title>x</title><path/></svg>a</select>",
+        "<select><template x-for=a><option></option></template></select>",
+        "<select><template><script>'<p>'</script><option></template><option></select>",
+        "<template><select><template></template></select></template>",
+        "<template><table><colgroup><col></colgroup></table><style>a > b {}</style></template>",
+        "<template></template><table><col><tr><td></table><style>'<p>'</style>",
+        "<svg><template></template></svg><table><col></table>",
+        "<div><svg><path></div><script src=/own></script><title>a</title ><p>",
+        "<svg><text><![CDATA[a < b <= c <<]]></text></svg>",
+    ] {
+        let page = format!("{page}{after}");
+        for size in [1, 2, 3, 1000] {
+            let out = gate_as(Markup::Html, page.as_bytes().chunks(size).map(Bytes::copy_from_slice));
+            assert_eq!(String::from_utf8_lossy(&out), page);
+        }
+        let out = gated(&format!("{page}{LIVE}"));
+        assert_eq!(out, format!("{page}{INERT}"));
+    }
+}
+
+/// Where a tag may begin in such text, it is given up at its `<`.
+#[test]
+fn rule_k4_raw_text_in_which_some_read_a_tag_fails_closed() {
+    let long = format!("<select><style></{}{LIVE}", "a".repeat(3 << 20));
+    for page in [
+        &format!("<select><style>a{LIVE}"),
+        &format!("<select><style></styl{LIVE}"),
+        &format!("<select><style></styles>{LIVE}"),
+        &format!("<select><style><!--</style>{LIVE}-->"),
+        &format!("<select><style></ </style>{LIVE}"),
+        &format!("<select><style><p a='</style>{LIVE}'>"),
+        &format!("<select><style/>{LIVE}"),
+        &format!("<div><svg></div><style><!--</style>{LIVE}-->"),
+        &format!("<div><svg></div><script><!--</script>{LIVE}-->"),
+        &format!("<div><svg></div><style>a<i title='</style>{LIVE}'>"),
+        &format!("<svg><style><div></div><title></style>{LIVE}</title>"),
+        &format!("<svg><![CDATA[a < b> <p><!-- {LIVE}]]>"),
+        &long,
+    ] {
+        let whole = gated(page);
+        assert!(!whole.contains(LIVE) && whole.contains(DISARMED), "{page}\n{whole}");
+        if page.len() > 1 << 20 {
+            continue;
+        }
+        for size in [1, 2, 3, 5] {
+            let out = gate_as(Markup::Html, page.as_bytes().chunks(size).map(Bytes::copy_from_slice));
+            assert_eq!(String::from_utf8_lossy(&out), whole, "{page}");
+        }
+    }
 }
