@@ -68,7 +68,9 @@ async fn uploads_nobody_takes_leave_the_ways_to_the_site_to_others() {
     let visitor = Visitor::connect(gateway.address).await;
     let mut all = Vec::new();
     for _ in 0..12 {
-        let (answer, sending, mut call) = begun(&visitor, &mut site).await;
+        let (answer, mut sending, mut call) = begun(&visitor, &mut site).await;
+        sending.send_data(Bytes::from(vec![b'a'; 100_000]), false).unwrap();
+        soon(call.body.data()).await.unwrap().unwrap();
         let head = http::Response::builder().status(403).body(()).unwrap();
         call.answer.send_response(head, true).unwrap();
         assert_eq!(soon(answer).await.unwrap().status().as_u16(), 403);

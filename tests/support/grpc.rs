@@ -39,7 +39,7 @@ impl Site {
         Site::with(None, None).await
     }
 
-    /// The same with so many calls at once over one connection.
+    /// The same with so many calls at once over one connection, of each of which it takes little unread.
     pub async fn start_narrow(calls: u32) -> Site {
         Site::with(None, Some(calls)).await
     }
@@ -77,7 +77,7 @@ impl Site {
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, most: Option<u32>, tell: mpsc::Sender<Call>) {
     let mut builder = h2::server::Builder::new();
     if let Some(most) = most {
-        builder.max_concurrent_streams(most);
+        builder.max_concurrent_streams(most).initial_window_size(1024);
     }
     let Ok(mut connection) = builder.handshake(stream).await else { return };
     while let Some(Ok((request, answer))) = connection.accept().await {
