@@ -146,8 +146,8 @@ fn a_connection_has_its_place_until_it_is_closed_though_nothing_new_goes_over_it
     run_as_worker(async {
         let route = Route { http2: true, ..route([address]) };
         let most = Most { each: 1, all: usize::MAX };
-        let upstream =
-            Upstream::new(Sites::new(Settings { routes: vec![route], most, ..Settings::default() }).unwrap());
+        let sites = Sites::new(Settings { routes: vec![route], most, ..Settings::default() }).unwrap();
+        let upstream = Upstream::new(sites.clone());
         let mut streams = vec![get(&upstream, "/events").await.unwrap()];
         // The server has said goodbye, and goes on with what it has begun.
         let refused = loop {
@@ -159,6 +159,7 @@ fn a_connection_has_its_place_until_it_is_closed_though_nothing_new_goes_over_it
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         assert!(matches!(refused, UpstreamError::Full), "{refused}");
+        assert_eq!(sites.figures()[0].places_in_use, 1);
         drop(streams);
         let until = tokio::time::Instant::now() + Duration::from_secs(10);
         while let Err(error) = get(&upstream, "/events").await {
