@@ -7,6 +7,7 @@ mod conditions;
 mod grants;
 mod grpc;
 mod h2;
+mod lanes;
 mod limits;
 mod listen;
 mod pages;
