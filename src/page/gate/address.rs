@@ -100,7 +100,7 @@ impl<'u> Part<'u> {
         };
         let rest = rest.trim_start_matches(is_slash);
         let ends = |byte: &u8| matches!(byte, b'/' | b'\\' | b'?' | b'#') || between.contains(byte);
-        let end = rest.as_bytes().iter().position(|byte| ends(byte)).unwrap_or(rest.len());
+        let end = rest.as_bytes().iter().position(ends).unwrap_or(rest.len());
         match rest.as_bytes().get(end) {
             Some(end) if between.contains(end) => Part::Other(Address::Any),
             _ => Part::Authority { text: rest.get(..end).unwrap_or_default(), default_port },

@@ -1,6 +1,6 @@
 //! The declared third-party tags (K4): which purpose a host serves.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::address::{Address, Host, normal};
 use crate::config::DeclaredTag;
@@ -28,6 +28,8 @@ struct Pattern {
 pub struct Gating {
     tags: Arc<Tags>,
     permitted: PurposeSet,
+    /// The ids of all purposes that are refused, as a tag names them; made when one is met that may need any.
+    every: OnceLock<String>,
 }
 
 impl Tags {
@@ -54,7 +56,7 @@ impl Tags {
     /// What a gate needs to work by, or `None` where every declared tag is permitted and no page has to be gated.
     pub fn gating(self: &Arc<Self>, permitted: PurposeSet) -> Option<Gating> {
         let gated = self.patterns.iter().any(|pattern| !permitted.contains(pattern.purpose));
-        gated.then(|| Gating { tags: Arc::clone(self), permitted })
+        gated.then(|| Gating { tags: Arc::clone(self), permitted, every: OnceLock::new() })
     }
 
     fn id(&self, purpose: usize) -> &str {
@@ -63,12 +65,17 @@ impl Tags {
 }
 
 impl Gating {
-    /// The id of the purpose that the host of an `address` would need and does not have. The closest declaration counts; a host that
+    /// The id of the purpose that the host of an `address` would need and does not have, or all where it may be any host. The closest declaration counts; a host that
     /// nobody declared is nobody's tag. A purpose the policy does not know is permitted to nobody.
     pub(super) fn refused(&self, address: &Address) -> Option<&str> {
         match address {
             Address::Host(Host { name, port }) => self.refused_host(name, *port),
-            Address::Any => self.all_refused().first().copied(),
+            Address::Any => Some(self.every.get_or_init(|| {
+                let mut all = self.all_refused();
+                all.sort_unstable();
+                all.dedup();
+                all.join(" ")
+            })),
             Address::Relative | Address::None => None,
         }
     }
