@@ -4,6 +4,7 @@ mod acme;
 mod bodies;
 mod bytes;
 mod conditions;
+mod gone;
 mod grants;
 mod grpc;
 mod h2;
