@@ -118,6 +118,7 @@ impl Caller {
         // It is ready by now, or never will be: hyper keeps its side of one whose `101` could not be written.
         let mut visitor = pin!(tokio::task::unconstrained(visitor));
         let Poll::Ready(Ok(visitor)) = poll_fn(|cx| Poll::Ready(visitor.as_mut().poll(cx))).await else { return };
+        self.turn.becomes_tunnel();
         join(TokioIo::new(visitor), site, SILENCE).await;
     }
 }

@@ -1,12 +1,12 @@
 //! A visitor who has gone is noticed, whatever it left behind, and what was held for it is given back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::get;
+use super::{bytes, get};
 use crate::support::gateway::{Gateway, Nobody, without_database};
 use crate::support::{PATIENCE, eventually};
 
@@ -99,4 +99,31 @@ fn whoever_goes_before_it_hears_that_its_tunnel_is_open_holds_nothing() {
         answer.join().expect("it is answered")
     });
     assert_eq!(answer.status, 204);
+}
+
+#[test]
+fn what_a_visitor_sends_through_a_tunnel_reaches_a_site_that_has_closed_its_half_whole() {
+    let between = Between::with("workers = 1\n");
+    let mut visitor = between.visitor(&format!("GET /ws HTTP/1.1\r\n{VISITOR}{UPGRADE}"));
+    let mut site = between.asked();
+    site.write_all(SWITCHED).expect("the gateway reads");
+    read_head(&mut visitor);
+    // Something has been read in the tunnel before the site closes its half, and much comes after.
+    visitor.write_all(b"a word").expect("the gateway reads");
+    site.read_exact(&mut [0; 6]).expect("it comes");
+    site.shutdown(Shutdown::Write).expect("it is open");
+    assert_eq!(visitor.read(&mut [0]).expect("half of it is closed in order"), 0);
+    let much = bytes(16 << 20);
+    let heard = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            visitor.write_all(&much).expect("the other half is open");
+            visitor.shutdown(Shutdown::Write).expect("it is open");
+        });
+        // Long enough for all that fits in between.
+        std::thread::sleep(Duration::from_millis(300));
+        let mut heard = Vec::new();
+        site.read_to_end(&mut heard).expect("it is closed in order");
+        heard
+    });
+    assert!(heard == much, "{} of {} bytes", heard.len(), much.len());
 }
