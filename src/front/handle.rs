@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use http::header::{CONNECTION, LINK, LOCATION, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
@@ -212,12 +212,17 @@ async fn pass_on(
     let content_type = ContentType::of(&head.headers);
     let answered = keep::Answered { began, response_ms, login, content_type };
     let kept = keep::exchange(gateway, visit, role, &mut head, answered);
+    if role.is_page()
+        && head.headers.contains_key(LINK)
+        && let Some(gating) = site.tags.gating(visit.decision.permitted)
+        && gate::filter_link(&mut head.headers, &gating) > 0
+    {
+        page::depends_on_choice(&mut head.headers);
+    }
     if !role.is_page() || !content_type.is_page() {
         // Nothing says what it is, so a browser that looks into it may find a page.
-        let is_guessed = role.is_page()
-            && content_type == ContentType::Guessed
-            && !head.status.is_redirection()
-            && !body.is_end_stream();
+        let is_guessed =
+            role.is_page() && content_type == ContentType::Guessed && !leads_elsewhere(&head) && !body.is_end_stream();
         // A page that was not asked for as one goes out as it is; so that nobody gets it as one, no cache that is shared
         // keeps it. The same for word that a page has not changed.
         if content_type.is_page() || is_guessed || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
@@ -247,6 +252,12 @@ async fn pass_on(
     dress(gateway, visit, role, head, body, kept)
 }
 
+/// Whether browsers go on to another address without a look at what came. Those of a redirection that names none are shown.
+fn leads_elsewhere(head: &http::response::Parts) -> bool {
+    matches!(head.status.as_u16(), 301 | 302 | 303 | 307 | 308)
+        && head.headers.get(LOCATION).is_some_and(|location| !location.is_empty())
+}
+
 /// Puts banner, link and collector into a page, and its third-party tags of purposes that are not permitted to sleep.
 fn dress(
     gateway: &Gateway,
@@ -258,9 +269,6 @@ fn dress(
 ) -> Response<VisitorBody> {
     let site = &*gateway.site;
     let gating = site.tags.gating(visit.decision.permitted);
-    if let Some(gating) = &gating {
-        gate::filter_link(&mut head.headers, gating);
-    }
     let Some(markup) = page::eligible(&head) else {
         // We cannot read it, so what it may load is held to the site itself; the page is served.
         page::depends_on_choice(&mut head.headers);

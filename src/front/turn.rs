@@ -18,6 +18,8 @@ const THEIRS: u8 = 1;
 const LATE: u8 = 2;
 /// Ours: a whole request has come, and its answer has not ended.
 const OURS: u8 = 3;
+/// Nobody's any more: the connection is a tunnel.
+const TUNNEL: u8 = 4;
 
 /// Of one connection. What a connection may be upgraded with has to be `Send`, though one thread has it.
 #[derive(Clone, Default)]
@@ -38,6 +40,16 @@ impl Turn {
     /// Whether a request has begun and is not whole, answered or not.
     pub fn is_theirs(&self) -> bool {
         matches!(self.0.whose.load(Relaxed), THEIRS | LATE)
+    }
+
+    /// Whether the connection is a tunnel, whose halves end each for itself.
+    pub fn is_tunnel(&self) -> bool {
+        self.0.whose.load(Relaxed) == TUNNEL
+    }
+
+    /// The connection is a tunnel from now on.
+    pub(super) fn becomes_tunnel(&self) {
+        self.0.whose.store(TUNNEL, Relaxed);
     }
 
     /// How many requests there were; it may begin anew.

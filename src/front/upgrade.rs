@@ -112,10 +112,13 @@ impl Caller {
         *self.tunnel.borrow_mut() = Some((visitor, site));
     }
 
-    /// Carries bytes until the tunnel ends; at once where there is none.
+    /// Carries bytes until the tunnel ends; at once where there is none. To be called when HTTP on the connection has ended.
     pub(super) async fn carry(&self) {
         let Some((visitor, site)) = self.tunnel.take() else { return };
-        let Ok(visitor) = visitor.await else { return };
+        // It is ready by now, or never will be: hyper keeps its side of one whose `101` could not be written.
+        let mut visitor = pin!(tokio::task::unconstrained(visitor));
+        let Poll::Ready(Ok(visitor)) = poll_fn(|cx| Poll::Ready(visitor.as_mut().poll(cx))).await else { return };
+        self.turn.becomes_tunnel();
         join(TokioIo::new(visitor), site, SILENCE).await;
     }
 }

@@ -105,16 +105,17 @@ pub fn filter_link(headers: &mut HeaderMap, gating: &Gating) -> usize {
     if !headers.contains_key(header::LINK) {
         return 0;
     }
+    let lines: Vec<&[u8]> = headers.get_all(header::LINK).iter().map(HeaderValue::as_bytes).collect();
+    // Readers join the lines (RFC 9110, 5.3), and may part them elsewhere where one is not plain.
+    if !lines.iter().all(|line| is_plain(line)) && mentions_refused(&lines.join(&b", "[..]), gating) {
+        let removed = lines.iter().map(|line| links(line).count()).sum();
+        headers.remove(header::LINK);
+        return removed;
+    }
     let mut removed = 0;
     let mut kept = Vec::new();
     for line in headers.get_all(header::LINK) {
         let links: Vec<&[u8]> = links(line.as_bytes()).collect();
-        // Readers may part such a line elsewhere.
-        let is_plain = !line.as_bytes().contains(&b'\\') && ends_plainly(line.as_bytes());
-        if !is_plain && mentions_refused(line.as_bytes(), gating) {
-            removed += links.len();
-            continue;
-        }
         let stay: Vec<&[u8]> = links.iter().copied().filter(|link| !is_refused(link, gating)).collect();
         removed += links.len() - stay.len();
         if stay.len() == links.len() {
@@ -146,9 +147,10 @@ fn links(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether all quotes in a header line are closed.
-fn ends_plainly(line: &[u8]) -> bool {
-    line.iter().filter(|&&byte| byte == b'"').count() % 2 == 0
+/// Whether all quotes and targets in a header line are closed, and nothing in it is escaped.
+fn is_plain(line: &[u8]) -> bool {
+    let count = |byte| memchr::memchr_iter(byte, line).count();
+    memchr::memchr(b'\\', line).is_none() && count(b'"').is_multiple_of(2) && count(b'<') == count(b'>')
 }
 
 /// Whether a link points at a refused host, or has one among the images it names (`imagesrcset`).
@@ -167,15 +169,14 @@ fn mentions_refused(line: &[u8], gating: &Gating) -> bool {
     let unescaped = text.replace('\\', "");
     [&*text, &*unescaped].iter().any(|text| {
         let words = text.split(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '<' | '>'));
-        let ends = |word| str::match_indices(word, ['=', ',', ';', '\'']).filter_map(move |(at, _)| word.get(at + 1..));
-        let mut words = words.flat_map(|word| std::iter::once(word).chain(ends(word)));
+        let mut addresses = words.flat_map(|word| Address::in_word(word, b"=,;'", true));
         let mut targets = text.split('<').map(|target| target.split('>').next().unwrap_or(target));
-        words.any(|word| is_refused_url(word, gating)) || targets.any(|url| is_refused_url(url, gating))
+        addresses.any(|address| gating.refused(&address).is_some()) || targets.any(|url| is_refused_url(url, gating))
     })
 }
 
 fn is_refused_url(url: &str, gating: &Gating) -> bool {
-    matches!(Address::of_url(url), Address::Host(host) if gating.refused(&host).is_some())
+    gating.refused(&Address::of_url(url)).is_some()
 }
 
 #[cfg(test)]

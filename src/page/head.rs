@@ -35,9 +35,12 @@ pub fn eligible(parts: &Parts) -> Option<Markup> {
     (readable && !is_download(&parts.headers) && whole(header::CACHE_CONTROL, "no-transform")).then_some(markup)
 }
 
-/// Whether an answer is to be saved rather than shown.
+/// Whether an answer is to be saved rather than shown, for certain: browsers look at what the one line begins with.
 pub fn is_download(headers: &HeaderMap) -> bool {
-    has_token(headers, header::CONTENT_DISPOSITION, "attachment")
+    let mut lines = headers.get_all(header::CONTENT_DISPOSITION).iter().map(HeaderValue::as_bytes);
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let kind = line.split(|&byte| byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"attachment")
 }
 
 /// Whether a header whose values are lists, by `,` or `;`, has `token` among them.
@@ -234,6 +237,9 @@ mod tests {
             &[("content-type", "text/html;charset=Shift_JIS")],
             &[html, ("content-encoding", "Identity")],
             &[html, ("content-disposition", "inline; filename=attachment.html")],
+            &[html, ("content-disposition", "inline; attachment")],
+            &[html, ("content-disposition", "filename=x; attachment")],
+            &[html, ("content-disposition", "attachment"), ("content-disposition", "inline")],
         ] {
             assert_eq!(eligible(&answer(200, headers)), Some(Markup::Html), "{headers:?}");
         }

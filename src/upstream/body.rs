@@ -187,7 +187,8 @@ impl Body for UpstreamBody {
         let State::Streaming(streaming) = state else {
             if let State::Http2(body) = state {
                 let frame = ready!(body.poll_frame(cx));
-                if !matches!(frame, Some(Ok(_))) {
+                // With its last byte the server has its stream back, before the visitor has it.
+                if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
                     *state = State::Done;
                 }
                 return Poll::Ready(frame);

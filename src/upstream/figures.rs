@@ -19,6 +19,8 @@ pub struct Figures {
     pub ejections: u64,
     /// Exchanges under way; counted only where a route has several servers.
     pub under_way: usize,
+    /// Connections that are open, or being made, under this configuration.
+    pub places_in_use: usize,
     /// What the workers' connections have done; a second old at most.
     pub counts: Counts,
 }
@@ -34,6 +36,7 @@ impl Sites {
             is_up: server.health.is_up(now),
             ejections: server.health.ejections(),
             under_way: server.load(),
+            places_in_use: server.places.in_use(),
             counts: server.told(),
         })
         .collect()
@@ -42,9 +45,10 @@ impl Sites {
     /// The same in Prometheus' text format 0.0.4.
     pub fn write_prometheus(&self, out: &mut String) {
         type Figure = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
-        const ALL: [Figure; 7] = [
+        const ALL: [Figure; 8] = [
             ("up", "gauge", "1 where it is asked, else 0.", |of| u64::from(of.is_up)),
             ("exchanges", "gauge", "Exchanges under way, where there are several.", |of| of.under_way as u64),
+            ("places_in_use", "gauge", "Connections open or being made.", |of| of.places_in_use as u64),
             ("ejections_total", "counter", "How often it was left alone.", |of| of.ejections),
             ("connections_total", "counter", "Connections made.", |of| of.counts.connected),
             ("reuses_total", "counter", "Exchanges over a kept connection.", |of| of.counts.reused),

@@ -6,6 +6,7 @@
 mod answer;
 mod lane;
 mod request;
+mod socket;
 
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
@@ -61,8 +62,8 @@ impl Exchange<'_> {
             Err(error) => return Err((error, Some(body))),
         };
         let is_grpc = request::is_grpc(&self.parts.headers);
-        let carried = Carried::new(body, self.framing, self.bounds, is_grpc);
-        let stream = self.lane.stream(self.counted);
+        let stream = Rc::new(self.lane.stream(self.counted));
+        let carried = Carried::new(body, self.framing, self.bounds, is_grpc, stream.clone());
         let mut sender = self.lane.sender();
         let answer = sender.try_send_request(http::Request::from_parts(head, carried.as_body()));
         let mut answer = pin!(answer);

@@ -65,6 +65,11 @@ impl Places {
         self.open.load(Relaxed) > each - each / 4 || OPEN.load(Relaxed) > all - all / 4
     }
 
+    /// How many are taken.
+    pub(super) fn in_use(&self) -> usize {
+        self.open.load(Relaxed)
+    }
+
     /// A place, unless there is none left.
     pub(super) fn take(self: &Arc<Self>) -> Option<Place> {
         let (open, all) = (self.open.fetch_add(1, Relaxed), OPEN.fetch_add(1, Relaxed));

@@ -25,6 +25,8 @@ export function shield(element) {
       element.append(part);
     }
     const copy = /** @type {HTMLLinkElement} */ (sheet.cloneNode());
+    // As it stands there, another site's `<base>` would lead it away.
+    copy.href = `${folder}banner.css`;
     copy.nonce = /** @type {HTMLLinkElement} */ (sheet).nonce;
     element.attachShadow({ mode: 'open' }).append(copy, document.createElement('slot'));
   }

@@ -106,6 +106,18 @@ for (const [name, policy, head] of /** @type {[string, string, string][]} */ ([
   });
 }
 
+test("where a page's <base> points to another site, what is ours comes from the gateway all the same", async () => {
+  for (const head of [`<base href="http://elsewhere.example/">`, `<title>x</title><base href="http://elsewhere.example/">`]) {
+    const { gateway, page } = await visitor({ head });
+    /** @type {string[]} */ const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.goto(`${gateway.address}/one`);
+    await looks(page);
+    assert.ok(asked.some((url) => url === `${gateway.address}/_privacy/banner.css`), String(asked));
+    assert.deepEqual(asked.filter((url) => url.includes("elsewhere.example/_privacy")), []);
+  }
+});
+
 test("a link at the page's foot is within reach, before a choice and after it", async () => {
   const { gateway, page } = await visitor({ head: "<style>html { font-size: 62.5% }</style>" });
   for (const answer of ["Accept all", null]) {

@@ -85,6 +85,11 @@ class Server:
         ]
 
 
+    def forget(self):
+        """What comes late of a payload that was not waited for is not the next one's."""
+        self.place = self.file.stat().st_size
+
+
 def meaning(seen):
     """What of a request must be the same for all, fields of one name joined."""
     fields = {}
@@ -204,6 +209,9 @@ def compare(servers, everything, port):
             kind, who = verdict(seen)
             if kind != "differs":
                 break
+            time.sleep(0.3)
+            for server in servers:
+                server.forget()
         results[name] = (kind, who, seen)
     return results
 

@@ -68,8 +68,34 @@ fn rule_k4_whatever_a_browser_may_take_for_a_page_is_gated_or_held_to_its_own_si
     assert!(held(&guessed) && guessed.body == PAGE.as_bytes(), "{}", guessed.head);
     assert!(guessed.field("cache-control").is_some_and(|control| control.starts_with("private")), "{}", guessed.head);
     assert!(!held(&sure) && sure.body == PAGE.as_bytes(), "{}", sure.head);
+    // A redirection to nowhere is shown.
+    site.answers("/kind/nowhere", [b"HTTP/1.1 302 Found\r\n", &answer("")[17..]].concat());
+    site.answers("/kind/away", "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 2\r\n\r\nok");
+    assert!(held(&visitor.get("/kind/nowhere")) && !held(&visitor.get("/kind/away")));
     visitor.choose("accept");
     assert!(!held(&visitor.get("/kind/none")));
+}
+
+#[test]
+fn rule_k4_a_link_header_preloads_nothing_that_is_refused_whatever_it_comes_with() {
+    let (gateway, site) = shared();
+    let link = "<https://tags.example/t.js>; rel=preload; as=script";
+    let answer = |kind: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\nCache-Control: public\r\n{kind}Link: {link}, </own.js>; rel=preload\r\nContent-Length: 2\r\n\r\nok"
+        )
+    };
+    let mut visitor = Visitor::new(gateway);
+    let kinds = ["", "Content-Type: text/plain\r\n", "Content-Type: image/png\r\n", "Content-Type: text/html\r\n"];
+    for (number, kind) in kinds.iter().enumerate() {
+        let path = format!("/link/{number}");
+        site.answers(&path, answer(kind));
+        let got = visitor.get(&path);
+        assert_eq!(got.field("link"), Some("</own.js>; rel=preload"), "{kind}: {}", got.head);
+        assert!(got.field("cache-control").is_some_and(|control| control.starts_with("private")), "{}", got.head);
+    }
+    visitor.choose("accept");
+    assert!(visitor.get("/link/1").field("link").is_some_and(|both| both.starts_with(link)));
 }
 
 #[test]

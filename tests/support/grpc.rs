@@ -36,16 +36,21 @@ pub struct Site {
 impl Site {
     /// Without TLS.
     pub async fn start() -> Site {
-        Site::with(None).await
+        Site::with(None, None).await
+    }
+
+    /// The same with so many calls at once over one connection, of each of which it takes little unread.
+    pub async fn start_narrow(calls: u32) -> Site {
+        Site::with(None, Some(calls)).await
     }
 
     /// Within TLS, where HTTP/2 is agreed on.
     pub async fn start_tls(mut config: ServerConfig) -> Site {
         config.alpn_protocols = vec![b"h2".to_vec()];
-        Site::with(Some(Arc::new(config).into())).await
+        Site::with(Some(Arc::new(config).into()), None).await
     }
 
-    async fn with(tls: Option<TlsAcceptor>) -> Site {
+    async fn with(tls: Option<TlsAcceptor>, most: Option<u32>) -> Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
         let address = listener.local_addr().expect("it is bound");
         let (tell, calls) = mpsc::channel(64);
@@ -54,8 +59,8 @@ impl Site {
                 let (tell, tls) = (tell.clone(), tls.clone());
                 tokio::spawn(async move {
                     match tls {
-                        Some(tls) => serve(tls.accept(stream).await.expect("TLS is agreed on"), tell).await,
-                        None => serve(stream, tell).await,
+                        Some(tls) => serve(tls.accept(stream).await.expect("TLS is agreed on"), most, tell).await,
+                        None => serve(stream, most, tell).await,
                     }
                 });
             }
@@ -69,8 +74,12 @@ impl Site {
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, tell: mpsc::Sender<Call>) {
-    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, most: Option<u32>, tell: mpsc::Sender<Call>) {
+    let mut builder = h2::server::Builder::new();
+    if let Some(most) = most {
+        builder.max_concurrent_streams(most).initial_window_size(1024);
+    }
+    let Ok(mut connection) = builder.handshake(stream).await else { return };
     while let Some(Ok((request, answer))) = connection.accept().await {
         let (head, body) = request.into_parts();
         let _ = tell.send(Call { head, body, answer }).await;

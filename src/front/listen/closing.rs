@@ -124,6 +124,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Closing<T> {
         let Closing { line, turn, limits, end, read_after } = &mut *self;
         if !matches!(end, End::Ours(..)) {
             ready!(Pin::new(&mut *line).poll_shutdown(cx))?;
+            // What still comes through a tunnel is the site's.
+            if turn.is_tunnel() {
+                return Poll::Ready(Ok(()));
+            }
             // What was read last became no request, or one that is not whole.
             if *read_after != Some(turn.count()) && !turn.is_theirs() {
                 return Poll::Ready(Ok(()));

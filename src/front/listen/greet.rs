@@ -170,9 +170,9 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
         .serve_connection(TokioIo::new(Closing::new(line, caller.turn.clone())), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
     let flag = stop.clone();
-    if until(connection.as_mut(), &[flag.flag()], stop.asked()).await.is_none() {
+    let ended = until(connection.as_mut(), &[flag.flag()], stop.asked()).await;
+    if ended.is_none() {
         caller.leave();
         let last_words = async {
             // Who has only just come has a request on its way, and would find the door closed behind it.
@@ -187,6 +187,8 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
         let _ = connection.await;
         return;
     }
+    // What ends here - a visitor who went away, a head that never came - is between hyper and the visitor.
+    let Some(Ok(())) = ended else { return };
     // A tunnel has no end of its own to wait for.
     tokio::select! {
         () = caller.carry() => {}

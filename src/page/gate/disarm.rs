@@ -24,7 +24,7 @@ enum Means {
 }
 
 /// The elements that can load something, and what disarms them.
-const ELEMENTS: [(&[u8], Means); 24] = [
+const ELEMENTS: [(&[u8], Means); 26] = [
     (b"script", TEXT),
     (b"iframe", NOTHING),
     (b"frame", NOTHING),
@@ -49,6 +49,8 @@ const ELEMENTS: [(&[u8], Means); 24] = [
     (b"tr", BACKGROUND),
     (b"td", BACKGROUND),
     (b"th", BACKGROUND),
+    (b"col", BACKGROUND),
+    (b"colgroup", BACKGROUND),
 ];
 
 const BACKGROUND: Means = Means::Attributes(b" background ");
@@ -69,7 +71,7 @@ const EMPTY: Means = Means::Name(b"basefont", b"basefont");
 pub(super) const RENAMED: &[u8] = b"consentry-";
 
 /// The longest of the names.
-const LONGEST: usize = 7;
+const LONGEST: usize = 8;
 
 /// The longest name of an element in XML, its prefix included, that is looked at.
 const LONGEST_IN_XML: usize = 4096;
@@ -249,6 +251,8 @@ mod tests {
             ("<picture><source srcset=//t></picture>", "<picture><basefont srcset=//t></picture>"),
             ("<svg><image xlink:href=//t></image>", "<svg><basefont xlink:href=//t></basefont>"),
             ("<base href=//t>", "<basefont href=//t>"),
+            ("<col background=//t>", "<col background  background=//t>"),
+            ("<colgroup background=//t>", "<colgroup background  background=//t>"),
         ] {
             assert_eq!(disarmed(Markup::Html, page), expected);
         }

@@ -125,6 +125,8 @@ pub(super) const fn loads(id: Id) -> bool {
             | TR
             | TD
             | TH
+            | COL
+            | COLGROUP
     )
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Reader {
     depth: u8,
     context: Context,
     foreign: Foreign,
-    lexer: Lexer,
+    pub(super) lexer: Lexer,
     tag: Tag,
     /// The beginning of the token that is being read, where it came in earlier chunks and has not gone out.
     held: Vec<u8>,

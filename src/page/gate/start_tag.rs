@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::address::{Address, PlainAddress, decoded, plain_address};
 use super::element::{Id, SCRIPT};
 use super::reader::Reader;
+use crate::page::Markup;
 use crate::page::scan::attributes::{Attribute, Attributes};
 
 /// The attributes that hold one URL, then those that hold several with descriptors, then the one that holds a document, each
@@ -21,6 +22,7 @@ const LOADING: [(&[u8], &str); 9] = [
     (b"imagesrcset", "data-consentry-imagesrcset"),
     (b"srcdoc", "data-consentry-srcdoc"),
 ];
+const XLINK: usize = 2;
 const SETS: std::ops::Range<usize> = 6..8;
 const DOCUMENT: usize = 8;
 
@@ -49,12 +51,13 @@ impl Reader {
     /// (13.2.5.33), but those who look ahead for what to load may take another: where that is refused, only the first stays.
     pub(super) fn gated(&mut self, tag: &[u8], name: usize, id: Id, self_closing: bool) -> Option<Vec<u8>> {
         let (open, attributes) = tag.split_at(1 + name);
+        let markup = self.lexer.markup;
         let mut purposes: Vec<&str> = Vec::new();
         let mut inert: [Option<&[u8]>; LOADING.len()] = [None; LOADING.len()];
         let (mut seen, mut doubled) = ([false; LOADING.len()], [false; LOADING.len()]);
         let mut kind = None;
         for attribute in Attributes::of(attributes) {
-            let Some(which) = loading(attribute.name) else {
+            let Some(which) = loading(attribute.name, markup) else {
                 if id == SCRIPT && kind.is_none() && is_type(attribute.name) {
                     kind = Some(attribute.value);
                 }
@@ -81,7 +84,7 @@ impl Reader {
         }
         let mut seen = [false; LOADING.len()];
         let becomes_inert = !purposes.is_empty();
-        let goes = |name: &[u8]| match loading(name) {
+        let goes = |name: &[u8]| match loading(name, markup) {
             Some(which) => (std::mem::replace(&mut seen[which], true) && doubled[which]) || inert[which].is_some(),
             None => becomes_inert && id == SCRIPT && is_type(name),
         };
@@ -106,24 +109,28 @@ impl Reader {
         match plain_address(value) {
             Some(PlainAddress::Relative) if self.base.is_none() => None,
             Some(PlainAddress::Host { name, port }) => self.gating.refused_host(name, port),
-            _ => self.refused_address(Address::of_attribute(&String::from_utf8_lossy(value))),
+            _ => self.refused_address(&Address::of_attribute(value)),
         }
     }
 
-    fn refused_address(&self, address: Address) -> Option<&str> {
+    fn refused_address(&self, address: &Address) -> Option<&str> {
         match address {
             Address::Relative => self.base.as_deref(),
-            Address::Host(host) => self.gating.refused(&host),
-            Address::None => None,
+            _ => self.gating.refused(address),
         }
     }
 
-    /// The same for the first such URL of a `srcset`. Descriptors look like relative URLs, which does no harm.
+    /// The same for the first such URL of a `srcset`. Descriptors look like relative URLs, which does no harm. After one no space
+    /// has to stand between its comma and the next URL (4.8.4.3.11).
     fn refused_in_set(&self, value: &[u8]) -> Option<&str> {
-        let value = String::from_utf8_lossy(value);
-        let value = decoded(&value);
-        let urls = value.split(|c: char| c.is_ascii_whitespace()).map(|word| word.trim_matches(','));
-        urls.filter(|url| !url.is_empty()).find_map(|url| self.refused(url.as_bytes()))
+        let text = String::from_utf8_lossy(value);
+        let is_utf8 = matches!(text, Cow::Borrowed(_));
+        let text = decoded(&text);
+        text.split(|c: char| c.is_ascii_whitespace()).find_map(|word| match plain_address(word.as_bytes()) {
+            // Nearly all are paths on the page's own host, or widths.
+            Some(PlainAddress::Relative) if self.base.is_none() && !word.contains(',') => None,
+            _ => Address::in_word(word, b",", is_utf8).find_map(|address| self.refused_address(&address)),
+        })
     }
 
     /// The same for a document in an attribute (`srcdoc`). It is not taken apart: where it holds anything refused, it needs
@@ -138,8 +145,11 @@ impl Reader {
     }
 }
 
-/// Which of the loading attributes has this name.
-fn loading(name: &[u8]) -> Option<usize> {
+/// Which of the loading attributes has this name. In XML any prefix may stand for XLink.
+fn loading(name: &[u8], markup: Markup) -> Option<usize> {
+    if markup == Markup::Xhtml && name.ends_with(b":href") {
+        return Some(XLINK);
+    }
     if !(3..=11).contains(&name.len()) {
         return None;
     }

@@ -1,8 +1,8 @@
 //! The declared third-party tags (K4): which purpose a host serves.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::address::{Host, normal};
+use super::address::{Address, Host, normal};
 use crate::config::DeclaredTag;
 use crate::consent::{Policy, PurposeSet};
 
@@ -28,6 +28,8 @@ struct Pattern {
 pub struct Gating {
     tags: Arc<Tags>,
     permitted: PurposeSet,
+    /// The ids of all purposes that are refused, as a tag names them; made when one is met that may need any.
+    every: OnceLock<String>,
 }
 
 impl Tags {
@@ -54,7 +56,7 @@ impl Tags {
     /// What a gate needs to work by, or `None` where every declared tag is permitted and no page has to be gated.
     pub fn gating(self: &Arc<Self>, permitted: PurposeSet) -> Option<Gating> {
         let gated = self.patterns.iter().any(|pattern| !permitted.contains(pattern.purpose));
-        gated.then(|| Gating { tags: Arc::clone(self), permitted })
+        gated.then(|| Gating { tags: Arc::clone(self), permitted, every: OnceLock::new() })
     }
 
     fn id(&self, purpose: usize) -> &str {
@@ -63,10 +65,19 @@ impl Tags {
 }
 
 impl Gating {
-    /// The id of the purpose that `host` would need and does not have. The closest declaration counts; a host that nobody
-    /// declared is nobody's tag. A purpose the policy does not know is permitted to nobody.
-    pub(super) fn refused(&self, host: &Host) -> Option<&str> {
-        self.refused_host(&host.name, host.port)
+    /// The id of the purpose that the host of an `address` would need and does not have, or all where it may be any host. The closest declaration counts; a host that
+    /// nobody declared is nobody's tag. A purpose the policy does not know is permitted to nobody.
+    pub(super) fn refused(&self, address: &Address) -> Option<&str> {
+        match address {
+            Address::Host(Host { name, port }) => self.refused_host(name, *port),
+            Address::Any => Some(self.every.get_or_init(|| {
+                let mut all = self.all_refused();
+                all.sort_unstable();
+                all.dedup();
+                all.join(" ")
+            })),
+            Address::Relative | Address::None => None,
+        }
     }
 
     /// The same for a host with this name, in its one form, and port.
@@ -98,37 +109,37 @@ impl Pattern {
 }
 
 /// Whether a host's `name` may be `declared`, or end with that if it is `below` it: a character that is none of ASCII may stand for
-/// any number of others that are, or for none (UTS #46).
+/// any number of others that are, or for none (UTS #46). In some encodings the byte after one belongs to it.
+///
+/// The cost is linear in the name, whoever wrote it.
 fn may_be(name: &str, declared: &str, below: bool) -> bool {
-    let declared: Vec<char> = declared.chars().collect();
-    // Of the declared name so much may be read after each character, as bits would say it.
-    let mut reached = vec![false; declared.len() + 1];
-    reached[0] = true;
-    for c in name.chars() {
-        let mut next = vec![false; reached.len()];
-        if below {
-            next[0] = true;
-        }
-        for at in 0..reached.len() {
-            if !reached[at] {
-                continue;
-            }
-            if !c.is_ascii() {
-                next[at..].fill(true);
-                break;
-            }
-            if declared.get(at) == Some(&c) {
-                next[at + 1] = true;
-            }
-        }
-        reached = next;
+    let mut pieces = name.split(|c: char| !c.is_ascii());
+    let (Some(first), Some(last)) = (pieces.next(), pieces.next_back()) else { return name == declared };
+    let last = last.get(1..).unwrap_or_default();
+    if below {
+        return declared.ends_with(last) || last.ends_with(declared);
     }
-    reached.last() == Some(&true)
+    if may_be_number(declared, name) {
+        return true;
+    }
+    let Some(mut rest) = declared.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
+    for piece in pieces.filter_map(|piece| piece.get(1..)) {
+        let Some((_, after)) = rest.split_once(piece) else { return false };
+        rest = after;
+    }
+    true
+}
+
+/// Whether an IP address is `declared` and a name may be it in one of the other forms.
+fn may_be_number(declared: &str, name: &str) -> bool {
+    declared.parse::<std::net::Ipv4Addr>().is_ok()
+        && name.bytes().filter(u8::is_ascii).all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'.'))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::address::Address;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(declared: &[(&str, usize)], permitted: &[usize], url: &str) -> Option<String> {
@@ -136,10 +147,7 @@ mod tests {
             declared.iter().map(|(host, purpose)| DeclaredTag { host: (*host).into(), purpose: *purpose }).collect();
         let tags = Tags::new(&declared, &Policy::default());
         let gating = tags.gating(PurposeSet::of(permitted.iter().copied()))?;
-        match Address::of_attribute(url) {
-            Address::Host(host) => gating.refused(&host).map(str::to_owned),
-            _ => None,
-        }
+        gating.refused(&Address::of_attribute(url.as_bytes())).map(str::to_owned)
     }
 
     #[test]
@@ -177,6 +185,55 @@ mod tests {
         }
         for url in ["http://m\u{fc}nchen.example/", "http://\u{4f8b}.org/", "http://a.example/?a=1&t.example"] {
             assert_eq!(refused(&tags, &[0], url), None, "{url}");
+        }
+    }
+
+    /// The second of two bytes that look like UTF-8's here and are half a letter to a browser: `\u{37c1}` and `B` are three
+    /// bytes and one, or twice two, the last a full stop, in Shift_JIS.
+    #[test]
+    fn rule_k4_a_letter_may_take_the_next_byte_with_it() {
+        let tags = [("t.example", 2), ("*.ads.example", 3)];
+        for url in ["//\u{37c1}Bads.example/", "//\u{37c3}@.ads.example/", "//x\u{37c3}\\.ads.example/"] {
+            assert!(refused(&tags, &[0], url).is_some(), "{url}");
+        }
+    }
+
+    #[test]
+    fn rule_k4_an_ip_address_is_refused_in_any_form() {
+        let tags = [("127.0.0.1", 2), ("[::1]", 3)];
+        for url in ["http://2130706433/", "http://0x7f.1", "//127.1", "//0177.0.0.1/", "//\u{2460}27.1/", "//[0:0::1]"]
+        {
+            assert!(refused(&tags, &[0], url).is_some(), "{url}");
+        }
+        for url in ["//127.2", "//128.0.0.1", "//m\u{fc}nchen.example/", "//3d.example", "//[::2]", "//127.1.example"] {
+            assert_eq!(refused(&tags, &[0], url), None, "{url}");
+        }
+    }
+
+    /// [`may_be`], by trying everything.
+    fn may_be_by_trial(name: &[char], declared: &[u8]) -> bool {
+        match name {
+            [] => declared.is_empty(),
+            [c, rest @ ..] if c.is_ascii() => {
+                declared.first().is_some_and(|&byte| char::from(byte) == *c) && may_be_by_trial(rest, &declared[1..])
+            }
+            [_, rest @ ..] => {
+                let without = rest.split_first().map(|(c, rest)| if c.is_ascii() { rest } else { &name[1..] });
+                (0..=declared.len()).any(|at| {
+                    may_be_by_trial(rest, &declared[at..])
+                        || without.is_some_and(|rest| may_be_by_trial(rest, &declared[at..]))
+                })
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_name_may_be_is_found_in_one_pass(name in "[ab.é]{0,4}é[ab.é]{0,3}", declared in "[ab.]{1,5}") {
+            let letters: Vec<char> = name.chars().collect();
+            prop_assert_eq!(may_be(&name, &declared, false), may_be_by_trial(&letters, declared.as_bytes()));
+            let below = (1..letters.len()).any(|at| may_be_by_trial(&letters[at..], declared.as_bytes()));
+            prop_assert!(may_be(&name, &declared, true) || !below);
         }
     }
 

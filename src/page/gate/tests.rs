@@ -1,3 +1,4 @@
+mod address;
 mod differential;
 mod oracle;
 mod reading;
@@ -89,7 +90,7 @@ fn rule_k4_a_refused_tag_is_inert_and_says_what_it_needs() {
 }
 
 /// Elements that load, with `URL` where the address stands.
-const LOADERS: [&str; 22] = [
+const LOADERS: [&str; 24] = [
     "<script src='URL'></script>",
     "<SCRIPT\nSRC = URL ></SCRIPT>",
     "<script/src='URL'/></script>",
@@ -106,6 +107,8 @@ const LOADERS: [&str; 22] = [
     "<video><track src='URL'></video>",
     "<input type=image src='URL'>",
     "<body background='URL'>",
+    "<table><col background='URL'></table>",
+    "<table><colgroup background='URL'></table>",
     "<svg><script href='URL'></script></svg>",
     "<svg><use xlink:href='URL'/></svg>",
     "<link rel=preload imagesrcset='URL 1x'>",
@@ -440,6 +443,30 @@ fn rule_k4_a_link_header_hides_nothing_in_quotes() {
     ] {
         assert_eq!(left(line).as_ref().and_then(|kept| kept.to_str().ok()), Some(line));
     }
+}
+
+/// RFC 9110, 5.3: a browser reads all lines of a header as one, and what one line opens another may close.
+#[test]
+fn rule_k4_no_line_of_a_link_header_hides_another() {
+    let gating = gating(&[0]).expect("something is refused");
+    let left = |lines: &[&'static str]| {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::LINK, HeaderValue::from_static(line));
+        }
+        filter_link(&mut headers, &gating);
+        headers.get_all(header::LINK).iter().count()
+    };
+    for lines in [
+        ["</a>; title=\"b", "</c>; d=\", <http://t.example/>; rel=preload\""],
+        ["</a>; title=\"b", "</c>; title=\", <http://t.example/>; rel=preload; x=\""],
+        ["<http://u", "u@t.example/>; rel=preload"],
+        ["</a>; title=\"b\\\"", "</c>; title=\", <//t.example>; rel=preload\""],
+    ] {
+        assert_eq!(left(&lines), 0, "{lines:?}");
+    }
+    assert_eq!(left(&["</a>; title=\"b", "</c>; title=\", <http://own.example/>; rel=preload\""]), 2);
+    assert_eq!(left(&["</a>; title=\"<//t.example>\"", "</c>; rel=next"]), 2);
 }
 
 proptest! {

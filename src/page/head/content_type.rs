@@ -43,16 +43,47 @@ impl ContentType {
     }
 }
 
-/// Whether a head names the page's encoding, so that nothing in the page but a byte order mark can.
+/// Whether a head names the page's encoding, so that nothing in the page but a byte order mark can: in one line with one
+/// `charset`, written in the one way that every reader takes for it.
 pub fn names_encoding(headers: &HeaderMap) -> bool {
-    let (mut kinds, mut named) = (members(headers), named_encodings(headers));
-    kinds.next().is_some() && kinds.next().is_none() && named.next().is_some()
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    if line.iter().any(|byte| b",\\".contains(byte)) {
+        return false;
+    }
+    let mut label = None;
+    for parameter in line.split(|&byte| byte == b';').skip(1).map(<[u8]>::trim_ascii) {
+        let (name, value) = parameter.split_at(parameter.iter().position(|&byte| byte == b'=').unwrap_or(0));
+        let value = value.get(1..).unwrap_or_default();
+        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        let is_charset = name.eq_ignore_ascii_case(b"charset");
+        // A `;` within quotes has made two of one.
+        if value.contains(&b'"') || (!is_charset && mentions_charset(parameter)) || (is_charset && label.is_some()) {
+            return false;
+        }
+        if is_charset {
+            label = Some(value);
+        }
+    }
+    label.is_some_and(|label| label.trim_ascii() == label && Encoding::for_label(label).is_some())
 }
 
 /// Whether bytes below 0x80 mean ASCII in every charset that is named; without one, or with one nobody knows, browsers use an
-/// encoding where they do.
+/// encoding where they do. Not where a `charset` is written so that readers may part it elsewhere.
 pub(super) fn is_ascii_compatible(headers: &HeaderMap) -> bool {
-    named_encodings(headers).all(Encoding::is_ascii_compatible)
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+    lines.all(|line| !mentions_charset(line) || is_parted_plainly(line))
+        && named_encodings(headers).all(Encoding::is_ascii_compatible)
+}
+
+fn mentions_charset(piece: &[u8]) -> bool {
+    piece.windows(7).any(|word| word.eq_ignore_ascii_case(b"charset"))
+}
+
+/// Whether nothing is escaped in a line, and nothing follows a quoted value but the next parameter or member.
+fn is_parted_plainly(line: &[u8]) -> bool {
+    let mut quotes = line.split(|&byte| byte == b'"').skip(2).step_by(2);
+    !line.contains(&b'\\') && quotes.all(|after| matches!(after.trim_ascii_start().first(), None | Some(b';' | b',')))
 }
 
 /// The encodings that are named in all lines and known.
@@ -63,6 +94,8 @@ fn named_encodings(headers: &HeaderMap) -> impl Iterator<Item = &'static Encodin
         let label = label.get(1..)?.trim_ascii();
         let label = label.strip_prefix(b"\"").unwrap_or(label);
         let label = label.strip_suffix(b"\"").unwrap_or(label);
+        // Some readers take what follows for a comment.
+        let label = label.trim_ascii().split(|byte| b" \t(".contains(byte)).next()?;
         name.trim_ascii().eq_ignore_ascii_case(b"charset").then(|| Encoding::for_label(label)).flatten()
     })
 }
@@ -146,6 +179,17 @@ mod tests {
             (&["text/html; charset=who-knows"], false),
             (&["text/html; charset=utf-8", "text/html"], false),
             (&[], false),
+            (&["text/html;x=y; charset=\"UTF-8\" "], true),
+            (&["text/html;charset=utf-8;x=\"y\""], true),
+            (&["text/html; charset =utf-8"], false),
+            (&["text/html; x=\"; charset=utf-8\""], false),
+            (&["text/html; charset=utf-8\""], false),
+            (&["text/html; charset=\"utf-8"], false),
+            (&["text/html;charset=\"utf-8;\""], false),
+            (&["text/html; charset=x; charset=utf-8"], false),
+            (&["text/html; charset=\"\";charset=utf-8"], false),
+            (&["text/html; charset=\" utf-8\""], false),
+            (&["text/html; charset=utf-8, text/html"], false),
         ] {
             assert_eq!(names_encoding(&headers(lines)), named, "{lines:?}");
         }
@@ -162,6 +206,13 @@ mod tests {
             ("text/html; CharSet = \"iso-2022-jp\" ", false),
             ("text/html;charset=utf-8;charset=utf-16", false),
             ("text/html;charset=utf-16, text/html", false),
+            ("text/html; charset=\"utf-16l\\e\"", false),
+            ("text/html; charset=\"utf-16le\"x", false),
+            ("text/html;charset=\"u\\tf-16le\"", false),
+            ("text/html, text/html; charset=\"utf-16l\\e\"", false),
+            ("text/html; charset=utf-16le (it is)", false),
+            ("text/html; x=\"a\\b\"y", true),
+            ("text/html; charset=\"utf-8\" ; x=\"y\" ", true),
         ] {
             assert_eq!(is_ascii_compatible(&headers(&[line])), readable, "{line}");
         }

@@ -36,7 +36,9 @@ impl Scan {
                 self.head.get_or_insert(self.tag_start);
                 self.finish();
             }
-            (_, false, LINK | META | TITLE | STYLE | SCRIPT | NOSCRIPT | TEMPLATE) if self.first.is_none() => {
+            (_, false, LINK | META | TITLE | STYLE | SCRIPT | NOSCRIPT | TEMPLATE)
+                if self.first.is_none() && self.head.is_none() =>
+            {
                 // A head that nobody opened.
                 self.first = Some(self.tag_start);
             }

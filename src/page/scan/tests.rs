@@ -63,6 +63,7 @@ fn the_first_place_is_before_any_tag_of_the_sites() {
         "<!doctype html><!-- <head> --><html>[F]<script src=a></script><head></head>",
         "<HEAD>[F]</HEAD><body>",
         "<html><head\n>[F]<base href=//elsewhere.example/>",
+        "[F]<base href=//elsewhere.example/><title>x</title><p>",
         "[F]<meta charset=utf-8><title><head></title><p>",
         "[F]<link rel=preload><body>",
         "<html>[F]<body><script></script>",

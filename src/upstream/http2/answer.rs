@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,11 +18,11 @@ use super::super::{UpstreamBody, UpstreamError, head};
 use super::lane::Stream;
 use super::request;
 
-/// Its body, and for gRPC the trailers after it.
+/// Its body, and for gRPC the trailers after it. Once it is dropped nothing more of the request is sent either.
 pub(in super::super) struct Http2Body {
     incoming: Incoming,
-    /// Counts the exchange until the body is dropped.
-    _stream: Stream,
+    /// Counts the exchange.
+    stream: Rc<Stream>,
     deadline: Deadline,
     /// How long the server may pause; `None` for ever.
     idle: Option<Duration>,
@@ -32,7 +33,7 @@ pub(in super::super) struct Http2Body {
 /// The answer for the visitor; what belongs to the server's connection ends here.
 pub(super) fn of(
     answer: Response<Incoming>,
-    stream: Stream,
+    stream: Rc<Stream>,
     idle: Duration,
     end: Option<Instant>,
     is_grpc: bool,
@@ -50,7 +51,7 @@ pub(super) fn of(
     let idle = (!may_be_silent).then_some(idle);
     let mut deadline = Deadline::over();
     deadline.end_at(end);
-    let body = Http2Body { incoming, _stream: stream, deadline, idle, paused: false, trailers: is_grpc };
+    let body = Http2Body { incoming, stream, deadline, idle, paused: false, trailers: is_grpc };
     let mut response = Response::new(UpstreamBody::http2(body));
     *response.status_mut() = parts.status;
     *response.headers_mut() = headers;
@@ -123,5 +124,11 @@ impl Http2Body {
 
     pub(in super::super) fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for Http2Body {
+    fn drop(&mut self) {
+        self.stream.ends();
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use bytes::Bytes;
 use http::uri::Scheme;
 use http_body::Body;
 use hyper::client::conn::http2::{self, Builder, SendRequest};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::UpstreamError;
@@ -22,6 +23,7 @@ use super::super::places::Place;
 use super::super::server::{Busy, Server};
 use super::super::share::{Over, Share};
 use super::super::wire::Wire;
+use super::socket::Socket;
 
 /// Exchanges at once over one connection, if there can be another connection; fewer where the server allows fewer.
 const MAX_STREAMS: usize = 100;
@@ -47,13 +49,14 @@ const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs
 /// A request's body on its way.
 pub(super) type Outgoing = Pin<Box<dyn Body<Data = Bytes, Error = h2::Error>>>;
 
-type Http2 = http2::Connection<TokioIo<Wire>, Outgoing, Here>;
+type Http2 = http2::Connection<Socket, Outgoing, Here>;
 
 /// One connection.
 pub(in super::super) struct Lane {
     sender: SendRequest<Outgoing>,
     /// Driven by a task of its own, which takes it away with its end; here it is only asked what the server allows.
     connection: Rc<RefCell<Option<Http2>>>,
+    here: Here,
     tls: bool,
     peer: Option<SocketAddr>,
     streams: Cell<usize>,
@@ -62,9 +65,12 @@ pub(in super::super) struct Lane {
     quiet_since: Cell<Instant>,
 }
 
-/// An exchange over a lane; it counts until it is dropped.
+/// An exchange over a lane. It counts until neither the answer nor what is sent of the request holds it any more: so long the
+/// server has it open.
 pub(super) struct Stream {
     lane: Rc<Lane>,
+    /// What sends the request's body, once that could not be sent at once.
+    upload: Cell<Option<AbortHandle>>,
     _counted: (Option<Busy>, Option<Share>),
 }
 
@@ -85,7 +91,8 @@ impl Lane {
         deadline: Instant,
     ) -> Result<Rc<Lane>, UpstreamError> {
         let tls = matches!(wire, Wire::Tls(_));
-        let mut builder = Builder::new(Here);
+        let here = Here::default();
+        let mut builder = Builder::new(here.clone());
         builder
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
@@ -95,15 +102,13 @@ impl Lane {
             .max_header_list_size(MAX_HEAD as u32)
             .keep_alive_interval(PING.0)
             .keep_alive_timeout(PING.1);
-        let greeted = timeout_at(deadline, builder.handshake(TokioIo::new(wire))).await;
+        let greeted = timeout_at(deadline, builder.handshake(Socket::new(wire, place))).await;
         let (sender, connection) = greeted
             .map_err(|_| UpstreamError::ConnectTimeout)?
             .map_err(|error| UpstreamError::Unanswered(super::kind(&error)))?;
         let connection = Rc::new(RefCell::new(Some(connection)));
         let driven = connection.clone();
         // How it ends each of its exchanges is told.
-        // Held until it has ended.
-        let mut held = Some(place);
         tokio::task::spawn_local(poll_fn(move |cx| {
             let mut slot = driven.borrow_mut();
             let ended = slot.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready());
@@ -111,11 +116,10 @@ impl Lane {
                 return Poll::Pending;
             }
             *slot = None;
-            drop(held.take());
             Poll::Ready(())
         }));
         let (streams, used, quiet_since) = (Cell::new(0), Cell::new(false), Cell::new(Instant::now()));
-        let lane = Lane { sender, connection, tls, peer, streams, used, quiet_since };
+        let lane = Lane { sender, connection, here, tls, peer, streams, used, quiet_since };
         lane.is_greeted(deadline.min(Instant::now() + GREETING.0)).await;
         Ok(Rc::new(lane))
     }
@@ -173,7 +177,23 @@ impl Lane {
     pub(super) fn stream(self: &Rc<Self>, counted: (Option<Busy>, Option<Share>)) -> Stream {
         self.used.set(true);
         self.streams.set(self.streams.get() + 1);
-        Stream { lane: self.clone(), _counted: counted }
+        Stream { lane: self.clone(), upload: Cell::new(None), _counted: counted }
+    }
+}
+
+impl Stream {
+    /// The request's body is asked for the first time: what hyper sets going next is what sends the rest of it, if there is a
+    /// rest.
+    pub(super) fn begins(self: &Rc<Self>) {
+        self.lane.here.begun.set(Some(Rc::downgrade(self)));
+    }
+
+    /// The answer has ended, or nobody wants it any more: nothing more is sent of the request, and the server is told (RFC 9113
+    /// §8.1), though it may take no more bytes of it.
+    pub(super) fn ends(&self) {
+        if let Some(upload) = self.upload.take() {
+            upload.abort();
+        }
     }
 }
 
@@ -220,11 +240,19 @@ impl Lanes {
 }
 
 /// Tasks stay on the worker's thread.
-#[derive(Clone)]
-struct Here;
+#[derive(Clone, Default)]
+struct Here {
+    /// The exchange whose request's body was asked for just now. Its first piece is asked for by hyper itself; where not all
+    /// could be sent, what sends the rest is the next task. Else that is one that is over before the answer is here.
+    begun: Rc<Cell<Option<Weak<Stream>>>>,
+}
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Here {
     fn execute(&self, task: F) {
-        tokio::task::spawn_local(async move { drop(task.await) });
+        let begun = self.begun.take();
+        let task = tokio::task::spawn_local(async move { drop(task.await) });
+        if let Some(stream) = begun.and_then(|stream| stream.upgrade()) {
+            stream.upload.set(Some(task.abort_handle()));
+        }
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::super::UpstreamError;
 use super::super::forward::{self, Forward, PassedOn, RequestFraming};
 use super::super::settings::Bounds;
-use super::lane::Outgoing;
+use super::lane::{Outgoing, Stream};
 use crate::patience::{LeastRate, Meter};
 
 /// Whether a request is gRPC's: its trailers are part of the answer, and once it is answered as such it may be silent for as long as it likes.
@@ -103,10 +103,20 @@ struct State<B> {
     meter: RefCell<Meter>,
     /// What was wrong with it.
     fault: RefCell<Option<UpstreamError>>,
+    /// Counts the exchange until nothing more is sent of it.
+    stream: Rc<Stream>,
+    /// Whether any of it was asked for.
+    begun: Cell<bool>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
-    pub(super) fn new(body: Option<B>, framing: RequestFraming, bounds: &Bounds, is_grpc: bool) -> Carried<B> {
+    pub(super) fn new(
+        body: Option<B>,
+        framing: RequestFraming,
+        bounds: &Bounds,
+        is_grpc: bool,
+        stream: Rc<Stream>,
+    ) -> Carried<B> {
         let left = if let RequestFraming::Length(length) = framing { length } else { bounds.max_request_body };
         let rate = if is_grpc { LeastRate::ANY } else { bounds.least_rate };
         Carried(Rc::new(State {
@@ -117,6 +127,8 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
             waits_for_visitor: Cell::new(false),
             meter: RefCell::new(Meter::new(rate)),
             fault: RefCell::default(),
+            stream,
+            begun: Cell::new(false),
         }))
     }
 
@@ -203,6 +215,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Carried<B> {
     type Error = h2::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        if !self.0.begun.replace(true) {
+            self.0.stream.begins();
+        }
         Poll::Ready(match ready!(self.0.poll_data(cx)) {
             None => None,
             Some(Ok(piece)) => Some(Ok(Frame::data(piece))),

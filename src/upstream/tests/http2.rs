@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::super::settings::{Probing, Route, Settings, TlsSettings};
+use super::super::settings::{Most, Probing, Route, Settings, TlsSettings};
 use super::super::{Address, Bounds, Sites, Upstream, UpstreamBody, UpstreamError};
 use super::site::{failure, get, get_from, request, route, routed, run, send, text};
 

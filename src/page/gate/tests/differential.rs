@@ -34,7 +34,7 @@ fn live(page: &[u8]) -> Vec<String> {
     let gating = gating(&[0]).expect("something is refused");
     let live = std::cell::RefCell::new(Vec::new());
     let loaders = "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, feimage, \
-                   body, table, thead, tbody, tfoot, tr, td, th, base";
+                   body, table, thead, tbody, tfoot, tr, td, th, col, colgroup, base";
     let look = lol_html::Settings::new().with_strict(false).append_element_content_handler(lol_html::element!(
         loaders,
         |el| {
@@ -44,7 +44,7 @@ fn live(page: &[u8]) -> Vec<String> {
             }
             for name in ["src", "href", "xlink:href", "data", "poster", "background", "srcset", "imagesrcset"] {
                 for word in first(name).unwrap_or_default().split_ascii_whitespace() {
-                    if matches!(Address::of_attribute(word), Address::Host(host) if gating.refused(&host).is_some()) {
+                    if gating.refused(&Address::of_attribute(word.as_bytes())).is_some() {
                         live.borrow_mut().push(format!("{} {name}={word}", el.tag_name()));
                     }
                 }
@@ -86,6 +86,7 @@ const MARKUP: [&str; 98] = [
     "<body background=//t.example>",
     "<td background=//t.example>",
     "<tr background=//t.example>",
+    "<col background=//t.example>",
     "<iframe src=//t.example srcdoc='<img src=//t.example>'>",
     "<iframe srcdoc='&lt;img src=//t.example&gt;'>",
     "<iframe srcdoc=\"<p>\">",

@@ -27,7 +27,7 @@ const END: &str = "consentry-end";
 /// Elements that load, those that change what a URL means, and those that change how text is read.
 static ELEMENTS: LazyLock<Selector> = LazyLock::new(|| {
     "script, iframe, frame, img, image, link, video, audio, source, object, embed, track, input, use, feimage, body, table, thead, tbody, tfoot, \
-     tr, td, th, base, select, keygen, template, frameset, textarea, title, plaintext, style, xmp, noembed, noframes, noscript, consentry-end"
+     tr, td, th, col, colgroup, base, select, keygen, template, frameset, textarea, title, plaintext, style, xmp, noembed, noframes, noscript, consentry-end"
         .parse()
         .expect("is a list of names")
 });
@@ -246,7 +246,7 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
             if let Some(href) = el.get_attribute("href") {
                 let mut inner = shared.lock();
                 if inner.base.is_none() && inner.refused(&href).is_some() {
-                    inner.base = Some(Address::of_attribute(&as_utf8(&href)));
+                    inner.base = Some(Address::of_attribute(as_utf8(&href).as_bytes()));
                 }
             }
         }
@@ -306,14 +306,11 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
 impl Inner {
     /// The purpose the host of a URL would need and does not have.
     fn refused(&self, value: &str) -> Option<String> {
-        let address = match Address::of_attribute(&as_utf8(value)) {
+        let address = match Address::of_attribute(as_utf8(value).as_bytes()) {
             Address::Relative => self.base.clone().unwrap_or(Address::Relative),
             address => address,
         };
-        match address {
-            Address::Host(host) => self.gating.refused(&host).map(str::to_owned),
-            _ => None,
-        }
+        self.gating.refused(&address).map(str::to_owned)
     }
 
     /// The same for the first such URL of a `srcset`. Descriptors look like relative URLs, which does no harm.

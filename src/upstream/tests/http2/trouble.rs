@@ -92,7 +92,7 @@ fn a_server_that_does_not_answer_is_waited_for_only_so_long_and_the_stream_is_ta
 
 #[test]
 fn a_connection_that_has_ended_is_replaced_whatever_the_method() {
-    let address = closing_after_one();
+    let address = closing_after_one(|| Response::new(whole("once")));
     run_as_worker(async {
         let upstream = routed(vec![Route { http2: true, ..route([address]) }]);
         for _ in 0..3 {
@@ -106,8 +106,8 @@ fn a_connection_that_has_ended_is_replaced_whatever_the_method() {
     });
 }
 
-/// Event streams that never say anything, and what ends.
-fn endless(parts: &http::request::Parts, body: Incoming) -> Response<Sent> {
+/// An event stream that never says anything.
+fn silent_events() -> Response<Sent> {
     struct Endless;
     impl Body for Endless {
         type Data = Bytes;
@@ -116,10 +116,12 @@ fn endless(parts: &http::request::Parts, body: Incoming) -> Response<Sent> {
             Poll::Pending
         }
     }
-    match parts.uri.path() {
-        "/events" => Response::builder().header("content-type", "text/event-stream").body(Endless.boxed()).unwrap(),
-        _ => hello(parts, body),
-    }
+    Response::builder().header("content-type", "text/event-stream").body(Endless.boxed()).unwrap()
+}
+
+/// Such event streams, and what ends.
+fn endless(parts: &http::request::Parts, body: Incoming) -> Response<Sent> {
+    if parts.uri.path() == "/events" { silent_events() } else { hello(parts, body) }
 }
 
 #[test]
@@ -138,8 +140,38 @@ fn streams_that_never_end_hold_up_nobody_where_a_server_allows_few() {
     });
 }
 
+#[test]
+fn a_connection_has_its_place_until_it_is_closed_though_nothing_new_goes_over_it() {
+    let address = closing_after_one(silent_events);
+    run_as_worker(async {
+        let route = Route { http2: true, ..route([address]) };
+        let most = Most { each: 1, all: usize::MAX };
+        let sites = Sites::new(Settings { routes: vec![route], most, ..Settings::default() }).unwrap();
+        let upstream = Upstream::new(sites.clone());
+        let mut streams = vec![get(&upstream, "/events").await.unwrap()];
+        // The server has said goodbye, and goes on with what it has begun.
+        let refused = loop {
+            match get(&upstream, "/events").await {
+                Ok(answer) => streams.push(answer),
+                Err(error) => break error,
+            }
+            assert_eq!(upstream.counts().connected, 1);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert!(matches!(refused, UpstreamError::Full), "{refused}");
+        assert_eq!(sites.figures()[0].places_in_use, 1);
+        drop(streams);
+        let until = tokio::time::Instant::now() + Duration::from_secs(10);
+        while let Err(error) = get(&upstream, "/events").await {
+            assert!(matches!(error, UpstreamError::Full) && tokio::time::Instant::now() < until, "{error}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(upstream.counts().connected, 2);
+    });
+}
+
 /// A server that says goodbye (GOAWAY) after its first answer on each connection.
-fn closing_after_one() -> Address {
+fn closing_after_one(answer: fn() -> Response<Sent>) -> Address {
     let (tell, told) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -154,7 +186,7 @@ fn closing_after_one() -> Address {
                         let answered = answered.clone();
                         async move {
                             let _ = answered.try_send(());
-                            Ok::<_, Infallible>(Response::new(whole("once")))
+                            Ok::<_, Infallible>(answer())
                         }
                     });
                     let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
