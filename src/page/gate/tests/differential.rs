@@ -58,7 +58,7 @@ fn live(page: &[u8]) -> Vec<String> {
     live.into_inner()
 }
 
-const MARKUP: [&str; 98] = [
+const MARKUP: [&str; 99] = [
     "<script src=//t.example></script>",
     "<SCRIPT async SRC = 'https://t.example/a' type=module>",
     "<script>",
@@ -232,7 +232,7 @@ fn assert_same_as_oracle(page: &[u8], may_give_up: bool) -> Result<(), TestCaseE
     let text = String::from_utf8_lossy(page).into_owned();
     // Within a `<noscript>` the one may have doubts the other has not, and disarms that alone.
     let doubtful = |tag: &&str| text.contains(*tag);
-    let apart = text.contains("<noscript") && ["<select>", "<frameset>", "<col>"].iter().any(doubtful);
+    let apart = text.contains("<noscript") && ["<select>", "<frameset>", "<col>", "<col "].iter().any(doubtful);
     match theirs {
         _ if apart => {}
         Some(theirs) if !ours.gave_up => {
@@ -246,7 +246,7 @@ fn assert_same_as_oracle(page: &[u8], may_give_up: bool) -> Result<(), TestCaseE
         }
         // To lol_html the end of an element around a `<select>` ends that, too, which most browsers ignore in it; and it does not
         // know what a `<col>` does in a template.
-        Some(_) => prop_assert!(may_give_up || text.contains("<select>") || text.contains("<col>"), "{text}"),
+        Some(_) => prop_assert!(may_give_up || ["<select>", "<col>", "<col "].iter().any(doubtful), "{text}"),
         None => {}
     }
     prop_assert!(live(&ours.out).is_empty(), "{:?} in {}\n{text}", live(&ours.out), String::from_utf8_lossy(&ours.out));
