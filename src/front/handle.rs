@@ -212,11 +212,11 @@ async fn pass_on(
     let content_type = ContentType::of(&head.headers);
     let answered = keep::Answered { began, response_ms, login, content_type };
     let kept = keep::exchange(gateway, visit, role, &mut head, answered);
-    if role.is_page()
-        && head.headers.contains_key(LINK)
-        && let Some(gating) = site.tags.gating(visit.decision.permitted)
-        && gate::filter_link(&mut head.headers, &gating) > 0
-    {
+    if role.is_page() && head.headers.contains_key(LINK) {
+        if let Some(gating) = site.tags.gating(visit.decision.permitted) {
+            gate::filter_link(&mut head.headers, &gating);
+        }
+        // Whole, it is not for those who refuse: a shared cache would give it to them.
         page::depends_on_choice(&mut head.headers);
     }
     if !role.is_page() || !content_type.is_page() {

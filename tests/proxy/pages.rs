@@ -95,7 +95,9 @@ fn rule_k4_a_link_header_preloads_nothing_that_is_refused_whatever_it_comes_with
         assert!(got.field("cache-control").is_some_and(|control| control.starts_with("private")), "{}", got.head);
     }
     visitor.choose("accept");
-    assert!(visitor.get("/link/1").field("link").is_some_and(|both| both.starts_with(link)));
+    let whole = visitor.get("/link/1");
+    assert!(whole.field("link").is_some_and(|both| both.starts_with(link)), "{}", whole.head);
+    assert!(whole.field("cache-control").is_some_and(|control| control.starts_with("private")), "{}", whole.head);
 }
 
 #[test]
