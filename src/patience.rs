@@ -39,6 +39,11 @@ impl<S> Patient<S> {
         Patient { moved: Some(moved), ..self }
     }
 
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
     /// Starts, keeps or ends the wait, as a write went.
     fn watch(&mut self, cx: &mut Context<'_>, write: Poll<Result<usize>>) -> Poll<Result<usize>> {
         if let Poll::Ready(written) = &write {

@@ -20,6 +20,7 @@ mod accept;
 mod addresses;
 mod closing;
 mod doorstep;
+mod glance;
 mod greet;
 mod http2;
 mod misdirected;

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -29,6 +29,7 @@ pub struct Turn(Arc<State>);
 struct State {
     whose: AtomicU8,
     asked: AtomicU32,
+    wanted: AtomicBool,
 }
 
 impl Turn {
@@ -40,6 +41,21 @@ impl Turn {
     /// Whether a request has begun and is not whole, answered or not.
     pub fn is_theirs(&self) -> bool {
         matches!(self.0.whose.load(Relaxed), THEIRS | LATE)
+    }
+
+    /// Whether a request has begun and is not whole, or its answer has not ended.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.0.whose.load(Relaxed), THEIRS | LATE | OURS)
+    }
+
+    /// Whether somebody waits for more of a request than has come. One that has come to its end and is not taken yet is not
+    /// known to be whole, and yet nobody waits for it.
+    pub fn is_wanted(&self) -> bool {
+        self.0.wanted.load(Relaxed)
+    }
+
+    pub(super) fn wants(&self, more: bool) {
+        self.0.wanted.store(more, Relaxed);
     }
 
     /// Whether the connection is a tunnel, whose halves end each for itself.
@@ -60,6 +76,7 @@ impl Turn {
     /// A request has begun, whole or not.
     fn asked(&self, whole: bool) {
         self.0.asked.fetch_add(1, Relaxed);
+        self.wants(false);
         self.0.whose.store(if whole { OURS } else { THEIRS }, Relaxed);
     }
 
@@ -121,7 +138,9 @@ impl Body for RequestBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.turn.wants(frame.is_pending());
+        let frame = ready!(frame);
         if frame.is_none() || self.body.is_end_stream() {
             self.turn.heard();
         }

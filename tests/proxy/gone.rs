@@ -1,10 +1,10 @@
 //! A visitor who has gone is noticed, whatever it left behind, and what was held for it is given back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{bytes, get};
 use crate::support::gateway::{Gateway, Nobody, without_database};
@@ -126,4 +126,80 @@ fn what_a_visitor_sends_through_a_tunnel_reaches_a_site_that_has_closed_its_half
         heard
     });
     assert!(heard == much, "{} of {} bytes", heard.len(), much.len());
+}
+
+/// An answer that has begun and falls silent.
+const STREAM: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: here\n\n";
+
+#[test]
+fn whoever_goes_beside_a_silent_stream_is_missed_whatever_it_left_behind() {
+    let between = Between::with("workers = 1\n");
+    let get = format!("GET /events HTTP/1.1\r\n{VISITOR}\r\n");
+    let upload = |length: &str| format!("POST /events HTTP/1.1\r\n{VISITOR}{length}\r\n\r\n");
+    let left_behind = [
+        get.clone(),
+        format!("{get}G"),
+        format!("{get}\r\n"),
+        format!("{get}{get}"),
+        format!("{}1\r\nx\r\n", upload("Transfer-Encoding: chunked")),
+        format!("{}abc", upload("Content-Length: 9")),
+        format!("{}abc\r\n", upload("Content-Length: 3")),
+    ];
+    let mut held = Vec::new();
+    for sent in &left_behind {
+        for goes in [reset, drop::<TcpStream>] {
+            let mut visitor = between.visitor(sent);
+            let mut site = between.asked();
+            site.write_all(STREAM).expect("the gateway reads");
+            read_head(&mut visitor);
+            goes(visitor);
+            held.push((sent, site));
+        }
+    }
+    // More than fits in between, of which the site reads nothing.
+    let mut visitor = between.visitor(&upload("Content-Length: 50000000"));
+    visitor.set_write_timeout(Some(Duration::from_millis(500))).expect("a socket has a write timeout");
+    let mut site = between.asked();
+    site.write_all(STREAM).expect("the gateway reads");
+    read_head(&mut visitor);
+    while visitor.write(&[b'x'; 65536]).is_ok() {}
+    reset(visitor);
+    between.lets_go();
+    for (_, site) in held {
+        is_closed(site);
+    }
+    is_closed(site);
+}
+
+#[test]
+fn a_whole_upload_that_waits_for_the_site_is_answered_though_its_visitor_has_closed_its_half() {
+    let (site, loopback) = (Socket::new(Domain::IPV4, Type::STREAM, None), SocketAddr::from(([127, 0, 0, 1], 0)));
+    let site = site.expect("there are sockets");
+    site.bind(&loopback.into()).expect("loopback has ports");
+    site.listen(0).expect("a socket listens");
+    let site = TcpListener::from(site);
+    let address = site.local_addr().expect("it has an address");
+    // One connection is all that it has room for, so the gateway's waits.
+    let full = TcpStream::connect(address).expect("there is room for one");
+    let (gateway, _nobody) = without_database(address, "workers = 1\n[gateway.limits]\nconnect_timeout = \"60s\"\n");
+    let between = Between { gateway, site, _nobody };
+    let uploads = ["Content-Length: 5\r\n\r\nwords", "Transfer-Encoding: chunked\r\n\r\n5\r\nwords\r\n0\r\n\r\n"];
+    let mut visitors = uploads.map(|sent| between.visitor(&format!("POST /form HTTP/1.1\r\n{VISITOR}{sent}")));
+    for visitor in &visitors {
+        visitor.shutdown(Shutdown::Write).expect("it is open");
+    }
+    // Longer than somebody is waited for who sends half a request.
+    std::thread::sleep(Duration::from_millis(4500));
+    drop(full);
+    drop(between.site.accept().expect("it is in the queue"));
+    for _ in &visitors {
+        let mut site = between.asked();
+        std::thread::spawn(move || {
+            let _ = site.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+            is_closed(site);
+        });
+    }
+    for visitor in &mut visitors {
+        assert!(read_head(visitor).starts_with("HTTP/1.1 204 "));
+    }
 }

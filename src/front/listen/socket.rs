@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::server::TlsStream;
 
+use super::glance::{End, Glance};
 use crate::patience::Patient;
 
 /// Takes connections in.
@@ -81,6 +82,16 @@ macro_rules! either {
     };
 }
 
+impl Glance for Socket {
+    fn glance(&self) -> (bool, End) {
+        let (has_something, end) = match &self.raw {
+            Raw::Tcp(stream) => stream.glance(),
+            Raw::Unix(stream) => stream.glance(),
+        };
+        (has_something || !self.first.is_empty(), end)
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         if !self.first.is_empty() {
@@ -136,6 +147,15 @@ macro_rules! line {
             }
         }
     };
+}
+
+impl Glance for Line {
+    fn glance(&self) -> (bool, End) {
+        match self {
+            Line::Plain(stream) => stream.glance(),
+            Line::Tls(stream) => stream.get_ref().0.glance(),
+        }
+    }
 }
 
 impl AsyncRead for Line {
