@@ -39,7 +39,9 @@ impl Between {
 
     /// The site's next connection, once a head has come over it.
     fn asked(&self) -> TcpStream {
-        let (mut site, _) = self.site.accept().expect("the gateway comes");
+        self.site.set_nonblocking(true).expect("a socket can be asked without waiting");
+        let (mut site, _) = eventually("the gateway comes", || self.site.accept().ok());
+        site.set_nonblocking(false).expect("a socket can be waited for");
         site.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
         read_head(&mut site);
         site
