@@ -17,6 +17,8 @@ pub(super) enum Plain<'c> {
     Within(&'c [u8]),
     /// It cannot be said yet that it is one.
     Unknown,
+    /// It is none.
+    Not,
 }
 
 impl Reader {
@@ -44,7 +46,7 @@ impl Reader {
                     self.lexer.state = State::Data;
                     rest = within.get(end..).unwrap_or_default();
                 }
-                Plain::Unknown => return chunk.len() - open.len() - 1,
+                Plain::Unknown | Plain::Not => return chunk.len() - open.len() - 1,
             }
         }
     }

@@ -66,7 +66,7 @@ fn usual_end(near: &[u8; AHEAD], open: usize) -> Option<usize> {
         let usual = near[open + mark] == b'>' && (mark <= TEMPLATE || near[open + 1] | 0x20 != b't');
         return usual.then_some(open + mark + 1);
     }
-    if element::may_change_something(near[open], near[open + 2]) && !is_plain_name(piece(near, open)) {
+    if element::may_change_something(near[open], near[open + 2]) && is_plain_name(piece(near, open)) != Some(true) {
         return None;
     }
     let from = open + 1;
@@ -94,18 +94,19 @@ fn ends_value(before: u8) -> bool {
 /// The length of a template's name: an end tag that is shorter, which counts, is none of a template.
 const TEMPLATE: usize = "template".len();
 
-/// Whether a tag whose name begins like one that changes something does not; false also where that takes longer to say.
+/// Whether a tag whose name begins like one that changes something does not; `None` where that takes longer to say.
 #[inline(never)]
-fn is_plain_name(open: &[u8; NEAR]) -> bool {
-    let Some(word) = Word::first(open).filter(|_| open[0].is_ascii_alphabetic()) else { return false };
+fn is_plain_name(open: &[u8; NEAR]) -> Option<bool> {
+    let word = Word::first(open)?;
     let length = word.before_zero().min(word.mark());
-    if length > 7 {
-        return false;
+    if !open[0].is_ascii_alphabetic() || length > 7 {
+        return None;
     }
     let id = word.name(length);
     match open[length] {
-        b'>' => !element::changes_something(id) || element::is_nothing_without_attributes(id),
-        after => (is_space(after) || after == b'/') && !element::changes_something(id),
+        b'>' => Some(!element::changes_something(id) || element::is_nothing_without_attributes(id)),
+        after if is_space(after) || after == b'/' => Some(!element::changes_something(id)),
+        _ => None,
     }
 }
 
@@ -116,8 +117,12 @@ fn unusual_tag(open: &[u8]) -> Plain<'_> {
     if near[0] == b'/' {
         return end_tag(open);
     }
-    if element::may_change_something(near[0], near[2]) && !is_plain_name(near) {
-        return Plain::Unknown;
+    if element::may_change_something(near[0], near[2]) {
+        match is_plain_name(near) {
+            Some(true) => {}
+            Some(false) => return Plain::Not,
+            None => return Plain::Unknown,
+        }
     }
     if let Some(mark) = memchr2(b'\'', b'>', open)
         && let (&[.., before, b'"'], [b'>', after @ ..]) = open.split_at(mark)
