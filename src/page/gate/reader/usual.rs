@@ -8,7 +8,7 @@
 //!
 //! Whatever else there is goes attribute by attribute, or is left to the [`Lexer`](crate::page::scan::Lexer).
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memrchr};
 
 use super::plain::Plain;
 use crate::page::gate::element;
@@ -125,10 +125,10 @@ fn unusual_tag(open: &[u8]) -> Plain<'_> {
         }
     }
     if let Some(mark) = memchr2(b'\'', b'>', open)
-        && let (&[.., before, b'"'], [b'>', after @ ..]) = open.split_at(mark)
-        && ends_value(before)
+        && open[mark] == b'>'
+        && memrchr(b'"', &open[..mark]).is_none_or(|last| ends_value(open[last - 1]))
     {
-        return Plain::Before(after);
+        return Plain::Before(&open[mark + 1..]);
     }
     match near.iter().position(|&byte| is_space(byte) || byte == b'/' || byte == b'>') {
         Some(length) => usual_attributes(&open[length..]),
@@ -145,8 +145,10 @@ fn usual_attributes(mut rest: &[u8]) -> Plain<'_> {
         }
         // A name may begin with `=`; before this one is the end of a name, if nothing that may come before a name.
         let usual = mark.checked_sub(1).and_then(|before| rest[before..].split_first());
-        let Some((b'0'..=0xFF, [b'=', b'"', value @ ..])) = usual else { return Plain::Within(rest) };
-        match find(value, 0, b'"') {
+        let Some((b'0'..=0xFF, [b'=', quote @ (b'"' | b'\''), value @ ..])) = usual else {
+            return Plain::Within(rest);
+        };
+        match find(value, 0, *quote) {
             Some(quote) => rest = &value[quote + 1..],
             None => return Plain::Within(rest),
         }
