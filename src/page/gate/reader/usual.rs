@@ -124,16 +124,18 @@ fn unusual_tag(open: &[u8]) -> Plain<'_> {
             None => return Plain::Unknown,
         }
     }
-    if let Some(mark) = memchr2(b'\'', b'>', open)
-        && open[mark] == b'>'
-        && memrchr(b'"', &open[..mark]).is_none_or(|last| ends_value(open[last - 1]))
+    // A longer name may be too long to hold, which must come to the same however it is cut.
+    let Some(name) = near.iter().position(|&byte| is_space(byte) || byte == b'/' || byte == b'>') else {
+        return Plain::Unknown;
+    };
+    let attributes = &open[name..];
+    if let Some(mark) = memchr2(b'\'', b'>', attributes)
+        && attributes[mark] == b'>'
+        && memrchr(b'"', &attributes[..mark]).is_none_or(|last| ends_value(attributes[last - 1]))
     {
-        return Plain::Before(&open[mark + 1..]);
+        return Plain::Before(&attributes[mark + 1..]);
     }
-    match near.iter().position(|&byte| is_space(byte) || byte == b'/' || byte == b'>') {
-        Some(length) => usual_attributes(&open[length..]),
-        None => Plain::Unknown,
-    }
+    usual_attributes(attributes)
 }
 
 /// The rest of a tag, where an attribute may begin.
