@@ -26,6 +26,7 @@ mod found;
 mod language;
 mod lexer;
 pub(super) mod name;
+pub(super) mod near;
 mod place;
 mod raw;
 mod skip;

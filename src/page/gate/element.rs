@@ -30,7 +30,7 @@ macro_rules! names {
     ($($constant:ident $text:literal),* $(,)?) => {
         $(pub(super) const $constant: Id = id($text.as_bytes());)*
         /// Every name that has a constant.
-        const KNOWN: &[Id] = &[$($constant),*];
+        const KNOWN: &[&[u8]] = &[$($text.as_bytes()),*];
     };
 }
 names!(
@@ -60,34 +60,39 @@ pub(super) const fn changes_something(id: Id) -> bool {
     matters(id) || matches!(id, SVG | MATH)
 }
 
-/// Whether a name that begins with `first` and has so many bytes, up to seven, may be of such a tag, or is none. Most
-/// names of others are told apart by that alone.
+/// Whether a name may be of such a tag, or is none, of which this is the first byte and the one after the next, which may be
+/// beyond its end. Most names of others are told apart by these two alone.
 #[inline(always)]
-pub(super) fn may_change_something(first: u8, length: usize) -> bool {
-    LENGTHS[usize::from(first)] >> (length & 7) & 1 != 0
+pub(super) fn may_change_something(first: u8, third: u8) -> bool {
+    THIRDS[usize::from(first)] >> (third & 31) & 1 != 0
 }
 
-/// Of each first byte the lengths, as bits, of the names up to seven bytes that change something.
-const LENGTHS: [u8; 256] = {
-    let mut lengths = [0; 256];
+/// Of each first byte what may be third in a name that changes something: a bit for each value of the lowest five bits, in
+/// which a letter's case is not.
+const THIRDS: [u32; 256] = {
+    let mut thirds = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         if !(byte as u8).is_ascii_alphabetic() {
-            lengths[byte] = u8::MAX;
+            thirds[byte] = u32::MAX;
         }
         byte += 1;
     }
     let mut at = 0;
     while at < KNOWN.len() {
-        let (id, length) = (KNOWN[at], 8 - KNOWN[at].leading_zeros() / 8);
-        if changes_something(id) && length < 8 {
-            let first = (id >> (8 * (length - 1))) as u8;
-            lengths[first as usize] |= 1 << length;
-            lengths[first.to_ascii_uppercase() as usize] |= 1 << length;
+        let name = KNOWN[at];
+        if changes_something(id(name)) {
+            let bits = match name {
+                [_, _, third, ..] => 1 << (*third & 31),
+                // What ends a name.
+                _ => 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << (b' ' & 31) | 1 << (b'/' & 31) | 1 << (b'>' & 31),
+            };
+            thirds[name[0] as usize] |= bits;
+            thirds[name[0].to_ascii_uppercase() as usize] |= bits;
         }
         at += 1;
     }
-    lengths
+    thirds
 };
 
 /// Whether such a tag changes nothing if it has no attributes: it may load something, and that is all. A `<col>` changes how
@@ -235,18 +240,24 @@ mod tests {
     }
 
     #[test]
-    fn no_name_that_changes_something_is_told_apart_by_its_length() {
-        let names = KNOWN.iter().filter(|id| changes_something(**id) && **id >> 56 == 0);
+    fn no_name_that_changes_something_is_told_apart_by_two_bytes() {
+        let names = KNOWN.iter().filter(|name| changes_something(id(name)));
         let mut seen = 0;
-        for id in names {
-            let name = id.to_be_bytes();
-            let name = name.split_at(id.leading_zeros() as usize / 8).1;
-            assert!(may_change_something(name[0], name.len()) && may_change_something(name[0] & 0xDF, name.len()));
+        for name in names {
+            for end in *b" \t\n\r\x0C/>" {
+                let open = [name, &[end][..]].concat();
+                for [first, third] in [[open[0], open[2]], [open[0], open[2]].map(|byte| byte.to_ascii_uppercase())] {
+                    assert!(may_change_something(first, third), "{open:?}");
+                }
+            }
             seen += 1;
         }
-        assert_eq!(seen, 33);
-        for (first, length) in [(b'p', 1), (b'a', 1), (b'd', 3), (b'l', 2), (b's', 4), (b'u', 2), (b'h', 2)] {
-            assert!(!may_change_something(first, length));
+        assert_eq!(seen, 40);
+        for name in ["p ", "a>x", "div", "li>", "span", "em>", "ul>", "h1>", "section", "main", "code"] {
+            assert!(!may_change_something(name.as_bytes()[0], *name.as_bytes().get(2).unwrap_or(&b'c')), "{name}");
+        }
+        for first in *b"!/?<> 1_\0\xC3" {
+            assert!(may_change_something(first, b'c'));
         }
     }
 }

@@ -14,6 +14,7 @@ mod place;
 mod plain;
 mod tag;
 mod twofold;
+mod usual;
 
 use bytes::Bytes;
 use memchr::memchr;

@@ -2,6 +2,7 @@ mod address;
 mod differential;
 mod oracle;
 mod reading;
+mod usual;
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -19,35 +19,10 @@ impl Word {
         Word(u64::from_le_bytes(bytes))
     }
 
-    /// The byte at `index`, which is less than eight.
-    #[inline(always)]
-    pub(in crate::page) const fn byte(self, index: usize) -> u8 {
-        (self.0 >> (index * 8)) as u8
-    }
-
-    /// Where `needle` is.
-    #[inline(always)]
-    pub(in crate::page) const fn find(self, needle: u8) -> Option<usize> {
-        first(zeros(self.0 ^ (ONES * needle as u64)))
-    }
-
-    /// Where `one` or `other` is.
-    #[inline(always)]
-    pub(super) const fn find_either(self, one: u8, other: u8) -> Option<usize> {
-        first(zeros(self.0 ^ (ONES * one as u64)) | zeros(self.0 ^ (ONES * other as u64)))
-    }
-
     /// Where one of `<`, `=`, `>` and `?` is, which differ in their lowest two bits alone; 8 where there is none.
     #[inline(always)]
     pub(in crate::page) const fn mark(self) -> usize {
         index(zeros((self.0 & (ONES * 0xFC)) ^ (ONES * b'<' as u64)))
-    }
-
-    /// The same.
-    #[inline(always)]
-    pub(super) const fn find_mark(self) -> Option<usize> {
-        let mark = self.mark();
-        if mark < 8 { Some(mark) } else { None }
     }
 
     /// Where a byte is that comes before `0`, as white space, `/` and quotes do; 8 where there is none.
@@ -76,11 +51,6 @@ const fn index(found: u64) -> usize {
     (found.trailing_zeros() / 8) as usize
 }
 
-#[inline(always)]
-const fn first(found: u64) -> Option<usize> {
-    if found == 0 { None } else { Some(index(found)) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -96,14 +66,9 @@ mod tests {
         fn it_finds_what_a_plain_search_finds(bytes in prop::array::uniform8(near_marks())) {
             let word = Word::of(bytes);
             let plain = |is: &dyn Fn(u8) -> bool| bytes.iter().position(|&byte| is(byte));
-            prop_assert_eq!(word.find(b'<'), plain(&|byte| byte == b'<'));
-            prop_assert_eq!(word.find_either(b'=', b'\xBC'), plain(&|byte| byte == b'=' || byte == b'\xBC'));
             let or_8 = |found: Option<usize>| found.unwrap_or(8);
             prop_assert_eq!(word.mark(), or_8(plain(&|byte| matches!(byte, b'<' | b'=' | b'>' | b'?'))));
             prop_assert_eq!(word.before_zero(), or_8(plain(&|byte| byte < b'0')));
-            for (index, byte) in bytes.into_iter().enumerate() {
-                prop_assert_eq!(word.byte(index), byte);
-            }
         }
     }
 

@@ -8,8 +8,8 @@ use crate::page::gate::rewrite::Rewrite;
 
 /// What became of a page.
 #[derive(Debug, PartialEq)]
-struct Outcome {
-    out: Vec<u8>,
+pub(super) struct Outcome {
+    pub(super) out: Vec<u8>,
     /// How much of it went out before the page's end.
     before_the_end: usize,
     gave_up: bool,
@@ -17,7 +17,7 @@ struct Outcome {
     cut_off: bool,
 }
 
-fn read(markup: Markup, chunks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Outcome {
+pub(super) fn read(markup: Markup, chunks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Outcome {
     let mut rewrite = Rewrite::new(gating(&[0]).expect("something is refused"), markup);
     let mut out = VecDeque::new();
     for chunk in chunks {
@@ -215,7 +215,7 @@ fn foreign_traps() -> Vec<&'static str> {
 }
 
 /// An attribute without a value before `>` (`a=>`) makes lol_html forget that raw text follows.
-fn readable_by_oracle(page: &[u8]) -> bool {
+pub(super) fn readable_by_oracle(page: &[u8]) -> bool {
     let mut rest = page;
     while let Some(at) = memchr::memchr(b'=', rest) {
         rest = &rest[at + 1..];
@@ -226,7 +226,7 @@ fn readable_by_oracle(page: &[u8]) -> bool {
     true
 }
 
-fn assert_same_as_oracle(page: &[u8], may_give_up: bool) -> Result<(), TestCaseError> {
+pub(super) fn assert_same_as_oracle(page: &[u8], may_give_up: bool) -> Result<(), TestCaseError> {
     let ours = read(Markup::Html, [page]);
     let theirs = gated_by_lol_html(page, gating(&[0]).expect("something is refused"));
     let text = String::from_utf8_lossy(page).into_owned();
@@ -253,7 +253,7 @@ fn assert_same_as_oracle(page: &[u8], may_give_up: bool) -> Result<(), TestCaseE
     Ok(())
 }
 
-fn assert_chunks_agree(markup: Markup, page: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
+pub(super) fn assert_chunks_agree(markup: Markup, page: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
     let whole = read(markup, [page]);
     prop_assert_eq!(&read(markup, page.chunks(1)).out, &whole.out, "byte by byte");
     let (mut chunks, mut rest) = (Vec::new(), page);
@@ -268,7 +268,7 @@ fn assert_chunks_agree(markup: Markup, page: &[u8], cuts: &[usize]) -> Result<()
 }
 
 /// So many, or as many as PROPTEST_CASES says.
-fn cases(cases: u32) -> ProptestConfig {
+pub(super) fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig { cases: asked.unwrap_or(cases), max_global_rejects: 1 << 30, ..ProptestConfig::default() }
 }
