@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
+use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::memchr;
 
 use super::reader::{Out, Reader};
@@ -43,9 +43,10 @@ impl Rewrite {
         Rewrite { start: Start::Unknown(None), markup, reader, out: Out::default(), beginning: Some(Vec::new()) }
     }
 
-    /// Takes note of whether the head names the encoding.
-    pub(super) fn encoding_is_named(&mut self, named: bool) {
-        self.beginning = (!named).then(Vec::new);
+    /// Takes note of the encoding, if the head names it.
+    pub(super) fn encoding_is_named(&mut self, named: Option<&'static Encoding>) {
+        self.beginning = named.is_none().then(Vec::new);
+        self.reader.letters_are_whole = named.is_some_and(|named| named == UTF_8 || named.is_single_byte());
     }
 
     /// Takes a piece of the page in and gives out what is certain.
@@ -80,6 +81,7 @@ impl Rewrite {
                 _ => Start::AsciiCompatible,
             };
             if let Start::Utf16(_) = self.start {
+                self.reader.letters_are_whole = true;
                 self.reader.read("\u{feff}".as_bytes(), None, &mut self.out);
             }
             if let Some(first) = first {
@@ -149,6 +151,12 @@ fn names_plain_encoding(beginning: &[u8]) -> bool {
     let mut rest = beginning.to_vec();
     for skipped in [&b"<!doctype html"[..], b"<html", b"<head"] {
         let Some(tag) = after(&rest, skipped) else { continue };
+        if skipped.starts_with(b"<!") {
+            // To a declaration quotes are nothing: its first `>` ends it (13.2.5.54 to .66).
+            let Some(end) = memchr(b'>', &tag) else { return false };
+            rest = tag[end + 1..].to_vec();
+            continue;
+        }
         let mut attributes = Attributes::of(&tag);
         attributes.by_ref().for_each(drop);
         let Some(after) = attributes.rest().strip_prefix(b">") else { return false };
