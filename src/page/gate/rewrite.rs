@@ -20,6 +20,8 @@ pub(super) struct Rewrite {
     out: Out,
     /// The first bytes, up to [`MOST_TO_NAME`], as long as an escape would tell that the page is in an encoding in which a byte `<` need not be one.
     beginning: Option<Vec<u8>>,
+    /// Whether the head names the encoding.
+    named: bool,
 }
 
 /// It begins each change of character set in ISO-2022-JP, the one encoding of that kind which a page may name by itself.
@@ -40,11 +42,19 @@ enum Start {
 impl Rewrite {
     pub(super) fn new(gating: Gating, markup: Markup) -> Rewrite {
         let reader = Reader::new(gating, markup);
-        Rewrite { start: Start::Unknown(None), markup, reader, out: Out::default(), beginning: Some(Vec::new()) }
+        Rewrite {
+            start: Start::Unknown(None),
+            markup,
+            reader,
+            out: Out::default(),
+            beginning: Some(Vec::new()),
+            named: false,
+        }
     }
 
     /// Takes note of the encoding, if the head names it.
     pub(super) fn encoding_is_named(&mut self, named: Option<&'static Encoding>) {
+        self.named = named.is_some();
         self.beginning = named.is_none().then(Vec::new);
         self.reader.letters_are_whole = named.is_some_and(|named| named == UTF_8 || named.is_single_byte());
     }
@@ -94,7 +104,7 @@ impl Rewrite {
     /// The page has ended; gives out the rest.
     pub(super) fn finish(&mut self, out: &mut VecDeque<Bytes>) {
         match self.start {
-            Start::Unknown(Some(first)) => self.reader.read(&[first], None, &mut self.out),
+            Start::Unknown(Some(first)) => self.decode(&[first], None, true),
             _ => self.decode(&[], None, true),
         }
         self.reader.finish(&mut self.out);
@@ -105,6 +115,15 @@ impl Rewrite {
     fn decode(&mut self, chunk: &[u8], whole: Option<&Bytes>, last: bool) {
         match &mut self.start {
             Start::Unknown(_) | Start::AsciiCompatible => {
+                // Where nothing names it, a frame may have the encoding of the page around it, and be in UTF-16 by that. Without
+                // zeros there is no markup to it then; to others they are nothing, or no part of what they stand in.
+                let without_zeros: Vec<u8>;
+                let (chunk, whole) = if !self.named && memchr(0, chunk).is_some() {
+                    without_zeros = chunk.iter().copied().filter(|&byte| byte != 0).collect();
+                    (&without_zeros[..], None)
+                } else {
+                    (chunk, whole)
+                };
                 let escape = self.beginning.as_mut().and_then(|beginning| {
                     let escape = memchr(ESCAPE, chunk);
                     let before = &chunk[..escape.unwrap_or(chunk.len())];
