@@ -20,7 +20,7 @@ mod inject;
 pub mod scan;
 
 pub use head::{
-    ContentType, depends_on_choice, depends_on_language, eligible, is_download, names_encoding, prepare_head,
+    ContentType, depends_on_choice, depends_on_language, eligible, is_download, named_encoding, prepare_head,
     sets_cookies,
 };
 pub use inject::{BodyStart, Inject, Insert};

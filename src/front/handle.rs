@@ -301,7 +301,7 @@ fn dress(
     if visit.parts.method == Method::HEAD {
         return Response::from_parts(head, VisitorBody::passed(body));
     }
-    let gate = Gate::new(body, gating, markup).of_named_encoding(page::names_encoding(&head.headers));
+    let gate = Gate::new(body, gating, markup).of_named_encoding(page::named_encoding(&head.headers));
     let page = Inject::new(gate, insert, markup);
     Response::from_parts(head, VisitorBody::page(page).told_to(kept.delivery))
 }

@@ -29,6 +29,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use encoding_rs::Encoding;
 use http::HeaderMap;
 use http::header::{self, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
@@ -56,8 +57,8 @@ impl<B> Gate<B> {
     }
 
     /// The same where the head of the answer names the page's encoding, which nothing in the page can change then, or does not
-    /// (see [`names_encoding`](super::names_encoding)).
-    pub fn of_named_encoding(mut self, named: bool) -> Gate<B> {
+    /// (see [`named_encoding`](super::named_encoding)).
+    pub fn of_named_encoding(mut self, named: Option<&'static Encoding>) -> Gate<B> {
         if let Some(rewrite) = &mut self.rewrite {
             rewrite.encoding_is_named(named);
         }
@@ -147,10 +148,16 @@ fn links(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether all quotes and targets in a header line are closed, and nothing in it is escaped.
+/// Whether all quotes and targets in a header line are closed, nothing in it is escaped, and each quote that opens stands where
+/// it is one to every reader: after a `=`.
 fn is_plain(line: &[u8]) -> bool {
     let count = |byte| memchr::memchr_iter(byte, line).count();
-    memchr::memchr(b'\\', line).is_none() && count(b'"').is_multiple_of(2) && count(b'<') == count(b'>')
+    let quotes = count(b'"');
+    let mut before_quotes = line.split(|&byte| byte == b'"').step_by(2).take(quotes / 2);
+    memchr::memchr(b'\\', line).is_none()
+        && quotes.is_multiple_of(2)
+        && count(b'<') == count(b'>')
+        && before_quotes.all(|before| before.trim_ascii_end().ends_with(b"="))
 }
 
 /// Whether a link points at a refused host, or has one among the images it names (`imagesrcset`).

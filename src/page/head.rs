@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::response::Parts;
 
-pub use content_type::{ContentType, names_encoding};
+pub use content_type::{ContentType, named_encoding};
 
 use super::scan::Markup;
 

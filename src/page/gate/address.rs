@@ -103,6 +103,8 @@ impl<'u> Part<'u> {
         let end = rest.as_bytes().iter().position(ends).unwrap_or(rest.len());
         match rest.as_bytes().get(end) {
             Some(end) if between.contains(end) => Part::Other(Address::Any),
+            // In some encodings `\\` is the second byte of a letter, and the authority goes on.
+            Some(b'\\') if rest[..end].ends_with(|c: char| !c.is_ascii()) => Part::Other(Address::Any),
             _ => Part::Authority { text: rest.get(..end).unwrap_or_default(), default_port },
         }
     }

@@ -30,6 +30,11 @@ impl Context {
         self.within == Within::Nothing && self.columns.is_none()
     }
 
+    /// Whether nothing is open that matters to what follows.
+    pub(super) fn is_outside(&self) -> bool {
+        self.is_certain() && self.templates == 0
+    }
+
     /// Takes note of a start tag. False where it begins raw text to some browsers, and to others it may not.
     pub(super) fn start(&mut self, id: Id) -> bool {
         // What is in a template in a `<select>` does not end that.

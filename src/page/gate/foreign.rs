@@ -12,8 +12,8 @@
 mod flow;
 
 use super::element::{
-    ANNOTATION_XML, BR, DESC, FONT, FOREIGN_OBJECT, FRAMESET, Id, MALIGNMARK, MATH, MGLYPH, P, SVG, TABLE, TEMPLATE,
-    TITLE, ends_foreign, is_html_point, is_table_part, is_void,
+    ANNOTATION_XML, BR, DESC, FONT, FOREIGN_OBJECT, FRAMESET, Id, MALIGNMARK, MATH, MGLYPH, NOSCRIPT, P, SVG, TABLE,
+    TEMPLATE, TITLE, ends_foreign, is_html_point, is_table_part, is_void,
 };
 use crate::page::scan::attributes::Attributes;
 
@@ -80,6 +80,8 @@ impl Foreign {
             Some(top) if !top.takes_html(id) => Reading::Foreign,
             // A simpler reader takes the end of such an element for that of the SVG's.
             Some(_) if is_html_point(id) => Reading::Doubtful,
+            // Without scripts what begins in it may go on after it, and end what is around it.
+            Some(_) if id == NOSCRIPT => Reading::Doubtful,
             _ => Reading::Html,
         }
     }

@@ -4,7 +4,7 @@ use super::disarm::Disarm;
 use crate::page::Markup;
 
 /// The most bytes of one `<noscript>` that are read for certain; longer ones are disarmed.
-const MOST: usize = 64 << 10;
+const MOST: usize = 1 << 20;
 
 /// What its text ends with, in whatever case.
 const END: usize = "</noscript".len();
@@ -29,21 +29,19 @@ impl Noscript {
     }
 
     /// The text has ended, with the beginning of an end tag if it is `closed`; sends out what `read` makes of it, or all
-    /// of it disarmed where that makes nothing.
-    pub(super) fn end(mut self, closed: bool, read: impl FnOnce(&[u8]) -> Option<Vec<u8>>, out: &mut Vec<u8>) {
+    /// of it disarmed where that makes nothing. False then: without scripts what began in it may go on after it.
+    pub(super) fn end(mut self, closed: bool, read: impl FnOnce(&[u8]) -> Option<Vec<u8>>, out: &mut Vec<u8>) -> bool {
         let end = self.text.split_off(self.text.len().saturating_sub(if closed { END } else { 0 }));
-        match self.disarm {
-            None if self.text.len() <= MOST
-                && let Some(gated) = read(&self.text) =>
-            {
-                out.extend_from_slice(&gated)
-            }
-            disarm => {
-                let mut disarm = disarm.unwrap_or_else(|| Disarm::new(Markup::Html));
+        let gated = if self.disarm.is_none() && self.text.len() <= MOST { read(&self.text) } else { None };
+        match &gated {
+            Some(gated) => out.extend_from_slice(gated),
+            None => {
+                let mut disarm = self.disarm.unwrap_or_else(|| Disarm::new(Markup::Html));
                 disarm.feed(&self.text, out);
                 disarm.finish(out);
             }
         }
         out.extend_from_slice(&end);
+        gated.is_some()
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Reader {
     ahead: Option<Ahead>,
     /// Whether the raw text that is being read is markup to some.
     twofold: bool,
+    /// Whether no letter of the page's encoding, for certain, ends with a byte that is one of ASCII by itself.
+    pub(super) letters_are_whole: bool,
     /// Whether a `<` is held of which the next byte says what it is to who looks ahead.
     less: bool,
     /// Set once the page cannot be read for certain: everything goes through it from there on.
@@ -72,6 +74,7 @@ impl Reader {
             noscript: None,
             ahead: None,
             twofold: false,
+            letters_are_whole: false,
             less: false,
             disarm: None,
         }
@@ -246,6 +249,12 @@ impl Reader {
                         Some(next) => place.at = next,
                         None => break,
                     }
+                    // The first `]` of the end may be the second byte of a letter, and the text goes on.
+                    let ended = in_text && self.lexer.state == State::Data;
+                    if ended && !self.lexer.quote.is_ascii() && !self.letters_are_whole {
+                        place.emit(place.at);
+                        self.give_up();
+                    }
                     if self.lexer.state == State::Cdata && self.foreign.cdata() == Reading::Doubtful {
                         place.emit(place.at);
                         self.give_up();
@@ -307,35 +316,51 @@ impl Reader {
         let Some(mut noscript) = self.noscript.take() else { return };
         noscript.push(&place.chunk[place.gone..place.at], &mut place.out.open);
         place.gone = place.at;
-        noscript.end(true, |text| self.fragment(text), &mut place.out.open);
+        if !noscript.end(true, |text| self.closed_fragment(text), &mut place.out.open) {
+            self.give_up();
+        }
     }
 
     /// Reads a document by itself. `None` where it is not whole, or not certain. A tag that its end cuts off is none (13.2.5,
     /// end of file in a tag).
     pub(super) fn document(&self, markup: &[u8]) -> Option<Vec<u8>> {
         self.read_by_itself(markup, |reader| {
-            reader.is_in_attributes() || matches!(reader.lexer.state, State::EndTagOpen | State::TagName)
+            reader.is_in_text()
+                || reader.is_in_attributes()
+                || matches!(reader.lexer.state, State::EndTagOpen | State::TagName)
         })
     }
 
     /// Reads a piece of markup by itself. `None` where it is not whole, or not certain.
     fn fragment(&self, markup: &[u8]) -> Option<Vec<u8>> {
-        self.read_by_itself(markup, |_| false)
+        self.read_by_itself(markup, Reader::is_in_text)
     }
 
-    fn read_by_itself(&self, markup: &[u8], may_end: impl FnOnce(&Reader) -> bool) -> Option<Vec<u8>> {
+    /// The same, and `None` where it changes how what follows it is read.
+    fn closed_fragment(&self, markup: &[u8]) -> Option<Vec<u8>> {
+        self.read_by_itself(markup, |reader| {
+            let is_outside = reader.context.is_outside() && reader.foreign.is_html() && reader.ahead.is_none();
+            reader.is_in_text() && is_outside
+        })
+    }
+
+    /// Whether text is being read. A `<` at the end of markup stands for itself, whatever comes next, for that begins with one.
+    fn is_in_text(&self) -> bool {
+        matches!(self.lexer.state, State::Data | State::TagOpen)
+    }
+
+    fn read_by_itself(&self, markup: &[u8], is_whole: impl FnOnce(&Reader) -> bool) -> Option<Vec<u8>> {
         if self.depth >= MOST_DEPTH {
             return None;
         }
         let mut reader = Reader::new(self.gating.clone(), Markup::Html);
         (reader.base, reader.depth) = (self.base.clone(), self.depth + 1);
+        reader.letters_are_whole = self.letters_are_whole;
         let mut out = Out::default();
         reader.read(markup, None, &mut out);
         let mut out = out.open;
         out.append(&mut reader.held);
-        // A `<` at the end stands for itself, whatever comes next, for that begins with one.
-        let whole = matches!(reader.lexer.state, State::Data | State::TagOpen) || may_end(&reader);
-        (whole && reader.disarm.is_none()).then_some(out)
+        (reader.disarm.is_none() && is_whole(&reader)).then_some(out)
     }
 
     /// The page has ended; gives out the rest.

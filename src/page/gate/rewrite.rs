@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
+use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::memchr;
 
 use super::reader::{Out, Reader};
@@ -20,6 +20,8 @@ pub(super) struct Rewrite {
     out: Out,
     /// The first bytes, up to [`MOST_TO_NAME`], as long as an escape would tell that the page is in an encoding in which a byte `<` need not be one.
     beginning: Option<Vec<u8>>,
+    /// Whether the head names the encoding.
+    named: bool,
 }
 
 /// It begins each change of character set in ISO-2022-JP, the one encoding of that kind which a page may name by itself.
@@ -40,12 +42,21 @@ enum Start {
 impl Rewrite {
     pub(super) fn new(gating: Gating, markup: Markup) -> Rewrite {
         let reader = Reader::new(gating, markup);
-        Rewrite { start: Start::Unknown(None), markup, reader, out: Out::default(), beginning: Some(Vec::new()) }
+        Rewrite {
+            start: Start::Unknown(None),
+            markup,
+            reader,
+            out: Out::default(),
+            beginning: Some(Vec::new()),
+            named: false,
+        }
     }
 
-    /// Takes note of whether the head names the encoding.
-    pub(super) fn encoding_is_named(&mut self, named: bool) {
-        self.beginning = (!named).then(Vec::new);
+    /// Takes note of the encoding, if the head names it.
+    pub(super) fn encoding_is_named(&mut self, named: Option<&'static Encoding>) {
+        self.named = named.is_some();
+        self.beginning = named.is_none().then(Vec::new);
+        self.reader.letters_are_whole = named.is_some_and(|named| named == UTF_8 || named.is_single_byte());
     }
 
     /// Takes a piece of the page in and gives out what is certain.
@@ -80,6 +91,7 @@ impl Rewrite {
                 _ => Start::AsciiCompatible,
             };
             if let Start::Utf16(_) = self.start {
+                self.reader.letters_are_whole = true;
                 self.reader.read("\u{feff}".as_bytes(), None, &mut self.out);
             }
             if let Some(first) = first {
@@ -92,7 +104,7 @@ impl Rewrite {
     /// The page has ended; gives out the rest.
     pub(super) fn finish(&mut self, out: &mut VecDeque<Bytes>) {
         match self.start {
-            Start::Unknown(Some(first)) => self.reader.read(&[first], None, &mut self.out),
+            Start::Unknown(Some(first)) => self.decode(&[first], None, true),
             _ => self.decode(&[], None, true),
         }
         self.reader.finish(&mut self.out);
@@ -103,6 +115,15 @@ impl Rewrite {
     fn decode(&mut self, chunk: &[u8], whole: Option<&Bytes>, last: bool) {
         match &mut self.start {
             Start::Unknown(_) | Start::AsciiCompatible => {
+                // Where nothing names it, a frame may have the encoding of the page around it, and be in UTF-16 by that. Without
+                // zeros there is no markup to it then; to others they are nothing, or no part of what they stand in.
+                let without_zeros: Vec<u8>;
+                let (chunk, whole) = if !self.named && memchr(0, chunk).is_some() {
+                    without_zeros = chunk.iter().copied().filter(|&byte| byte != 0).collect();
+                    (&without_zeros[..], None)
+                } else {
+                    (chunk, whole)
+                };
                 let escape = self.beginning.as_mut().and_then(|beginning| {
                     let escape = memchr(ESCAPE, chunk);
                     let before = &chunk[..escape.unwrap_or(chunk.len())];
@@ -149,6 +170,12 @@ fn names_plain_encoding(beginning: &[u8]) -> bool {
     let mut rest = beginning.to_vec();
     for skipped in [&b"<!doctype html"[..], b"<html", b"<head"] {
         let Some(tag) = after(&rest, skipped) else { continue };
+        if skipped.starts_with(b"<!") {
+            // To a declaration quotes are nothing: its first `>` ends it (13.2.5.54 to .66).
+            let Some(end) = memchr(b'>', &tag) else { return false };
+            rest = tag[end + 1..].to_vec();
+            continue;
+        }
         let mut attributes = Attributes::of(&tag);
         attributes.by_ref().for_each(drop);
         let Some(after) = attributes.rest().strip_prefix(b">") else { return false };

@@ -273,9 +273,66 @@ fn rule_k4_without_scripts_a_noscript_is_markup() {
     // Where the two ways of reading differ, nothing of it loads in either.
     let out = gated("<noscript><img alt=\"</noscript>\" src=\"//t.example\">");
     assert!(out.starts_with("<noscript><img src=about:blank srcset "), "{out}");
-    let out = gated(&format!("<noscript>{}<img src=//t.example></noscript>", "x".repeat(70_000)));
+    let out = gated(&format!("<noscript>{}<img src=//t.example></noscript>", "x".repeat(1_100_000)));
     assert!(out.contains("<img src=about:blank srcset "));
     assert!(gated("<noscript><img src=//t.example>").contains("data-consentry-src"));
+}
+
+/// Without scripts, in a sandboxed frame for one, its end tag is not one everywhere, and what it began goes on.
+#[test]
+fn rule_k4_what_a_noscript_leaves_open_hides_no_tag_after_it() {
+    let image = "<img src=//t.example>";
+    for page in [
+        format!("<noscript><style></noscript><!--</style>{image}-->"),
+        format!("<noscript><title></noscript><!--</title>{image}-->"),
+        format!("<noscript><!--</noscript><p title=\"-->{image}\">"),
+        format!("<noscript><a title=\"</noscript><!--\">{image}-->"),
+        format!("<noscript><template><col></noscript><style></template>{image}</style>"),
+        format!("<noscript><select></noscript><style></select>{image}</style>"),
+        format!("<noscript><svg></noscript><style><p>{image}</style>"),
+        format!("<noscript><svg><style></svg></noscript><!--</style>{image}-->"),
+        format!("<noscript><math><mtext></noscript></mtext><style>{image}</style>"),
+        format!("<noscript>{}<style></noscript><!--</style>{image}-->", "x".repeat(1_100_000)),
+        format!(
+            "<svg><foreignObject><noscript><div></noscript></foreignObject></svg></div></noscript><![CDATA[> <!-- ]]>{image}-->"
+        ),
+    ] {
+        for size in [1, 5, page.len()] {
+            let out = gate_as(Markup::Html, page.as_bytes().chunks(size).map(Bytes::copy_from_slice));
+            let out = String::from_utf8_lossy(&out);
+            assert!(out.contains("<img src=about:blank srcset "), "{out}");
+        }
+    }
+    // What is whole changes nothing.
+    for whole in
+        ["<style>p{}</style>", "<p>a", "<div><img src=/a>", "<svg><style>a</style></svg>", "<select></select>", "a <"]
+    {
+        let page = format!("<noscript>{whole}</noscript><script src=/own></script><!--{image}-->");
+        assert_eq!(gated(&page), page);
+    }
+}
+
+/// In the encodings of East Asia but EUC a `]` may be the second byte of a letter.
+#[test]
+fn rule_k4_a_letter_that_hides_the_end_of_a_cdata_section_hides_no_tag() {
+    let image = "<img src='//t.example'/>";
+    let of = |letter: &[u8]| [b"<svg><![CDATA[", letter, b"]]><!--]]>", image.as_bytes(), b"-->"].concat();
+    for letter in [&b"\x81"[..], b"\xA4", b"a]\x81", b"\x81]] \x81"] {
+        let page = of(letter);
+        for (markup, inert) in [(Markup::Html, "<img src=about:blank "), (Markup::Xhtml, "<consentry-img ")] {
+            for size in [1, 2, 3, page.len()] {
+                let out = gate_as(markup, page.chunks(size).map(Bytes::copy_from_slice));
+                assert!(String::from_utf8_lossy(&out).contains(inert), "{letter:?}");
+            }
+        }
+    }
+    for (named, letter) in [(encoding_rs::UTF_8, "\u{e9}".as_bytes()), (encoding_rs::WINDOWS_1252, b"\xE9")] {
+        let gate = Gate::new(Chunks([Bytes::from(of(letter))].into()), gating(&[0]), Markup::Html);
+        assert_eq!(drain(gate.of_named_encoding(Some(named))), of(letter), "to such a page it is the end");
+    }
+    for letter in [&b"a"[..], b"", b"\xE9 ", b"\xE9\n"] {
+        assert_eq!(gate_as(Markup::Html, [of(letter)]), of(letter));
+    }
 }
 
 #[test]
@@ -359,8 +416,9 @@ fn utf_16_does_not_hide_a_tag() {
         }
     }
     for start in [&b"\xFF"[..], b"\xFE", b"\xFF<p>", b"", b"x", b"\xFE\xFE", b"<", b"\0", b"\0p", b"<p>"] {
-        assert_eq!(gate_as(Markup::Html, [start]), start);
-        assert_eq!(gate_as(Markup::Html, start.chunks(1)), start);
+        let left: Vec<u8> = start.iter().copied().filter(|&byte| byte != 0).collect();
+        assert_eq!(gate_as(Markup::Html, [start]), left);
+        assert_eq!(gate_as(Markup::Html, start.chunks(1)), left);
     }
 }
 
@@ -376,8 +434,25 @@ fn rule_k4_utf_16_without_a_mark_does_not_hide_a_tag() {
             assert!(out.starts_with("\u{feff}<?xml version='1.0'?><p>\u{e9}</p><script data-consentry-src="), "{out}");
         }
         let gate = Gate::new(Chunks([Bytes::from(wide.clone())].into()), gating(&[0]), Markup::Html);
-        assert_eq!(drain(gate.of_named_encoding(true)), wide, "the head has said what it is");
+        assert_eq!(drain(gate.of_named_encoding(Some(encoding_rs::UTF_8))), wide, "the head has said what it is");
     }
+}
+
+/// A frame whose head names no encoding has that of the page around it, in Chromium UTF-16 as well: without zeros it has no markup then.
+#[test]
+fn rule_k4_utf_16_of_the_page_around_a_frame_does_not_hide_a_tag() {
+    for page in [" <script src=//t.example></script>", "\u{4e2d}<p><img src=//t.example>"] {
+        for bytes in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+            let wide: Vec<u8> = page.encode_utf16().flat_map(bytes).collect();
+            for size in [1, 3, 1000] {
+                let out = gate_as(Markup::Html, wide.chunks(size).map(Bytes::copy_from_slice));
+                assert!(!out.contains(&0), "{}", out.escape_ascii());
+            }
+            let gate = Gate::new(Chunks([Bytes::from(wide.clone())].into()), gating(&[0]), Markup::Html);
+            assert_eq!(drain(gate.of_named_encoding(Some(encoding_rs::UTF_8))), wide, "the head has said what it is");
+        }
+    }
+    assert_eq!(gated("<p>a\0b</p><im\0g src=//t.ex\0ample>"), gated("<p>ab</p><img src=//t.example>"));
 }
 
 #[test]
@@ -432,6 +507,9 @@ fn rule_k4_a_link_header_hides_nothing_in_quotes() {
     for line in [
         "</a>; title=\"\\\"\", <http://t.example/>; rel=preload",
         "</a>; title=\"b, <http://t.example/>; rel=preload",
+        "</a>; x='\"', <http://t.example/>; rel=preload, </b>; y='\"'",
+        "</a>; x=a\"b, <http://t.example/>; rel=preload; y=\"",
+        "\"</a>, <http://t.example/>; rel=preload, </b>\"",
         "</a.png>; rel=preload; as=image; imagesrcset=\"http://t.example/ 1x\"",
         "</a.png>; rel=preload; as=image; ImageSrcSet=\"/b 1x, http:\\/\\/t.example/?a=b 2x\"",
         "</a.png>; rel=preload; as=image; imagesrcset=http://t.example/?a=b",

@@ -43,13 +43,13 @@ impl ContentType {
     }
 }
 
-/// Whether a head names the page's encoding, so that nothing in the page but a byte order mark can: in one line with one
+/// The page's encoding where a head names it, so that nothing in the page but a byte order mark can: in one line with one
 /// `charset`, written in the one way that every reader takes for it.
-pub fn names_encoding(headers: &HeaderMap) -> bool {
+pub fn named_encoding(headers: &HeaderMap) -> Option<&'static Encoding> {
     let mut lines = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
-    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
     if line.iter().any(|byte| b",\\".contains(byte)) {
-        return false;
+        return None;
     }
     let mut label = None;
     for parameter in line.split(|&byte| byte == b';').skip(1).map(<[u8]>::trim_ascii) {
@@ -59,13 +59,13 @@ pub fn names_encoding(headers: &HeaderMap) -> bool {
         let is_charset = name.eq_ignore_ascii_case(b"charset");
         // A `;` within quotes has made two of one.
         if value.contains(&b'"') || (!is_charset && mentions_charset(parameter)) || (is_charset && label.is_some()) {
-            return false;
+            return None;
         }
         if is_charset {
             label = Some(value);
         }
     }
-    label.is_some_and(|label| label.trim_ascii() == label && Encoding::for_label(label).is_some())
+    label.filter(|label| label.trim_ascii() == *label).and_then(Encoding::for_label)
 }
 
 /// Whether bytes below 0x80 mean ASCII in every charset that is named; without one, or with one nobody knows, browsers use an
@@ -191,7 +191,7 @@ mod tests {
             (&["text/html; charset=\" utf-8\""], false),
             (&["text/html; charset=utf-8, text/html"], false),
         ] {
-            assert_eq!(names_encoding(&headers(lines)), named, "{lines:?}");
+            assert_eq!(named_encoding(&headers(lines)).is_some(), named, "{lines:?}");
         }
     }
 

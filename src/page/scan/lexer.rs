@@ -19,7 +19,7 @@ pub(in crate::page) struct Lexer {
     pub(super) escaped: u8,
     /// What some states count.
     pub(in crate::page) matched: u8,
-    /// The quote of XML's [`State::Doctype`], or the first byte of the document.
+    /// The quote of XML's [`State::Doctype`], the byte before a `]` in [`State::Cdata`], or the first byte of the document.
     pub(in crate::page) quote: u8,
 }
 

@@ -20,13 +20,15 @@ impl Lexer {
             }
             State::Cdata => {
                 if self.matched == 0 {
-                    let found = find(chunk, at, b']')?;
-                    at = found;
+                    let found = find(chunk, at, b']');
+                    let before = chunk.get(..found.unwrap_or(chunk.len())).and_then(<[u8]>::last);
+                    self.quote = before.copied().unwrap_or(self.quote);
+                    at = found?;
                 }
                 match chunk.get(at) {
                     Some(b']') => self.matched = (self.matched + 1).min(2),
                     Some(b'>') if self.matched == 2 => self.state = State::Data,
-                    _ => self.matched = 0,
+                    _ => (self.matched, self.quote) = (0, byte),
                 }
                 at += 1;
             }

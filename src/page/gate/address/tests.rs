@@ -104,3 +104,13 @@ fn what_points_at_no_host_is_told_apart() {
         assert_eq!(Address::of_attribute(value.as_bytes()), Address::None, "{value}");
     }
 }
+
+/// In Shift_JIS, Big5 and GBK a `\` may be the second byte of a letter, of the user's name here.
+#[test]
+fn rule_k4_a_letter_may_take_the_end_of_an_authority_with_it() {
+    for url in ["http://x\u{37c1}\\@t.example/", "//\u{37c1}\\@t.example/", "http://x\u{37c1}\\\\@t.example"] {
+        assert_eq!(Address::of_attribute(url.as_bytes()), Address::Any, "{url}");
+    }
+    assert_eq!(Address::of_attribute(b"http://x\x81\\@t.example/"), Address::Any);
+    assert_eq!(host("http://\u{37c1}.example\\@t.example/").as_deref(), Some("\u{37c1}.example:80"));
+}

@@ -19,7 +19,7 @@ use crate::page::gate::tags::Gating;
 const MOST_MEMORY: usize = 1 << 20;
 
 /// The most bytes of one `<noscript>` that are read for certain; longer ones are disarmed.
-const MOST_NOSCRIPT: usize = 64 << 10;
+const MOST_NOSCRIPT: usize = 1 << 20;
 
 /// What stands at the end of a fragment to see that it is read as a tag there, and not swallowed by an open one.
 const END: &str = "consentry-end";
