@@ -6,11 +6,12 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0
 
 # What the gateway does under load is known to the compiler by a profile (profile/record makes it); an older compiler than the
-# profile's could not read it and does without.
+# profile's could not read it and does without. Functions that have changed since, or that two parts of the program have in two
+# forms, are compiled without it; that they are is not said of each.
 PROFILE := $(CURDIR)/profile/release.profdata
 PROFILE_LLVM := 22
 RUSTC_LLVM = $(shell rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
-OPTIMISED = $(if $(shell test "$(RUSTC_LLVM)" -ge $(PROFILE_LLVM) && echo 1),RUSTFLAGS="$$RUSTFLAGS -Cprofile-use=$(PROFILE)")
+OPTIMISED = $(if $(shell test "$(RUSTC_LLVM)" -ge $(PROFILE_LLVM) && echo 1),RUSTFLAGS="$$RUSTFLAGS -Cprofile-use=$(PROFILE) -Cllvm-args=-no-pgo-warn-mismatch")
 
 demo: build
 	@./target/release/consentry demo

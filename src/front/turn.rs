@@ -54,6 +54,7 @@ impl Turn {
         self.0.wanted.load(Relaxed)
     }
 
+    /// Somebody waits for more of it, or no longer does.
     pub(super) fn wants(&self, more: bool) {
         self.0.wanted.store(more, Relaxed);
     }

@@ -15,6 +15,7 @@ mod plain;
 mod tag;
 mod twofold;
 mod usual;
+mod within;
 
 use bytes::Bytes;
 use memchr::memchr;
@@ -30,9 +31,6 @@ use ahead::Ahead;
 pub(super) use place::Out;
 use place::Place;
 use tag::Tag;
-
-/// Documents within documents within a page are looked into so deep.
-const MOST_DEPTH: u8 = 8;
 
 /// A page, or a piece of markup within one, that is being read.
 pub(super) struct Reader {
@@ -319,48 +317,6 @@ impl Reader {
         if !noscript.end(true, |text| self.closed_fragment(text), &mut place.out.open) {
             self.give_up();
         }
-    }
-
-    /// Reads a document by itself. `None` where it is not whole, or not certain. A tag that its end cuts off is none (13.2.5,
-    /// end of file in a tag).
-    pub(super) fn document(&self, markup: &[u8]) -> Option<Vec<u8>> {
-        self.read_by_itself(markup, |reader| {
-            reader.is_in_text()
-                || reader.is_in_attributes()
-                || matches!(reader.lexer.state, State::EndTagOpen | State::TagName)
-        })
-    }
-
-    /// Reads a piece of markup by itself. `None` where it is not whole, or not certain.
-    fn fragment(&self, markup: &[u8]) -> Option<Vec<u8>> {
-        self.read_by_itself(markup, Reader::is_in_text)
-    }
-
-    /// The same, and `None` where it changes how what follows it is read.
-    fn closed_fragment(&self, markup: &[u8]) -> Option<Vec<u8>> {
-        self.read_by_itself(markup, |reader| {
-            let is_outside = reader.context.is_outside() && reader.foreign.is_html() && reader.ahead.is_none();
-            reader.is_in_text() && is_outside
-        })
-    }
-
-    /// Whether text is being read. A `<` at the end of markup stands for itself, whatever comes next, for that begins with one.
-    fn is_in_text(&self) -> bool {
-        matches!(self.lexer.state, State::Data | State::TagOpen)
-    }
-
-    fn read_by_itself(&self, markup: &[u8], is_whole: impl FnOnce(&Reader) -> bool) -> Option<Vec<u8>> {
-        if self.depth >= MOST_DEPTH {
-            return None;
-        }
-        let mut reader = Reader::new(self.gating.clone(), Markup::Html);
-        (reader.base, reader.depth) = (self.base.clone(), self.depth + 1);
-        reader.letters_are_whole = self.letters_are_whole;
-        let mut out = Out::default();
-        reader.read(markup, None, &mut out);
-        let mut out = out.open;
-        out.append(&mut reader.held);
-        (reader.disarm.is_none() && is_whole(&reader)).then_some(out)
     }
 
     /// The page has ended; gives out the rest.
