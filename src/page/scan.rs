@@ -20,6 +20,7 @@
 //! Known limit: inside a `<template>` in the head, SVG and MathML are read as HTML. At worst the places are found late.
 
 pub(super) mod attributes;
+pub(super) mod block;
 mod comment;
 mod find;
 mod found;

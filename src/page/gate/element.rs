@@ -61,15 +61,16 @@ pub(super) const fn changes_something(id: Id) -> bool {
 }
 
 /// Whether a name may be of such a tag, or is none, of which this is the first byte and the one after the next, which may be
-/// beyond its end. Most names of others are told apart by these two alone.
+/// beyond its end. Most names of others are told apart by these two alone. The same of an end tag, from its `/` on, that may
+/// be a template's.
 #[inline(always)]
 pub(super) fn may_change_something(first: u8, third: u8) -> bool {
     THIRDS[usize::from(first)] >> (third & 31) & 1 != 0
 }
 
 /// Of each first byte what may be third in a name that changes something: a bit for each value of the lowest five bits, in
-/// which a letter's case is not.
-const THIRDS: [u32; 256] = {
+/// which a letter's case is not. Of a `/`, what is third in an end tag that does.
+static THIRDS: [u32; 256] = {
     let mut thirds = [0; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -78,6 +79,7 @@ const THIRDS: [u32; 256] = {
         }
         byte += 1;
     }
+    thirds[b'/' as usize] = 1 << (b'e' & 31);
     let mut at = 0;
     while at < KNOWN.len() {
         let name = KNOWN[at];
@@ -256,8 +258,11 @@ mod tests {
         for name in ["p ", "a>x", "div", "li>", "span", "em>", "ul>", "h1>", "section", "main", "code"] {
             assert!(!may_change_something(name.as_bytes()[0], *name.as_bytes().get(2).unwrap_or(&b'c')), "{name}");
         }
-        for first in *b"!/?<> 1_\0\xC3" {
+        for first in *b"!?<> 1_\0\xC3" {
             assert!(may_change_something(first, b'c'));
         }
+        assert!(
+            may_change_something(b'/', b'e') && may_change_something(b'/', b'E') && !may_change_something(b'/', b'a')
+        );
     }
 }

@@ -10,6 +10,7 @@
 //! rest goes through [`Disarm`]. A tag that the page's end cuts off goes: what is put into the page after the gate could end it.
 
 mod ahead;
+mod blocks;
 mod place;
 mod plain;
 mod tag;
@@ -26,7 +27,7 @@ use super::foreign::{Foreign, Reading};
 use super::noscript::Noscript;
 use super::tags::Gating;
 use crate::page::Markup;
-use crate::page::scan::{Lexer, State, is_space};
+use crate::page::scan::{Lexer, State, find, is_space};
 use ahead::Ahead;
 pub(super) use place::Out;
 use place::Place;
@@ -257,6 +258,12 @@ impl Reader {
                         place.emit(place.at);
                         self.give_up();
                     }
+                }
+                State::Raw if self.twofold => {
+                    let Some(less) = find(chunk, place.at, b'<') else { break };
+                    self.lexer.state = State::RawLess;
+                    place.at = less + 1;
+                    self.look_at_less(place, state);
                 }
                 State::Raw
                 | State::RawLess

@@ -1,10 +1,15 @@
 //! Raw text: what stands in `<title>`, `<style>`, `<noscript>`, `<script>` and their like, up to the end tag of that name
 //! (13.2.5.2 to .4 and .9 to .31). Within a script, `<!--` and a `<script` after it hide an end tag.
 
+use fearless_simd::{Simd, dispatch};
 use memchr::memchr2;
 
+use super::block::{BLOCK, Block, LEVEL};
 use super::name::{LONG_NAME, LONGEST_NAME, Name, SCRIPT};
 use super::{Lexer, State, find, is_space};
+
+/// So much of what follows a block is looked at.
+const AHEAD: usize = 2;
 
 impl Lexer {
     /// One step through raw text: where to go on, or `None` at the chunk's end.
@@ -12,7 +17,8 @@ impl Lexer {
         let &byte = chunk.get(at)?;
         match self.state {
             State::Raw => {
-                let found = find(chunk, at, b'<')?;
+                let after = at + dispatch!(*LEVEL, simd => self.skip_raw(simd, chunk.get(at..).unwrap_or_default()));
+                let found = find(chunk, after, b'<')?;
                 (self.state, at) = (State::RawLess, found + 1);
             }
             State::RawLess => {
@@ -92,6 +98,34 @@ impl Lexer {
             _ => return None,
         }
         Some(at)
+    }
+
+    /// How much of `text` is certain to be that, whatever comes after it: no `<` in it begins what might be an end tag of
+    /// this text, nor `<!` in a script.
+    #[inline(always)]
+    fn skip_raw<S: Simd>(&self, simd: S, text: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(near) = text.get(at..).and_then(<[u8]>::first_chunk::<{ BLOCK + AHEAD }>) {
+            let block = |from: usize| Block::of(simd, near[from..].first_chunk().expect("a block is shorter"));
+            let (open, next) = (block(0).are(b'<'), block(1));
+            let mut open = open & (next.are(b'/') | next.are(b'!'));
+            while open != 0 {
+                let less = open.trailing_zeros() as usize;
+                if self.may_end_raw(near[less + 1], near[less + 2]) {
+                    return at + less;
+                }
+                open &= open - 1;
+            }
+            at += BLOCK;
+        }
+        at
+    }
+
+    /// Whether these, after a `<`, may be more than text.
+    #[inline(always)]
+    fn may_end_raw(&self, mark: u8, letter: u8) -> bool {
+        let first = self.raw >> (63_u32.saturating_sub(self.raw.leading_zeros()) & !7);
+        if mark == b'/' { Name::from(letter | 0x20) == first } else { self.raw == SCRIPT }
     }
 
     /// Adds a letter to the name of an end tag in raw text, or of what might be one.

@@ -1,4 +1,4 @@
-//! Tags that change nothing and are written as nearly every page writes them, sixteen bytes at a time.
+//! Tags that change nothing and are written as nearly every page writes them, one by one.
 //!
 //! Most tags need not be read to know where they end. That is at their first `>`, but for one in the quotes of a value, and:
 //!
@@ -8,81 +8,25 @@
 //!
 //! Whatever else there is goes attribute by attribute, or is left to the [`Lexer`](crate::page::scan::Lexer).
 
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr2, memrchr};
 
+use super::blocks::skip_blocks;
 use super::plain::Plain;
 use crate::page::gate::element;
-use crate::page::scan::near::{self, NEAR};
+use crate::page::scan::near::NEAR;
 use crate::page::scan::word::Word;
 use crate::page::scan::{find, find_mark, is_space};
 
-/// So far the end of a text is looked for, and as far again the end of a tag; further away it is left to `memchr`.
-const FAR: usize = 2 * NEAR;
-
-/// So many bytes are there, enough for both: with their number known, nothing has to be asked of the length of the chunk.
-const AHEAD: usize = FAR + 2 + FAR;
-
 /// Skips such tags, and the text between them; returns what follows the `<` of another, and what is known of that.
-#[inline(never)] // By itself it has the processor's registers to itself.
 pub(super) fn skip_usual(mut rest: &[u8]) -> Option<(&[u8], Plain<'_>)> {
-    while let Some(near) = rest.first_chunk() {
-        let Some(less) = text_end(near) else {
-            rest = &rest[FAR + memchr(b'<', &rest[FAR..])?..];
-            continue;
-        };
-        if let Some(end) = usual_end(near, less + 1) {
-            rest = &rest[end..];
-            continue;
-        }
-        let open = &rest[less + 1..];
+    loop {
+        rest = rest.get(skip_blocks(rest)..).unwrap_or_default();
+        let open = &rest[find(rest, 0, b'<')? + 1..];
         match unusual_tag(open) {
             Plain::Before(after) => rest = after,
             other => return Some((open, other)),
         }
     }
-    // The last bytes of the chunk, once.
-    let less = find(rest, 0, b'<')?;
-    Some((&rest[less + 1..], Plain::Unknown))
-}
-
-/// The bytes at `at`.
-#[inline(always)]
-fn piece(near: &[u8; AHEAD], at: usize) -> &[u8; NEAR] {
-    near[at..].first_chunk().expect("a tag begins far enough before the end")
-}
-
-/// Where the first `<` is, unless it is far.
-#[inline(always)]
-fn text_end(near: &[u8; AHEAD]) -> Option<usize> {
-    near::one(piece(near, 0), b'<').or_else(|| Some(NEAR + near::one(piece(near, NEAR), b'<')?))
-}
-
-/// What comes after the tag whose `<` is right before `open`, if it changes nothing, is short, and its end is easy to tell.
-#[inline(always)]
-fn usual_end(near: &[u8; AHEAD], open: usize) -> Option<usize> {
-    if near[open] == b'/' {
-        // An end tag, or what browsers make a comment of.
-        let mark = near::two(piece(near, open), b'=', b'>')?;
-        let usual = near[open + mark] == b'>' && (mark <= TEMPLATE || near[open + 1] | 0x20 != b't');
-        return usual.then_some(open + mark + 1);
-    }
-    if element::may_change_something(near[open], near[open + 2]) && is_plain_name(piece(near, open)) != Some(true) {
-        return None;
-    }
-    let from = open + 1;
-    let mark = match near::two(piece(near, from), b'\'', b'>') {
-        Some(mark) => from + mark,
-        None => from + NEAR + near::two(piece(near, from + NEAR), b'\'', b'>')?,
-    };
-    let ends = match near[mark - 1] {
-        _ if near[mark] != b'>' => false,
-        b'"' => ends_value(near[mark - 2]),
-        _ => {
-            let length = mark - open;
-            length <= NEAR && near::one(piece(near, open), b'=').is_none_or(|value| value > length)
-        }
-    };
-    ends.then_some(mark + 1)
 }
 
 /// Whether a `"` after this byte begins no value.
@@ -96,7 +40,7 @@ const TEMPLATE: usize = "template".len();
 
 /// Whether a tag whose name begins like one that changes something does not; `None` where that takes longer to say.
 #[inline(never)]
-fn is_plain_name(open: &[u8; NEAR]) -> Option<bool> {
+pub(super) fn is_plain_name(open: &[u8; NEAR]) -> Option<bool> {
     let word = Word::first(open)?;
     let length = word.before_zero().min(word.mark());
     if !open[0].is_ascii_alphabetic() || length > 7 {
@@ -110,7 +54,7 @@ fn is_plain_name(open: &[u8; NEAR]) -> Option<bool> {
     }
 }
 
-/// A tag that is longer, whose end is not that easy to tell, or that changes something.
+/// A tag that may change something, or whose end is not told by its block.
 #[inline(never)]
 fn unusual_tag(open: &[u8]) -> Plain<'_> {
     let Some(near) = open.first_chunk() else { return Plain::Unknown };

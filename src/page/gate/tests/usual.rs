@@ -1,4 +1,5 @@
-//! What is skipped without being read (`reader/usual.rs`), wherever in the bytes that are looked at together it stands: the same
+//! What is skipped without being read (`reader/blocks.rs`, `reader/usual.rs`, `scan/raw.rs`), wherever in the bytes that are
+//! looked at together it stands: the same
 //! page byte by byte is never skipped in that way.
 
 use super::differential::{assert_chunks_agree, assert_same_as_oracle, cases, read, readable_by_oracle};
@@ -11,7 +12,7 @@ const AFTER: &str =
     "It is text that goes on for a while, and then some more, so that nobody comes to its end too soon.";
 
 /// Tags that change nothing, and how pages try to say so of others; `…` is where they are made longer.
-const TAGS: [&str; 40] = [
+const TAGS: [&str; 48] = [
     "<p>",
     "</p>",
     "<p…>",
@@ -32,6 +33,14 @@ const TAGS: [&str; 40] = [
     "<p a= \"…>\">",
     "<p a=\n\"…>\">",
     "<p a='…>'>",
+    "<p a=\"…><img src=//t.example>\">",
+    "<p a=\"…\" b=\"><img src=//t.example>\">",
+    "<p a=\"=…><img src=//t.example>\" b>",
+    "<p a=\" …><img src=//t.example> \">",
+    "<p a='…><img src=//t.example>'>",
+    "<p a=\"…\" b='><img src=//t.example>'>",
+    "<p a=…\"><img src=//t.example>",
+    "<p a=\"…<b>\"><img src=//t.example>",
     "<p a='…\">'>",
     "<p a='x\">…'>",
     "<p a=\"…'>\">",
@@ -68,6 +77,33 @@ fn rule_k4_a_tag_is_skipped_or_not_wherever_it_stands_and_however_long_it_is() {
     }
 }
 
+/// Raw texts, and how they end, or do not.
+const RAW_TEXTS: [&str; 11] = [
+    "<script>…</script>",
+    "<script>…</scripts></p><b</script >",
+    "<script>…<!--…</script>",
+    "<script>…<!--…<script>…</script>…--></script>",
+    "<script>…<!-…</script>",
+    "<script>…</s<!--<script></script>…</SCRIPT/>",
+    "<script>…</…</style></sCript\n>",
+    "<style>…<!--…</style>…--></style>",
+    "<title>…</t…</title>",
+    "<textarea>…</t></te</TEXTAREA>",
+    "<xmp>…</xmp",
+];
+
+#[test]
+fn rule_k4_raw_text_ends_where_it_ends_wherever_that_stands() {
+    for text in RAW_TEXTS {
+        for longer in 0..140 {
+            let text = text.replacen('…', &"x".repeat(longer), 1).replace('…', "x");
+            let page = format!("{text}{LIVE}{AFTER}{text}{AFTER}{LIVE}");
+            let byte_by_byte = read(Markup::Html, page.as_bytes().chunks(1)).out;
+            assert_eq!(gated(&page), String::from_utf8_lossy(&byte_by_byte), "{page}");
+        }
+    }
+}
+
 #[test]
 fn a_page_cut_at_any_byte_becomes_what_it_becomes_as_a_whole() {
     for tag in TAGS {
@@ -89,6 +125,7 @@ fn shreds() -> impl Strategy<Value = Vec<u8>> {
     let shreds = vec![
         "<p",
         "<a",
+        "</te",
         "<li",
         "<strong",
         "</p",
@@ -113,6 +150,7 @@ fn shreds() -> impl Strategy<Value = Vec<u8>> {
         "class=\"a b c d e f\"",
         " href=\"/a?b=c\"",
         "<img src=//t.example>",
+        "a value, or a text, that is longer than what is looked at together, be it the one or be it the other",
     ];
     let page = prop::collection::vec(prop::sample::select(shreds), 0..24);
     page.prop_map(|shreds| (shreds.concat() + LIVE + AFTER).into_bytes())
