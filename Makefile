@@ -58,7 +58,7 @@ check: tests/browser/node_modules/.installed
 bench:
 	$(OPTIMISED) cargo bench --locked
 
-# CPU per request beside nginx, A B A B in one run; installs nginx and wrk from Debian.
+# CPU per request beside nginx and HAProxy, in turns in one run; installs nginx, HAProxy and wrk from Debian.
 bench-proxy: build
 	benches/proxy/run
 

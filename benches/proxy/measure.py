@@ -10,34 +10,45 @@ import sites
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
+# Which of a comparison's proxies is which.
+GATEWAY, NGINX = 0, 1
+
 
 class Round:
     """What one side did in one round."""
 
-    def __init__(self, requests, user, system, rps, p50, p99, rss):
-        self.user, self.system = user / requests * 1e6, system / requests * 1e6
+    def __init__(self, side, before, after, output):
+        """Of `times` before and after, and what wrk said."""
+        self.requests = int(re.search(r"(\d+) requests in", output)[1])
+        self.user, self.system, self.database = (
+            (later - earlier) / self.requests * 1e6 for earlier, later in zip(before, after)
+        )
         self.cpu = self.user + self.system
-        self.rps, self.p50, self.p99, self.rss = rps, p50, p99, rss
+        self.rps = float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
+        self.p50, self.p99 = (
+            milliseconds(re.search(rf"(?m)^\s+{percent}%\s+(\S+)", output)[1]) for percent in (50, 99)
+        )
+        self.rss = resident(side)
 
 
 def run_all(sides, pages, connections, rounds, seconds, cookies, say):
-    """{(kind, page, connections): [(round of the gateway, round of nginx), ...]}"""
+    """{(kind, page, connections): (sides, [(round of the gateway, round of nginx, ...), ...])}"""
     results = {}
-    for kind, pair in sides.items():
-        for size in pages if pair else []:
+    for kind, proxies in sides.items():
+        for size in pages if proxies else []:
             file, headers = sites.FILES[kind]
             path = f"/{size}.{file}"
             asked = {**headers, **({"Cookie": cookies[kind]} if cookies[kind] else {})}
             for clients in connections:
                 say(f"{kind}, {size} KB, {clients} connections: {rounds} rounds of {seconds} s each")
-                for side in pair:
+                for side in proxies:
                     load(side, path, clients, 1, asked)
                 turns = []
                 for number in range(rounds):
-                    order = pair if number % 2 == 0 else pair[::-1]
+                    order = proxies if number % 2 == 0 else proxies[::-1]
                     done = {side.name: load(side, path, clients, seconds, asked) for side in order}
-                    turns.append((done[pair[0].name], done[pair[1].name]))
-                results[kind, size, clients] = (pair, turns)
+                    turns.append(tuple(done[side.name] for side in proxies))
+                results[kind, size, clients] = (proxies, turns)
     return results
 
 
@@ -46,7 +57,7 @@ def load(side, path, clients, seconds, asked):
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    before = cpu_time(side)
+    before = times(side)
     output = subprocess.run(
         [*command, f"http://127.0.0.1:{side.port}{path}"],
         preexec_fn=lambda: os.sched_setaffinity(0, sites.LOAD_CPU),
@@ -54,25 +65,21 @@ def load(side, path, clients, seconds, asked):
         text=True,
         check=True,
     ).stdout
-    after = cpu_time(side)
+    after = times(side)
     if re.search(r"Non-2xx|Socket errors: (?!connect 0, read 0, write 0, timeout 0)", output):
         sys.exit(f"{side.name} failed under load at {path}:\n{output}")
-    requests = int(re.search(r"(\d+) requests in", output)[1])
-    return Round(
-        requests,
-        after[0] - before[0],
-        after[1] - before[1],
-        float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
-        milliseconds(re.search(r"(?m)^\s+50%\s+(\S+)", output)[1]),
-        milliseconds(re.search(r"(?m)^\s+99%\s+(\S+)", output)[1]),
-        resident(side),
-    )
+    return Round(side, before, after, output)
 
 
-def cpu_time(side):
-    """Seconds in user and system mode, over all threads, children not counted."""
+def times(side):
+    """Seconds of the proxy in user and in system mode, and of its database."""
+    return *cpu_time(side.pids()), sum(cpu_time(side.databases()))
+
+
+def cpu_time(pids):
+    """Seconds in user and in system mode of these processes, over all threads."""
     user = system = 0
-    for pid in side.pids():
+    for pid in pids:
         with open(f"/proc/{pid}/stat") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         user, system = user + int(fields[11]), system + int(fields[12])
@@ -93,24 +100,28 @@ def milliseconds(text):
 
 
 def print_table(results, bounds, rounds, seconds):
-    """Prints medians; whether every ratio is within its bound."""
-    print(f"CPU per request of the proxy process, median of {rounds} rounds of {seconds} s, in turns. "
-          "A ratio is the median of the rounds' ratios; below 1 the gateway is cheaper.\n")
-    columns = ["what", "page", "conns", "proxy", "CPU us/req (user+sys)", "ratio (range)", "bound", "rps", "p50 ms", "p99 ms", "RSS MiB"]
+    """Prints medians, and ratios to nginx; whether every ratio of the gateway's is within its bound."""
+    print(f"Medians of {rounds} rounds of {seconds} s, in turns. CPU is that of the proxy process for each request; a ratio is the "
+          "median of the rounds' ratios to nginx: below 1 costs less CPU, serves less, waits less.\n")
+    columns = ["what", "page", "conns", "proxy", "CPU us/req (user+sys)", "ratio (range)", "bound", "requests/s (ratio)",
+               "p50 ms (ratio)", "p99 ms (ratio)", "RSS MiB", "its database, CPU us/req"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     within = True
-    for (kind, size, clients), (pair, turns) in results.items():
-        ratios = [ours.cpu / theirs.cpu for ours, theirs in turns]
-        ratio = statistics.median(ratios)
-        shown = f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        within = within and ratio <= bounds[kind]
-        for place, side in enumerate(pair):
+    for (kind, size, clients), (proxies, turns) in results.items():
+        for place, side in enumerate(proxies):
             done = [turn[place] for turn in turns]
             median = lambda field: statistics.median(getattr(one, field) for one in done)  # noqa: E731
+            ratios = lambda field: [  # noqa: E731
+                getattr(turn[place], field) / getattr(turn[NGINX], field) for turn in turns
+            ]
+            ratio = lambda field: statistics.median(ratios(field))  # noqa: E731
+            shown = f"{ratio('cpu'):.2f} ({min(ratios('cpu')):.2f} to {max(ratios('cpu')):.2f})"
+            within = within and (place != GATEWAY or ratio("cpu") <= bounds[kind])
             print(
                 f"| {kind} | {size} KB | {clients} | {side.name} "
                 f"| {median('cpu'):.1f} ({median('user'):.1f}+{median('system'):.1f}) "
-                f"| {shown if place == 0 else '1.00'} | {f'{bounds[kind]:.2f}' if place == 0 else ''} "
-                f"| {median('rps'):.0f} | {median('p50'):.1f} | {median('p99'):.1f} | {median('rss'):.1f} |"
+                f"| {'1.00' if place == NGINX else shown} | {f'{bounds[kind]:.2f}' if place == GATEWAY else ''} "
+                f"| {median('rps'):.0f} ({ratio('rps'):.2f}) | {median('p50'):.2f} ({ratio('p50'):.2f}) "
+                f"| {median('p99'):.1f} ({ratio('p99'):.2f}) | {median('rss'):.1f} | {median('database'):.1f} |"
             )
     return within

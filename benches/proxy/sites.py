@@ -1,4 +1,4 @@
-"""The parts: an nginx with pages, nginx as a proxy, the gateway. Each knows its port and the processes to be counted."""
+"""The parts: an nginx with pages, nginx and HAProxy as proxies, the gateway. Each knows its port and the processes to be counted."""
 
 import http.client
 import json
@@ -47,13 +47,16 @@ SNIPPET = '<script src="/_privacy/collector.js" defer></script>'
 
 
 class Process:
-    """A started program; `pids` are the processes whose time counts."""
+    """A started program; `pids` are the processes whose time counts, `databases` those of its database, told apart."""
 
-    def __init__(self, name, port, popen, pids):
-        self.name, self.port, self.popen, self._pids = name, port, popen, pids
+    def __init__(self, name, port, popen, pids, databases=lambda pid: []):
+        self.name, self.port, self.popen, self._pids, self._databases = name, port, popen, pids, databases
 
     def pids(self):
         return self._pids(self.popen.pid)
+
+    def databases(self):
+        return self._databases(self.popen.pid)
 
     def stop(self):
         self.popen.terminate()
@@ -114,6 +117,34 @@ def start_nginx_proxy(folder, name, upstream_port, rich, prefix=()):
     return start_nginx(config, name, port, PROXY_CPU, prefix)
 
 
+def start_haproxy(folder, upstream_port):
+    """One thread, and buffers that take a whole page, as nginx's do."""
+    port = free_port()
+    work = folder / "haproxy"
+    work.mkdir()
+    config = work / "haproxy.cfg"
+    config.write_text(
+        f"""global
+    nbthread 1
+    maxconn 4096
+    tune.bufsize 65536
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    http-reuse always
+listen site
+    bind 127.0.0.1:{port}
+    server site 127.0.0.1:{upstream_port}
+"""
+    )
+    log = open(work / "log", "w")
+    popen = start(["haproxy", "-db", "-f", str(config)], PROXY_CPU, stdout=log, stderr=log)
+    wait_until_open(popen, port, work / "log", patience=30)
+    return Process("HAProxy", port, popen, lambda pid: [pid])
+
+
 def start_gateway(folder, binary, upstream_port, prefix=()):
     port = free_port()
     work = folder / "gateway"
@@ -151,7 +182,7 @@ log = "warn"
     # The database shares the machine with the upstream, not with what is measured.
     for child in children(popen.pid):
         pin(child, UPSTREAM_CPU)
-    return Process("consentry", port, popen, lambda pid: [pid])
+    return Process("consentry", port, popen, lambda pid: [pid], children)
 
 
 def start_nginx(config, name, port, cpus, prefix=()):
@@ -223,10 +254,10 @@ def set_cookies(headers):
     return {pair[0].strip(): pair[1] for pair in pairs if len(pair) == 2}
 
 
-def check_pages(kind, pair, pages, cookie):
-    """Both sides must do the work before it is measured."""
+def check_pages(kind, proxies, pages, cookie):
+    """All sides must do the work before it is measured."""
     file, headers = FILES[kind]
-    for side in pair:
+    for side in proxies:
         for size in pages:
             path = f"/{size}.{file}"
             status, _, body = fetch(side.port, path, {**headers, **({"Cookie": cookie} if cookie else {})})
