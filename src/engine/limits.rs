@@ -1,5 +1,5 @@
 //! What the system grants this process, settled at its start: as many descriptors as it may have, disk errors in place of death
-//! where a file may grow no further, and no memory left behind by a crash. Called by the command line, before anything is
+//! where a file may grow no further, no memory left behind by a crash, and memory in small pages. Called by the command line, before anything is
 //! opened or started, so that children (the engine, the program that takes this one's place) inherit it.
 #![allow(unsafe_code)]
 
@@ -22,6 +22,18 @@ pub fn settle() {
     if env::var_os(CORE_DUMPS).is_none_or(|allowed| allowed != "1") {
         leave_no_memory();
     }
+    large_pages(false);
+}
+
+/// Whether the system may give this process its memory in pages of 2 MiB. What a gateway needs is small and lies far apart:
+/// such pages keep half as much again, and more with every hour, as the system makes one of what was given back to it. The
+/// engine, which goes through whole columns, may have them.
+pub(super) fn large_pages(may: bool) {
+    // SAFETY: takes numbers, and concerns no memory by itself. A kernel that does not know it refuses.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        libc::prctl(libc::PR_SET_THP_DISABLE, libc::c_ulong::from(!may), 0, 0, 0)
+    };
 }
 
 /// How many descriptors this process may have, as it was settled at the first call: the system's hard limit, [`MOST`] at most.

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use super::ffi::{Closed, Engine, OpenError};
 use super::http::{Flushed, Interface, Watched, answer, refused};
 use super::run::{self, Access};
-use super::{database_folder, lock, loopback, socket, sys};
+use super::{database_folder, limits, lock, loopback, socket, sys};
 use crate::keys::private_folder::{self, NotPrivate};
 
 /// Statements at once on one listener: more only wait for each other inside.
@@ -125,6 +125,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
         // First of all: one that comes now would end the process by itself.
         sys::ignore_requests_to_end();
     }
+    limits::large_pages(true);
     let parent_gone = options.child.then(watch_parent);
     let chosen = socket::choose(&options.data_dir)?;
     let socket_path = options.socket.clone().unwrap_or(chosen);

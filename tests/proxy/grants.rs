@@ -175,6 +175,21 @@ fn a_file_that_may_grow_no_further_is_a_disk_error_and_not_the_end() {
 }
 
 #[test]
+fn memory_comes_in_small_pages_to_the_gateway_and_in_large_ones_to_the_engine() {
+    let (gateway, _) = shared();
+    let large_pages = |pid: u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        status.lines().find_map(|line| line.strip_prefix("THP_enabled:")).unwrap().trim().to_owned()
+    };
+    assert_eq!(large_pages(gateway.process.id()), "0");
+    let children = gateway.process.children();
+    assert!(!children.is_empty(), "the engine is one");
+    for pid in children {
+        assert_eq!(large_pages(pid), "1");
+    }
+}
+
+#[test]
 fn rule_d1_a_crash_leaves_no_memory_behind() {
     let (gateway, _) = shared();
     let children = gateway.process.children();
