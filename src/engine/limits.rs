@@ -1,6 +1,6 @@
 //! What the system grants this process, settled at its start: as many descriptors as it may have, disk errors in place of death
-//! where a file may grow no further, no memory left behind by a crash, and memory in small pages. Called by the command line, before anything is
-//! opened or started, so that children (the engine, the program that takes this one's place) inherit it.
+//! where a file may grow no further, no memory left behind by a crash, and memory in small pages. Called by the command line,
+//! before anything is opened or started, so that children (the engine, the program that takes this one's place) inherit it.
 #![allow(unsafe_code)]
 
 use std::env;
@@ -26,8 +26,8 @@ pub fn settle() {
 }
 
 /// Whether the system may give this process its memory in pages of 2 MiB. What a gateway needs is small and lies far apart:
-/// such pages keep half as much again, and more with every hour, as the system makes one of what was given back to it. The
-/// engine, which goes through whole columns, may have them.
+/// such pages keep half as much again, and more with time, as the system makes one of what was given back to it. The engine,
+/// which goes through whole columns, may have them.
 pub(super) fn large_pages(may: bool) {
     // SAFETY: takes numbers, and concerns no memory by itself. A kernel that does not know it refuses.
     #[cfg(target_os = "linux")]

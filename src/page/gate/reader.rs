@@ -259,6 +259,7 @@ impl Reader {
                         self.give_up();
                     }
                 }
+                // Each `<` counts, and not only what may end the text.
                 State::Raw if self.twofold => {
                     let Some(less) = find(chunk, place.at, b'<') else { break };
                     self.lexer.state = State::RawLess;

@@ -22,7 +22,8 @@ use crate::page::scan::near::NEAR;
 /// So much of what follows a block is looked at.
 const AHEAD: usize = NEAR;
 
-/// A tag that is longer is left to who holds it.
+/// A tag that is longer is left to who reads tag by tag: one whose name is too long to hold must come to the same however
+/// the page is cut.
 const MOST: usize = 4096;
 
 /// What is known of a block from those before it.
