@@ -21,6 +21,7 @@ mod manager;
 mod objection;
 mod own;
 mod page_body;
+mod redirection;
 mod role;
 pub mod tls;
 pub mod turn;

@@ -124,6 +124,7 @@ pub fn serve(options: &Options, ready: impl FnOnce(&Ready)) -> Result<(), ServeE
     if options.child {
         // First of all: one that comes now would end the process by itself.
         sys::ignore_requests_to_end();
+        limits::step_back();
     }
     limits::large_pages(true);
     let parent_gone = options.child.then(watch_parent);

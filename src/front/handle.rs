@@ -19,6 +19,7 @@ use super::manager::{self, Heard};
 use super::objection;
 use super::own;
 use super::page_body::VisitorBody;
+use super::redirection;
 use super::role::{self, Role};
 use super::turn::RequestBody;
 use super::unanswered;
@@ -212,6 +213,11 @@ async fn pass_on(
     let content_type = ContentType::of(&head.headers);
     let answered = keep::Answered { began, response_ms, login, content_type };
     let kept = keep::exchange(gateway, visit, role, &mut head, answered);
+    if leads_elsewhere(&head)
+        && let Some(answer) = redirection::withheld(site, visit, role, &mut head)
+    {
+        return answer.map(|body| body.told_to(kept.delivery));
+    }
     if role.is_page() && head.headers.contains_key(LINK) {
         if let Some(gating) = site.tags.gating(visit.decision.permitted) {
             gate::filter_link(&mut head.headers, &gating);

@@ -87,6 +87,8 @@ pub struct Metrics {
     pub pages_injected: Counter,
     /// Pages that could not be changed, such as those in an unknown content encoding.
     pub pages_not_injectable: Counter,
+    /// Redirections to a third party's tag that was refused, asked for by a page (K4).
+    pub redirections_withheld: Counter,
     /// How the spool is doing, as it was last looked at.
     pub spool: SpoolFigures,
     /// Wrong passwords at the dashboard.
@@ -231,6 +233,12 @@ impl Metrics {
         counter("consentry_answer_cookies_removed_total", "Cookies taken out of answers.", from_answers);
         counter("consentry_pages_injected_total", "Pages that carry banner and collector.", &self.pages_injected);
         counter("consentry_pages_not_injectable_total", "Pages that could not be changed.", &self.pages_not_injectable);
+        let withheld = &self.redirections_withheld;
+        counter(
+            "consentry_redirections_withheld_total",
+            "Redirections to a refused third party, not passed on.",
+            withheld,
+        );
         counter("consentry_sign_in_failures_total", "Wrong passwords at the dashboard.", &self.sign_in_failures);
         let lane = &self.statistics;
         counter("consentry_statistics_counted_total", "Page views counted without a row of their own.", &lane.counted);

@@ -134,6 +134,12 @@ pub fn filter_link(headers: &mut HeaderMap, gating: &Gating) -> usize {
     removed
 }
 
+/// Whether a redirection's `Location` leads to a refused host.
+pub fn leads_to_refused(headers: &HeaderMap, gating: &Gating) -> bool {
+    let mut locations = headers.get_all(header::LOCATION).iter();
+    locations.any(|location| is_refused_url(&String::from_utf8_lossy(location.as_bytes()), gating))
+}
+
 /// The links of one header line: split at commas that stand neither in `<…>` nor in quotes.
 fn links(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut in_target, mut in_quotes) = (false, false);

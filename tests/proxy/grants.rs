@@ -190,6 +190,27 @@ fn memory_comes_in_small_pages_to_the_gateway_and_in_large_ones_to_the_engine() 
 }
 
 #[test]
+fn the_engine_beside_a_gateway_goes_last() {
+    let (gateway, _) = shared();
+    let niceness = |pid: u32| -> Vec<i32> {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        // A thread that ends meanwhile has no file any more.
+        let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+        stats.map(|stat| stat.rsplit_once(") ").unwrap().1.split(' ').nth(16).unwrap().parse().unwrap()).collect()
+    };
+    let gateways = niceness(gateway.process.id());
+    assert!(gateways.iter().all(|nice| *nice == gateways[0]), "{gateways:?}");
+    let children = gateway.process.children();
+    assert!(!children.is_empty(), "the engine is one");
+    for pid in children {
+        let engines = niceness(pid);
+        // ClickHouse lets a thread or two that only keep watch go first, where it may.
+        let last = engines.iter().filter(|nice| **nice == (gateways[0] + 10).min(19)).count();
+        assert!(engines[0] == (gateways[0] + 10).min(19) && last + 2 >= engines.len() && last > 2, "{engines:?}");
+    }
+}
+
+#[test]
 fn rule_d1_a_crash_leaves_no_memory_behind() {
     let (gateway, _) = shared();
     let children = gateway.process.children();

@@ -101,6 +101,56 @@ fn rule_k4_a_link_header_preloads_nothing_that_is_refused_whatever_it_comes_with
 }
 
 #[test]
+fn rule_k4_what_a_page_asks_of_the_site_leads_to_no_refused_third_party() {
+    let (gateway, site) = shared();
+    let to = |location: &str| {
+        format!("HTTP/1.1 302 Found\r\nCache-Control: public\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+    };
+    let tags =
+        ["https://tags.example/t.js", "//tags.example", "HTTPS:\\\\TAGS.example:443/x", "https://u@tags%2Eexample/"];
+    for (number, tag) in tags.into_iter().enumerate() {
+        site.answers(&format!("/led/{number}"), to(tag));
+    }
+    site.answers("/led/twice", to("https://own.example/\r\nLocation: https://tags.example/"));
+    site.answers("/led/elsewhere", to("https://other.example/t.js?tags.example"));
+    site.answers("/led/created", to(tags[0]).replace("302 Found", "201 Created"));
+    let is_private = |got: &Answer| got.field("cache-control").is_some_and(|control| control.starts_with("private"));
+    let before = gateway.metric("consentry_redirections_withheld_total");
+
+    let mut visitor = Visitor::new(gateway);
+    for path in ["/led/0", "/led/1", "/led/2", "/led/3", "/led/twice"] {
+        for dest in ["script", "image", "iframe", "style", "empty"] {
+            let got = visitor.fetch_as(dest, path);
+            assert_eq!((got.status, got.field("location")), (403, None), "{path} as {dest}: {}", got.head);
+            assert_eq!(got.field("cache-control"), Some("no-store"), "{}", got.head);
+        }
+        let followed = visitor.get(path);
+        assert!(
+            followed.status == 302 && !followed.all("location").is_empty(),
+            "who follows a link: {}",
+            followed.head
+        );
+        assert!(is_private(&followed), "{}", followed.head);
+    }
+    for path in ["/led/elsewhere", "/led/created"] {
+        let got = visitor.fetch_as("script", path);
+        assert!(
+            got.field("location").is_some() && got.field("cache-control") == Some("public"),
+            "{path}: {}",
+            got.head
+        );
+    }
+    let mut ahead = Visitor::new(gateway).saying("Sec-Purpose", "prefetch;prerender");
+    assert_eq!(ahead.get("/led/0").status, 403, "nobody has followed it yet");
+    assert_eq!(gateway.metric("consentry_redirections_withheld_total") - before, 26);
+
+    visitor.choose("accept");
+    let passed = visitor.fetch_as("script", "/led/0");
+    assert_eq!((passed.status, passed.field("location")), (302, Some(tags[0])));
+    assert!(is_private(&passed), "{}", passed.head);
+}
+
+#[test]
 fn rule_k7_what_differs_by_choice_stays_out_of_shared_caches() {
     let (gateway, site) = shared();
     let public = "Cache-Control: public, max-age=600\r\nCDN-Cache-Control: max-age=600\r\n";

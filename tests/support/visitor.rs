@@ -66,6 +66,12 @@ impl Visitor {
         self.send(method, target, fetch, None)
     }
 
+    /// Gets what a page needs as its script, its image or whatever `dest` says.
+    pub fn fetch_as(&mut self, dest: &str, target: &str) -> Answer {
+        let fields = format!("Accept: */*\r\nSec-Fetch-Dest: {dest}\r\nSec-Fetch-Site: same-origin\r\n");
+        self.send("GET", target, &fields, None)
+    }
+
     /// Posts as a page of the site does.
     pub fn post(&mut self, target: &str, content_type: &str, body: &[u8]) -> Answer {
         let head = format!(
