@@ -40,15 +40,21 @@ pub enum Refusal {
     /// More body than the configuration allows.
     #[error("the request's body is larger than this site allows")]
     BodyTooLarge,
+    /// It may have been a part of them.
+    #[error("nothing is read of a connection after a request with trailers")]
+    AfterTrailers,
 }
 
 impl Refusal {
     /// The status the visitor gets.
     pub fn status(self) -> StatusCode {
         match self {
-            Refusal::Host | Refusal::OtherHost | Refusal::Field | Refusal::Framing | Refusal::Target => {
-                StatusCode::BAD_REQUEST
-            }
+            Refusal::Host
+            | Refusal::OtherHost
+            | Refusal::Field
+            | Refusal::Framing
+            | Refusal::Target
+            | Refusal::AfterTrailers => StatusCode::BAD_REQUEST,
             Refusal::Coding => StatusCode::NOT_IMPLEMENTED,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
@@ -61,7 +67,7 @@ impl Refusal {
     /// Whether nobody can say where the request ends, or nobody will read to its end: what follows on its connection is no
     /// request then (RFC 9112 §6.3).
     pub fn ends_connection(self) -> bool {
-        matches!(self, Refusal::Framing | Refusal::Coding | Refusal::BodyTooLarge)
+        matches!(self, Refusal::Framing | Refusal::Coding | Refusal::BodyTooLarge | Refusal::AfterTrailers)
     }
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 
-use super::check::{self, Bounds};
+use super::check::{self, Bounds, Refusal};
 use super::client_addr;
 use super::conditions;
 use super::gateway::{Gateway, Visit};
@@ -54,7 +54,11 @@ pub async fn handle(
         let bounds = Bounds { head: site.limits.max_head_bytes, body: gateway.upstream.max_request_body() };
         let client = client_addr::client(&caller.peer, &parts.headers, &site.trusted_proxies);
         watched.is_called(RequestId::of(&parts.headers, client.through_proxy));
-        let host = match check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds) {
+        let checked = match caller.turn.is_trailed() {
+            true => Err(Refusal::AfterTrailers),
+            false => check::check(&parts.method, &parts.uri, parts.version, &parts.headers, bounds),
+        };
+        let host = match checked {
             Ok(host) => host,
             Err(refusal) => {
                 let status = refusal.status();

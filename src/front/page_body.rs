@@ -22,6 +22,8 @@ pub struct VisitorBody {
     watched: Option<Watched>,
     /// Until the answer has ended.
     turn: Option<Ours>,
+    /// Why it has broken off, until that is told.
+    broken: Option<UpstreamError>,
 }
 
 enum Content {
@@ -65,7 +67,7 @@ impl VisitorBody {
 
 impl From<Content> for VisitorBody {
     fn from(content: Content) -> Self {
-        VisitorBody { content, delivery: None, watched: None, turn: None }
+        VisitorBody { content, delivery: None, watched: None, turn: None, broken: None }
     }
 }
 
@@ -74,7 +76,10 @@ impl Body for VisitorBody {
     type Error = UpstreamError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let VisitorBody { content, delivery, watched, .. } = self.get_mut();
+        let VisitorBody { content, delivery, watched, broken, .. } = self.get_mut();
+        if let Some(error) = broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = match content {
             Content::Own(bytes) => {
                 let bytes = bytes.take();
@@ -86,8 +91,8 @@ impl Body for VisitorBody {
             Content::Passed(body) => ready!(Pin::new(body).poll_frame(cx)),
             Content::Page(body) => ready!(Pin::new(body).poll_frame(cx)),
         };
-        match &frame {
-            Some(Ok(frame)) => {
+        match frame {
+            Some(Ok(ref frame)) => {
                 if let (Some(watched), Some(bytes)) = (watched.as_mut(), frame.data_ref()) {
                     watched.add(bytes.len());
                 }
@@ -104,6 +109,11 @@ impl Body for VisitorBody {
                 tracing::warn!(%error, "an answer broke off");
                 delivery.iter_mut().for_each(|delivery| delivery.broken());
                 watched.iter_mut().for_each(Watched::broken);
+                // What is there of the answer, its head above all, goes out first: hyper would throw it away, and a browser that
+                // got nothing over a connection it had kept asks once more, even where that does harm (RFC 9110 §9.2.2).
+                *broken = Some(error);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             None => {
                 delivery.iter_mut().for_each(|delivery| delivery.complete());
@@ -114,7 +124,7 @@ impl Body for VisitorBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end()
+        self.broken.is_none() && self.content.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {

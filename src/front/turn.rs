@@ -30,6 +30,7 @@ struct State {
     whose: AtomicU8,
     asked: AtomicU32,
     wanted: AtomicBool,
+    trailed: AtomicBool,
 }
 
 impl Turn {
@@ -52,6 +53,16 @@ impl Turn {
     /// known to be whole, and yet nobody waits for it.
     pub fn is_wanted(&self) -> bool {
         self.0.wanted.load(Relaxed)
+    }
+
+    /// Whether a body had trailers. Where they end is not certain: hyper takes a bare LF for none of a line's, so that it may have read
+    /// the head of the next request with them (RFC 9112 §7.1.2). Nothing more is read of such a connection.
+    pub fn is_trailed(&self) -> bool {
+        self.0.trailed.load(Relaxed)
+    }
+
+    fn has_trailers(&self) {
+        self.0.trailed.store(true, Relaxed);
     }
 
     /// Somebody waits for more of it, or no longer does.
@@ -124,28 +135,49 @@ impl Drop for Ours {
 pub struct RequestBody {
     body: Incoming,
     turn: Turn,
+    /// Whether its end is a stream's, rather than told by a length or a last chunk.
+    is_stream: bool,
+}
+
+/// Why a visitor's body did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokenOff {
+    /// The connection ended, or what came was no body.
+    #[error(transparent)]
+    Connection(#[from] hyper::Error),
+    /// The stream was reset.
+    #[error("the stream was reset")]
+    Stream,
 }
 
 impl RequestBody {
     /// That of a new request, which is whole with the body's end.
-    pub(super) fn new(body: Incoming, turn: &Turn) -> RequestBody {
+    pub(super) fn new(body: Incoming, turn: &Turn, is_stream: bool) -> RequestBody {
         turn.asked(body.is_end_stream());
-        RequestBody { body, turn: turn.clone() }
+        RequestBody { body, turn: turn.clone(), is_stream }
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BrokenOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         self.turn.wants(frame.is_pending());
         let frame = ready!(frame);
         if frame.is_none() || self.body.is_end_stream() {
             self.turn.heard();
         }
-        Poll::Ready(frame)
+        // To hyper a reset for no error is an end. A proxy in front may reset so for whoever broke off, and half an upload is not
+        // a whole one.
+        if frame.is_none() && self.is_stream && !self.body.is_end_stream() {
+            return Poll::Ready(Some(Err(BrokenOff::Stream)));
+        }
+        if !self.is_stream && matches!(&frame, Some(Ok(frame)) if frame.is_trailers()) {
+            self.turn.has_trailers();
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BrokenOff::Connection)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -64,7 +64,8 @@ impl Caller {
 
     /// The request with its body in its turn.
     pub(super) fn read(&self, request: Request<Incoming>) -> Request<RequestBody> {
-        request.map(|body| RequestBody::new(body, &self.turn))
+        let is_stream = request.version() >= Version::HTTP_2;
+        request.map(|body| RequestBody::new(body, &self.turn, is_stream))
     }
 
     /// Waits until a request has come, the first one.
@@ -79,7 +80,7 @@ impl Caller {
 
     /// Says so in an answer, where it is so (RFC 9112 §9.6).
     pub(super) fn say_farewell<B>(&self, response: &mut Response<B>) {
-        if self.leaves.get() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if (self.leaves.get() || self.turn.is_trailed()) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }

@@ -93,9 +93,14 @@ impl Exchange<'_> {
                 Ok(answer::of(answer, stream, self.bounds.idle, self.end, is_grpc))
             }
             Ok(Err(mut failed)) => {
-                let unseen = failed.take_message().map(|_| carried.take());
-                let fault = carried.fault();
-                Err((fault.unwrap_or(UpstreamError::Unanswered(kind(failed.error()))), unseen))
+                let is_unseen = failed.take_message().is_some() || is_refused(failed.error()) && !carried.is_touched();
+                let unseen = is_unseen.then(|| carried.take());
+                let error = match carried.fault() {
+                    Some(fault) => fault,
+                    None if is_malformed(failed.error()) => UpstreamError::BadHead("it is none of HTTP/2"),
+                    None => UpstreamError::Unanswered(kind(failed.error())),
+                };
+                Err((error, unseen))
             }
             Err(error) => Err((error, None)),
         }
@@ -119,8 +124,25 @@ pub(super) async fn probe(wire: Wire, host: &str, path: &str) -> Result<u16, Str
 
 /// Why the server has reset a stream, where that is what happened.
 fn reset(error: &hyper::Error) -> Option<h2::Reason> {
-    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    let error = of_h2(error)?;
     error.reason().filter(|_| error.is_reset() && error.is_remote())
+}
+
+fn of_h2(error: &hyper::Error) -> Option<&h2::Error> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
+/// Whether the server said that it has done nothing for a request (RFC 9113 §6.8, §8.7): it refused the stream, or ended the
+/// connection before it.
+fn is_refused(error: &hyper::Error) -> bool {
+    of_h2(error).is_some_and(|error| {
+        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
+}
+
+/// Whether an answer came, and it was none: the stream was reset by us.
+fn is_malformed(error: &hyper::Error) -> bool {
+    of_h2(error).is_some_and(|error| error.is_reset() && !error.is_remote())
 }
 
 /// The kind of a connection's end, as far as hyper tells.

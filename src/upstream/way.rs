@@ -108,6 +108,7 @@ impl Way {
                 Some(connection) => Ok(Link::Http1(connection)),
                 None => Box::pin(self.link(pool, &question, &content, fresh)).await,
             };
+            let has_asked = link.is_ok();
             let (error, reused) = match link {
                 Ok(Link::Http1(connection)) => {
                     let reused = connection.reused;
@@ -137,6 +138,8 @@ impl Way {
             };
             let may_repeat = match content {
                 Content::Whole(_) | Content::Unseen(_) => error.is_of_one_server(),
+                // By one before this one; what was not even asked has seen nothing.
+                Content::Seen if !has_asked => replayable && error.is_of_one_server(),
                 Content::Seen => replayable && matches!(error, UpstreamError::Unanswered(_)),
             };
             // The server closed an idle connection in the very moment we used it: once more, over one that cannot be stale.

@@ -453,3 +453,36 @@ async fn open_requests_finish_when_the_gateway_ends() {
     assert!(ended.0.success());
     assert!(!ended.1.log().contains("connections still open"), "{}", ended.1.log());
 }
+
+#[test]
+fn an_upload_that_is_broken_off_is_never_taken_for_a_whole_one() {
+    let site = Site::start();
+    site.on("/h2/cut", Behaviour::Echoes);
+    let (gateway, _nobody) = without_database(site.address, "h2c = true\n");
+    let usual: [(&str, &[u8]); 4] =
+        [(":method", b"POST"), (":scheme", b"http"), (":authority", b"www.example.org"), (":path", b"/h2/cut")];
+    // NO_ERROR is what some proxies reset with whoever broke off; CANCEL is a browser's.
+    for reason in [0_u32, 8] {
+        let mut raw = Raw::open(gateway.address, &[]);
+        raw.send(HEADERS, END_HEADERS, 1, &block(&usual));
+        raw.send(DATA, 0, 1, b"half of it");
+        assert!(!raw.waits(Duration::from_millis(100)) || raw.next(&[WINDOW_UPDATE]).is_some());
+        raw.send(RST_STREAM, 0, 1, &reason.to_be_bytes());
+        // The rest of the connection goes on.
+        raw.get(3, "/h2/after-cut", &[]);
+        assert_eq!(raw.next(&[HEADERS, GOAWAY]).unwrap().status(), 200);
+        eventually("the exchange has ended", || (gateway.metric("consentry_requests_in_flight") == 0).then_some(()));
+    }
+    assert!(site.requests("/h2/cut").is_empty(), "{:?}", site.requests("/h2/cut"));
+}
+
+#[test]
+fn an_upload_nobody_takes_waits_in_little_room() {
+    let (gateway, _, _nobody) = plain();
+    let mut raw = Raw::open(gateway.address, &[]);
+    let more = raw.next(&[WINDOW_UPDATE]).unwrap();
+    assert_eq!(more.stream, 0);
+    // RFC 9113 §6.9.2: a connection begins with 65,535.
+    assert_eq!(u32::from_be_bytes(more.payload[..4].try_into().unwrap()) + 65_535, 256 << 10);
+    assert_eq!(raw.setting(WINDOW), Some(128 << 10));
+}

@@ -77,3 +77,49 @@ async fn uploads_nobody_takes_leave_the_ways_to_the_site_to_others() {
         all.push((sending, call));
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_is_broken_off_is_never_taken_for_a_whole_one() {
+    let mut site = Site::start().await;
+    let (gateway, _nobody) = plain(&site);
+    let visitor = Visitor::connect(gateway.address).await;
+    for reason in [Reason::NO_ERROR, Reason::CANCEL, Reason::INTERNAL_ERROR] {
+        let (answer, _sending, mut call) = begun(&visitor, &mut site).await;
+        let mut answering = call.begin();
+        answering.send_data(message("half of it"), false).unwrap();
+        let mut body = soon(answer).await.unwrap().into_body();
+        expect(&mut body, &message("half of it")).await;
+        answering.send_reset(reason);
+        let end = loop {
+            match soon(body.data()).await {
+                Some(Ok(piece)) if piece.is_empty() => {}
+                end => break end,
+            }
+        };
+        assert!(matches!(end, Some(Err(_))), "{reason:?}: {end:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_has_refused_to_do_is_asked_once_more() {
+    let mut site = Site::start().await;
+    let (gateway, _nobody) = plain(&site);
+    let visitor = Visitor::connect(gateway.address).await;
+    let (answer, _first, mut call) = begun(&visitor, &mut site).await;
+    let _answering = call.begin();
+    soon(answer).await.unwrap();
+    // Nothing of the body has come yet.
+    let (answer, mut sending) = visitor.call("/refused").await;
+    site.call().await.answer.send_reset(Reason::REFUSED_STREAM);
+    let mut again = site.call().await;
+    assert_eq!(again.head.uri.path(), "/refused");
+    sending.send_data(message("all"), true).unwrap();
+    expect(&mut again.body, &message("all")).await;
+    let _answering = again.begin();
+    assert_eq!(soon(answer).await.unwrap().status().as_u16(), 200);
+    // Of this one something has.
+    let (answer, _sending, mut call) = begun(&visitor, &mut site).await;
+    call.answer.send_reset(Reason::REFUSED_STREAM);
+    let answer = soon(answer).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 502, "{answer:?}");
+}

@@ -90,6 +90,42 @@ fn a_dead_upstream_costs_no_visitor_an_error() {
 }
 
 #[test]
+fn an_upstream_that_goes_away_between_two_requests_costs_no_visitor_an_error() {
+    use std::io::{Read, Write};
+    let site = Site::start();
+    site.answers("/who", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nstay");
+    for _ in 0..3 {
+        // Answers once, then takes no connections and closes the one it has when it is asked again.
+        let goes = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = goes.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = goes.accept().unwrap();
+            let mut head = [0; 4096];
+            assert!(stream.read(&mut head).unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngoes").unwrap();
+            drop(goes);
+            assert!(stream.read(&mut head).unwrap() > 0);
+        });
+        let folder = Folder::empty();
+        let database = Nobody::new();
+        folder.write(
+            "consentry.toml",
+            &format!(
+                "data_dir = \"data\"\n[dashboard]\nlisten = \"127.0.0.1:0\"\n[geo]\ndatabase = \"off\"\n\
+                 [clickhouse]\nurl = \"http://{}\"\n[gateway]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n\
+                 upstream = [\"http://{address}\", \"http://{}\"]\n",
+                database.address, site.address
+            ),
+        );
+        let gateway = folder.serve();
+        let answers: Vec<String> = (0..8).map(|_| ask(&gateway, "a.test", "/who").text()).collect();
+        assert!(answers.iter().filter(|answer| *answer == "goes").count() == 1, "{answers:?}");
+        assert!(answers.iter().all(|answer| answer == "goes" || answer == "stay"), "{answers:?}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
 fn an_error_page_names_the_request_and_the_log_line_does_too() {
     let away = Nobody::new();
     let folder =

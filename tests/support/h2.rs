@@ -72,6 +72,8 @@ fn length(block: &mut Vec<u8>, length: usize) {
 
 pub struct Raw {
     stream: TcpStream,
+    /// The other side's, as they came.
+    settings: Vec<u8>,
 }
 
 impl Raw {
@@ -88,7 +90,7 @@ impl Raw {
     fn over(stream: TcpStream, settings: &[(u16, u32)]) -> Raw {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a read timeout");
         stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a socket has a write timeout");
-        let mut raw = Raw { stream };
+        let mut raw = Raw { stream, settings: Vec::new() };
         raw.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("the other side reads");
         let settings: Vec<u8> =
             settings.iter().flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
@@ -136,9 +138,16 @@ impl Raw {
                 return Some(frame);
             }
             if frame.flags & ACK == 0 {
+                self.settings.extend_from_slice(&frame.payload);
                 self.send(SETTINGS, ACK, 0, &[]);
             }
         }
+    }
+
+    /// What the other side has said of a setting so far.
+    pub fn setting(&self, id: u16) -> Option<u32> {
+        let mut settings = self.settings.chunks_exact(6).filter(|setting| setting[..2] == id.to_be_bytes());
+        settings.next_back().map(|setting| u32::from_be_bytes(setting[2..].try_into().expect("it is four bytes")))
     }
 
     /// The next frame of a kind or the end; others are passed over.

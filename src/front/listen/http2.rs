@@ -36,6 +36,9 @@ use pace::{Budget, StreamPace};
 const PING: Duration = Duration::from_secs(20);
 /// What may wait to be sent on one stream, in bytes.
 const WAITING: usize = 64 << 10;
+/// What may wait to be taken of an upload, in bytes, on one stream and on all of a connection.
+const UNREAD: u32 = 128 << 10;
+const UNREAD_IN_ALL: u32 = 256 << 10;
 /// Streams that a visitor may open and reset before we have looked at them (CVE-2023-44487).
 const RESETS: usize = 20;
 /// Streams a visitor may make us reset by mistakes (CVE-2025-8671).
@@ -85,6 +88,8 @@ pub(super) async fn serve(
         .max_pending_accept_reset_streams(RESETS)
         .max_local_error_reset_streams(OUR_RESETS)
         .max_send_buf_size(WAITING)
+        .initial_stream_window_size(UNREAD)
+        .initial_connection_window_size(UNREAD_IN_ALL)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .serve_connection(TokioIo::new(line), service);

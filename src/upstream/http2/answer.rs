@@ -110,6 +110,10 @@ impl Http2Body {
                 };
                 Poll::Ready(Some(Err(UpstreamError::Truncated(kind))))
             }
+            // To hyper a reset for no error, and the end of a connection for none, is an end. Half an answer is not a whole one.
+            Poll::Ready(None) if !self.incoming.is_end_stream() => {
+                Poll::Ready(Some(Err(UpstreamError::Truncated(ErrorKind::ConnectionReset))))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 ready!(self.deadline.poll_pause(cx, self.idle, &mut self.paused));

@@ -107,6 +107,8 @@ struct State<B> {
     stream: Rc<Stream>,
     /// Whether any of it was asked for.
     begun: Cell<bool>,
+    /// Whether any of it was taken.
+    touched: Cell<bool>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
@@ -129,6 +131,7 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
             fault: RefCell::default(),
             stream,
             begun: Cell::new(false),
+            touched: Cell::new(false),
         }))
     }
 
@@ -139,6 +142,11 @@ impl<B: Body<Data = Bytes> + Unpin + 'static> Carried<B> {
     /// From now on it may come as slowly as it likes: the server has begun to answer, and the two may be talking.
     pub(super) fn at_ease(&self) {
         self.0.meter.borrow_mut().stop();
+    }
+
+    /// Whether any of it was taken, so that it cannot be sent again.
+    pub(super) fn is_touched(&self) -> bool {
+        self.0.touched.get()
     }
 
     /// Takes it back.
@@ -180,6 +188,7 @@ impl<B: Body<Data = Bytes> + Unpin> State<B> {
             }
             let frame = ready!(frame);
             self.waits_for_visitor.set(false);
+            self.touched.set(true);
             self.moved.set(Instant::now());
             let piece = match frame {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),

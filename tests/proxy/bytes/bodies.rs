@@ -60,11 +60,21 @@ const CODINGS: &[Row] = &[
         &[200],
         "POST /a HTTP/1.1\r\n{h}transfer-encoding: chunked\r\n{f}2\r\nab\r\n0\r\n\r\n",
     ),
-    // Trailers end here, whatever they are called.
-    kept(
+    // Trailers end here, whatever they are called, and so does the connection: what stands behind a bare LF among them is no request.
+    closed(
         "POST /a HTTP/1.1\r\n{H}Trailer: X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX: 1\r\nContent-Length: 3\r\n\r\n",
         &[200],
         "POST /a HTTP/1.1\r\n{h}transfer-encoding: chunked\r\n{f}2\r\nab\r\n0\r\n\r\n",
+    ),
+    closed(
+        "POST /a HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\nPOST /b HTTP/1.1\r\n{H}Content-Length: 48\r\n\r\nGET /hidden HTTP/1.1\r\n{H}\r\n",
+        &[200],
+        "POST /a HTTP/1.1\r\n{h}transfer-encoding: chunked\r\n{f}0\r\n\r\n",
+    ),
+    closed(
+        "POST /a HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n0\r\n\nPOST /b HTTP/1.1\r\n{H}Content-Length: 48\r\n\r\nGET /hidden HTTP/1.1\r\n{H}\r\n",
+        &[200],
+        "POST /a HTTP/1.1\r\n{h}transfer-encoding: chunked\r\n{f}0\r\n\r\n",
     ),
     closed("POST /a HTTP/1.1\r\n{H}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", &[501], ""),
     closed("POST /a HTTP/1.1\r\n{H}Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n", &[501], ""),
