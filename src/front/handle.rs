@@ -98,6 +98,7 @@ pub async fn handle(
             decision.ask = PurposeSet::default();
         }
         let mut visit = Visit { parts: &parts, host, client, ours, now, choice, stamp, decision };
+        watched.is_known(&gateway, &visit);
         let said = site.decision_header.then(|| visit.decision.explain(&site.policy));
 
         // Ours, or the site's?
@@ -186,7 +187,10 @@ async fn pass_on(
         }
         Err(error) => {
             site.metrics.upstream_errors.count();
-            tracing::warn!(%error, %request_id, "the site did not answer");
+            // Who was asked has said so otherwise.
+            if matches!(error, UpstreamError::HasHalf) {
+                tracing::warn!(%error, %request_id, "the site was not asked");
+            }
             if matches!(error, UpstreamError::HasHalf) {
                 watched.turned_away(gateway, visit, error.status(), &error);
             }

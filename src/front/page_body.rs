@@ -106,7 +106,8 @@ impl Body for VisitorBody {
             }
             Some(Err(error)) => {
                 // The visitor's connection ends here; what the matter was stands in the log alone.
-                tracing::warn!(%error, "an answer broke off");
+                let request_id = watched.as_mut().map(|watched| watched.id().to_string()).unwrap_or_default();
+                tracing::warn!(%error, request_id, "an answer broke off");
                 delivery.iter_mut().for_each(|delivery| delivery.broken());
                 watched.iter_mut().for_each(Watched::broken);
                 // What is there of the answer, its head above all, goes out first: hyper would throw it away, and a browser that

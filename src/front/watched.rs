@@ -141,6 +141,18 @@ impl Watched {
         self.headed = Some(Instant::now());
     }
 
+    /// Something is known of it that the access log is to have, should the visitor go away before there is an answer.
+    pub(super) fn is_known(&mut self, gateway: &Gateway, visit: &Visit<'_>) {
+        if gateway.site.logs.access.is_none() {
+            return;
+        }
+        // As nginx writes it. An error's path is not told: nobody knows whether there is such a one.
+        let status = StatusCode::from_u16(UNANSWERED).unwrap_or(StatusCode::REQUEST_TIMEOUT);
+        let asked = (&visit.parts.method, &visit.parts.uri);
+        let consent = || consent(visit, &gateway.site.policy);
+        self.note(gateway, asked, visit.host, status, keep::milliseconds(visit.now), consent);
+    }
+
     /// What the access log will have of it.
     fn note(
         &mut self,
@@ -197,6 +209,9 @@ impl Watched {
 
 const BROKEN: &str = "broken";
 
+/// The status in the access log of a request whose visitor went away, or whose connection we ended, before there was an answer.
+const UNANSWERED: u16 = 499;
+
 impl Drop for Watched {
     fn drop(&mut self) {
         let now = Instant::now();
@@ -212,7 +227,7 @@ impl Drop for Watched {
         self.cells.end();
         if let Some((mut line, log)) = self.line.take().map(|line| *line) {
             let us = |took: std::time::Duration| u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            (line.bytes, line.end) = (self.bytes, self.end);
+            (line.route, line.bytes, line.end) = (self.route, self.bytes, self.end);
             (line.head_us, line.upstream_us, line.body_us) = (us(head), upstream.map(us), us(body));
             log.write(line.json());
         }

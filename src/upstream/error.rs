@@ -11,7 +11,7 @@ use http::StatusCode;
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// The site's name has no address.
-    #[error("the upstream's name could not be resolved ({0}); check [gateway] upstream and the resolver")]
+    #[error("the upstream's name could not be resolved ({0}); check it and the resolver")]
     Unresolved(ErrorKind),
     /// No address took the connection.
     #[error("the upstream takes no connections ({0}); check that the site is running")]
@@ -31,7 +31,7 @@ pub enum UpstreamError {
     ConnectTimeout,
     /// The TLS handshake failed.
     #[error("the TLS handshake with the upstream failed ({0}); check its certificate and name")]
-    Handshake(ErrorKind),
+    Handshake(String),
     /// The connection ended before the first byte of an answer.
     #[error("the upstream closed the connection without an answer ({0})")]
     Unanswered(ErrorKind),

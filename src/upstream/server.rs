@@ -110,7 +110,11 @@ impl Server {
             None => Wire::Plain(tcp),
             Some(handshake) => match timeout_at(deadline, handshake.greet(tcp, http1)).await {
                 Err(_) => return Err(UpstreamError::ConnectTimeout),
-                Ok(Err(error)) => return Err(UpstreamError::Handshake(error.kind())),
+                Ok(Err(error)) => {
+                    // What the TLS library says is of the server's certificate, not of a visitor.
+                    let why = error.get_ref().map_or_else(|| error.kind().to_string(), ToString::to_string);
+                    return Err(UpstreamError::Handshake(why));
+                }
                 Ok(Ok(tls)) => Wire::Tls(Box::new(tls)),
             },
         };

@@ -158,7 +158,14 @@ impl Way {
                     pool.count_retry();
                     (server, may_move, fresh) = (other, false, false);
                 }
-                None => return Err(error),
+                None => {
+                    if error.status().is_server_error() {
+                        let (route, upstream, request_id) =
+                            (&*self.part.name, &*pool.server.name, question.forward.request_id);
+                        tracing::warn!(%error, route, upstream, %request_id, "the site did not answer");
+                    }
+                    return Err(error);
+                }
             }
         }
     }

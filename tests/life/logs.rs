@@ -86,6 +86,30 @@ fn rule_d1_the_access_log_says_how_each_request_went_and_nothing_of_who_asked() 
 }
 
 #[test]
+fn a_request_that_was_never_answered_has_its_line_too() {
+    let (mut gateway, site, _nobody) = start("drain = \"300ms\"\n[observe]\naccess_log = \"access.log\"");
+    site.on("/hangs", Behaviour::IsSilent);
+    let ask = |gateway: &Gateway| {
+        let mut connection = Connection::open(gateway.address);
+        connection.send(format!("GET /hangs HTTP/1.1\r\nHost: {}\r\n\r\n", gateway.address));
+        connection
+    };
+    let gone = ask(&gateway);
+    eventually("the site is asked", || (site.requests("/hangs").len() == 1).then_some(()));
+    drop(gone);
+    let line = lines(&gateway, "access.log", 1).remove(0);
+    assert_eq!((&line["status"], &line["end"], &line["path"]), (&499.into(), &"aborted".into(), &"(error)".into()));
+    assert_eq!((&line["route"], &line["bytes"]), (&"page".into(), &0.into()));
+    assert!(line["upstream_ms"].as_f64().is_some_and(|waited| waited > 0.0), "{line}");
+
+    let _cut = ask(&gateway);
+    eventually("the site is asked again", || (site.requests("/hangs").len() == 2).then_some(()));
+    gateway.process.signal("TERM");
+    gateway.process.wait();
+    assert_eq!(lines(&gateway, "access.log", 2)[1]["status"], 499);
+}
+
+#[test]
 fn a_log_that_was_moved_away_is_made_anew_when_asked_and_switched_on_and_off_without_a_restart() {
     let (gateway, _site, _nobody) = start("[observe]\naccess_log = \"access.log\"");
     let mut visitor = Visitor::new(&gateway);
