@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::client_addr::Peer;
 use super::tls::opened::Opened;
 use super::turn::{RequestBody, Turn};
+use crate::observe::metrics::Gauge;
 use crate::upstream::{Deadline, Tunnel};
 
 /// A tunnel in which neither side says anything for so long is cut; whoever needs it connects anew.
@@ -113,13 +114,15 @@ impl Caller {
         *self.tunnel.borrow_mut() = Some((visitor, site));
     }
 
-    /// Carries bytes until the tunnel ends; at once where there is none. To be called when HTTP on the connection has ended.
-    pub(super) async fn carry(&self) {
+    /// Carries bytes until the tunnel ends, which is among those that are `open` until then; at once where there is none. To be
+    /// called when HTTP on the connection has ended.
+    pub(super) async fn carry(&self, open: &Gauge) {
         let Some((visitor, site)) = self.tunnel.take() else { return };
         // It is ready by now, or never will be: hyper keeps its side of one whose `101` could not be written.
         let mut visitor = pin!(tokio::task::unconstrained(visitor));
         let Poll::Ready(Ok(visitor)) = poll_fn(|cx| Poll::Ready(visitor.as_mut().poll(cx))).await else { return };
         self.turn.becomes_tunnel();
+        let _open = open.one_more();
         join(TokioIo::new(visitor), site, SILENCE).await;
     }
 }

@@ -44,6 +44,21 @@ impl Gauge {
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// One more, until what this gives is dropped.
+    pub fn one_more(&self) -> OneMore<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OneMore(self)
+    }
+}
+
+/// What a gauge counts, as long as it lasts.
+pub struct OneMore<'g>(&'g Gauge);
+
+impl Drop for OneMore<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Everything that is counted. Bytes are bytes, rows are rows of `events`.
@@ -109,6 +124,8 @@ pub struct Metrics {
     pub security_lines: Arc<LineFigures>,
     /// Connections of visitors that are open.
     pub connections_open: Gauge,
+    /// Of them, those that are WebSockets now.
+    pub tunnels_open: Gauge,
     /// How long requests took, by worker.
     workers: Mutex<Vec<Arc<Latencies>>>,
 }
@@ -269,7 +286,7 @@ impl Metrics {
 }
 
 impl Metrics {
-    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 4] {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 5] {
         let reloads = &self.reloads;
         [
             (
@@ -285,6 +302,7 @@ impl Metrics {
                 &reloads.last_success,
             ),
             ("consentry_connections_open", "gauge", "Connections of visitors that are open.", &self.connections_open),
+            ("consentry_tunnels_open", "gauge", "Connections of visitors that are WebSockets.", &self.tunnels_open),
             ("consentry_draining", "gauge", "1 once the process is ending for good.", &self.draining),
         ]
     }

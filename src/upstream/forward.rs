@@ -271,6 +271,8 @@ fn names_client(name: &str) -> bool {
                 | "x-real-client-ip"
                 | "x-cluster-client-ip"
                 | "cf-connecting-ip"
+                | "x-akamai-client-ip"
+                | "x-sucuri-clientip"
                 | "do-connecting-ip"
                 | "fastly-client-ip"
                 | "fly-client-ip"

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::bytes;
-use crate::support::PATIENCE;
 use crate::support::gateway::{Gateway, Nobody, without_database};
+use crate::support::{PATIENCE, eventually};
 
 /// How many pieces.
 const PIECES: usize = 20;
@@ -173,10 +173,14 @@ fn a_talk_within_one_request_may_be_as_slow_as_it_likes_once_the_site_has_begun(
 fn half_of_a_tunnel_may_close_before_the_other() {
     let stage = Stage::set();
     let much = bytes(1 << 20);
+    let open = |count| {
+        eventually("it is counted", || (stage.gateway.metric("consentry_tunnels_open") == count).then_some(()));
+    };
     for visitor_first in [true, false] {
         let (mut visitor, mut site) = stage.ask("GET /socket HTTP/1.1\r\nUpgrade: websocket");
         write(&mut site, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
         until(&mut visitor, b"\r\n\r\n");
+        open(1);
         let (mut first, mut second) = if visitor_first { (visitor, site) } else { (site, visitor) };
         write(&mut first, "the last word");
         first.shutdown(Shutdown::Write).expect("it is open");
@@ -195,5 +199,6 @@ fn half_of_a_tunnel_may_close_before_the_other() {
         first.read_to_end(&mut heard).expect("the other half is closed in order");
         assert!(heard == much, "{} of {} bytes", heard.len(), much.len());
         drop(talk.join());
+        open(0);
     }
 }

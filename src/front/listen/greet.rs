@@ -191,7 +191,7 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
     let Some(Ok(())) = ended else { return };
     // A tunnel has no end of its own to wait for.
     tokio::select! {
-        () = caller.carry() => {}
+        () = caller.carry(&room.shared.metrics.tunnels_open) => {}
         () = stop.asked() => {}
     }
 }
