@@ -34,8 +34,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let upstream = config.gateway.upstream.to_string();
     life::run(Told { explained, file: Some(args.config) }, async |started| {
         let said = if args.json { json(started, None) } else { people(started, &upstream) };
-        // A closed stdout is no reason not to serve.
-        let _ = std::io::stdout().lock().write_all(said.as_bytes());
+        // A stdout that is closed, or that nobody reads, is no reason not to serve.
+        let say = move || std::io::stdout().lock().write_all(said.as_bytes());
+        let _ = tokio::task::spawn_blocking(say).await;
         Ok(())
     })
     .context("the gateway has stopped")?;

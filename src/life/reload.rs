@@ -133,7 +133,7 @@ impl Reloader {
     pub async fn reload(&mut self, workers: &Workers, manager: &Manager) -> Result<Changes, ReloadError> {
         manager.reloading();
         // Whoever rotates logs asks in this way, whatever the configuration is like.
-        self.with_logs(Lines::reopen).await;
+        self.logs().for_each(|log| log.reopen());
         let outcome = self.attempt(workers).await;
         let figures = &self.lasting.metrics.reloads;
         match &outcome {
@@ -156,14 +156,13 @@ impl Reloader {
 
     /// Lets what was written of single requests out.
     pub async fn flush_logs(&self) {
-        self.with_logs(Lines::flush).await;
+        let logs: Vec<_> = self.logs().cloned().collect();
+        let _ = tokio::task::spawn_blocking(move || logs.iter().for_each(|log| log.flush())).await;
     }
 
-    async fn with_logs(&self, what: fn(&Lines)) {
-        let logs = self.making.site.logs.clone();
-        let done =
-            tokio::task::spawn_blocking(move || logs.access.iter().chain(&logs.security).for_each(|log| what(log)));
-        let _ = done.await;
+    fn logs(&self) -> impl Iterator<Item = &Arc<Lines>> {
+        let logs = &self.making.site.logs;
+        logs.access.iter().chain(&logs.security)
     }
 
     async fn attempt(&mut self, workers: &Workers) -> Result<Changes, ReloadError> {

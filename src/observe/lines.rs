@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
@@ -53,21 +54,24 @@ pub struct Lines {
     place: Place,
     send: SyncSender<Message>,
     figures: Arc<LineFigures>,
+    reopen: Arc<AtomicBool>,
 }
 
 enum Message {
     Line(String),
-    Reopen,
+    /// There is something else to look at.
+    Look,
     Flush(SyncSender<()>),
 }
 
 impl Lines {
     /// Opens the place and starts the thread.
     pub fn open(place: Place, figures: Arc<LineFigures>) -> io::Result<Lines> {
-        let mut output = Output::open(place.clone(), figures.clone())?;
+        let reopen = Arc::new(AtomicBool::new(false));
+        let mut output = Output::open(place.clone(), figures.clone(), reopen.clone())?;
         let (send, lines) = mpsc::sync_channel(WAITING);
         thread::Builder::new().name("log".to_owned()).spawn(move || output.write_all(&lines))?;
-        Ok(Lines { place, send, figures })
+        Ok(Lines { place, send, figures, reopen })
     }
 
     /// Where they go.
@@ -82,9 +86,11 @@ impl Lines {
         }
     }
 
-    /// Opens the file anew; where somebody has moved it away, another is made.
+    /// Opens the file anew as soon as the thread gets to it; where somebody has moved it away, another is made. Never waits.
     pub fn reopen(&self) {
-        let _ = self.send.send(Message::Reopen);
+        self.reopen.store(true, Ordering::Release);
+        // Where the channel is full the thread looks before it takes what is in there.
+        let _ = self.send.try_send(Message::Look);
     }
 
     /// Waits until what was written before is out, for a short while. Blocks.
@@ -100,6 +106,8 @@ impl Lines {
 struct Output {
     place: Place,
     figures: Arc<LineFigures>,
+    /// Whether somebody has asked for the file to be opened anew.
+    asked: Arc<AtomicBool>,
     out: Box<dyn Write + Send>,
     day: Date,
     /// Said once, not for each line.
@@ -107,10 +115,10 @@ struct Output {
 }
 
 impl Output {
-    fn open(place: Place, figures: Arc<LineFigures>) -> io::Result<Output> {
+    fn open(place: Place, figures: Arc<LineFigures>, asked: Arc<AtomicBool>) -> io::Result<Output> {
         let day = today();
         let out = open(&place, day)?;
-        let output = Output { place, figures, out, day, failing: false };
+        let output = Output { place, figures, asked, out, day, failing: false };
         output.expire();
         Ok(output)
     }
@@ -123,11 +131,12 @@ impl Output {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             self.turn();
+            self.look();
             let mut flushed = Vec::new();
             for message in first.into_iter().chain(lines.try_iter().take(AT_ONCE)) {
                 match message {
                     Message::Line(line) => self.line(line),
-                    Message::Reopen => self.reopen(),
+                    Message::Look => self.look(),
                     Message::Flush(done) => flushed.push(done),
                 }
             }
@@ -156,6 +165,13 @@ impl Output {
             self.day = day;
             self.reopen();
             self.expire();
+        }
+    }
+
+    /// Opens the file anew where somebody has asked for it.
+    fn look(&mut self) {
+        if self.asked.swap(false, Ordering::AcqRel) {
+            self.reopen();
         }
     }
 
@@ -267,11 +283,30 @@ mod tests {
     fn what_finds_the_log_full_is_dropped_and_counted_and_nobody_waits() {
         let (send, _nobody_reads) = mpsc::sync_channel(1);
         let place = Place::Plain(Destination::Stdout);
-        let log = Lines { place, send, figures: Arc::default() };
+        let log = Lines { place, send, figures: Arc::default(), reopen: Arc::default() };
         for _ in 0..3 {
             log.write("line".into());
         }
         assert_eq!(log.figures.dropped.get(), 2);
+        log.reopen();
+        assert!(log.reopen.load(Ordering::Acquire), "it is done once somebody reads again");
+    }
+
+    #[test]
+    fn a_log_that_was_full_when_it_was_to_be_opened_anew_is_opened_once_its_lines_move() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let place = Place::Plain(Destination::File(path.clone()));
+        let (send, waiting) = mpsc::sync_channel(2);
+        let log = Lines { place: place.clone(), send, figures: Arc::default(), reopen: Arc::default() };
+        let mut output = Output::open(place, log.figures.clone(), log.reopen.clone()).unwrap();
+        log.write("one".into());
+        log.write("two".into());
+        fs::rename(&path, folder.path().join("access.log.1")).unwrap();
+        log.reopen();
+        drop(log);
+        output.write_all(&waiting);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::upgrade::upgrade;
 use crate::dashboard;
 use crate::support::eventually;
-use crate::support::gateway::{Gateway, Nobody, without_database};
+use crate::support::gateway::{Gateway, Nobody, folder_without_database, without_database};
 use crate::support::http::Connection;
+use crate::support::process::Process;
 use crate::support::site::{Behaviour, Site};
 use crate::support::visitor::{AGENT, Visitor};
 
@@ -132,6 +134,32 @@ fn a_log_that_was_moved_away_is_made_anew_when_asked_and_switched_on_and_off_wit
     let metrics = dashboard::get(&gateway, "/metrics").text();
     assert!(metrics.contains("\nconsentry_access_log_lines_total 3\n"), "{metrics}");
     assert!(metrics.contains("\nconsentry_access_log_lines_dropped_total 0\n"), "{metrics}");
+}
+
+#[test]
+fn while_nobody_reads_the_access_log_the_gateway_is_reloaded_upgraded_and_ended_all_the_same() {
+    let site = Site::start();
+    let (folder, _nobody) = folder_without_database(site.address, "[observe]\naccess_log = \"stdout\"");
+    let (gateway, unread) = folder.serve_and_say();
+    let full = || gateway.metric("consentry_access_log_lines_dropped_total") > 0;
+    std::thread::scope(|scope| {
+        let ask = || {
+            let request = format!("GET /_privacy/choice HTTP/1.1\r\nHost: {}\r\n\r\n", gateway.address).repeat(20);
+            let mut connection = Connection::open(gateway.address);
+            while !full() {
+                connection.send(&request);
+                (0..20).for_each(|_| drop(connection.answer()));
+            }
+        };
+        (0..4).for_each(|_| drop(scope.spawn(ask)));
+    });
+    let (mut command, said) = Process::start(gateway.folder.command(&["reload"]), gateway.folder.path());
+    assert_eq!(command.wait().code(), Some(0), "{}", gateway.folder.log());
+    assert_eq!(said.next().as_deref(), Some("nothing has changed"));
+    let successor = upgrade(&gateway.folder).expect("the new process serves");
+    assert_eq!(Visitor::new(&gateway).get("/page").status, 200);
+    successor.end();
+    drop(unread);
 }
 
 #[test]

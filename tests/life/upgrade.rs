@@ -14,7 +14,7 @@ use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
 
 /// A process that took another's place; it ends with this.
-pub struct Successor(u32);
+pub struct Successor(pub u32);
 
 impl Successor {
     fn signal(&self, name: &str) {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::eventually;
 use super::http::exchange;
-use super::process::{Process, runs};
+use super::process::{Lines, Process, runs};
 use super::site::Site;
 
 /// The program.
@@ -171,18 +171,24 @@ impl Folder {
 
     /// Starts `consentry serve` and waits until it says where it is.
     pub fn serve(self) -> Gateway {
+        self.serve_and_say().0
+    }
+
+    /// As [`serve`](Folder::serve), with what it says later: where nobody takes that, its standard output is not read.
+    pub fn serve_and_say(self) -> (Gateway, Lines) {
         let (process, lines) = Process::start(self.logged(&["serve", "--json"]), self.path());
         let line = lines.next().unwrap_or_else(|| panic!("the gateway did not start:\n{}", self.log()));
         let said: Value = serde_json::from_str(&line).expect("--json says JSON");
         let address = |name: &str| said[name].as_str().and_then(|address| address.parse().ok()).expect(name);
-        Gateway {
+        let gateway = Gateway {
             address: address("gateway"),
             tls: said["tls"][0].as_str().and_then(|address| address.parse().ok()),
             dashboard: address("dashboard"),
             password: said["password"].as_str().map(str::to_owned),
             process,
             folder: self,
-        }
+        };
+        (gateway, lines)
     }
 }
 
