@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::support::eventually;
-use crate::support::gateway::{Folder, Gateway};
+use crate::support::gateway::{Folder, Gateway, without_database};
 use crate::support::site::Site;
+use crate::support::visitor::Visitor;
 
 /// 1 July 2026, midnight; in milliseconds since 1970.
 const AT: i64 = 1_782_864_000_000;
@@ -366,6 +367,24 @@ fn a_ledger_that_cannot_be_opened_is_said_at_the_start_with_what_to_do() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.contains("data/ledger") && stderr.contains("ledger cannot be kept"), "{stderr}");
+}
+
+#[test]
+fn a_ledger_that_takes_no_choice_is_an_alarm_until_it_takes_one() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    let is_alarm = || {
+        let alarms = crate::dashboard::get(&gateway, "/readyz").json()["alarms"].clone();
+        let gauge = gateway.metric("consentry_ledger_failing");
+        (alarms.as_array().is_some_and(|all| all.contains(&json!("ledger-failing"))), gauge)
+    };
+    let mut visitor = Visitor::new(&gateway);
+    assert_eq!((visitor.choose("accept").status, is_alarm()), (303, (false, 0)));
+    let (at, away) = (gateway.folder.data().join("ledger"), gateway.folder.data().join("away"));
+    std::fs::rename(&at, &away).expect("the folder is ours");
+    assert_eq!((visitor.choose("reject").status, is_alarm()), (503, (true, 1)));
+    std::fs::rename(&away, &at).expect("the folder is ours");
+    assert_eq!((visitor.choose("reject").status, is_alarm()), (303, (false, 0)));
 }
 
 #[test]

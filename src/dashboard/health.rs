@@ -64,6 +64,7 @@ fn alarms(metrics: &Metrics, database: bool, max_bytes: u64) -> Vec<&'static str
     let bytes = spool.waiting_bytes.get();
     let all = [
         ("database-away", !database),
+        ("ledger-failing", metrics.ledger_failing.get() > 0),
         ("configuration-refused", metrics.reloads.refused_last.get() > 0),
         ("spool-full", bytes >= max_bytes),
         ("spool-half-full", bytes < max_bytes && bytes >= max_bytes / 2),

@@ -218,6 +218,15 @@ async fn only_a_gateway_that_lets_nobody_in_is_not_ready() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_takes_no_choice_is_an_alarm() {
+    let served = Served::without_database().await;
+    served.metrics.ledger_failing.set(1);
+    let ready = served.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["alarms"]), (StatusCode::OK, &json!(["database-away", "ledger-failing"])));
+    served.end().await;
+}
+
+#[tokio::test]
 async fn a_full_spool_is_an_alarm() {
     let served = Served::without_database().await;
     served.metrics.spool.waiting_bytes.set(1000);

@@ -14,7 +14,7 @@ use super::role::{self, cookie_lines};
 use crate::asked::Answer;
 use crate::consent::{Choice, ChoiceSource, NoChoice, PurposeSet};
 use crate::cookies::{self, Withdrawal};
-use crate::ledger::{Action, Entry, LedgerError};
+use crate::ledger::{Action, Appended, Entry, LedgerError};
 use crate::privacy::{Act, Pending, PrivacyRequest, came_from};
 use crate::spool::Whose;
 
@@ -189,26 +189,29 @@ impl Made {
     /// Appends its row, and before it the objection that a signal was, where there was no choice yet (C8): both facts are
     /// told. The answer is the hash of the row, which is durable then.
     pub(super) async fn append(self) -> Result<[u8; 32], NotRecorded> {
+        let metrics = self.site.metrics.clone();
         let appended = tokio::spawn(self.append_all());
-        let appended = tokio::time::timeout(PATIENCE, appended).await.map_err(|_| NotRecorded::Slow)?;
+        let Ok(appended) = tokio::time::timeout(PATIENCE, appended).await else {
+            metrics.ledger_failing.set(1);
+            return Err(NotRecorded::Slow);
+        };
         appended.map_err(|_| NotRecorded::Ledger(LedgerError::Closed))?.map_err(NotRecorded::Ledger)
     }
 
     async fn append_all(self) -> Result<[u8; 32], LedgerError> {
         keep_new_texts(&self.site).await;
-        let ledger = &self.site.ledger;
         let previous = match &self.before {
             Ok(choice) => Some(choice.receipt),
             Err(NoChoice::Objected { receipt }) => Some(*receipt),
             Err(_) if self.choice.signals.object() && self.action != Action::Objection => {
                 let objection = Choice::objection(&self.site.policy, self.choice.signals, self.choice.made_at_ms);
-                ledger.append(Entry { action: Action::Objection, ..self.entry(&objection) }).await?;
+                self.row(Entry { action: Action::Objection, ..self.entry(&objection) }).await?;
                 Some(objection.receipt)
             }
             Err(_) => None,
         };
         let entry = Entry { previous, action: self.action, ..self.entry(&self.choice) };
-        let hash = ledger.append(entry).await?.hash;
+        let hash = self.row(entry).await?.hash;
         // From now on a copy of the earlier choice counts nothing, and what was captured until now does not get further (C6).
         self.before.iter().for_each(|choice| self.site.replaced.add(choice.receipt));
         let now_ms = UNIX_EPOCH.elapsed().map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
@@ -216,6 +219,18 @@ impl Made {
             tracing::error!(%error, "what waits of a visitor who withdrew is left out until a restart, and then no longer");
         }
         Ok(hash)
+    }
+
+    /// Appends one row, and notes whether the disk took it.
+    async fn row(&self, entry: Entry) -> Result<Appended, LedgerError> {
+        let (appended, failing) = (self.site.ledger.append(entry).await, &self.site.metrics.ledger_failing);
+        match &appended {
+            Ok(_) => failing.set(0),
+            Err(LedgerError::NotWritten(_)) => failing.set(1),
+            // It says nothing of the disk.
+            Err(_) => {}
+        }
+        appended
     }
 
     fn entry(&self, choice: &Choice) -> Entry {

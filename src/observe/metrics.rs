@@ -80,6 +80,8 @@ pub struct Metrics {
     pub choices_recorded: Counter,
     /// Choices that do not count because the ledger could not be written.
     pub choices_refused: Counter,
+    /// 1 where the ledger's disk did not take the last choice, else 0.
+    pub ledger_failing: Gauge,
     /// Objections of browsers whose visitors have chosen nothing (C8) that are in the ledger.
     pub objections_recorded: Counter,
     /// Openings of e-mails that were kept.
@@ -301,6 +303,12 @@ impl Metrics {
                 "When a configuration read again last took effect; 0 where none has.",
                 &reloads.last_success,
             ),
+            (
+                "consentry_ledger_failing",
+                "gauge",
+                "1 where the ledger did not take the last choice: an alarm.",
+                &self.ledger_failing,
+            ),
             ("consentry_connections_open", "gauge", "Connections of visitors that are open.", &self.connections_open),
             ("consentry_tunnels_open", "gauge", "Connections of visitors that are WebSockets.", &self.tunnels_open),
             ("consentry_draining", "gauge", "1 once the process is ending for good.", &self.draining),
@@ -370,7 +378,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 65);
+        assert_eq!(before, 67);
     }
 
     #[test]
