@@ -235,9 +235,19 @@ impl Serving {
         why: Result<Why, LifeError>,
         close: watch::Sender<bool>,
     ) -> Result<Ended, LifeError> {
-        if let Some(Preparing { call_off, .. }) = self.preparing.take() {
-            call_off.say();
-        }
+        let calling_off = self.preparing.take().map(|Preparing { call_off, answer, .. }| {
+            if let Some(answer) = answer {
+                let _ = answer.send(refused(ENDING));
+            }
+            tokio::task::spawn_blocking(move || call_off.carry_out())
+        });
+        let turned_away = match why {
+            Ok(Why::HandOver(..)) => UNDER_WAY,
+            _ => ENDING,
+        };
+        // Nobody has to look into the log for that.
+        let asked = std::mem::replace(&mut self.asked, mpsc::channel(1).1);
+        tokio::spawn(turn_away(asked, turned_away));
         let (database, why) = match (database, why) {
             (Some(database), Ok(Why::HandOver(next, answer))) => {
                 return self.hand_over(house, database, next, answer, close).await;
@@ -261,6 +271,10 @@ impl Serving {
             }
         };
         let hurried = hurried || self.unless_hurried(stopped).await.is_none();
+        // Within a second, however much of a hurry there is: it would hold the sockets of the next start.
+        if let Some(calling_off) = calling_off {
+            let _ = calling_off.await;
+        }
         if let Some(control) = self.control.take() {
             control.end(false).await;
         }
@@ -371,9 +385,17 @@ async fn next(
 }
 
 const UNDER_WAY: &str = "an upgrade is under way; ask again when it is over";
+const ENDING: &str = "the gateway is ending, and nothing was done";
 
 fn refused(said: &str) -> Outcome {
     Outcome { said: said.to_owned(), process: std::process::id(), ..Outcome::default() }
+}
+
+/// Answers whatever is asked while nothing can be done any more.
+async fn turn_away(mut asked: mpsc::Receiver<Asked>, said: &str) {
+    while let Some(Asked { answer, .. }) = asked.recv().await {
+        let _ = answer.send(refused(said));
+    }
 }
 
 async fn prepared(preparing: &mut Option<Preparing>) -> Result<Next, UpgradeError> {

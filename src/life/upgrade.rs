@@ -13,15 +13,19 @@
 //! | ends | starts the engine, ships |
 //!
 //! Where the new process ends before it serves, the one before goes on: up to `go` it has never stopped, after it it starts
-//! anew, with the same sockets.
+//! anew, with the same sockets. Where the one before is asked to end before the new one is prepared, both end: the new one is
+//! told `off`, and killed where it does not hear. Where the one before is gone, the new one serves as soon as nobody holds
+//! spool and ledger.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::LifeError;
 use super::sockets::Sockets;
@@ -31,10 +35,18 @@ use crate::engine::{leave_open, take_inherited};
 const VARIABLE: &str = "CONSENTRY_SOCKETS";
 /// The name of the descriptor the two talk over.
 const TALK: &str = "upgrade";
+/// The variable with the system's own name for what they talk over.
+const TALK_IS: &str = "CONSENTRY_SOCKETS_TALK";
 /// How long a new process may take until it is prepared; fetching the engine's library is most of it.
 const PREPARE: Duration = Duration::from_secs(300);
 /// How long it may take to serve once it may: recovering a large spool is most of it.
 const SERVE: Duration = Duration::from_secs(60);
+/// How long one that has nothing more to say may take to say elsewhere what was wrong, and to end.
+const ENDS: Duration = Duration::from_secs(5);
+/// How long one that is not to take over may take to end by itself.
+const CALLED_OFF: Duration = Duration::from_secs(1);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(10);
 
 const PREPARED: &str = "prepared";
 const GO: &str = "go";
@@ -68,7 +80,7 @@ pub enum UpgradeError {
 
 /// The new process, as the one before sees it.
 pub struct Next {
-    child: Child,
+    child: Started,
     talk: BufReader<UnixStream>,
 }
 
@@ -80,6 +92,7 @@ impl Next {
         }
         let cannot = |source| UpgradeError::Start { program: program.to_owned(), source };
         let (ours, theirs) = UnixStream::pair().map_err(cannot)?;
+        let talk_is = system_name(theirs.as_raw_fd());
         let mut said = std::process::id().to_string();
         let mut all = Vec::new();
         let named = sockets.into_named().into_iter().chain([(TALK.to_owned(), vec![OwnedFd::from(theirs)])]);
@@ -89,18 +102,19 @@ impl Next {
             all.extend(descriptors);
         }
         let mut command = Command::new(program);
-        command.args(std::env::args_os().skip(1)).env(VARIABLE, said);
+        command.args(std::env::args_os().skip(1)).env(VARIABLE, said).env(TALK_IS, talk_is.unwrap_or_default());
         // It is for this process; the next one is the one to be heard of then.
         command.env_remove("WATCHDOG_PID");
         leave_open(&mut command, all);
-        let call_off = CallOff(ours.try_clone().map_err(cannot)?);
-        let child = command.spawn().map_err(cannot)?;
+        let talk = ours.try_clone().map_err(cannot)?;
+        let child = Started::by(&mut command).map_err(cannot)?;
+        let call_off = CallOff { child: child.clone(), talk };
         Ok((Next { child, talk: BufReader::new(ours) }, call_off))
     }
 
     /// The new process's number.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.child.id
     }
 
     /// Waits until it has everything that two processes may have at once. Blocks.
@@ -125,9 +139,14 @@ impl Next {
     }
 
     /// Ends it.
-    pub fn end(mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub fn end(self) {
+        self.put_off();
+    }
+
+    /// Ends it, and what it may have started in its own place.
+    fn put_off(&self) {
+        let _ = say(self.talk.get_ref(), OFF);
+        let _ = self.child.end();
     }
 
     fn hear(&mut self, word: &str, patience: Duration) -> Result<(), UpgradeError> {
@@ -140,24 +159,62 @@ impl Next {
                 format!("was not {word} within {} s", patience.as_secs())
             }
             // Its end of the line is closed, or was while something lay in it.
-            Ok(0) | Err(_) => match self.child.wait() {
+            Ok(0) | Err(_) => match self.child.end_within(ENDS) {
                 Ok(status) => format!("ended ({status}) before it was {word}"),
                 Err(error) => format!("is gone ({error})"),
             },
         };
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.put_off();
         Err(UpgradeError::Ended(ended))
     }
 }
 
+/// A process that was started, whose end several may wait for.
+#[derive(Clone)]
+struct Started {
+    id: u32,
+    child: Arc<Mutex<Child>>,
+}
+
+impl Started {
+    fn by(command: &mut Command) -> io::Result<Started> {
+        let child = command.spawn()?;
+        Ok(Started { id: child.id(), child: Arc::new(Mutex::new(child)) })
+    }
+
+    /// Gives it `patience` to end by itself, and ends it then. Blocks.
+    fn end_within(&self, patience: Duration) -> io::Result<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            let ended = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait()?;
+            if let Some(status) = ended {
+                return Ok(status);
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.end()
+    }
+
+    /// Ends it, unless it has ended: its number may be another's then.
+    fn end(&self) -> io::Result<ExitStatus> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        child.wait()
+    }
+}
+
 /// What ends an upgrade before it has begun.
-pub struct CallOff(UnixStream);
+pub struct CallOff {
+    child: Started,
+    talk: UnixStream,
+}
 
 impl CallOff {
-    /// The new process is not to take over.
-    pub fn say(self) {
-        let _ = say(&self.0, OFF);
+    /// The new process is not to take over: it is told, and ended where it does not hear, since it holds the sockets that
+    /// visitors connect to. Blocks for a second at most.
+    pub fn carry_out(self) {
+        let _ = say(&self.talk, OFF);
+        let _ = self.child.end_within(CALLED_OFF);
     }
 }
 
@@ -181,7 +238,11 @@ impl Before {
     /// asked once, before this process opens anything.
     pub fn look() -> io::Result<Option<(Before, Sockets)>> {
         let Ok(said) = std::env::var(VARIABLE) else { return Ok(None) };
-        let Some(named) = parsed(&said, parent_id()) else { return Ok(None) };
+        let Some((left_by, named)) = parsed(&said) else { return Ok(None) };
+        // One whose parent is gone meanwhile has what it was left all the same, and nobody else has.
+        if left_by != parent_id() && !holds_talk(&named, &std::env::var_os(TALK_IS).unwrap_or_default()) {
+            return Ok(None);
+        }
         let numbers: Vec<RawFd> = named.iter().flat_map(|(_, numbers)| numbers).copied().collect();
         let mut descriptors = take_inherited(&numbers)?.into_iter();
         let (mut talk, mut sockets) = (None, Vec::new());
@@ -226,18 +287,31 @@ fn say(mut talk: &UnixStream, word: &str) -> io::Result<()> {
     talk.write_all(format!("{word}\n").as_bytes())
 }
 
-/// The names and numbers in the variable; nothing where another process was meant.
-fn parsed(said: &str, parent: u32) -> Option<Vec<(String, Vec<RawFd>)>> {
+/// What descriptors are for, and their numbers.
+type Named = Vec<(String, Vec<RawFd>)>;
+
+/// Who left them, and the names and numbers in the variable.
+fn parsed(said: &str) -> Option<(u32, Named)> {
     let mut words = said.split(' ');
-    if words.next()?.parse() != Ok(parent) {
-        return None;
-    }
+    let left_by = words.next()?.parse().ok()?;
     let named = |word: &str| {
         let (name, numbers) = word.split_once('=')?;
         let numbers = numbers.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
         Some((name.to_owned(), numbers))
     };
-    words.map(named).collect()
+    Some((left_by, words.map(named).collect::<Option<_>>()?))
+}
+
+/// Whether what the two talk over is still what it was: a variable that came down from further up names descriptors that were
+/// closed on the way, whose numbers may be anybody's.
+fn holds_talk(named: &Named, talk_is: &OsStr) -> bool {
+    let talk = named.iter().find(|(name, _)| name == TALK).and_then(|(_, numbers)| numbers.first());
+    talk.and_then(|number| system_name(*number)).is_some_and(|name| name == talk_is)
+}
+
+/// What the system calls what is open under a number, which no other has: `socket:[4711]`. Nothing where it has no such names.
+fn system_name(number: RawFd) -> Option<OsString> {
+    std::fs::read_link(format!("/proc/self/fd/{number}")).ok().map(PathBuf::into_os_string)
 }
 
 #[cfg(test)]
@@ -245,13 +319,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_parent_left_is_taken_over() {
-        let named = parsed("77 gateway=3,4 dashboard=5 upgrade=6", 77).unwrap();
-        assert_eq!(named[0], ("gateway".to_owned(), vec![3, 4]));
+    fn what_was_left_is_known_by_its_names_and_numbers() {
+        let (left_by, named) = parsed("77 gateway=3,4 dashboard=5 upgrade=6").unwrap();
+        assert_eq!((left_by, &named[0]), (77, &("gateway".to_owned(), vec![3, 4])));
         assert_eq!(named.len(), 3);
-        assert!(parsed("77 gateway=3", 78).is_none(), "a variable that came down from further up");
-        for wrong in ["", "77 gateway", "77 gateway=", "77 gateway=x", "x"] {
-            assert!(parsed(wrong, 77).is_none(), "{wrong}");
+        for wrong in ["", "77 gateway", "77 gateway=", "77 gateway=x", "x", "x gateway=3"] {
+            assert!(parsed(wrong).is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_variable_that_came_down_from_further_up_names_nothing_that_is_taken_over() {
+        let (talk, other) = UnixStream::pair().unwrap();
+        let named = |talk: &UnixStream| vec![(TALK.to_owned(), vec![talk.as_raw_fd()])];
+        let talk_is = system_name(talk.as_raw_fd()).unwrap();
+        assert!(holds_talk(&named(&talk), &talk_is));
+        assert!(!holds_talk(&named(&other), &talk_is), "its number is another's now");
+        assert!(!holds_talk(&vec![(TALK.to_owned(), vec![RawFd::MAX])], &talk_is), "it is closed");
+        assert!(!holds_talk(&named(&talk), OsStr::new("")), "nobody said what it was");
+        assert!(!holds_talk(&Vec::new(), &talk_is));
+    }
+
+    #[test]
+    fn a_process_that_does_not_hear_that_it_is_not_to_take_over_is_ended() {
+        let (talk, _theirs) = UnixStream::pair().unwrap();
+        let child = Started::by(Command::new("sleep").arg("1000")).unwrap();
+        let hears = child.clone();
+        CallOff { child, talk }.carry_out();
+        let status = hears.child.lock().unwrap().try_wait().unwrap().expect("it has ended");
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
     }
 }
