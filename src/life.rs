@@ -155,6 +155,10 @@ fn live(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LifeError::Runtime)?;
     let early = runtime.block_on(async { Early::listen() })?;
     let config = told.explained.config.clone();
+    // One that takes another's place has a ring to take over; a new one would make every choice void.
+    if before.is_some() && matches!(config.key_ring.try_exists(), Ok(false)) {
+        return Err(LifeError::NoRing(config.key_ring));
+    }
     // What can be wrong with this machine comes out before anything is started.
     private_folder::adopt(&config.data_dir)?;
     let now = now_ms() as u64 / 1000;

@@ -130,7 +130,9 @@ async fn answer_one(stream: tokio::net::UnixStream, asked: mpsc::Sender<Asked>) 
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// Nobody listens.
-    #[error("no gateway runs on the data folder {0}")]
+    #[error(
+        "no gateway runs on the data folder {0}; one that was started with another data_dir is reached with --data-dir and that one"
+    )]
     Nobody(PathBuf),
     /// It ended meanwhile, or does not understand.
     #[error("the gateway gave no answer; its log says why")]

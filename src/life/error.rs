@@ -72,6 +72,11 @@ pub enum LifeError {
     /// The process before was asked to end.
     #[error("the process before was asked to end, and so is this one")]
     CalledOff,
+    /// The data folder is another one, or the ring is.
+    #[error(
+        "there is no key ring at {0}: an upgrade takes one over and makes none, since new keys would void the choice of every visitor. A data folder (data_dir) is moved between a stop and a start: stop the gateway, move its folder there, start it"
+    )]
+    NoRing(PathBuf),
     /// Asked twice to end.
     #[error("asked to end at once: open exchanges were cut; what was captured and chosen is on disk")]
     Hurried,

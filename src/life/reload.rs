@@ -28,7 +28,7 @@ pub enum ReloadError {
     Config(#[from] ConfigError),
     /// Keys that cannot change while the gateway runs.
     #[error(
-        "{} cannot change while the gateway runs; nothing was changed. `consentry upgrade` starts a new process in its place without refusing a visitor (an address needs a stop and a start)",
+        "{} cannot change while the gateway runs; nothing was changed. `consentry upgrade` starts a new process in its place without refusing a visitor (an address or a moved data_dir needs a stop and a start)",
         .0.join(", ")
     )]
     NeedsAStart(Vec<String>),

@@ -1,11 +1,11 @@
-//! Upgrades that go astray: a new process that hangs, an old one that is killed, one upgrade too many.
+//! Upgrades that go astray: a new process that hangs, an old one that is killed, one upgrade too many, another data folder.
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::reload::reload;
+use super::reload::{configuration, reload};
 use super::upgrade::{Successor, upgrade};
 use crate::support::eventually;
 use crate::support::gateway::{CONSENTRY, Folder, Gateway, Nobody, folder_without_database, without_database};
@@ -92,4 +92,22 @@ fn while_a_process_gives_way_whoever_asks_it_for_something_is_told_that_an_upgra
         assert_eq!(long.join().expect("it was answered").status, 200);
         upgrading.join().expect("it answers").expect("the new process serves").end();
     });
+}
+
+#[test]
+fn an_upgrade_makes_no_key_ring_and_says_how_a_data_folder_is_moved() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "");
+    let old = configuration(&gateway);
+    gateway.folder.write("consentry.toml", &old.replace("data_dir = \"data\"", "data_dir = \"other\""));
+    let output = gateway.folder.run(&["upgrade"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("--data-dir"), "{said}");
+    let output = gateway.folder.run(&["upgrade", "--data-dir", "data"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("before it was prepared"), "{said}");
+    let log = gateway.folder.log();
+    assert!(log.contains("there is no key ring at other/keys.json") && log.contains("stop the gateway"), "{log}");
+    assert!(!gateway.folder.path().join("other").exists(), "nothing was made");
+    assert_eq!(Visitor::new(&gateway).get("/page").status, 200, "the gateway goes on");
 }
