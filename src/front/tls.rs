@@ -76,13 +76,15 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// With the certificates read, and those that an authority will give coming later. Sessions of `before` can be resumed.
+    /// With the certificates read, and those that an authority will give coming later. Of `before` sessions can be resumed, and
+    /// pairs of files that stay are as they were.
     pub fn new(
         settings: &config::Tls,
         challenges: Arc<Challenges>,
         before: Option<&Tls>,
     ) -> Result<Tls, TlsSetupError> {
-        let certificates = Arc::new(Certificates::read(&settings.certificates)?);
+        let known = before.map(|before| &*before.certificates);
+        let certificates = Arc::new(Certificates::after(&settings.certificates, known)?);
         let versions: &[_] = match settings.min_version {
             TlsVersion::V1_2 => &[&TLS13, &TLS12],
             TlsVersion::V1_3 => &[&TLS13],

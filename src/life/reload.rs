@@ -65,6 +65,14 @@ impl ReloadError {
     }
 }
 
+/// What came of reading a configuration again.
+pub struct Reloaded {
+    /// What has changed.
+    pub changes: Changes,
+    /// What is wrong with files of certificates that were in use before, and stay so.
+    pub kept: Vec<String>,
+}
+
 /// Puts one configuration in the place of another.
 pub struct Reloader {
     file: Option<PathBuf>,
@@ -130,14 +138,14 @@ impl Reloader {
     }
 
     /// Reads the file again and puts it into effect; says what has changed. The outcome is in the log and the metrics too.
-    pub async fn reload(&mut self, workers: &Workers, manager: &Manager) -> Result<Changes, ReloadError> {
+    pub async fn reload(&mut self, workers: &Workers, manager: &Manager) -> Result<Reloaded, ReloadError> {
         manager.reloading();
         // Whoever rotates logs asks in this way, whatever the configuration is like.
         self.logs().for_each(|log| log.reopen());
         let outcome = self.attempt(workers).await;
         let figures = &self.lasting.metrics.reloads;
         match &outcome {
-            Ok(changes) => {
+            Ok(Reloaded { changes, .. }) => {
                 figures.succeeded.count();
                 figures.refused_last.set(0);
                 figures.last_success.set(now_ms().unsigned_abs() / 1000);
@@ -165,7 +173,7 @@ impl Reloader {
         logs.access.iter().chain(&logs.security)
     }
 
-    async fn attempt(&mut self, workers: &Workers) -> Result<Changes, ReloadError> {
+    async fn attempt(&mut self, workers: &Workers) -> Result<Reloaded, ReloadError> {
         let file = self.file.clone().ok_or(ReloadError::NoFile)?;
         let (in_effect, lasting, before) = (self.in_effect.clone(), self.lasting.clone(), self.making.clone());
         let choice_life = self.choice_life;
@@ -176,7 +184,7 @@ impl Reloader {
             .await
             .unwrap_or_else(|_| Err(LifeError::Worker("reading the configuration panicked".into()).into()))?;
         workers.change(&making).await;
-        self.tending.change(&making, &self.lasting.metrics);
+        let kept = self.tending.change(&making, &self.lasting.metrics).await;
         // What the gateway before kept while this one was made is known too.
         if !Arc::ptr_eq(&making.capture, &self.making.capture) {
             let _ = self.lasting.spool.flush().await;
@@ -187,7 +195,7 @@ impl Reloader {
         self.windows.send_replace(explained.config.key_windows.clone());
         self.capture.send_replace(making.capture.clone());
         (self.in_effect, self.making) = (Arc::new(explained), making);
-        Ok(changes)
+        Ok(Reloaded { changes, kept })
     }
 }
 

@@ -9,9 +9,8 @@ use super::workers::Making;
 use super::{LifeError, now_ms};
 use crate::config::{self, Config};
 use crate::front::tls::acme::Acme;
-use crate::front::tls::certificates::Certificates;
 use crate::front::tls::challenges::Challenges;
-use crate::front::tls::{Tls, TlsSetupError, tend};
+use crate::front::tls::{Tls, tend};
 use crate::observe::Metrics;
 
 /// TLS to visitors, where there is any.
@@ -25,7 +24,8 @@ pub struct Secured {
 }
 
 impl Secured {
-    /// As it is configured; the one of `before` where nothing of it has changed. Reads files.
+    /// As it is configured; the one of `before` where nothing of it has changed. Reads files that were not there before: of the
+    /// others [`Tending::change`] takes what is new.
     pub fn new(
         config: &Config,
         challenges: &Arc<Challenges>,
@@ -34,8 +34,6 @@ impl Secured {
     ) -> Result<Option<Secured>, LifeError> {
         let Some(settings) = &config.gateway.tls else { return Ok(None) };
         if let Some(before) = before.filter(|before| is_same(&before.settings, settings)) {
-            // They may be others by now; what is wrong with them comes out before anything takes effect.
-            Certificates::read(&settings.certificates).map_err(TlsSetupError::from)?;
             return Ok(Some(Secured { settings: settings.clone(), ..before.clone() }));
         }
         let tls = Arc::new(Tls::new(settings, challenges.clone(), before.map(|before| &*before.tls))?);
@@ -74,23 +72,24 @@ impl Tending {
         }
     }
 
-    /// For another configuration, from now on.
-    pub fn change(&mut self, making: &Making, metrics: &Arc<Metrics>) {
+    /// For another configuration, from now on. Looks at the certificates' files at once, and says what is wrong with those whose
+    /// certificates of before stay in use.
+    pub async fn change(&mut self, making: &Making, metrics: &Arc<Metrics>) -> Vec<String> {
         self.upstreams.abort();
         self.upstreams = upstreams(making, metrics);
         let tls = making.secured.as_ref().map(|secured| secured.tls.clone());
         match (&self.tls, &tls) {
-            (Some(before), Some(now)) if Arc::ptr_eq(before, now) => {
-                let (tls, metrics) = (now.clone(), metrics.clone());
-                tokio::task::spawn_blocking(move || tend::look(tls.certificates(), &metrics, None));
-            }
+            (Some(before), Some(now)) if Arc::ptr_eq(before, now) => {}
             _ => {
                 self.certificates.drain(..).for_each(|task| task.abort());
                 self.certificates =
                     making.secured.as_ref().map(|secured| certificates(secured, metrics)).unwrap_or_default();
             }
         }
-        self.tls = tls;
+        self.tls = tls.clone();
+        let (Some(tls), metrics) = (tls, metrics.clone()) else { return Vec::new() };
+        let looked = tokio::task::spawn_blocking(move || tend::look(tls.certificates(), &metrics, now_ms() / 1000));
+        looked.await.unwrap_or_default()
     }
 }
 
@@ -108,7 +107,6 @@ fn upstreams(making: &Making, metrics: &Metrics) -> JoinHandle<()> {
 
 fn certificates(secured: &Secured, metrics: &Arc<Metrics>) -> Vec<JoinHandle<()>> {
     let certificates = secured.tls.certificates().clone();
-    metrics.doors.certificates_failing.set(0);
     metrics.doors.orders_failing.set(0);
     tend::tell(&certificates, metrics, now_ms() / 1000);
     let looking = tokio::spawn(tend::tend(certificates, secured.settings.look_every, metrics.clone()));

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::control::{Ask, Asked, Control, Outcome};
 use super::database::Database;
 use super::notify::Manager;
-use super::reload::Reloader;
+use super::reload::{Reloaded, Reloader};
 use super::signals::{self, Signals};
 use super::sockets::Sockets;
 use super::upgrade::{CallOff, Next, UpgradeError};
@@ -170,11 +170,14 @@ impl Serving {
             () = ended => return Err(Ok(Why::Asked)),
         };
         Ok(match reloaded {
-            Ok(changes) => {
-                let said = match changes.keys() {
+            Ok(Reloaded { changes, kept }) => {
+                let mut said = match changes.keys() {
                     [] => "nothing has changed".to_owned(),
                     keys => format!("in effect now: {}", keys.join(", ")),
                 };
+                for wrong in kept {
+                    said += &format!("\n{wrong}; the certificate of before stays in use");
+                }
                 Outcome { done: true, said, keys: changes.keys().to_vec(), process, ..Outcome::default() }
             }
             Err(error) => Outcome {

@@ -115,7 +115,7 @@ impl DoorFigures {
             (
                 "consentry_tls_certificates_failing",
                 "gauge",
-                "1 where the files are wrong and the certificates of before are in use.",
+                "Certificates whose files cannot be taken; those of before are in use.",
                 self.certificates_failing.get(),
             ),
             (

@@ -178,6 +178,68 @@ fn new_certificates_are_taken_while_visitors_are_served_and_wrong_ones_are_not()
 }
 
 #[test]
+fn a_pair_that_is_wrong_keeps_no_other_from_being_renewed_by_itself_or_by_a_reload() {
+    let (site, root) = (Site::start(), Root::new());
+    let (gateway, _nobody) = start(&site, &root, "drain = \"9s\"", "");
+    let (address, folder) = (gateway.tls.unwrap(), gateway.folder.path().to_owned());
+    let shows = |name: &str| connect(&root.http1(), address, name).ok();
+    fs::remove_file(folder.join("one-key.pem")).unwrap();
+    root.write(&folder, "two", &["new.example"]);
+    eventually("the other is renewed", || shows("new.example"));
+    assert!(shows("www.example.org").is_some(), "the last good one serves on");
+    eventually("one fails", || (gateway.metric("consentry_tls_certificates_failing") == 1).then_some(()));
+    let text = fs::read_to_string(folder.join("consentry.toml")).unwrap();
+    let reload = |text: &str| {
+        gateway.folder.write("consentry.toml", text);
+        let output = gateway.folder.run(&["reload"]);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    // Whatever else has changed, TLS among it.
+    for (changed, host) in
+        [(text.replace("\"9s\"", "\"8s\""), "newer.example"), (text.replace("\"100ms\"", "\"24h\""), "newest.example")]
+    {
+        root.write(&folder, "two", &[host]);
+        let (code, said) = reload(&changed);
+        assert!(code == Some(0) && said.starts_with("in effect now: ") && said.contains("one-key.pem"), "{said}");
+        assert!(shows(host).is_some() && shows("www.example.org").is_some(), "{host}");
+        assert_eq!(gateway.metric("consentry_tls_certificates_failing"), 1);
+    }
+    let log = gateway.folder.log();
+    assert_eq!(log.matches("cannot be taken from its files").count(), 1, "said once: {log}");
+
+    // A pair that is new must be right.
+    let new = "[[gateway.tls.certificate]]\ncertificate = \"three.pem\"\nkey = \"three-key.pem\"\n";
+    let (code, said) = reload(&format!("{text}{new}"));
+    assert!(code != Some(0) && said.contains("three.pem cannot"), "{said}");
+    let (code, said) = reload(&text);
+    assert_eq!(code, Some(0), "{said}");
+    root.write(&folder, "one", &["www.example.org"]);
+    eventually("all is right", || (gateway.metric("consentry_tls_certificates_failing") == 0).then_some(()));
+}
+
+#[test]
+fn a_certificate_that_is_over_takes_no_good_ones_place_and_one_that_is_early_is_told_of_at_a_start() {
+    let (site, root) = (Site::start(), Root::new());
+    let (gateway, _nobody) = start(&site, &root, "", "");
+    let folder = gateway.folder.path();
+    let now = std::time::SystemTime::now();
+    let day = Duration::from_secs(86_400);
+    root.write_good(folder, "one", &["www.example.org"], (now - 30 * day, now - day));
+    let failing = || gateway.metric("consentry_tls_certificates_failing");
+    eventually("the alarm", || (failing() == 1).then_some(()));
+    assert!(connect(&root.http1(), gateway.tls.unwrap(), "www.example.org").is_ok(), "the good one serves on");
+    root.write_good(folder, "one", &["www.example.org"], (now + day, now + 30 * day));
+    eventually("it is said", || gateway.folder.log().contains("holds a certificate that is good from").then_some(()));
+    assert!(connect(&root.http1(), gateway.tls.unwrap(), "www.example.org").is_ok());
+    assert_eq!(failing(), 1);
+    let (_, folder) = gateway.end("TERM");
+    let gateway = folder.serve();
+    let log = gateway.folder.log();
+    assert!(log.contains("a certificate is not good yet") && log.contains("www.example.org"), "{log}");
+}
+
+#[test]
 fn a_key_that_others_can_read_is_refused() {
     let (site, root) = (Site::start(), Root::new());
     let certificate = root.write(std::env::temp_dir().as_path(), "unused", &["a.example"]).replace("unused", "one");

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_rustls::rustls::crypto::ring;
@@ -30,25 +31,25 @@ impl Root {
 
     /// Chain and key of a certificate for these hosts, in PEM.
     pub fn give(&self, hosts: &[&str]) -> (String, String) {
-        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        self.sign(CertificateParams::new(names(hosts)).expect("hosts are names"))
+    }
+
+    fn sign(&self, params: CertificateParams) -> (String, String) {
         let key = KeyPair::generate().expect("there is chance");
-        let params = CertificateParams::new(hosts).expect("hosts are names");
         let certificate = params.signed_by(&key, &self.0).expect("it can sign");
         (certificate.pem(), key.serialize_pem())
     }
 
     /// The same as `NAME.pem` and `NAME-key.pem` in a folder, with the lines of configuration that name them.
     pub fn write(&self, folder: &Path, name: &str, hosts: &[&str]) -> String {
-        let (chain, key) = self.give(hosts);
-        let (chain_file, key_file) = (format!("{name}.pem"), format!("{name}-key.pem"));
-        // As careful people do it: beside the name, then renamed.
-        for (file, text) in [(&chain_file, chain), (&key_file, key)] {
-            let draft = folder.join(format!("{file}.draft"));
-            fs::write(&draft, text).expect("the folder is ours");
-            fs::set_permissions(&draft, Permissions::from_mode(0o600)).expect("the file is ours");
-            fs::rename(&draft, folder.join(file)).expect("the folder is ours");
-        }
-        format!("[[gateway.tls.certificate]]\ncertificate = \"{chain_file}\"\nkey = \"{key_file}\"\n")
+        write(folder, name, self.give(hosts))
+    }
+
+    /// The same, good from one time until another.
+    pub fn write_good(&self, folder: &Path, name: &str, hosts: &[&str], good: (SystemTime, SystemTime)) -> String {
+        let mut params = CertificateParams::new(names(hosts)).expect("hosts are names");
+        (params.not_before, params.not_after) = (good.0.into(), good.1.into());
+        write(folder, name, self.sign(params))
     }
 
     /// A client that speaks these versions and protocols.
@@ -68,6 +69,22 @@ impl Root {
     pub fn http1(&self) -> Arc<ClientConfig> {
         self.client(rustls::ALL_VERSIONS, &["http/1.1"])
     }
+}
+
+/// Writes both as careful people do it: beside the name, then renamed.
+fn write(folder: &Path, name: &str, (chain, key): (String, String)) -> String {
+    let (chain_file, key_file) = (format!("{name}.pem"), format!("{name}-key.pem"));
+    for (file, text) in [(&chain_file, chain), (&key_file, key)] {
+        let draft = folder.join(format!("{file}.draft"));
+        fs::write(&draft, text).expect("the folder is ours");
+        fs::set_permissions(&draft, Permissions::from_mode(0o600)).expect("the file is ours");
+        fs::rename(&draft, folder.join(file)).expect("the folder is ours");
+    }
+    format!("[[gateway.tls.certificate]]\ncertificate = \"{chain_file}\"\nkey = \"{key_file}\"\n")
+}
+
+fn names(hosts: &[&str]) -> Vec<String> {
+    hosts.iter().map(|host| (*host).to_owned()).collect()
 }
 
 pub type Stream = StreamOwned<ClientConnection, TcpStream>;

@@ -1,23 +1,23 @@
 //! The certificates visitors are shown: read from files, looked at for new ones, chosen by the host a visitor names (SNI).
-//! Where new files are wrong those of before serve on, and somebody is told.
+//! Where new files are wrong, or hold a certificate that is not good now, the pair's certificate of before serves on and somebody
+//! is told; the others are taken.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+mod pair;
+
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
-use zeroize::Zeroizing;
 
 use super::table::Table;
 use super::x509;
 use crate::config::CertificateFiles;
+use pair::{Found, Pair};
 
 /// No file of a certificate or key is larger, in bytes; a bundle of roots by mistake may be.
 const MAX_FILE: u64 = 1 << 20;
@@ -67,6 +67,22 @@ pub enum CertificateError {
         /// The file.
         path: PathBuf,
     },
+    /// It is no longer good, and another one is.
+    #[error("{path} holds a certificate that was good until {}; put one there that is good now", x509::date(*.until), path = path.display())]
+    Over {
+        /// The file.
+        path: PathBuf,
+        /// In seconds since 1970.
+        until: i64,
+    },
+    /// It is not good yet, and another one is.
+    #[error("{path} holds a certificate that is good from {} on, and is taken then", x509::date(*.from), path = path.display())]
+    Early {
+        /// The file.
+        path: PathBuf,
+        /// In seconds since 1970.
+        from: i64,
+    },
 }
 
 /// One that can be shown.
@@ -79,6 +95,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// From its files.
+    pub fn read(files: &CertificateFiles) -> Result<Certificate, CertificateError> {
+        pair::read(files)
+    }
+
     /// From PEM; `path` stands in errors.
     pub fn of(chain: &[u8], key: &[u8], path: &Path) -> Result<Certificate, CertificateError> {
         let no_certificate = || CertificateError::NoCertificate { path: path.to_owned() };
@@ -97,7 +118,8 @@ impl Certificate {
 
 /// The certificates in use, shared by all workers.
 pub struct Certificates {
-    files: Vec<CertificateFiles>,
+    /// Those from files, in their order; held by who looks at the files, and by nobody who greets a visitor.
+    pairs: Mutex<Vec<Pair>>,
     current: RwLock<Current>,
 }
 
@@ -107,40 +129,72 @@ struct Current {
     from_files: Vec<Arc<Certificate>>,
     /// The one from an authority, once there is one.
     ordered: Option<Arc<Certificate>>,
-    /// A hash of the files' bytes, to see when they change.
-    seen: [u8; 32],
+}
+
+/// What a look at all files has led to.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Whether there is a certificate that is in use from now on and was not.
+    pub is_new: bool,
+    /// Whether files that could not be taken are those in use again.
+    pub is_right_again: bool,
+    /// What is wrong with the files of each pair whose certificate of before stays in use.
+    pub wrong: Vec<Wrong>,
+}
+
+/// What is wrong with the files of one pair.
+#[derive(Debug)]
+pub struct Wrong {
+    /// In words, with the file's name.
+    pub said: String,
+    /// Whether it was not so at the look before.
+    pub is_new: bool,
 }
 
 impl std::fmt::Debug for Certificates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Certificates").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Certificates").finish_non_exhaustive()
     }
 }
 
 impl Certificates {
     /// Reads all of them. What is wrong with one is wrong with all: a gateway without a site's certificate is not started.
     pub fn read(files: &[CertificateFiles]) -> Result<Certificates, CertificateError> {
-        let (seen, from_files) = read_all(files)?;
-        let table = Arc::new(Table::new(from_files.clone()));
-        Ok(Certificates {
-            files: files.to_vec(),
-            current: RwLock::new(Current { table, from_files, ordered: None, seen }),
-        })
+        Certificates::after(files, None)
     }
 
-    /// Looks at the files: whether there was something new, which is in use from now on, or what is wrong with it.
-    pub fn look(&self) -> Result<bool, CertificateError> {
-        let bytes = read_files(&self.files)?;
-        let seen = hash(&bytes);
-        if seen == self.current.read().unwrap_or_else(PoisonError::into_inner).seen {
-            return Ok(false);
+    /// The same in the place of `before`: a pair that is there too is as it was, and the next look finds what is new of it.
+    /// Only a pair that was not there has to be right.
+    pub fn after(files: &[CertificateFiles], before: Option<&Certificates>) -> Result<Certificates, CertificateError> {
+        let known = before.map(|before| before.pairs().clone()).unwrap_or_default();
+        let pair = |files: &CertificateFiles| {
+            let pair = known.iter().find(|pair| pair.files == *files);
+            pair.cloned().map_or_else(|| Pair::read(files), Ok)
+        };
+        let pairs = files.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+        let from_files = of(&pairs);
+        let table = Arc::new(Table::new(from_files.clone()));
+        let current = Current { table, from_files, ordered: None };
+        Ok(Certificates { pairs: Mutex::new(pairs), current: RwLock::new(current) })
+    }
+
+    /// Looks at the files, pair by pair, and takes what can be taken; `now` is in seconds since 1970.
+    pub fn look(&self, now: i64) -> Looked {
+        let (mut pairs, mut looked) = (self.pairs(), Looked::default());
+        for pair in pairs.iter_mut() {
+            match pair.look(now) {
+                Found::Same => {}
+                Found::SameAgain => looked.is_right_again = true,
+                Found::New => looked.is_new = true,
+                Found::Wrong { said, is_new } => looked.wrong.push(Wrong { said, is_new }),
+            }
         }
-        let from_files = parse(&self.files, &bytes)?;
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.seen = seen;
-        current.from_files = from_files;
-        current.table = table(&current);
-        Ok(true)
+        if looked.is_new {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            current.from_files = of(&pairs);
+            current.table = table(&current);
+        }
+        looked
     }
 
     /// Takes over a certificate from an authority.
@@ -154,6 +208,14 @@ impl Certificates {
     pub fn table(&self) -> Arc<Table> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).table.clone()
     }
+
+    fn pairs(&self) -> std::sync::MutexGuard<'_, Vec<Pair>> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of(pairs: &[Pair]) -> Vec<Arc<Certificate>> {
+    pairs.iter().map(|pair| pair.certificate.clone()).collect()
 }
 
 fn table(current: &Current) -> Arc<Table> {
@@ -166,88 +228,5 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-type Bytes = Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>;
-
-fn read_all(files: &[CertificateFiles]) -> Result<([u8; 32], Vec<Arc<Certificate>>), CertificateError> {
-    let bytes = read_files(files)?;
-    Ok((hash(&bytes), parse(files, &bytes)?))
-}
-
-fn read_files(files: &[CertificateFiles]) -> Result<Bytes, CertificateError> {
-    let read = |file: &CertificateFiles| Ok((read(&file.certificate, false)?.to_vec(), read(&file.key, true)?));
-    files.iter().map(read).collect()
-}
-
-/// A key is read only where it is its owner's alone.
-fn read(path: &Path, is_key: bool) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
-    let failed = |source| CertificateError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if is_key && mode & 0o077 != 0 {
-        return Err(CertificateError::Open { path: path.to_owned(), mode });
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-fn parse(files: &[CertificateFiles], bytes: &Bytes) -> Result<Vec<Arc<Certificate>>, CertificateError> {
-    let both = files.iter().zip(bytes);
-    both.map(|(file, (chain, key))| Certificate::of(chain, key, &file.certificate).map(Arc::new)).collect()
-}
-
-fn hash(bytes: &Bytes) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for (chain, key) in bytes {
-        for file in [&chain[..], &key[..]] {
-            hash.update((file.len() as u64).to_le_bytes());
-            hash.update(file);
-        }
-    }
-    hash.finalize().into()
-}
-
 #[cfg(test)]
-mod tests {
-    use std::fs::{self, Permissions};
-
-    use super::*;
-    use crate::front::tls::testing::write_certificate;
-
-    #[test]
-    fn new_files_are_taken_and_wrong_ones_leave_those_of_before() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = write_certificate(dir.path(), "one", &["a.example"]);
-        let certificates = Certificates::read(std::slice::from_ref(&files)).unwrap();
-        let serial = || certificates.table().certificates()[0].key.cert[0].to_vec();
-        let first = serial();
-        assert!(!certificates.look().unwrap(), "nothing is new");
-
-        fs::write(&files.certificate, "-----BEGIN CERTIFICATE-----\n").unwrap();
-        let said = certificates.look().unwrap_err().to_string();
-        assert!(said.contains("holds no certificate"), "{said}");
-        assert_eq!(serial(), first, "the last good one serves on");
-        assert!(certificates.look().is_err(), "and it is said as long as it is so");
-
-        write_certificate(dir.path(), "one", &["a.example", "b.example"]);
-        assert!(certificates.look().unwrap());
-        assert_ne!(serial(), first);
-        assert!(!certificates.look().unwrap());
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_refused_with_what_to_do() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = write_certificate(dir.path(), "one", &["a.example"]);
-        let other = write_certificate(dir.path(), "two", &["b.example"]);
-        let said = |files: &CertificateFiles| Certificates::read(std::slice::from_ref(files)).unwrap_err().to_string();
-        let mixed = CertificateFiles { certificate: files.certificate.clone(), key: other.key };
-        assert!(said(&mixed).contains("cannot be used with its key"), "{}", said(&mixed));
-        let swapped = CertificateFiles { certificate: files.key.clone(), key: files.key.clone() };
-        assert!(said(&swapped).contains("no certificate"), "{}", said(&swapped));
-        fs::set_permissions(&files.key, Permissions::from_mode(0o640)).unwrap();
-        assert!(said(&files).contains("mode 640") && said(&files).contains("chmod 600"), "{}", said(&files));
-        fs::remove_file(&files.key).unwrap();
-        assert!(said(&files).contains("cannot be read"), "{}", said(&files));
-    }
-}
+mod tests;

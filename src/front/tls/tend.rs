@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::certificates::Certificates;
+use super::x509;
 use crate::observe::Metrics;
 
 /// Whose certificate ends sooner is told of it, in seconds.
@@ -12,7 +13,6 @@ const DAY: i64 = 86_400;
 
 /// Looks at the files for as long as the process lives.
 pub async fn tend(certificates: Arc<Certificates>, every: Duration, metrics: Arc<Metrics>) {
-    let mut trouble = None;
     let mut told = now();
     loop {
         tokio::time::sleep(every).await;
@@ -21,36 +21,29 @@ pub async fn tend(certificates: Arc<Certificates>, every: Duration, metrics: Arc
             told = now();
             tell(&certificates, &metrics, told);
         }
-        let (certificates, metrics, before) = (certificates.clone(), metrics.clone(), trouble.take());
+        let (certificates, metrics) = (certificates.clone(), metrics.clone());
         // The disk may be slow.
-        let looked = tokio::task::spawn_blocking(move || look(&certificates, &metrics, before));
-        trouble = looked.await.unwrap_or_default();
+        let _ = tokio::task::spawn_blocking(move || look(&certificates, &metrics, now())).await;
     }
 }
 
-/// One look: takes what is new, and says what is wrong if that is not what it was `before`.
-pub fn look(certificates: &Certificates, metrics: &Metrics, before: Option<String>) -> Option<String> {
-    match certificates.look() {
-        Ok(is_new) => {
-            metrics.doors.certificates_failing.set(0);
-            if is_new {
-                metrics.doors.certificates_reloaded.count();
-                tracing::info!("new certificates are in use");
-                tell(certificates, metrics, now());
-            } else if before.is_some() {
-                tracing::info!("the certificates' files are right again");
-            }
-            None
-        }
-        Err(error) => {
-            metrics.doors.certificates_failing.set(1);
-            let trouble = error.to_string();
-            if before.as_ref() != Some(&trouble) {
-                tracing::error!(%error, "certificates cannot be taken from their files; those of before stay in use");
-            }
-            Some(trouble)
-        }
+/// One look: takes what is new, and says what is wrong where it was not so at the look before. The answer is all that is wrong.
+pub fn look(certificates: &Certificates, metrics: &Metrics, now: i64) -> Vec<String> {
+    let looked = certificates.look(now);
+    metrics.doors.certificates_failing.set(looked.wrong.len() as u64);
+    if looked.is_new {
+        metrics.doors.certificates_reloaded.count();
+        tracing::info!("new certificates are in use");
+        tell(certificates, metrics, now);
     }
+    if looked.is_right_again {
+        tracing::info!("a certificate's files are right again");
+    }
+    for wrong in looked.wrong.iter().filter(|wrong| wrong.is_new) {
+        let error = &wrong.said;
+        tracing::error!(%error, "a certificate cannot be taken from its files; the one of before stays in use");
+    }
+    looked.wrong.into_iter().map(|wrong| wrong.said).collect()
 }
 
 /// Notes until when each certificate is good; `now` is in seconds since 1970.
@@ -60,6 +53,10 @@ pub fn tell(certificates: &Certificates, metrics: &Metrics, now: i64) {
         let host = certificate.facts.hosts.first().cloned().unwrap_or_default();
         let left = certificate.facts.not_after.saturating_sub(now);
         match left {
+            _ if certificate.facts.not_before > now => {
+                let from = x509::date(certificate.facts.not_before);
+                tracing::error!(host, from, "a certificate is not good yet; browsers refuse it");
+            }
             ..=0 => tracing::error!(host, "a certificate is no longer good; browsers refuse it"),
             1..SOON => tracing::warn!(host, days = left / DAY, "a certificate ends soon"),
             _ => {}
@@ -86,18 +83,23 @@ mod tests {
     fn wrong_files_raise_an_alarm_until_they_are_right() {
         let dir = tempfile::tempdir().unwrap();
         let files = write_certificate(dir.path(), "one", &["a.example"]);
-        let certificates = Certificates::read(std::slice::from_ref(&files)).unwrap();
+        let others = write_certificate(dir.path(), "two", &["c.example"]);
+        let certificates = Certificates::read(&[files.clone(), others.clone()]).unwrap();
         let metrics = Metrics::default();
-        assert_eq!(look(&certificates, &metrics, None), None);
+        let look = || look(&certificates, &metrics, now());
+        assert_eq!(look(), [""; 0]);
         fs::write(&files.key, "").unwrap();
-        let trouble = look(&certificates, &metrics, None);
-        assert!(trouble.as_ref().is_some_and(|said| said.contains("no private key")), "{trouble:?}");
-        assert_eq!(metrics.doors.certificates_failing.get(), 1);
+        fs::remove_file(&others.key).unwrap();
+        let trouble = look();
+        assert!(trouble.len() == 2 && trouble[0].contains("one-key.pem holds no private key"), "{trouble:?}");
+        assert_eq!(metrics.doors.certificates_failing.get(), 2, "as many as there are");
         write_certificate(dir.path(), "one", &["b.example"]);
-        assert_eq!(look(&certificates, &metrics, trouble), None);
-        assert_eq!((metrics.doors.certificates_failing.get(), metrics.doors.certificates_reloaded.get()), (0, 1));
+        assert!(look().len() == 1 && metrics.doors.certificates_failing.get() == 1);
+        write_certificate(dir.path(), "two", &["c.example"]);
+        assert_eq!(look(), [""; 0]);
+        assert_eq!((metrics.doors.certificates_failing.get(), metrics.doors.certificates_reloaded.get()), (0, 2));
         let told = metrics.doors.certificates.lock().unwrap().clone();
-        assert_eq!(told.len(), 1);
+        assert_eq!(told.len(), 2);
         assert!(told[0].0 == "b.example" && told[0].1 > now());
     }
 }

@@ -12,6 +12,18 @@ pub struct Facts {
     pub not_after: i64,
 }
 
+impl Facts {
+    /// Whether it is good at a time, in seconds since 1970.
+    pub fn is_good(&self, now: i64) -> bool {
+        (self.not_before..self.not_after).contains(&now)
+    }
+}
+
+/// A time in seconds since 1970 as people write it.
+pub fn date(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
 const SEQUENCE: u8 = 0x30;
 const OBJECT_ID: u8 = 0x06;
 const OCTET_STRING: u8 = 0x04;
