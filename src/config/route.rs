@@ -8,7 +8,7 @@ use super::known::{Key, open};
 use super::read::{Place, Reader};
 use super::upstream::{self, Forward, Upstreams, Word, shown};
 use super::{Limits, rate, web};
-use crate::upstream::settings::{Address, Bounds, HostPattern, Most, Route, Settings, TlsSettings};
+use crate::upstream::settings::{Address, Balance, Bounds, HostPattern, Most, Route, Settings, TlsSettings};
 
 /// The keys of `[[gateway.route]]`.
 pub(super) const ROUTE: &[Key] = &[
@@ -68,6 +68,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
         }
         routes.push(route);
     }
+    refuse_idle_header(reader, &forward, &routes);
     let most = Most { each: limits.max_upstream_connections, ..Most::default() };
     Settings { routes, ejection: forward.ejection, probing, names_kept: forward.resolve_every, error_pages, most }
 }
@@ -123,6 +124,22 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
         tls,
         bounds,
     })
+}
+
+/// A header that decides where nothing is decided by it: somebody who wrote it expects visitors to stay where they were.
+fn refuse_idle_header(reader: &mut Reader<'_>, forward: &Forward, routes: &[Route]) {
+    let is_used = routes.iter().any(|route| matches!(route.balance, Balance::Hash(_)));
+    if forward.hash_header.is_some() && !is_used && !reader.any_wrong(&["gateway.forward", "gateway.route"]) {
+        let place = reader.section("gateway.forward");
+        let what = "is for balance = \"hash\", and neither it nor a route has that".to_owned();
+        reader.refuse(
+            &place,
+            "hash_header",
+            None,
+            what,
+            "only together with balance = \"hash\", here or in a route".into(),
+        );
+    }
 }
 
 /// Two routes for the same requests: nobody could say which one counts.

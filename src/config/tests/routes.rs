@@ -114,6 +114,11 @@ fn what_could_be_understood_in_two_ways_is_refused() {
             "gateway.route[0].upstream",
             "is there twice",
         ),
+        (
+            format!("{MINIMAL}[gateway.forward]\nhash_header = \"x\"\n[[gateway.route]]\nhost = \"a\"\n{to}"),
+            "gateway.forward.hash_header",
+            "balance = \"hash\", here or in a route",
+        ),
         (format!("{MINIMAL}[gateway.forward]\ntls_verify = false"), "gateway.forward.tls_verify", "not a text"),
         (format!("{MINIMAL}[gateway.health]\npath = \"up\""), "gateway.health.path", "slash"),
         (format!("{MINIMAL}[gateway.error_pages]\n500 = \"a\""), "gateway.error_pages.500", "unknown key"),
@@ -123,4 +128,12 @@ fn what_could_be_understood_in_two_ways_is_refused() {
         assert_eq!(found[0].key, key, "{text}");
         assert!(found[0].to_string().contains(words), "{text}: {}", found[0]);
     }
+}
+
+#[test]
+fn a_header_in_forward_may_be_for_a_route_that_goes_by_it() {
+    let text = format!(
+        "{MINIMAL}[gateway.forward]\nhash_header = \"x\"\n[[gateway.route]]\nhost = \"a\"\nupstream = \"http://b\"\nbalance = \"hash\"\n"
+    );
+    assert!(read(&text).is_ok());
 }
