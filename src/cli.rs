@@ -123,7 +123,40 @@ pub fn main() -> ExitCode {
         },
     };
     done.unwrap_or_else(|error| {
-        eprintln!("consentry: {error:#}");
+        eprintln!("consentry: {}", told(&error));
         ExitCode::FAILURE
     })
+}
+
+/// An error with what it comes from, as far as it has not said so itself.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::keys::private_folder::NotPrivate;
+    use crate::life::LifeError;
+
+    #[test]
+    fn an_error_says_everything_once() {
+        let source = io::Error::from(io::ErrorKind::NotADirectory);
+        let error = LifeError::from(NotPrivate::Io { path: "data".into(), source });
+        let error = anyhow::Error::from(error).context("the gateway has stopped");
+        let said = told(&error);
+        assert!(said.starts_with("the gateway has stopped: the data folder cannot be used: data: "), "{said}");
+        assert_eq!(said.matches("not a directory").count(), 1, "{said}");
+        assert_eq!(told(&anyhow::anyhow!("one").context("two")), "two: one");
+    }
 }
