@@ -18,6 +18,7 @@ pub mod known_calls;
 pub mod listen;
 mod mail;
 mod manager;
+pub mod named;
 mod objection;
 mod own;
 mod page_body;

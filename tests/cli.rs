@@ -31,6 +31,45 @@ fn a_wrong_configuration_is_named_by_file_line_column_and_key() {
 }
 
 #[test]
+fn what_a_configuration_names_and_cannot_be_used_is_named_by_check_as_by_serve() {
+    let folder = Folder::empty();
+    folder.write("file", "in the way");
+    let start = "[gateway]\nupstream = \"http://127.0.0.1:3000\"\nlisten = \"127.0.0.1:0\"\n";
+    for (text, place, words) in [
+        (format!("data_dir = \"file/data\"\n{start}"), "1:12: data_dir: ", "Not a directory"),
+        (
+            format!("{start}[gateway.error_pages]\n503 = \"missing\"\n"),
+            "5:7: gateway.error_pages.503: ",
+            "No such file",
+        ),
+        (format!("{start}[gateway.forward]\ntls_ca = \"missing\"\n"), "5:10: gateway.forward.tls_ca: ", "No such file"),
+        (format!("{start}[capture]\ncalls_token_file = \"missing\"\n"), "5:20: capture.calls_token_file: ", "no token"),
+        (format!("{start}[geo]\ndatabase = \"./missing.mmdb\"\n"), "5:12: geo.database: ", "No such file"),
+        (
+            format!(
+                "{start}[gateway.tls]\nlisten = \"127.0.0.1:0\"\n[[gateway.tls.certificate]]\ncertificate = \"missing\"\nkey = \"k\"\n"
+            ),
+            "7:15: gateway.tls.certificate[0].certificate: ",
+            "No such file",
+        ),
+    ] {
+        folder.write("consentry.toml", &text);
+        for command in ["check", "serve"] {
+            let (code, stdout, stderr) = told(&folder.run(&[command]));
+            assert_eq!((code, stdout.as_str()), (Some(2), ""), "{command}: {stderr}");
+            assert!(stderr.starts_with(&format!("consentry.toml:{place}")), "{command}: {stderr}");
+            assert_eq!(stderr.matches(words).count(), 1, "{command}: {stderr}");
+            assert!(stderr.contains("1 problem; "), "{command}: {stderr}");
+        }
+        let (code, json, _) = told(&folder.run(&["check", "--json"]));
+        let json: serde_json::Value = serde_json::from_str(&json).expect("--json says JSON");
+        assert!(code == Some(2) && json["valid"] == false && json["problems"][0]["key"].is_string(), "{json}");
+        let left: Vec<_> = std::fs::read_dir(folder.path()).expect("it is there").flatten().collect();
+        assert_eq!(left.len(), 2, "nothing is made: {left:?}");
+    }
+}
+
+#[test]
 fn a_right_configuration_is_explained_and_starts_nothing() {
     let folder = Folder::empty();
     folder.write("consentry.toml", "[gateway]\nupstream = \"http://127.0.0.1:3000\"\n");

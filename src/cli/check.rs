@@ -1,5 +1,5 @@
-//! `consentry check`: says whether a configuration is right, what is in effect and what it amounts to. Starts nothing and
-//! writes nothing.
+//! `consentry check`: says whether a configuration is right, what is in effect and what it amounts to. Opens the files that it
+//! names as a start would; starts nothing and writes nothing.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::config::{self, Config, ConfigError, Shares};
+use crate::config::{self, Config, ConfigError, Explained, Shares};
 use crate::engine::limits;
+use crate::front::named;
 
 /// Explain the effective configuration, or say what is wrong with it
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,8 @@ Examples:
   consentry check --print-example > consentry.toml
   consentry check --config consentry.toml
   CONSENTRY__GATEWAY__LISTEN=127.0.0.1:8081 consentry check --json
+
+The files that the configuration names are opened as `consentry serve` would open them: run it as that user.
 
 Exit code: 0 where the configuration is valid, 2 where it is not.")]
 pub struct Args {
@@ -35,7 +38,7 @@ pub struct Args {
 pub fn run(args: &Args) -> ExitCode {
     let (out, code) = match args.print_example {
         true => (config::example().to_owned(), 0),
-        false => match Config::load_explained(&args.config) {
+        false => match load(&args.config) {
             Ok(explained) if args.json => (format!("{:#}\n", explained.to_json()), 0),
             Ok(explained) => (explanation(&explained, &args.config), 0),
             Err(error) => {
@@ -51,6 +54,13 @@ pub fn run(args: &Args) -> ExitCode {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(1),
         _ => ExitCode::from(code),
     }
+}
+
+/// What a start would load, and open.
+fn load(path: &Path) -> Result<Explained, ConfigError> {
+    let explained = Config::load_explained(path)?;
+    named::check(&explained, None)?;
+    Ok(explained)
 }
 
 /// What a person reads about a wrong configuration: one line for each problem, and how many there are.

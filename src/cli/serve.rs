@@ -25,7 +25,7 @@ pub struct Args {
 
 /// Serves until the process is asked to end.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let explained = match settings::load_explained(&args.config) {
+    let explained = match settings::load_to_start(&args.config) {
         Ok(explained) => explained,
         Err(code) => return Ok(code),
     };

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::{
-    ClickHouse, Config, DEFAULT_DATA_DIR, DEFAULT_FILE, Explained, LEDGER_FOLDER, Period, RING_FILE, SPOOL_FOLDER,
+    ClickHouse, Config, ConfigError, DEFAULT_DATA_DIR, DEFAULT_FILE, Explained, LEDGER_FOLDER, Period, RING_FILE,
+    SPOOL_FOLDER,
 };
 use crate::engine;
+use crate::front::named;
 
 /// Where the demo keeps its data unless told otherwise; never the folder of real data.
 pub const DEMO_DATA_DIR: &str = "consentry-demo";
@@ -18,11 +20,20 @@ pub fn load(path: &Path) -> Result<Config, ExitCode> {
 }
 
 /// The same, with where each value comes from.
-pub fn load_explained(path: &Path) -> Result<Explained, ExitCode> {
-    Config::load_explained(path).map_err(|wrong| {
-        eprintln!("{}", super::check::complaint(&wrong));
-        ExitCode::from(2)
-    })
+fn load_explained(path: &Path) -> Result<Explained, ExitCode> {
+    Config::load_explained(path).map_err(|wrong| refused(&wrong))
+}
+
+/// The same for who starts with it: what it names is opened too.
+pub fn load_to_start(path: &Path) -> Result<Explained, ExitCode> {
+    let explained = load_explained(path)?;
+    named::check(&explained, None).map_err(|wrong| refused(&wrong))?;
+    Ok(explained)
+}
+
+fn refused(wrong: &ConfigError) -> ExitCode {
+    eprintln!("{}", super::check::complaint(wrong));
+    ExitCode::from(2)
 }
 
 /// The database a command works on.

@@ -27,6 +27,16 @@ pub struct Setting {
     pub(super) name: &'static str,
 }
 
+impl Setting {
+    /// The value, where it is set and a text.
+    pub fn text(&self) -> Option<String> {
+        match json_value(self.value.as_deref()?) {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// A valid configuration with the origin of its values.
 #[derive(Clone, Debug)]
 pub struct Explained {

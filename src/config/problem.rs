@@ -73,7 +73,7 @@ pub struct Problem {
 
 impl Problem {
     /// Sorts `problems` the way a reader meets them.
-    pub(super) fn sort(problems: &mut [Problem]) {
+    pub fn sort(problems: &mut [Problem]) {
         problems.sort_by_key(|problem| problem.origin.order());
     }
 }

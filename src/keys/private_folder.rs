@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What lies in a data folder, one of them at least, once it was used.
@@ -57,17 +57,63 @@ pub fn make(path: &Path) -> Result<(), NotPrivate> {
 pub fn adopt(path: &Path) -> Result<(), NotPrivate> {
     create(path)?;
     let Some(mode) = open_to_others(path)? else { return Ok(()) };
+    if is_shared(path)? { Err(NotPrivate::Shared { path: path.to_owned(), mode }) } else { close(path, mode) }
+}
+
+/// Whether there is something else in it than ours, and nothing of ours.
+fn is_shared(path: &Path) -> Result<bool, NotPrivate> {
     let failed = |source| NotPrivate::Io { path: path.to_owned(), source };
     let mut holds_something = false;
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         if OURS.iter().any(|ours| name == *ours) {
-            return close(path, mode);
+            return Ok(false);
         }
         // A volume's own, made with its file system.
         holds_something |= name != "lost+found";
     }
-    if holds_something { Err(NotPrivate::Shared { path: path.to_owned(), mode }) } else { close(path, mode) }
+    Ok(holds_something)
+}
+
+/// What [`adopt`] would say, and whether there can be files in the folder; makes and closes nothing.
+pub fn look(path: &Path) -> Result<(), NotPrivate> {
+    let failed = |source| NotPrivate::Io { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err(failed(io::ErrorKind::NotADirectory.into())),
+        Ok(found) => {
+            let mode = found.permissions().mode() & 0o7777;
+            if mode & 0o077 != 0 {
+                if is_shared(path)? {
+                    return Err(NotPrivate::Shared { path: path.to_owned(), mode });
+                }
+                let user = rustix::process::geteuid();
+                if !user.is_root() && user.as_raw() != found.uid() {
+                    return Err(NotPrivate::Foreign { path: path.to_owned(), mode });
+                }
+            }
+            writable(path).map_err(failed)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // It would be made, with those above it that are missing.
+            let above = path.ancestors().skip(1).map(|above| match above.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => above,
+            });
+            match above.into_iter().find(|above| above.symlink_metadata().is_ok()) {
+                Some(above) => writable(above).map_err(failed),
+                None => Err(failed(error)),
+            }
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Whether this user can make files in a folder.
+pub fn writable(folder: &Path) -> io::Result<()> {
+    if !fs::metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
 }
 
 fn create(path: &Path) -> Result<(), NotPrivate> {
@@ -131,6 +177,24 @@ mod tests {
         fs::create_dir(dir.path().join("spool")).unwrap();
         adopt(dir.path()).unwrap();
         assert_eq!(mode(dir.path()), 0o700);
+    }
+
+    #[test]
+    fn a_look_says_what_adopting_would_and_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        set(dir.path(), 0o755);
+        look(&dir.path().join("made/on/the/way")).unwrap();
+        look(dir.path()).unwrap();
+        assert_eq!((mode(dir.path()), fs::read_dir(dir.path()).unwrap().count()), (0o755, 0));
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(look(dir.path()), Err(NotPrivate::Shared { mode: 0o755, .. })));
+        for path in [file.clone(), file.join("below"), file.join("further/below")] {
+            assert!(look(&path).is_err() && adopt(&path).is_err(), "{}", path.display());
+        }
+        fs::create_dir(dir.path().join("ledger")).unwrap();
+        look(dir.path()).unwrap();
+        assert_eq!(mode(dir.path()), 0o755);
     }
 
     #[test]

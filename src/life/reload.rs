@@ -15,6 +15,7 @@ use super::{LifeError, Told, now_ms};
 use crate::capture;
 use crate::config::reload::Changes;
 use crate::config::{Config, ConfigError, Explained, KeyWindows};
+use crate::front::named;
 use crate::observe::{self, Lines};
 
 /// Why the configuration of before stays in effect.
@@ -219,6 +220,7 @@ fn make(
     if config.policy.choice_life > choice_life {
         return Err(ReloadError::LongerChoices);
     }
+    named::check(&explained, Some(in_effect))?;
     let capture = match changes.touch_capturing() {
         true => lasting.capture(config, super::open::places(&config.geo)?)?,
         false => before.capture.clone(),

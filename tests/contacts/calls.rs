@@ -135,7 +135,7 @@ fn a_token_that_others_can_read_stops_the_start_with_what_to_do() {
     let folder = folder(&site, &format!("[clickhouse]\nurl = \"http://{}\"\n", nobody.address));
     let told = |folder: &crate::support::gateway::Folder| {
         let output = folder.run(&["serve"]);
-        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true), "{}", text(&output.stderr));
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(2), true), "{}", text(&output.stderr));
         text(&output.stderr)
     };
     private(&folder, 0o640);

@@ -155,6 +155,7 @@ fn where_the_new_process_does_not_start_the_old_one_goes_on() {
     let old = std::fs::read_to_string(&file).expect("it was written");
     for (wrong, why) in [
         (format!("{old}\nnonsense = 1\n"), "ended (exit status: 2)"),
+        (format!("{old}\n[observe]\naccess_log = \"missing/access.log\"\n"), "ended (exit status: 2)"),
         (
             old.replace("listen = \"127.0.0.1:0\"\nupstream", "listen = \"127.0.0.2:0\"\nupstream"),
             "ended (exit status: 1)",
@@ -177,8 +178,9 @@ fn a_new_process_that_fails_once_the_old_one_gave_way_is_replaced_by_the_old_one
     let (gateway, _nobody) = without_database(site.address, "");
     let file = gateway.folder.path().join("consentry.toml");
     let old = std::fs::read_to_string(&file).expect("it was written");
-    // Its log is opened with everything else that only one process may have.
-    gateway.folder.write("consentry.toml", &format!("{old}\n[observe]\naccess_log = \"missing/access.log\"\n"));
+    // The list of who has withdrawn is read with everything else that only one process may have.
+    gateway.folder.write("data/mail-suppressed", "nonsense");
+    gateway.folder.write("consentry.toml", &format!("{old}\n[capture]\nmail_opens = true\n"));
     let done = under_load(&gateway, || {
         let said = upgrade(&gateway.folder).map(|_| ()).expect_err("it does not start");
         assert!(said.contains("before it was serving"), "{said}\n{}", gateway.folder.log());

@@ -52,6 +52,14 @@ pub enum AcmeSetupError {
     },
 }
 
+/// What is wrong with a file of roots that an authority's directory is to be believed by.
+pub fn check_roots(file: &std::path::Path) -> Result<(), String> {
+    match Web::new(Some(file)) {
+        Err(AcmeSetupError::Roots { what, .. }) => Err(what),
+        other => other.map(drop).map_err(|error| error.to_string()),
+    }
+}
+
 /// Orders certificates.
 pub struct Acme {
     settings: config::Acme,
