@@ -288,7 +288,7 @@ impl Metrics {
 }
 
 impl Metrics {
-    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 5] {
+    fn announced(&self) -> [(&'static str, &'static str, &'static str, &Gauge); 6] {
         let reloads = &self.reloads;
         [
             (
@@ -378,7 +378,7 @@ mod tests {
         announced.sort_unstable();
         announced.dedup();
         assert_eq!(before, announced.len(), "no figure is announced twice");
-        assert_eq!(before, 67);
+        assert_eq!(before, 68);
     }
 
     #[test]
