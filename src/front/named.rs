@@ -11,7 +11,8 @@ use super::tls::acme;
 use crate::config::reload::Changes;
 use crate::config::{Config, ConfigError, Explained, Geo, Origin, Problem};
 use crate::enrich::Places;
-use crate::keys::{KeyError, RingFile, Token, private_folder};
+use crate::keys::private_folder::{self, NotPrivate};
+use crate::keys::{KeyError, RingFile, Token};
 use crate::observe::Destination;
 use crate::store::client::{self, ConnectError};
 use crate::upstream::settings::{Address, Route, TlsSettings};
@@ -75,7 +76,10 @@ impl<'a> Named<'a> {
     fn data_dir(&mut self) {
         let config = self.config();
         if let Err(error) = private_folder::look(&config.data_dir) {
-            let allowed = "a folder that is this user's, or that this user can make";
+            let allowed = match error {
+                NotPrivate::Io { .. } => "a folder that is this user's, or that this user can make",
+                _ => "",
+            };
             return self.refuse("data_dir", format!("the data folder cannot be used: {error}"), allowed);
         }
         match RingFile::at(&config.key_ring).read() {
