@@ -105,14 +105,21 @@ impl Banner {
             shown.push(text);
         }
         let length = variants.iter().map(|(bytes, _)| bytes.len()).max().unwrap_or_default();
-        let padded = |(bytes, form): (Bytes, _)| {
-            let mut bytes = bytes.to_vec();
-            // Between elements, where white space is nothing; a link that is nowhere needs none.
-            bytes.resize(length, b' ');
-            Variant { bytes: bytes.into(), form }
-        };
+        let padded = |(bytes, form)| Variant { bytes: padded(bytes, length), form };
         (Banner { variants: variants.into_iter().map(padded).collect(), length }, shown)
     }
+}
+
+/// Makes markup as long as the longest of its question. The spaces stand within the last end tag, where white space is nothing:
+/// of text between elements a page would have a node, which frameworks that know every node of theirs (React, where it has the
+/// whole document) take for a mistake of the page.
+fn padded(markup: Bytes, length: usize) -> Bytes {
+    let Some(last) = markup.strip_suffix(b">") else { return markup };
+    let mut bytes = last.to_vec();
+    // A link that is nowhere has no end tag, in any language, and needs no spaces.
+    bytes.resize(length - 1, b' ');
+    bytes.push(b'>');
+    bytes.into()
 }
 
 fn markup(site: &Site, language: &Language, asked: PurposeSet, form: &str) -> Bytes {
@@ -186,7 +193,7 @@ impl BodyStart for Outgoing {
         if let Some(asked) = &self.asked {
             asked.shown(&self.site.consent.banner_version, &languages.get(index).code);
         }
-        let Some(variant) = self.banner.variants.get(index) else { return vec![b' '; self.banner.length].into() };
+        let variant = self.banner.variants.get(index).expect("there is one for each language");
         let Some((stem, at)) = &variant.form else { return variant.bytes.clone() };
         let mut bytes = variant.bytes.to_vec();
         bytes[*at..at + TAIL].copy_from_slice(&form::tail(stem, &self.site.ring, &self.host, self.now));
