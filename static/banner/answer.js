@@ -6,7 +6,7 @@
 
 import { folder } from './gateway.js';
 
-const banner = document.getElementById('consentry-banner');
+export const banner = document.getElementById('consentry-banner');
 export const corner = document.getElementById('consentry-corner');
 const form = banner?.querySelector('form');
 
@@ -19,8 +19,8 @@ export const way = corner?.querySelector('a');
 /** Says which question this page asks; the gateway refuses an answer to another. */
 export const token = () => (form && new FormData(form).get('form')) ?? undefined;
 
-/** Whether the visitor is being asked. */
-export const asking = () => Boolean(banner?.isConnected);
+/** Whether the visitor is being asked; also while something has taken the banner out of the page. */
+export let asking = Boolean(banner);
 
 /**
  * Sends the form the way a browser without scripts does, back to this page.
@@ -34,6 +34,8 @@ function submitPlainly(form, choice) {
   form.append(...fields);
   // Whatever the page calls its base.
   form.action = `${folder}consent`;
+  // Only what stands in the page is sent.
+  if (!form.isConnected) banner?.append(form);
   form.submit();
   // Whoever comes back to this page finds the form as it was.
   for (const field of fields) field.remove();
@@ -41,13 +43,14 @@ function submitPlainly(form, choice) {
 
 /** Takes the banner away and leaves the link by which the choice can be changed. */
 export function close() {
-  if (!banner?.isConnected) return;
+  if (!banner || !asking) return;
+  asking = false;
   const hadFocus = banner.contains(document.activeElement);
   banner.remove();
   if (corner) corner.hidden = false;
   const next = /** @type {HTMLElement | null} */ (way ?? document.querySelector(CHOICES));
   if (hadFocus) next?.focus({ preventScroll: true });
-  const status = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-saved]'));
+  const status = /** @type {HTMLElement | null | undefined} */ (corner?.querySelector('[data-consentry-saved]'));
   if (!status) return;
   // A screen reader announces only what changes in an element it already knows. What was said does not stay over the page.
   setTimeout(() => (status.textContent = status.dataset.consentrySaved ?? ''), 100);
@@ -55,18 +58,24 @@ export function close() {
 }
 
 /**
- * Gives the buttons their work.
+ * Gives the buttons their work. The window hears of a press before anything of the page's, so that a script which takes
+ * all forms, or all clicks, for its own takes nobody's choice.
  * @param {(choice: { choice: string, source: 'banner' }) => Promise<unknown>} choose
  */
 export function answer(choose) {
   let sending = false;
-  form?.addEventListener('submit', async (event) => {
-    const choice = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
-    if (!choice) return;
-    event.preventDefault();
-    if (sending) return;
-    sending = true;
-    await choose({ choice, source: 'banner' }).catch(() => submitPlainly(form, choice));
-    sending = false;
-  });
+  addEventListener(
+    'click',
+    async (event) => {
+      const { target } = event;
+      const button = target instanceof Element && banner?.contains(target) && target.closest('button');
+      if (!form || !button) return;
+      event.preventDefault();
+      if (sending) return;
+      sending = true;
+      await choose({ choice: button.value, source: 'banner' }).catch(() => submitPlainly(form, button.value));
+      sending = false;
+    },
+    true,
+  );
 }

@@ -7,13 +7,16 @@
  */
 
 import { asking, close, token } from './answer.js';
-import { ask } from './gateway.js';
+import { ask, folder } from './gateway.js';
 import { own, start } from './revive.js';
 
 /** @typedef {import('./gateway.js').State} State */
 
 /** The twin's value, if there is one. */
 const twin = () => document.cookie.match(/(?:^|; )consentry_choice=([^;]*)/)?.[1];
+
+/** What is asked about. */
+const optional = own?.dataset.consentryPurposes?.split(' ') ?? [];
 
 /** The twin when it was last looked at. */
 let seen = twin();
@@ -33,8 +36,7 @@ export function get() {
   if (known && value === seen) return structuredClone(known);
   const chosen = value !== undefined;
   const granted = chosen && value !== 'none' ? value.split('!') : [];
-  const asked = (chosen && own?.dataset.consentryPurposes?.split(' ')) || [];
-  return { chosen, granted, denied: asked.filter((id) => !granted.includes(id)) };
+  return { chosen, granted, denied: chosen ? optional.filter((id) => !granted.includes(id)) : [] };
 }
 
 /** What was permitted when this page last heard of it. */
@@ -46,6 +48,7 @@ let { granted: before } = get();
  */
 function apply(state) {
   const withdrawn = before.some((id) => !state.granted.includes(id));
+  const begun = optional.some((id) => state.granted.includes(id) && !before.includes(id));
   [known, seen, before] = [state, twin(), [...state.granted]];
   if (state.chosen) close();
   if (state.google) {
@@ -59,8 +62,20 @@ function apply(state) {
   document.dispatchEvent(new CustomEvent('consentry:change', { detail: get() }));
   // A script that runs cannot be stopped, but a page that comes anew is without it. What still leaves this one carries
   // the new choice, and the gateway takes nothing that it does not permit.
-  if (withdrawn) setTimeout(() => location.reload());
-  else start(state.granted);
+  if (withdrawn || (begun && !takes())) return void setTimeout(() => location.reload());
+  start(state.granted);
+}
+
+/**
+ * Whether this page takes the address of a script from us. Where it demands Trusted Types it does not, and what is
+ * permitted begins with the page that comes anew.
+ */
+function takes() {
+  try {
+    return Boolean((document.createElement('script').src = folder));
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -104,5 +119,5 @@ export function listen() {
   /** @type {any} */ (self).cookieStore?.addEventListener('change', () => look());
   document.addEventListener('visibilitychange', () => look());
   // A page taken out of the back/forward cache may show a banner that was answered elsewhere.
-  addEventListener('pageshow', ({ persisted }) => look(persisted && asking() && !twin()));
+  addEventListener('pageshow', ({ persisted }) => look(persisted && asking && !twin()));
 }

@@ -8,11 +8,16 @@ import { folder } from './gateway.js';
 /** The preferences page, in the language of this one where we say which that is. */
 const choices = way?.href ?? folder;
 
-/** Gives them their way, and takes our own link away where one of them is seen. */
-export function link() {
+/** Gives those that are links their way, and takes our own link away where one of them is seen. */
+export function mark() {
   const theirs = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(CHOICES));
   for (const element of theirs) if (element instanceof HTMLAnchorElement) element.href = choices;
-  if (corner && !asking() && [...theirs].some((element) => element.getClientRects().length)) corner.hidden = true;
+  if (corner) corner.hidden = asking || [...theirs].some((element) => element.getClientRects().length);
+}
+
+/** Gives all of them their way, those of later pages too. */
+export function link() {
+  mark();
   document.addEventListener('click', (event) => {
     const element = event.target instanceof Element && event.target.closest(CHOICES);
     if (!element || element instanceof HTMLAnchorElement) return;

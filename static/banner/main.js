@@ -10,10 +10,11 @@
  *   `consentry:change` of the document, its `detail` the state.
  */
 
-import { answer, corner } from './answer.js';
+import { answer, banner, corner } from './answer.js';
 import { choose, get, listen } from './choice.js';
 import { link } from './link.js';
 import { shield } from './shield.js';
+import { stay } from './stay.js';
 
 /** @typedef {import('./gateway.js').State} State */
 
@@ -43,5 +44,6 @@ if (Object.isExtensible(api)) Object.assign(api, { get, set, on });
 answer(choose);
 listen();
 link();
-shield(document.getElementById('consentry-banner'));
+shield(banner);
 shield(corner);
+if (corner) stay();

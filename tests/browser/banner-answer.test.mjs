@@ -84,10 +84,11 @@ for (const [what, answer] of /** @type {[string, Parameters<import("playwright-c
 test("the answer names the question that this page asks", async () => {
   const { page, posted } = await visitor();
   await page.route("**/_privacy/consent", (route) => route.fulfill({ json: { chosen: true, granted: [], denied: ["analytics"] } }));
-  await page.locator("#consentry-banner form").evaluate((form) => {
-    form.querySelector("[name=form]")?.remove();
-    form.insertAdjacentHTML("beforeend", `<input type="hidden" name="form" value="opaque-4711">`);
+  await page.route(gateway.address + "/", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()).replace(/(name="form" value=)"[^"]*"/, '$1"opaque-4711"') });
   });
+  await page.reload();
   await page.getByRole("button", { name: "Reject all" }).click();
   await page.getByText("Your choice is saved.").waitFor();
   assert.deepEqual(posted.map(({ body }) => JSON.parse(body)), [{ choice: "reject", source: "banner", form: "opaque-4711" }]);

@@ -91,7 +91,7 @@ function luminance(colour) {
 }
 
 /** A site's script that would hide what is ours. */
-const ATTRIBUTES = `<script>addEventListener("load", () => document.querySelectorAll(".consentry, .consentry *").forEach((e) => {
+const ATTRIBUTES = `<script>addEventListener("load", () => document.querySelectorAll("body > *, .consentry, .consentry *").forEach((e) => {
   e.style.cssText = "display: none !important; opacity: 0 !important";
 }))</script>`;
 

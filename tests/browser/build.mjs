@@ -14,7 +14,7 @@ export const BUILT = path.join(FOLDER, "collector.js");
 
 /** Each in the order that compresses best; the first to act comes last. */
 const COLLECTOR = ["clicks", "element", "contained", "forms", "hover", "device", "track", "exit", "page", "speed", "view", "outbox", "errors", "words", "options", "main"];
-const BANNER = ["gateway", "answer", "revive", "choice", "link", "shield", "main"];
+const BANNER = ["gateway", "answer", "revive", "choice", "link", "shield", "stay", "main"];
 const CONSENT_MODE = ["consent-mode"];
 
 /** A collector's module asks by a word; the script looks at its bit. @param {string} source */

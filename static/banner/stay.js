@@ -1,0 +1,59 @@
+/**
+ * Puts what is ours back where something else took it out of the page: a router that changes the whole body, a framework
+ * that writes the document anew. It is the same elements, as they were: a banner that was answered stays away, and nobody
+ * loses the focus or is given it.
+ */
+
+import { asking, banner, corner } from './answer.js';
+import { mark } from './link.js';
+import { sheet } from './shield.js';
+
+/** What all of ours stands in. */
+const ui = /** @type {HTMLElement} */ (document.querySelector('consentry-ui') ?? document.createElement('consentry-ui'));
+
+/** A site that takes them away again each time has its way after so many times in ten seconds. */
+const MOST = 20;
+
+/** How often they were put back of late. */
+let times = 0;
+
+/** Who goes from page to page is not kept waiting; a site that takes them away as often is. */
+let resting = false;
+
+const observer = new MutationObserver(stay);
+
+/** Looks whether all that should be there is there; whatever else changes in the page costs no more than that. */
+export function stay() {
+  const { body, documentElement: html, head } = document;
+  // The nodes may be others than before; what lies deeper than ours is nobody's to watch.
+  for (const node of [document, html, body]) if (node) observer.observe(node, { childList: true });
+  observer.observe(ui, { childList: true, attributeFilter: ['style'] });
+  const parts = [asking ? banner : null, corner].filter((part) => part !== null);
+  const gone = parts.filter((part) => !part.isConnected);
+  // A router that keeps pages has a copy of ours.
+  const copies = [...document.querySelectorAll('consentry-ui')].filter((one) => one !== ui);
+  if (resting || !body || !(gone.length || copies.length || ui.hasAttribute('style'))) return;
+  if (++times > MOST) return observer.disconnect();
+  resting = times > 4;
+  setTimeout(() => {
+    resting = false;
+    stay();
+  }, 300);
+  setTimeout(() => times--, 10_000);
+
+  for (const copy of copies) copy.remove();
+  ui.removeAttribute('style');
+  if (sheet && !sheet.isConnected) head?.prepend(sheet);
+  if (gone.length && !ui.isConnected) {
+    // First in the body, but after its skip links, as the gateway puts it.
+    let next = body.firstElementChild;
+    while (next?.matches('a[href^="#"]')) next = next.nextElementSibling;
+    body.insertBefore(ui, next);
+  }
+  for (const part of parts) {
+    if (!part.isConnected) ui.append(part);
+    // Who leaves the page leaves the top layer, too.
+    if (part.popover && !part.matches(':popover-open')) part.showPopover();
+  }
+  mark();
+}
