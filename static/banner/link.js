@@ -18,6 +18,15 @@ export function mark() {
 /** Gives all of them their way, those of later pages too. */
 export function link() {
   mark();
+  // A router of the site's would show our pages within one of its own; what the browser does with a link, it does.
+  addEventListener(
+    'click',
+    (event) => {
+      const { target } = event;
+      if (target instanceof Element && target.closest(`a:is(consentry-ui *, ${CHOICES})`)) event.stopPropagation();
+    },
+    true,
+  );
   document.addEventListener('click', (event) => {
     const element = event.target instanceof Element && event.target.closest(CHOICES);
     if (!element || element instanceof HTMLAnchorElement) return;

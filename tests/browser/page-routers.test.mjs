@@ -167,6 +167,21 @@ test("a router that changes the body leaves banner and link, and an answer stays
   assert.deepEqual(problems, []);
 });
 
+test("a router does not show the visitor's pages within one of the site's", async () => {
+  const { gateway, page } = await visitor((url) =>
+    `<!doctype html><html lang="en"><head><title>${url}</title><script src="/turbo.js" defer></script></head><body><h1>${url}</h1><a href="/_privacy/" data-consentry-choices>Theirs</a></body></html>`,
+  );
+  for (const name of ["Manage choices", "Theirs"]) {
+    await page.goto(`${gateway.address}/a`);
+    await page.waitForFunction(() => "consentry" in window && "Turbo" in window);
+    await page.evaluate(() => Object.assign(window, { kept: true }));
+    await page.getByRole("link", { name }).click();
+    await page.getByRole("heading", { name: "Privacy choices", level: 1 }).waitFor();
+    assert.equal(await page.evaluate(() => "kept" in window), false, name);
+    assert.deepEqual(await parts(page), [0, 0]);
+  }
+});
+
 const PLAIN = `<!doctype html><html lang="en"><head><title>A page</title></head><body><a href="#main" id="skip">Skip</a><input id="theirs"><h1>A page</h1></body></html>`;
 
 test("a document that is written anew has the banner as it was, style and all", async () => {
