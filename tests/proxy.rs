@@ -12,6 +12,7 @@ mod lanes;
 mod limits;
 mod listen;
 mod pages;
+mod pieces;
 mod proxy_protocol;
 mod requests;
 mod site_bytes;

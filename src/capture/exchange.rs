@@ -75,13 +75,13 @@ static MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// Whether a request is somebody's way to a page: a document that was asked for by navigating, not a part of one, not one
-/// fetched ahead of time.
+/// fetched ahead of time. One that a service worker passes on is `empty` and says by its mode what it is.
 pub fn is_navigation(method: &Method, request: &HeaderMap) -> bool {
     let is = |name: &HeaderName, wanted: &str| {
         request.get(name).is_none_or(|v| v.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
     };
     method == Method::GET
-        && is(&DESTINATION, "document")
+        && (is(&DESTINATION, "document") || (is(&DESTINATION, "empty") && request.contains_key(&MODE)))
         && is(&MODE, "navigate")
         && !request.contains_key(&REQUESTED_WITH)
         && !is_ahead(request)

@@ -150,7 +150,9 @@ impl Asked {
     fn understood(&self, answer: &Response<UpstreamBody>) -> Option<Role> {
         let headers = answer.headers();
         match answer.status() {
-            StatusCode::NOT_MODIFIED => (self.conditions && !ContentType::of(headers).is_page()).then_some(Role::Other),
+            StatusCode::NOT_MODIFIED => {
+                (self.conditions && ContentType::of(headers).markup().is_none()).then_some(Role::Other)
+            }
             StatusCode::PARTIAL_CONTENT => (self.range && is_plain(headers)).then_some(Role::Other),
             _ => Some(Role::Document),
         }

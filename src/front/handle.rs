@@ -163,7 +163,8 @@ async fn pass_on(
         scheme: if visit.client.https { Scheme::Https } else { Scheme::Http },
         host: visit.host.as_bytes(),
         cookie: cookies.header.as_deref(),
-        overrides: Overrides { identity: role.is_page(), whole: role.is_page() },
+        // A condition of what changes something says that it may.
+        overrides: Overrides { identity: role.is_page(), whole: role.is_page() && role::asks_for_page(&parts.method) },
         request_id: &request_id,
         websocket: true,
     };
@@ -226,6 +227,8 @@ async fn pass_on(
     {
         return answer.map(|body| body.told_to(kept.delivery));
     }
+    // A piece of a page is none, whoever asked for it.
+    let role = if role == Role::Document && content_type == ContentType::Piece { Role::Part } else { role };
     if role.is_page() && head.headers.contains_key(LINK) {
         if let Some(gating) = site.tags.gating(visit.decision.permitted) {
             gate::filter_link(&mut head.headers, &gating);
@@ -233,13 +236,14 @@ async fn pass_on(
         // Whole, it is not for those who refuse: a shared cache would give it to them.
         page::depends_on_choice(&mut head.headers);
     }
-    if !role.is_page() || !content_type.is_page() {
+    let is_markup = content_type.markup().is_some();
+    if !role.is_page() || !is_markup {
         // Nothing says what it is, so a browser that looks into it may find a page.
         let is_guessed =
             role.is_page() && content_type == ContentType::Guessed && !leads_elsewhere(&head) && !body.is_end_stream();
         // A page that was not asked for as one goes out as it is; so that nobody gets it as one, no cache that is shared
         // keeps it. The same for word that a page has not changed.
-        if content_type.is_page() || is_guessed || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
+        if is_markup || is_guessed || role.is_page() && head.status == StatusCode::NOT_MODIFIED {
             page::depends_on_choice(&mut head.headers);
         }
         if role == Role::Document && !is_guessed {

@@ -18,6 +18,7 @@ pub(super) enum Role {
 }
 
 static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 
 /// What libraries that fetch pieces of pages say of themselves.
@@ -25,22 +26,27 @@ const PIECE: [&str; 4] = ["x-requested-with", "hx-request", "turbo-frame", "x-pj
 
 impl Role {
     /// Browsers say what they ask for in `Sec-Fetch-Dest`, on safe connections. Without it a browser that accepts a page is
-    /// taken to navigate, and so is a program that [says nothing](says_nothing) of itself.
+    /// taken to navigate, and so is a program that [says nothing](says_nothing) of itself. A service worker that passes a navigation
+    /// on says `empty`, of a page and of a frame alike, and a banner in a frame does less harm than a page without. Other
+    /// methods are scripts', which may show what they are answered.
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Role {
-        if (method != Method::GET && method != Method::HEAD && method != Method::POST) || headers.contains_key(UPGRADE)
-        {
+        if headers.contains_key(UPGRADE) {
             return Role::Other;
         }
-        let part = || if accepts_page(headers) { Role::Part } else { Role::Other };
+        let part = || if accepts(headers, &[b"html"]) { Role::Part } else { Role::Other };
+        if !asks_for_page(method) {
+            return part();
+        }
         match headers.get(&SEC_FETCH_DEST).map(HeaderValue::as_bytes) {
             Some(b"document") => Role::Document,
             Some(b"iframe" | b"frame" | b"fencedframe" | b"embed" | b"object") => Role::Part,
+            Some(b"empty") if navigates(headers) && accepts_page(headers) => Role::Document,
             Some(b"empty" | b"") => part(),
             Some(_) => Role::Other,
             None if PIECE.iter().any(|name| headers.contains_key(*name)) => part(),
             None if accepts_page(headers) => Role::Document,
             None if is_anyones(headers) => Role::Document,
-            None => Role::Other,
+            None => part(),
         }
     }
 
@@ -63,11 +69,26 @@ fn is_anyones(headers: &HeaderMap) -> bool {
     by_anyone && !by_browser && !is_grpc(headers)
 }
 
+/// Whether browsers navigate by such a method, or programs do that follow them.
+pub(super) fn asks_for_page(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::POST)
+}
+
+/// Whether a browser says that it navigates.
+fn navigates(headers: &HeaderMap) -> bool {
+    headers.get(&SEC_FETCH_MODE).is_some_and(|mode| mode.as_bytes() == b"navigate")
+}
+
 /// Whether a request names a page's media type among what it accepts.
 fn accepts_page(headers: &HeaderMap) -> bool {
+    accepts(headers, &[b"text/html", b"application/xhtml+xml"])
+}
+
+/// Whether one of `kinds` stands in what a request accepts.
+fn accepts(headers: &HeaderMap, kinds: &[&[u8]]) -> bool {
     headers.get_all(ACCEPT).iter().any(|accept| {
-        let names = |kind: &[u8]| accept.as_bytes().windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
-        names(b"text/html") || names(b"application/xhtml+xml")
+        let names = |kind: &&[u8]| accept.as_bytes().windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
+        kinds.iter().any(names)
     })
 }
 
@@ -127,6 +148,34 @@ mod tests {
             assert_eq!(role(Method::GET, headers), expected, "{headers:?}");
         }
         assert_eq!(role(Method::PUT, &[("sec-fetch-dest", "document")]), Role::Other);
+        let streams = ("accept", "text/vnd.turbo-stream.html");
+        for headers in [&[("sec-fetch-dest", "empty"), streams][..], &[browser, streams]] {
+            assert_eq!(role(Method::GET, headers), Role::Part, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn rule_k4_a_page_that_a_service_worker_passes_on_is_a_page() {
+        let role = |mode: &'static str, accept: &'static str| {
+            let fields = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", mode), ("accept", accept)];
+            let headers = fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            Role::of(&Method::GET, &HeaderMap::from_iter(headers))
+        };
+        assert_eq!(role("navigate", "text/html,application/xhtml+xml,*/*;q=0.8"), Role::Document);
+        assert_eq!(role("navigate", "*/*"), Role::Other);
+        for mode in ["cors", "same-origin", "no-cors"] {
+            assert_eq!(role(mode, "text/html,*/*"), Role::Part, "{mode}");
+        }
+    }
+
+    #[test]
+    fn rule_k4_what_a_script_is_answered_by_any_method_may_be_shown() {
+        let accept = |accept: &'static str| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+        for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(Role::of(&method, &accept("text/html, application/xhtml+xml")), Role::Part, "{method}");
+            assert_eq!(Role::of(&method, &accept("*/*")), Role::Other, "{method}");
+            assert_eq!(Role::of(&method, &HeaderMap::new()), Role::Other, "{method}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn eligible(parts: &Parts) -> Option<Markup> {
     {
         return None;
     }
-    let ContentType::Page(markup) = ContentType::of(&parts.headers) else { return None };
+    let markup = ContentType::of(&parts.headers).markup()?;
     let whole = |name: HeaderName, refused: &str| !has_token(&parts.headers, name, refused);
     let readable = content_type::is_ascii_compatible(&parts.headers)
         && parts.headers.get_all(header::CONTENT_ENCODING).iter().all(|coding| {

@@ -72,6 +72,12 @@ impl Visitor {
         self.send("GET", target, &fields, None)
     }
 
+    /// Asks by any method, with these fields and without a body.
+    pub fn ask(&mut self, method: &str, target: &str, fields: &[impl AsRef<str>]) -> Answer {
+        let fields: String = fields.iter().map(|field| format!("{}\r\n", field.as_ref())).collect();
+        self.send(method, target, &fields, None)
+    }
+
     /// Posts as a page of the site does.
     pub fn post(&mut self, target: &str, content_type: &str, body: &[u8]) -> Answer {
         let head = format!(

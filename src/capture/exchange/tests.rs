@@ -83,6 +83,17 @@ fn a_page_fetched_before_anybody_asked_is_no_page_view() {
     }
 }
 
+/// A navigation that a service worker passes on has no destination; a piece that a script fetches has none either.
+#[test]
+fn a_page_that_a_service_worker_passes_on_is_a_page_view() {
+    for (mode, is_view) in [(Some("navigate"), true), (Some("cors"), false), (None, false)] {
+        let mut headers = HeaderMap::new();
+        headers.insert("sec-fetch-dest", HeaderValue::from_static("empty"));
+        headers.extend(mode.map(|mode| (HeaderName::from_static("sec-fetch-mode"), HeaderValue::from_static(mode))));
+        assert_eq!(is_page_view(&Method::GET, &headers, StatusCode::OK), is_view, "{mode:?}");
+    }
+}
+
 #[test]
 fn rule_d1_what_a_visitor_writes_as_host_is_held_to_the_rest() {
     for (host, kept) in [

@@ -14,6 +14,9 @@ use super::super::scan::Markup;
 pub enum ContentType {
     /// A page, or a part of one.
     Page(Markup),
+    /// Markup that a script puts into a page, by a type that no browser shows as one: `text/vnd.turbo-stream.html`,
+    /// `text/html-partial` and the like.
+    Piece,
     /// Whatever its first bytes look like, and so perhaps a page (WHATWG MIME Sniffing §7).
     Guessed,
     /// Something else.
@@ -30,6 +33,8 @@ impl ContentType {
                 found = ContentType::Page(Markup::Html);
             } else if kind.eq_ignore_ascii_case(b"application/xhtml+xml") {
                 found = ContentType::Page(Markup::Xhtml);
+            } else if !found.is_page() && is_piece(kind) {
+                found = ContentType::Piece;
             } else if found == ContentType::Guessed && is_known(kind) {
                 found = ContentType::Other;
             }
@@ -40,6 +45,15 @@ impl ContentType {
     /// Whether an answer says it is a page.
     pub fn is_page(self) -> bool {
         matches!(self, ContentType::Page(_))
+    }
+
+    /// How it is to be read, where it says it is a page or a piece of one.
+    pub fn markup(self) -> Option<Markup> {
+        match self {
+            ContentType::Page(markup) => Some(markup),
+            ContentType::Piece => Some(Markup::Html),
+            ContentType::Guessed | ContentType::Other => None,
+        }
     }
 }
 
@@ -111,6 +125,13 @@ fn essence(member: &[u8]) -> &[u8] {
     member.split(|byte| b"; \t(".contains(byte)).next().unwrap_or_default()
 }
 
+/// Whether it is some kind of HTML. What ends with `+xml` browsers read as that.
+fn is_piece(kind: &[u8]) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    let Some(subtype) = kind.strip_prefix(b"text/") else { return false };
+    memchr::memmem::find(subtype, b"html").is_some() && !subtype.ends_with(b"+xml")
+}
+
 /// Whether browsers take a type at its word.
 fn is_known(kind: &[u8]) -> bool {
     let unknown = [&b"unknown/unknown"[..], b"application/unknown", b"*/*"];
@@ -158,6 +179,26 @@ mod tests {
         }
         for lines in [&["text/plain"][..], &["text/html+xml"], &["image/png, */*"], &["x, a/text/html"]] {
             assert_eq!(ContentType::of(&headers(lines)), ContentType::Other, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn rule_k4_other_kinds_of_html_are_pieces_of_pages() {
+        for lines in [
+            &["text/vnd.turbo-stream.html; charset=utf-8"][..],
+            &["Text/HTML-Partial"],
+            &["text/x-html"],
+            &["text/vnd.site+html"],
+            &["text/plain, text/vnd.turbo-stream.html"],
+            &["text/vnd.turbo-stream.html, text/plain"],
+        ] {
+            assert_eq!(ContentType::of(&headers(lines)), ContentType::Piece, "{lines:?}");
+        }
+        for lines in [&["text/html, text/x-html"][..], &["text/x-html", "text/html"]] {
+            assert_eq!(ContentType::of(&headers(lines)), ContentType::Page(Markup::Html), "{lines:?}");
+        }
+        for line in ["text/plain", "text/html+xml", "application/vnd.ms-htmlhelp", "image/html"] {
+            assert_eq!(ContentType::of(&headers(&[line])), ContentType::Other, "{line}");
         }
     }
 

@@ -1,0 +1,67 @@
+//! What becomes part of a page, and pages that do not look like one.
+
+use crate::support::gateway::shared;
+use crate::support::http::Answer;
+use crate::support::site::page;
+use crate::support::visitor::Visitor;
+
+const REFUSED: &str = "<iframe src=\"https://tags.example/t.html\"></iframe>";
+
+/// An answer of this type.
+fn typed(kind: &str, body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// Whether what is refused was made inert, and nothing of ours was put in.
+fn is_gated_piece(answer: &Answer) -> bool {
+    let text = answer.text();
+    text.contains("<iframe data-consentry-src=") && !text.contains("consentry-banner") && !text.contains("banner.js")
+}
+
+#[test]
+fn rule_k4_a_stream_of_pieces_is_gated_and_has_no_banner() {
+    let (gateway, site) = shared();
+    let stream =
+        format!("<turbo-stream action=\"append\" target=\"list\"><template>{REFUSED}</template></turbo-stream>");
+    let accept = "text/vnd.turbo-stream.html, text/html, application/xhtml+xml";
+    for (path, kind) in [("/piece/turbo", "text/vnd.turbo-stream.html; charset=utf-8"), ("/piece/x", "text/x-html")] {
+        site.answers(path, typed(kind, &stream));
+        let mut visitor = Visitor::new(gateway);
+        for dest in [&["Sec-Fetch-Dest: empty", "Sec-Fetch-Mode: cors"][..], &[]] {
+            let mut fields = vec![format!("Accept: {accept}")];
+            fields.extend(dest.iter().map(|field| (*field).to_owned()));
+            let got = visitor.ask("POST", path, &fields);
+            assert!(is_gated_piece(&got), "{kind}: {}\n{}", got.head, got.text());
+            assert!(got.field("cache-control").is_some_and(|control| control.starts_with("private")), "{}", got.head);
+        }
+        visitor.choose("accept");
+        let whole = visitor.ask("POST", path, &[format!("Accept: {accept}"), "Sec-Fetch-Dest: empty".to_owned()]);
+        assert_eq!(whole.text(), stream);
+    }
+}
+
+#[test]
+fn rule_k4_what_a_script_is_answered_by_other_methods_is_gated() {
+    let (gateway, site) = shared();
+    let mut visitor = Visitor::new(gateway);
+    for method in ["PUT", "PATCH", "DELETE"] {
+        let path = format!("/piece/{method}");
+        site.answers(&path, page(&[], &format!("<!doctype html><body>{REFUSED}</body>")));
+        let got = visitor.ask(method, &path, &["Accept: text/html", "Sec-Fetch-Dest: empty", "If-None-Match: *"]);
+        assert!(is_gated_piece(&got), "{method}: {}\n{}", got.head, got.text());
+        assert_eq!(site.request(&path).all("if-none-match"), ["*"], "{method} says when it may");
+    }
+}
+
+#[test]
+fn rule_k4_a_page_that_a_service_worker_passes_on_has_a_banner() {
+    let (gateway, site) = shared();
+    site.answers("/piece/worker", page(&[], &format!("<!doctype html><body>{REFUSED}</body>")));
+    let accept = "Accept: text/html,application/xhtml+xml,*/*;q=0.8";
+    let got = Visitor::new(gateway).ask(
+        "GET",
+        "/piece/worker",
+        &[accept, "Sec-Fetch-Dest: empty", "Sec-Fetch-Mode: navigate"],
+    );
+    assert!(got.text().contains("id=\"consentry-banner\""), "{}", got.text());
+}
