@@ -33,6 +33,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use http::header::USER_AGENT;
 
+pub(crate) use draws::Draws;
 pub use exchange::{Answer, Exchange, is_ahead, is_navigation, is_page_view};
 pub use known::{Known, KnownVisit};
 pub use pace::Pace;
@@ -45,7 +46,6 @@ use crate::enrich::bots::{self, BotReason, Headers};
 use crate::enrich::{Device, DeviceCache};
 use crate::keys::Remembered;
 use crate::pseudonym::{RawUserAgent, VisitorId};
-use draws::Draws;
 use event::{Event, Expiry};
 use visit::Visit;
 use visitor::VisitorToken;

@@ -25,7 +25,8 @@
 //! # In the page
 //! The gate makes an element inert by renaming attribute `NAME` to `data-consentry-NAME` (with an empty
 //! `data-consentry-type` where a script had no type) and naming its purpose in `data-consentry-purpose`;
-//! `static/banner` undoes this when the purpose is granted.
+//! `static/banner` undoes this when the purpose is granted. What may run is given back only where `data-consentry-key` is that
+//! of our own script: users of a site write such attributes, too (see [`Key`](crate::page::gate::Key)).
 
 mod answer;
 mod banner;

@@ -73,9 +73,12 @@ pub fn live_tags(page: &[u8]) -> Vec<String> {
     let look = lol_html::element!(LOADERS, |el| {
         let first = |name: &str| el.attributes().iter().find(|a| a.name() == name).map(|a| a.value()).unwrap_or_default();
         let inert = el.tag_name() == "script" && first("type") == "text/plain";
-        for name in ["src", "href", "xlink:href", "data", "poster", "background", "srcset", "imagesrcset"] {
+        for name in ["src", "href", "xlink:href", "data", "poster", "background", "code", "srcset", "imagesrcset"] {
             // These load a background and nothing else, and nothing else loads one (HTML, 15.3).
             if (name == "background") != PAINTED.contains(&el.tag_name().as_str()) {
+                continue;
+            }
+            if name == "code" && el.tag_name() != "embed" {
                 continue;
             }
             let value = first(name).to_ascii_lowercase();

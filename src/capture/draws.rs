@@ -7,11 +7,11 @@ const AT_ONCE: usize = 64;
 
 /// Numbers that were drawn and given to nobody yet.
 #[derive(Default)]
-pub(super) struct Draws(RefCell<Vec<u64>>);
+pub(crate) struct Draws(RefCell<Vec<u64>>);
 
 impl Draws {
     /// A number that nobody can foretell; never 0.
-    pub(super) fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         let mut drawn = self.0.borrow_mut();
         if drawn.is_empty() {
             let mut bytes = [[0; 8]; AT_ONCE];

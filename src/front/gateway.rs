@@ -12,9 +12,8 @@ use super::conditions::Plain;
 use super::known_calls::KnownCalls;
 use super::watched::RequestLogs;
 use crate::asked::Asked;
-use crate::capture::Pace;
 use crate::capture::event::Event;
-use crate::capture::{self, Capture};
+use crate::capture::{self, Capture, Draws, Pace};
 use crate::config::Limits;
 use crate::consent::import::Import;
 use crate::consent::{self, Choice, Decision, Mode, Modes, NoChoice, Policy};
@@ -136,6 +135,8 @@ impl Site {
 pub struct Gateway {
     pub(super) site: Arc<Site>,
     pub(super) capture: Capture,
+    /// Of which the keys of pages are made.
+    pub(super) draws: Draws,
     pub(super) counting: Option<Counting>,
     /// Agents it has seen, to tell programs from people where the banner is shown.
     pub(super) agents: RefCell<DeviceCache>,
@@ -184,6 +185,7 @@ impl Gateway {
         Gateway {
             site,
             capture: Capture::new(capture.clone()),
+            draws: Draws::default(),
             counting,
             agents,
             shared: capture,

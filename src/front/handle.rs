@@ -28,7 +28,7 @@ use super::watched::{self, Watched};
 use crate::consent::{self, NoChoice, PurposeSet};
 use crate::cookies::{self, Ours};
 use crate::observe::trace;
-use crate::page::gate::{self, Gate};
+use crate::page::gate::{self, Gate, Key};
 use crate::page::{self, ContentType, Inject, Insert, csp};
 use crate::privacy::{PageView, VisitorState};
 use crate::upstream::{Forward, Overrides, RequestId, Scheme, UpstreamBody, UpstreamError};
@@ -286,7 +286,7 @@ fn dress(
     kept: keep::Kept,
 ) -> Response<VisitorBody> {
     let site = &*gateway.site;
-    let gating = site.tags.gating(visit.decision.permitted);
+    let mut gating = site.tags.gating(visit.decision.permitted);
     let Some(markup) = page::eligible(&head) else {
         // We cannot read it, so what it may load is held to the site itself; the page is served.
         page::depends_on_choice(&mut head.headers);
@@ -298,10 +298,13 @@ fn dress(
     };
     let insert = match role {
         Role::Document => {
+            let key = gating.is_some().then(|| Key::of(gateway.draws.next()));
+            gating = gating.zip(key).map(|(gating, key)| gating.with_key(key));
             let terms = csp::admit_all(&mut head.headers, visit.host, &site.privacy_path);
             site.pages.snippet(&PageView {
                 state: VisitorState::from(&visit.decision),
                 id: kept.page_view_id,
+                key,
                 nonce: terms.nonce.as_deref(),
                 headers: &visit.parts.headers,
                 host: visit.host,

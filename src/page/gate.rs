@@ -1,6 +1,7 @@
 //! Makes third-party tags of purposes that are not permitted inert while the page streams through (K4): `src` becomes
 //! `data-consentry-src` and so on, a script's `type` becomes `text/plain`, and `data-consentry-purpose` says what is missing.
-//! On consent the banner's script turns them back without losing the page.
+//! On consent the banner's script turns them back without losing the page. What users of the site have written under these names
+//! goes from such an element, and a [`Key`] tells ours from theirs elsewhere.
 //!
 //! Called by the front door, inside [`Inject`](super::Inject): the markup that is ours is put in afterwards, so places are found
 //! by one rule on every page and ours never passes through here. Only pages where a declared tag is refused pay for
@@ -18,6 +19,7 @@ mod context;
 mod disarm;
 mod element;
 mod foreign;
+mod key;
 mod noscript;
 mod reader;
 mod rewrite;
@@ -36,6 +38,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::scan::Markup;
 use address::Address;
+pub use key::Key;
 use rewrite::Rewrite;
 pub use tags::{Gating, Tags};
 

@@ -14,6 +14,7 @@ use super::first::First;
 use crate::asked::Asked;
 use crate::consent::{Decision, PurposeSet};
 use crate::page::Insert;
+use crate::page::gate::Key;
 
 /// What decides which snippet a page gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct PageView<'a> {
     pub state: VisitorState,
     /// The id that what the collector reports of it will carry, where the view was captured.
     pub id: Option<u64>,
+    /// What tells our script which elements the gate made inert, where the page goes through it.
+    pub key: Option<Key>,
     /// The nonce of the page's Content-Security-Policy.
     pub nonce: Option<&'a str>,
     /// The request's headers.
@@ -56,6 +59,7 @@ struct Head<'a> {
     path: &'a str,
     /// The ids of what is asked about, with spaces between.
     purposes: &'a str,
+    key: Option<&'a str>,
     analytics: bool,
     page: Option<&'a str>,
     nonce: Option<&'a str>,
@@ -66,10 +70,8 @@ pub(super) struct Snippets {
     site: Arc<Site>,
     /// The ids of what is asked about.
     purposes: String,
-    /// Heads without and with the collector.
-    heads: [Bytes; 2],
-    /// The head of pages whose view was captured.
-    captured: CapturedHead,
+    /// Heads without and with the collector, and of pages whose view was captured; each without and with a key.
+    heads: [[PlacedHead; 2]; 3],
     first: First,
     /// The link alone, and the question about everything.
     link: Arc<Banner>,
@@ -80,26 +82,36 @@ pub(super) struct Snippets {
     new_texts: Mutex<Vec<ShownText>>,
 }
 
-/// A head with a place for the page view's id.
-struct CapturedHead {
+/// A head with places for what each page has of its own.
+struct PlacedHead {
     head: Bytes,
-    /// Where the id's 16 digits stand.
-    at: usize,
+    /// Where the 16 digits of the page's key stand, and those of the page view's id, if they do.
+    key_at: Option<usize>,
+    page_at: Option<usize>,
 }
 
-/// Stands where an id goes until there is one.
+/// Stand where a key and an id go until there is one.
+const NO_KEY: &str = "................";
 const NO_PAGE: &str = "________________";
 
-impl CapturedHead {
-    fn new(path: &str, purposes: &str) -> CapturedHead {
-        let head = head(path, purposes, true, Some(NO_PAGE), None);
-        let at = memchr::memmem::find(&head, NO_PAGE.as_bytes()).expect("the template has a place for the id");
-        CapturedHead { head, at }
+impl PlacedHead {
+    fn new(path: &str, purposes: &str, analytics: bool, has_page: bool, has_key: bool) -> PlacedHead {
+        let (key, page) = (has_key.then_some(NO_KEY), has_page.then_some(NO_PAGE));
+        let head = head(path, purposes, key, analytics, page, None);
+        let place = |text: &str| memchr::memmem::find(&head, text.as_bytes()).expect("the template has a place for it");
+        PlacedHead { key_at: key.map(place), page_at: page.map(place), head }
     }
 
-    fn of(&self, page_view_id: u64) -> Bytes {
+    fn of(&self, key: Option<&[u8; Key::LEN]>, page: Option<&[u8; 16]>) -> Bytes {
+        if self.key_at.is_none() && self.page_at.is_none() {
+            return self.head.clone();
+        }
         let mut head = self.head.to_vec();
-        head[self.at..self.at + NO_PAGE.len()].copy_from_slice(&hex(page_view_id));
+        for (at, digits) in [(self.key_at, key), (self.page_at, page)] {
+            if let (Some(at), Some(digits)) = (at, digits) {
+                head[at..at + digits.len()].copy_from_slice(digits);
+            }
+        }
         head.into()
     }
 }
@@ -115,13 +127,14 @@ impl Snippets {
         let path = &site.consent.path;
         let optional_ids: Vec<&str> = site.policy.optional().map(|(_, purpose)| &*purpose.id).collect();
         let purposes = optional_ids.join(" ");
-        let heads = [false, true].map(|analytics| head(path, &purposes, analytics, None, None));
-        let captured = CapturedHead::new(path, &purposes);
+        let heads = [(false, false), (true, false), (true, true)].map(|(analytics, has_page)| {
+            [false, true].map(|has_key| PlacedHead::new(path, &purposes, analytics, has_page, has_key))
+        });
         let (link, _) = Banner::new(&site, PurposeSet::default());
         let (whole, shown) = Banner::new(&site, optional(&site));
         let (link, whole) = (Arc::new(link), Arc::new(whole));
         let (parts, new_texts) = (RwLock::default(), Mutex::default());
-        let snippets = Snippets { site, purposes, heads, captured, first: First::new(), link, whole, parts, new_texts };
+        let snippets = Snippets { site, purposes, heads, first: First::new(), link, whole, parts, new_texts };
         (snippets, shown)
     }
 
@@ -135,14 +148,17 @@ impl Snippets {
             () if asked == optional => self.whole.clone(),
             () => self.part(asked),
         };
-        let head = match (view.nonce, view.id) {
-            (None, None) => self.heads[usize::from(analytics)].clone(),
-            // Only visitors who permit analytics have captured views.
-            (None, Some(id)) => self.captured.of(id),
-            (Some(nonce), id) => {
-                let id = id.map(hex);
-                let id = id.as_ref().map(|id| std::str::from_utf8(id).expect("digits are ASCII"));
-                head(&self.site.consent.path, &self.purposes, analytics, id, Some(nonce))
+        let (key, id) = (view.key.as_ref().map(Key::digits), view.id.map(hex));
+        let head = match view.nonce {
+            None => {
+                // Only visitors who permit analytics have captured views.
+                let kind = if id.is_some() { 2 } else { usize::from(analytics) };
+                self.heads[kind][usize::from(key.is_some())].of(key, id.as_ref())
+            }
+            Some(nonce) => {
+                let text = |digits| std::str::from_utf8(digits).expect("digits are ASCII");
+                let (key, id) = (key.map(|key| text(key)), id.as_ref().map(|id| text(id)));
+                head(&self.site.consent.path, &self.purposes, key, analytics, id, Some(nonce))
             }
         };
         let body_start = Outgoing {
@@ -182,8 +198,15 @@ fn optional(site: &Site) -> PurposeSet {
     PurposeSet::of(site.policy.optional().map(|(index, _)| index))
 }
 
-fn head(path: &str, purposes: &str, analytics: bool, page: Option<&str>, nonce: Option<&str>) -> Bytes {
-    rendered(&Head { path, purposes, analytics, page, nonce })
+fn head(
+    path: &str,
+    purposes: &str,
+    key: Option<&str>,
+    analytics: bool,
+    page: Option<&str>,
+    nonce: Option<&str>,
+) -> Bytes {
+    rendered(&Head { path, purposes, key, analytics, page, nonce })
 }
 
 pub(super) fn rendered(template: &impl Template) -> Bytes {

@@ -11,6 +11,7 @@ use http::header::{
 use super::*;
 use crate::config::PurposeText;
 use crate::consent::{ChoiceSource, Mode, Purpose, Signals, decide};
+use crate::page::gate::Key;
 
 mod languages;
 mod notice;
@@ -127,7 +128,7 @@ fn all() -> PurposeSet {
 /// What is put into a page in `language`, in its two parts.
 fn put_in(pages: &Pages, state: VisitorState, nonce: Option<&str>, language: Option<&str>) -> (String, String) {
     let (headers, host) = (&HeaderMap::new(), "shop.example");
-    let insert = pages.snippet(&PageView { state, id: None, nonce, headers, host, now: NOW, asked: None });
+    let insert = pages.snippet(&PageView { state, id: None, key: None, nonce, headers, host, now: NOW, asked: None });
     let body_start = insert.body_start.in_language(language);
     assert_eq!(body_start.len(), insert.body_start.len());
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -194,6 +195,30 @@ fn rule_c5_every_page_leads_to_the_choices() {
         let corner = tag(&html, "<nav class=\"consentry consentry-corner consentry-corner-left\"");
         assert_eq!(corner.contains(" hidden"), state.ask == all(), "the banner leads there itself");
         assert!(html.contains("href=\"/_privacy/\">Privacy choices</a>"), "{state:?}");
+    }
+}
+
+#[test]
+fn rule_k4_a_gated_page_tells_our_script_its_key_and_no_other_does() {
+    let (site, headers) = (Site::new(), HeaderMap::new());
+    for (nonce, analytics, id) in [
+        (None, false, None),
+        (None, true, None),
+        (None, true, Some(7)),
+        (Some("abc"), false, None),
+        (Some("abc"), true, Some(7)),
+    ] {
+        let head = |key| {
+            let state = VisitorState { ask: all(), analytics, permitted: PurposeSet::of([0]) };
+            let view =
+                PageView { state, id, key, nonce, headers: &headers, host: "shop.example", now: NOW, asked: None };
+            String::from_utf8(site.pages.snippet(&view).head.to_vec()).unwrap()
+        };
+        let (without, with) = (head(None), head(Some(Key::of(0xab))));
+        let key = " data-consentry-key=\"00000000000000ab\"";
+        assert!(tag(&with, "<script src=\"/_privacy/banner.js\"").contains(key), "{with}");
+        assert_eq!(with.replacen(key, "", 1), without);
+        assert_eq!(without.contains(" data-consentry-page=\"0000000000000007\""), id.is_some(), "{without}");
     }
 }
 

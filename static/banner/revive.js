@@ -4,11 +4,23 @@
 
 import { folder } from './gateway.js';
 
-/** The element that loads this script; the gateway puts it into every page. */
-export const own = /** @type {HTMLElement | null} */ (document.querySelector('[data-consentry-banner]'));
+/** The element that loads this script; the gateway puts it into every page. Nobody else may write a script there. */
+export const own = /** @type {HTMLElement | null} */ (document.querySelector('script[data-consentry-banner]'));
 
 /** What the gateway takes from an element to make it inert; nothing else is ever given back. */
-const TAKEN = /^(src|href|data|poster|background|srcset|imagesrcset|srcdoc|type)$/;
+const TAKEN = /^(src|href|data|poster|background|code|srcset|imagesrcset|srcdoc|type)$/;
+
+/**
+ * What the gateway drew for this page and wrote on all that it made inert. It is not the only one who can write such attributes:
+ * what visitors write on a site may have some, too, but they cannot know this.
+ */
+const key = own?.dataset.consentryKey;
+
+/**
+ * What comes to life without the key as well, since it only shows something: pieces of pages that scripts have fetched have none.
+ * All else may run in the site's name, a frame's `srcdoc` too, and sleeps until the page comes anew.
+ */
+const SHOWS = /^(img|image|source|video|audio|track|input|i?frame)$/;
 
 /** What runs as soon as it is somebody's address. Browsers leave out white space within it. */
 const RUNS = /^javascript:/i;
@@ -20,13 +32,14 @@ const RUNS = /^javascript:/i;
  */
 function restore(element) {
   for (const { name, value } of [...element.attributes]) {
-    if (!name.startsWith('data-consentry-')) continue;
-    const original = name.slice('data-consentry-'.length);
-    if (original === 'purpose' || TAKEN.test(original)) element.removeAttribute(name);
-    // The gateway is not the only one who can write such attributes: what visitors write on a site may have some, too.
-    if (!TAKEN.test(original) || RUNS.test(value.replace(/[\0-\x20]/g, '')) || (original === 'type' && !value)) continue;
+    const original = name.split(/^data-consentry-/)[1];
+    if (!TAKEN.test(original)) continue;
+    element.removeAttribute(name);
+    if (RUNS.test(value.replace(/[\0-\x20]/g, '')) || (original === 'type' && !value)) continue;
     element.setAttribute(original, value);
   }
+  element.removeAttribute('data-consentry-purpose');
+  element.removeAttribute('data-consentry-key');
 }
 
 /**
@@ -34,6 +47,8 @@ function restore(element) {
  * @param {HTMLElement} inert
  */
 async function revive(inert) {
+  const isOurs = key && inert.dataset.consentryKey === key;
+  if (!isOurs && (!SHOWS.test(inert.localName) || inert.hasAttribute('data-consentry-srcdoc'))) return;
   if (inert.localName !== 'script') return restore(inert);
   // A script that once was inert never runs; a copy of it does.
   const live = document.createElement('script');

@@ -1,4 +1,4 @@
-//! What becomes part of a page, and pages that do not look like one.
+//! What becomes part of a page, and how it is told from what the site's users have written.
 
 use crate::support::gateway::shared;
 use crate::support::http::Answer;
@@ -64,4 +64,29 @@ fn rule_k4_a_page_that_a_service_worker_passes_on_has_a_banner() {
         &[accept, "Sec-Fetch-Dest: empty", "Sec-Fetch-Mode: navigate"],
     );
     assert!(got.text().contains("id=\"consentry-banner\""), "{}", got.text());
+}
+
+/// A page's key, as it stands on what it is written on.
+fn keys(page: &str) -> Vec<&str> {
+    page.split("data-consentry-key=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[test]
+fn rule_k4_each_page_has_a_key_of_its_own_and_pieces_have_none() {
+    let (gateway, site) = shared();
+    let theirs =
+        "<iframe data-consentry-key=\"theirs\" data-consentry-srcdoc=\"x\" src=\"https://tags.example/\"></iframe>";
+    site.answers("/piece/keys", page(&[], &format!("<!doctype html><head></head><body>{REFUSED}{theirs}</body>")));
+    let mut visitor = Visitor::new(gateway);
+    let (one, other) = (visitor.get("/piece/keys").text(), visitor.get("/piece/keys").text());
+    assert_ne!(keys(&one)[0], keys(&other)[0]);
+    for page in [&one, &other] {
+        let keys = keys(page);
+        assert!(keys.len() == 3 && keys.iter().all(|key| *key == keys[0] && key.len() == 16), "{page}");
+        assert!(!page.contains("srcdoc"), "{page}");
+    }
+    let frame = visitor.ask("GET", "/piece/keys", &["Accept: text/html", "Sec-Fetch-Dest: iframe"]).text();
+    assert!(frame.contains("data-consentry-src=") && keys(&frame).is_empty(), "{frame}");
+    visitor.choose("accept");
+    assert_eq!(keys(&visitor.get("/piece/keys").text()), ["theirs"], "nothing is refused");
 }

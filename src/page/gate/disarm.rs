@@ -57,7 +57,7 @@ const BACKGROUND: Means = Means::Attributes(b" background ");
 
 /// Whoever looks ahead skips what is empty, so what that looks at is not.
 const NOTHING: Means = Means::Attributes(
-    b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster=about:blank imagesrcset ",
+    b" src=about:blank srcset srcdoc href xlink:href data=about:blank poster=about:blank imagesrcset code=about:blank ",
 );
 
 /// Text that nobody shows or runs, in the head as well. Where the element began before the page was given up, its end tag is

@@ -11,27 +11,31 @@ use crate::page::scan::attributes::{Attribute, Attributes};
 
 /// The attributes that hold one URL, then those that hold several with descriptors, then the one that holds a document, each
 /// with what it becomes. The namespace's prefix would not survive as part of a data attribute's name.
-const LOADING: [(&[u8], &str); 9] = [
+const LOADING: [(&[u8], &str); 10] = [
     (b"src", "data-consentry-src"),
     (b"href", "data-consentry-href"),
     (b"xlink:href", "data-consentry-href"),
     (b"data", "data-consentry-data"),
     (b"poster", "data-consentry-poster"),
     (b"background", "data-consentry-background"),
+    (b"code", "data-consentry-code"),
     (b"srcset", "data-consentry-srcset"),
     (b"imagesrcset", "data-consentry-imagesrcset"),
     (b"srcdoc", "data-consentry-srcdoc"),
 ];
 const XLINK: usize = 2;
-const SETS: std::ops::Range<usize> = 6..8;
-const DOCUMENT: usize = 8;
+const SETS: std::ops::Range<usize> = 7..9;
+const DOCUMENT: usize = 9;
+
+/// What else we write: a script's type as it was, what is missing, and the page's [`Key`](super::Key).
+const TYPE: &str = "data-consentry-type";
+const PURPOSE: &str = "data-consentry-purpose";
+const KEY: &str = "data-consentry-key";
 
 /// An attribute of ours in the new tag.
 struct Ours<'t> {
     name: &'static str,
     value: &'t [u8],
-    /// Whether it was written in the place of one of that name.
-    written: bool,
 }
 
 impl Reader {
@@ -49,6 +53,7 @@ impl Reader {
 
     /// The tag without what is refused in it; `None` where nothing is. Of several attributes of a name the first counts
     /// (13.2.5.33), but those who look ahead for what to load may take another: where that is refused, only the first stays.
+    /// What is called as ours was written by others, and goes: it would come to life with ours.
     pub(super) fn gated(&mut self, tag: &[u8], name: usize, id: Id, self_closing: bool) -> Option<Vec<u8>> {
         let (open, attributes) = tag.split_at(1 + name);
         let markup = self.lexer.markup;
@@ -86,10 +91,10 @@ impl Reader {
         let becomes_inert = !purposes.is_empty();
         let goes = |name: &[u8]| match loading(name, markup) {
             Some(which) => (std::mem::replace(&mut seen[which], true) && doubled[which]) || inert[which].is_some(),
-            None => becomes_inert && id == SCRIPT && is_type(name),
+            None => is_called_as_ours(name) || (becomes_inert && id == SCRIPT && is_type(name)),
         };
         if !becomes_inert {
-            return Some(written(open, attributes, goes, &mut [], self_closing));
+            return Some(written(open, attributes, goes, &[], self_closing));
         }
         purposes.sort_unstable();
         purposes.dedup();
@@ -97,11 +102,12 @@ impl Reader {
         let mut ours = ours_for(&inert);
         if id == SCRIPT {
             // Without `src` the text inside would run.
-            ours.extend(kind.map(|kind| Ours::new("data-consentry-type", kind)));
-            ours.push(Ours::new("type", b"text/plain"));
+            ours.extend(kind.map(|kind| Ours { name: TYPE, value: kind }));
+            ours.push(Ours { name: "type", value: b"text/plain" });
         }
-        ours.push(Ours::new("data-consentry-purpose", purposes.as_bytes()));
-        Some(written(open, attributes, goes, &mut ours, self_closing))
+        ours.push(Ours { name: PURPOSE, value: purposes.as_bytes() });
+        ours.extend(self.gating.key().map(|key| Ours { name: KEY, value: key.digits() }));
+        Some(written(open, attributes, goes, &ours, self_closing))
     }
 
     /// The purpose the host of a URL would need and does not have.
@@ -160,6 +166,12 @@ fn is_type(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"type")
 }
 
+/// Whether an attribute has a name that we write, in whatever case: whoever wrote it, of several a browser takes the first.
+fn is_called_as_ours(name: &[u8]) -> bool {
+    let ours = LOADING.iter().map(|(_, ours)| *ours).chain([TYPE, PURPOSE, KEY]);
+    ours.into_iter().any(|ours| name.eq_ignore_ascii_case(ours.as_bytes()))
+}
+
 /// What becomes of the loading attributes that are `inert`, with their values.
 fn ours_for<'t>(inert: &[Option<&'t [u8]>; LOADING.len()]) -> Vec<Ours<'t>> {
     let mut all: Vec<Ours<'t>> = Vec::with_capacity(4);
@@ -167,41 +179,27 @@ fn ours_for<'t>(inert: &[Option<&'t [u8]>; LOADING.len()]) -> Vec<Ours<'t>> {
         let Some(value) = *value else { continue };
         match all.iter_mut().find(|ours| ours.name == *name) {
             Some(ours) => ours.value = value,
-            None => all.push(Ours::new(name, value)),
+            None => all.push(Ours { name, value }),
         }
     }
     all
 }
 
-impl<'t> Ours<'t> {
-    fn new(name: &'static str, value: &'t [u8]) -> Ours<'t> {
-        Ours { name, value, written: false }
-    }
-}
-
-/// The tag that begins with `open`, without the attributes of which each `goes`, with `ours`: in the place of the first of
-/// that name, where there is one, or at the end.
+/// The tag that begins with `open`, without the attributes of which each `goes`, with `ours` at the end.
 fn written(
     open: &[u8],
     attributes: &[u8],
     mut goes: impl FnMut(&[u8]) -> bool,
-    ours: &mut [Ours<'_>],
+    ours: &[Ours<'_>],
     self_closing: bool,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(open.len() + attributes.len() + MOST_ADDED);
     out.extend_from_slice(open);
-    for Attribute { name, whole, .. } in Attributes::of(attributes).filter(|attribute| !goes(attribute.name)) {
+    for Attribute { whole, .. } in Attributes::of(attributes).filter(|attribute| !goes(attribute.name)) {
         out.push(b' ');
-        let same = |ours: &&mut Ours<'_>| !ours.written && name.eq_ignore_ascii_case(ours.name.as_bytes());
-        match ours.iter_mut().find(same) {
-            Some(ours) => {
-                ours.written = true;
-                write(&mut out, name, ours.value);
-            }
-            None => out.extend_from_slice(whole),
-        }
+        out.extend_from_slice(whole);
     }
-    for ours in ours.iter().filter(|ours| !ours.written) {
+    for ours in ours {
         out.push(b' ');
         write(&mut out, ours.name.as_bytes(), ours.value);
     }
@@ -211,7 +209,7 @@ fn written(
 }
 
 /// So many bytes ours take, but in rare tags.
-const MOST_ADDED: usize = 160;
+const MOST_ADDED: usize = 200;
 
 /// Writes an attribute.
 fn write(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::address::{Address, Host, normal};
+use super::key::Key;
 use crate::config::DeclaredTag;
 use crate::consent::{Policy, PurposeSet};
 
@@ -28,6 +29,8 @@ struct Pattern {
 pub struct Gating {
     tags: Arc<Tags>,
     permitted: PurposeSet,
+    /// Stands on what is made inert; nothing in a piece of a page.
+    key: Option<Key>,
     /// The ids of all purposes that are refused, as a tag names them; made when one is met that may need any.
     every: OnceLock<String>,
 }
@@ -56,7 +59,7 @@ impl Tags {
     /// What a gate needs to work by, or `None` where every declared tag is permitted and no page has to be gated.
     pub fn gating(self: &Arc<Self>, permitted: PurposeSet) -> Option<Gating> {
         let gated = self.patterns.iter().any(|pattern| !permitted.contains(pattern.purpose));
-        gated.then(|| Gating { tags: Arc::clone(self), permitted, every: OnceLock::new() })
+        gated.then(|| Gating { tags: Arc::clone(self), permitted, key: None, every: OnceLock::new() })
     }
 
     fn id(&self, purpose: usize) -> &str {
@@ -65,6 +68,15 @@ impl Tags {
 }
 
 impl Gating {
+    /// The same for a page that knows this key.
+    pub fn with_key(self, key: Key) -> Gating {
+        Gating { key: Some(key), ..self }
+    }
+
+    pub(super) fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
     /// The id of the purpose that the host of an `address` would need and does not have, or all where it may be any host. The closest declaration counts; a host that
     /// nobody declared is nobody's tag. A purpose the policy does not know is permitted to nobody.
     pub(super) fn refused(&self, address: &Address) -> Option<&str> {

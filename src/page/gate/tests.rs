@@ -90,8 +90,55 @@ fn rule_k4_a_refused_tag_is_inert_and_says_what_it_needs() {
     }
 }
 
+/// What a site's users have written passes sanitisers as `data-*`, and would come to life with ours.
+#[test]
+fn rule_k4_what_others_wrote_under_our_names_goes_from_what_is_made_inert() {
+    let inert = " data-consentry-src=\"//t.example\" data-consentry-purpose=\"marketing\">";
+    for name in ["src", "href", "data", "poster", "background", "code", "srcset", "imagesrcset", "srcdoc"]
+        .into_iter()
+        .chain(["type", "purpose", "key"])
+    {
+        for theirs in [format!("data-consentry-{name}"), format!("DATA-Consentry-{}", name.to_uppercase())] {
+            for page in [
+                format!("<iframe {theirs}=x src=//t.example>"),
+                format!("<iframe src=//t.example {theirs} {theirs}='&lt;script>'>"),
+                format!("<iframe/{theirs}\n=\n\"x\"/{theirs}=y src=//t.example>"),
+            ] {
+                assert_eq!(gated(&page), format!("<iframe{inert}"), "{page}");
+            }
+        }
+    }
+    // What sites may write stays, and so does all of an element that is left as it is.
+    let own = "<img data-consentry-event=\"a\" data-consentry-event-src=\"b\" data-consentry-choices";
+    assert_eq!(gated(&format!("{own} src=//t.example>")), format!("{own}{inert}"));
+    let theirs = "<iframe src=//own.example data-consentry-purpose=marketing data-consentry-srcdoc=x>";
+    assert_eq!(gated(theirs), theirs);
+    // Also where only the second of two addresses was refused.
+    assert_eq!(
+        gated("<iframe src=/own src=//t.example data-consentry-srcdoc=x>"),
+        "<iframe src=/own>",
+        "the rewritten tag"
+    );
+}
+
+#[test]
+fn rule_k4_the_pages_key_stands_on_what_is_made_inert_and_on_nothing_else() {
+    let page = "<img src=/own><img src=//t.example><noscript><img src=//t.example></noscript><iframe srcdoc='<img src=//t.example>'>";
+    let gating = gating(&[0]).expect("something is refused").with_key(Key::of(0xab));
+    let out = drain(Gate::new(Chunks([Bytes::from(page)].into()), Some(gating), Markup::Html));
+    let keyed = " data-consentry-purpose=\"marketing\" data-consentry-key=\"00000000000000ab\">";
+    let image = format!("<img data-consentry-src=\"//t.example\"{keyed}");
+    assert_eq!(
+        String::from_utf8(out).expect("is UTF-8"),
+        format!(
+            "<img src=/own>{image}<noscript>{image}</noscript><iframe data-consentry-srcdoc=\"<img src=//t.example>\" \
+             data-consentry-purpose=\"analytics marketing\" data-consentry-key=\"00000000000000ab\">"
+        )
+    );
+}
+
 /// Elements that load, with `URL` where the address stands.
-const LOADERS: [&str; 24] = [
+const LOADERS: [&str; 25] = [
     "<script src='URL'></script>",
     "<SCRIPT\nSRC = URL ></SCRIPT>",
     "<script/src='URL'/></script>",
@@ -105,6 +152,7 @@ const LOADERS: [&str; 24] = [
     "<picture><source srcset='URL'></picture>",
     "<object data='URL'></object>",
     "<embed src='URL'>",
+    "<embed code='URL'>",
     "<video><track src='URL'></video>",
     "<input type=image src='URL'>",
     "<body background='URL'>",
@@ -143,7 +191,7 @@ fn rule_k4_no_way_of_writing_an_address_gets_through() {
             }
             let page = loader.replace("URL", url);
             let out = gated(&page);
-            for attribute in ["src", "srcset", "href", "data", "poster", "background", "imagesrcset"] {
+            for attribute in ["src", "srcset", "href", "data", "poster", "background", "imagesrcset", "code"] {
                 for before in [" ", "\n", "/", "xlink:"] {
                     assert!(!out.to_lowercase().contains(&format!("{before}{attribute}=")), "{page}\n{out}");
                     assert!(!out.to_lowercase().contains(&format!("{before}{attribute} =")), "{page}\n{out}");

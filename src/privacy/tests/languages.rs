@@ -68,6 +68,7 @@ fn a_page_that_does_not_say_its_language_has_the_one_the_browser_asks_for() {
     let view = PageView {
         state: state(all()),
         id: None,
+        key: None,
         nonce: None,
         headers: &headers,
         host: "shop.example",

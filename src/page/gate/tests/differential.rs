@@ -42,7 +42,7 @@ fn live(page: &[u8]) -> Vec<String> {
             if el.tag_name() == "script" && first("type").as_deref() == Some("text/plain") {
                 return Ok(());
             }
-            for name in ["src", "href", "xlink:href", "data", "poster", "background", "srcset", "imagesrcset"] {
+            for name in ["src", "href", "xlink:href", "data", "poster", "background", "code", "srcset", "imagesrcset"] {
                 for word in first(name).unwrap_or_default().split_ascii_whitespace() {
                     if gating.refused(&Address::of_attribute(word.as_bytes())).is_some() {
                         live.borrow_mut().push(format!("{} {name}={word}", el.tag_name()));
@@ -58,7 +58,7 @@ fn live(page: &[u8]) -> Vec<String> {
     live.into_inner()
 }
 
-const MARKUP: [&str; 99] = [
+const MARKUP: [&str; 100] = [
     "<script src=//t.example></script>",
     "<SCRIPT async SRC = 'https://t.example/a' type=module>",
     "<script>",
@@ -78,7 +78,7 @@ const MARKUP: [&str; 99] = [
     "<img a\"='//t.example' src=/x>",
     "<img =src=//t.example src==//t.example>",
     "<img src=//t.example\"'<>",
-    "<img src='//t.example\"' data-consentry-src=old DATA-consentry-SRC>",
+    "<img src='//t.example\"' data-consentry-src=old DATA-consentry-SRC data-consentry-event=a>",
     "<img\0 src=//t.example>",
     "<img src=//t.ex\0ample>",
     "<image xlink:href=//t.example href=//t.example>",
@@ -89,6 +89,7 @@ const MARKUP: [&str; 99] = [
     "<col background=//t.example>",
     "<iframe src=//t.example srcdoc='<img src=//t.example>'>",
     "<iframe srcdoc='&lt;img src=//t.example&gt;'>",
+    "<iframe DATA-CONSENTRY-SRCDOC=a data-consentry-key=b src=//t.example data-consentry-srcdoc='c'>",
     "<iframe srcdoc=\"<p>\">",
     "</iframe>",
     "<base href=//t.example>",

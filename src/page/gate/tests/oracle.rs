@@ -34,7 +34,7 @@ static ELEMENTS: LazyLock<Selector> = LazyLock::new(|| {
 static NOSCRIPT: LazyLock<Selector> = LazyLock::new(|| "noscript".parse().expect("is a name"));
 
 /// The attributes that hold one URL.
-const URLS: [&str; 6] = ["src", "href", "xlink:href", "data", "poster", "background"];
+const URLS: [&str; 7] = ["src", "href", "xlink:href", "data", "poster", "background", "code"];
 /// The attributes that hold several, with descriptors.
 const SETS: [&str; 2] = ["srcset", "imagesrcset"];
 
@@ -286,6 +286,9 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
     }
     purposes.sort();
     purposes.dedup();
+    for name in URLS.into_iter().chain(SETS).chain(["srcdoc", "type", "purpose", "key"]) {
+        el.remove_attribute(&format!("data-consentry-{name}"));
+    }
     for (attribute, value) in inert {
         el.remove_attribute(attribute);
         // The namespace prefix would not survive as part of a data attribute's name.
