@@ -1,5 +1,5 @@
 //! Makes a site's Content-Security-Policy admit what is ours: one script folder, one style sheet, one beacon and one form, all
-//! at one address, and nothing else (K5). The snippets hold no inline code, so no policy ever needs `'unsafe-inline'`.
+//! at one address, and nothing else (K5), and the name of our script's policy where the site names those it trusts (Trusted Types). The snippets hold no inline code, so no policy ever needs `'unsafe-inline'`.
 //!
 //! Called by the front door for pages that are [`eligible`](super::eligible), where the site sends a policy. Every other
 //! directive and source stays as it was. Policies in `<meta>` are not seen.
@@ -35,6 +35,9 @@ const NEEDS: [Need; 4] = [
     Need { elements: None, directive: "connect-src", falls_back: true },
     Need { elements: None, directive: "form-action", falls_back: false },
 ];
+
+/// The policy of Trusted Types by which our script gives back what the gate took.
+const TRUSTED: &str = "consentry";
 
 /// Rewrites the value of one `Content-Security-Policy` header (or `-Report-Only`, lest it report us).
 ///
@@ -134,6 +137,15 @@ fn admit_one<'a>(policy: &'a str, source: Option<&str>, admitted: &mut Admitted<
             Some(place) => *place = directive,
             None => directives.push(directive),
         }
+        changed = true;
+    }
+    // Names count as they are written. `*` is any.
+    if let Some(at) = find("trusted-types")
+        && !list(at).split_ascii_whitespace().any(|word| word == TRUSTED || word == "*")
+        && let (Some((name, list)), Some(place)) = (site.get(at), directives.get_mut(at))
+    {
+        let kept = list.split_ascii_whitespace().filter(|word| !word.eq_ignore_ascii_case("'none'"));
+        *place = format!(" {name} {}", kept.chain([TRUSTED]).collect::<Vec<_>>().join(" ")).into();
         changed = true;
     }
     if changed { Cow::Owned(directives.join(";")) } else { Cow::Borrowed(policy) }
@@ -243,6 +255,25 @@ mod tests {
     }
 
     #[test]
+    fn rule_k5_our_policy_is_trusted_where_the_site_names_those_it_trusts() {
+        for (header, expected) in [
+            ("trusted-types a 'allow-duplicates'", "trusted-types a 'allow-duplicates' consentry"),
+            ("Trusted-Types 'none'; img-src x", "Trusted-Types consentry; img-src x"),
+            ("trusted-types", "trusted-types consentry"),
+            ("trusted-types Consentry", "trusted-types Consentry consentry"),
+            (
+                "trusted-types a; trusted-types b, trusted-types c",
+                "trusted-types a consentry; trusted-types b, trusted-types c consentry",
+            ),
+            ("trusted-types a consentry", "trusted-types a consentry"),
+            ("trusted-types *", "trusted-types *"),
+            ("require-trusted-types-for 'script'", "require-trusted-types-for 'script'"),
+        ] {
+            assert_eq!(policy(header), expected, "{header}");
+        }
+    }
+
+    #[test]
     fn every_header_is_rewritten() {
         let mut headers = HeaderMap::new();
         let csp = header::CONTENT_SECURITY_POLICY;
@@ -266,7 +297,7 @@ mod tests {
     proptest! {
         #[test]
         fn rule_k5_nothing_is_loosened_but_for_our_address(
-            header in "((script-src|style-src|default-src|img-src|form-action|connect-src|script-src-elem|sandbox)                       (( 'none'| 'self'| \\*| a\\.b| 'nonce-x'| 'strict-dynamic'| 'unsafe-inline'){0,3})(;|; |,)){0,6}"
+            header in "((script-src|style-src|default-src|img-src|form-action|connect-src|script-src-elem|sandbox|trusted-types)                       (( 'none'| 'self'| \\*| a\\.b| 'nonce-x'| 'strict-dynamic'| 'unsafe-inline'){0,3})(;|; |,)){0,6}"
         ) {
             let admitted = policy(&header);
             let directives = |policy: &str| -> Vec<(String, String)> {
@@ -281,7 +312,8 @@ mod tests {
                     let was = before.get(at).or(default).expect("only what a fall-back stood for is added");
                     prop_assert!(at >= before.len() || was.0 == *name);
                     for word in list.split_ascii_whitespace() {
-                        prop_assert!(has(&was.1, word) || word == "www.example.org/_privacy/");
+                        let ours = if name == "trusted-types" { TRUSTED } else { "www.example.org/_privacy/" };
+                        prop_assert!(has(&was.1, word) || word == ours);
                     }
                     let lost = was.1.split_ascii_whitespace().find(|word| !has(list, word));
                     prop_assert!(lost.is_none() || lost == Some("'none'"));

@@ -26,6 +26,35 @@ const SHOWS = /^(img|image|source|video|audio|track|input|i?frame)$/;
 const RUNS = /^javascript:/i;
 
 /**
+ * By this policy alone browsers take what we give back, where the site has them take nothing else (Trusted Types). Nobody but
+ * this script can use it. Made when it is first needed, as a site that knows no such policy hears of it.
+ * @type {any}
+ */
+let trusted;
+
+/** @returns {object} the policy, or nothing to go by */
+function policy() {
+  const same = (/** @type {string} */ value) => value;
+  try {
+    const types = /** @type {any} */ (self).trustedTypes;
+    return types?.createPolicy('consentry', { createHTML: same, createScript: same, createScriptURL: same }) ?? {};
+  } catch {
+    // Where the site insists on one it knows, what is permitted comes with the page anew.
+    return {};
+  }
+}
+
+/**
+ * @param {'HTML' | 'Script' | 'ScriptURL'} kind
+ * @param {string} value
+ * @returns {string} it, as a browser takes it
+ */
+function trust(kind, value) {
+  trusted ??= policy();
+  return trusted[`create${kind}`]?.(value) ?? value;
+}
+
+/**
  * Gives an element that the gateway made inert its attributes back: each `data-consentry-NAME` becomes `NAME` again (a
  * script without `data-consentry-type`, or with an empty one, had no type).
  * @param {HTMLElement} element
@@ -36,7 +65,7 @@ function restore(element) {
     if (!TAKEN.test(original)) continue;
     element.removeAttribute(name);
     if (RUNS.test(value.replace(/[\0-\x20]/g, '')) || (original === 'type' && !value)) continue;
-    element.setAttribute(original, value);
+    element.setAttribute(original, trust(original === 'srcdoc' ? 'HTML' : 'ScriptURL', value));
   }
   element.removeAttribute('data-consentry-purpose');
   element.removeAttribute('data-consentry-key');
@@ -53,11 +82,11 @@ async function revive(inert) {
   // A script that once was inert never runs; a copy of it does.
   const live = document.createElement('script');
   live.async = inert.hasAttribute('async');
-  for (const { name, value } of inert.attributes) live.setAttribute(name, value);
+  for (const { name, value } of inert.attributes) live.setAttribute(name, trust(/^on/.test(name) ? 'Script' : 'ScriptURL', value));
   // `text/plain` is the gateway's; what the script's own type was stands beside it.
   live.removeAttribute('type');
   live.nonce = inert.nonce;
-  live.text = inert.textContent ?? '';
+  live.text = trust('Script', inert.textContent ?? '');
   restore(live);
   const runs = !live.type || /javascript|module/i.test(live.type);
   const wait = live.src && runs && !live.async;
@@ -70,25 +99,31 @@ async function revive(inert) {
 /** The last element that is on its way; two choices in a row keep the page's order. @type {Promise<unknown>} */
 let last = Promise.resolve();
 
+/** Where the browser lets us start nothing, the page comes anew with what is permitted. */
+const anew = () => location.reload();
+
 /**
  * Starts what is now permitted.
  * @param {string[]} granted
  */
 export function start(granted) {
-  if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) {
-    const collector = document.createElement('script');
-    collector.src = `${folder}collector.js`;
-    collector.nonce = own?.nonce ?? '';
-    collector.dataset.consentryCollector = '';
-    // It tells nothing of the time before.
-    collector.dataset.consentryNow = '';
-    document.head.append(collector);
-  }
-  last = last.then(async () => {
+  if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) collect().catch(anew);
+  const begin = async () => {
     const inertOnes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consentry-purpose]'));
     for (const inert of inertOnes) {
       const purposes = (inert.dataset.consentryPurpose ?? '').split(' ');
       if (purposes.every((purpose) => granted.includes(purpose))) await revive(inert);
     }
-  });
+  };
+  last = last.then(begin).catch(anew);
+}
+
+async function collect() {
+  const collector = document.createElement('script');
+  collector.src = trust('ScriptURL', `${folder}collector.js`);
+  collector.nonce = own?.nonce ?? '';
+  collector.dataset.consentryCollector = '';
+  // It tells nothing of the time before.
+  collector.dataset.consentryNow = '';
+  document.head.append(collector);
 }

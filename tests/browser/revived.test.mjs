@@ -123,6 +123,30 @@ test("of a piece that a script fetched comes to life what is only seen", async (
   assert.deepEqual(loaded, ["/a.png"]);
 });
 
+for (const [path, what] of /** @type {const} */ ([
+  ["/trusted", "takes no strings"],
+  ["/named", "trusts no policy"],
+])) {
+  test(`tags come alive without a new page where the site ${what}`, async () => {
+    const { page, loaded, accept } = await visitor(path);
+    await page.evaluate(() => Object.assign(window, { kept: true }));
+    await accept();
+    await eventually(() => page.evaluate(() => /** @type {any} */ (window).ran === 2 && "heard" in window), "both tags have run, and who listens has heard");
+    assert.equal(await page.evaluate(() => "kept" in window), true, "it is the same page");
+    assert.equal(await page.locator("[data-consentry-collector]").count(), 1);
+    assert.deepEqual(loaded.sort(), ["/framed.js", "/tag.js"]);
+  });
+}
+
+test("the page comes anew where the site trusts no policy and says so in the page", async () => {
+  const { page, accept } = await visitor("/meta");
+  await accept();
+  await eventually(() => page.evaluate(() => /** @type {any} */ (window).ran >= 1).catch(() => false), "the page has come with its tags");
+  const before = asked.filter((path) => path === "/meta").length;
+  await page.waitForTimeout(500);
+  assert.equal(asked.filter((path) => path === "/meta").length, before, "and not again");
+});
+
 test("a page that a service worker passes on asks as any other", async () => {
   const { page } = await visitor("/worked");
   await page.evaluate(async () => {
