@@ -303,6 +303,9 @@ fn on_element(el: &mut Element<'_, '_>, shared: &Shared) -> HandlerResult {
         el.set_attribute("type", "text/plain")?;
     }
     el.set_attribute("data-consentry-purpose", &purposes.join(" "))?;
+    if let Some(key) = shared.lock().gating.key() {
+        el.set_attribute("data-consentry-key", std::str::from_utf8(key.digits())?)?;
+    }
     Ok(())
 }
 

@@ -70,8 +70,9 @@ fn rule_k4_a_tag_is_skipped_or_not_wherever_it_stands_and_however_long_it_is() {
             for longer in [0, 1, before % 40] {
                 let tag = tag.replace('…', &"x".repeat(longer));
                 let page = format!("{}{tag}{LIVE}{AFTER}", "t".repeat(before));
+                let whole = read(Markup::Html, [&page]).out;
                 let byte_by_byte = read(Markup::Html, page.as_bytes().chunks(1)).out;
-                assert_eq!(gated(&page), String::from_utf8_lossy(&byte_by_byte), "{page}");
+                assert_eq!(String::from_utf8_lossy(&whole), String::from_utf8_lossy(&byte_by_byte), "{page}");
             }
         }
     }
@@ -98,8 +99,9 @@ fn rule_k4_raw_text_ends_where_it_ends_wherever_that_stands() {
         for longer in 0..140 {
             let text = text.replacen('…', &"x".repeat(longer), 1).replace('…', "x");
             let page = format!("{text}{LIVE}{AFTER}{text}{AFTER}{LIVE}");
+            let whole = read(Markup::Html, [&page]).out;
             let byte_by_byte = read(Markup::Html, page.as_bytes().chunks(1)).out;
-            assert_eq!(gated(&page), String::from_utf8_lossy(&byte_by_byte), "{page}");
+            assert_eq!(String::from_utf8_lossy(&whole), String::from_utf8_lossy(&byte_by_byte), "{page}");
         }
     }
 }
