@@ -62,17 +62,21 @@ function apply(state) {
   document.dispatchEvent(new CustomEvent('consentry:change', { detail: get() }));
   // A script that runs cannot be stopped, but a page that comes anew is without it. What still leaves this one carries
   // the new choice, and the gateway takes nothing that it does not permit.
-  if (withdrawn || (begun && !takes())) return void setTimeout(() => location.reload());
-  start(state.granted);
+  if (withdrawn || !begin(state.granted, begun)) setTimeout(() => location.reload());
 }
 
 /**
- * Whether this page takes the address of a script from us. Where it demands Trusted Types it does not, and what is
- * permitted begins with the page that comes anew.
+ * Starts what is permitted, and says whether this page lets it. Where a page demands Trusted Types it takes no address of a
+ * script from us, and what is permitted begins with the page that comes anew.
+ * @param {string[]} granted
+ * @param {boolean} more Whether something of it was not permitted before.
  */
-function takes() {
+function begin(granted, more) {
   try {
-    return Boolean((document.createElement('script').src = folder));
+    // Tells before anything has begun; what is not in the page loads nothing.
+    if (more) document.createElement('script').src = folder;
+    start(granted);
+    return true;
   } catch {
     return false;
   }
