@@ -290,6 +290,8 @@ pub struct DeclaredCookie {
 pub struct DeclaredTag {
     /// The host a third-party resource is loaded from, with port where it has one; `*.example.com` is any host below.
     pub host: String,
+    /// Texts by which a script in the page itself is known to be its, such as `fbq(`.
+    pub inline: Vec<String>,
     /// Index of its purpose in the policy.
     pub purpose: usize,
 }

@@ -216,6 +216,7 @@ pub(super) const SECTIONS: &[Section] = &[
         "tag",
         &[
             open("host", "where a third-party resource is loaded from"),
+            key("inline", "[]", "texts by which a script written in the page itself is its, such as [\"fbq(\"]"),
             open("purpose", "the purpose that must be granted"),
         ],
     ),

@@ -300,13 +300,14 @@ fn tags(reader: &mut Reader<'_>, policy: &Policy) -> Vec<DeclaredTag> {
     let mut tags: Vec<DeclaredTag> = Vec::new();
     for place in &reader.items("tag") {
         let host = reader.required(place, "host", web::tag_host());
+        let inline = reader.get(place, "inline", kind::list(32, kind::text(200)));
         let purpose = purpose_of(reader, place, policy);
         let Some(host) = host else { continue };
         if tags.iter().any(|other| other.host == host) {
             let allowed = "each host once".into();
             reader.refuse(place, "host", Some(quoted(&host)), "is declared twice".into(), allowed);
         }
-        tags.push(DeclaredTag { host, purpose: purpose.unwrap_or_default() });
+        tags.push(DeclaredTag { host, inline, purpose: purpose.unwrap_or_default() });
     }
     tags
 }

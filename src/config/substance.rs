@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn rule_c7_a_changed_provider_or_cookie_is_a_change_of_its_purpose_alone() {
         let (ga, ads) = (cookie("_ga", 2), cookie("_ads", 3));
-        let tag = DeclaredTag { host: "www.example.com".into(), purpose: 3 };
+        let tag = DeclaredTag { host: "www.example.com".into(), inline: Vec::new(), purpose: 3 };
         let before = marks(&[ga.clone(), ads.clone()], std::slice::from_ref(&tag));
         assert_eq!(before, marks(&[ads.clone(), ga.clone()], std::slice::from_ref(&tag)), "the order is no change");
         let worded = DeclaredCookie { description: Some("Counts".into()), ..ga.clone() };

@@ -158,6 +158,7 @@ fn a_full_configuration_means_what_it_says() {
         path = "/shop"
         [[tag]]
         host = "*.Example.com:8443"
+        inline = ["t("]
         purpose = "health"
         [capture]
         query_keys = ["page", "q"]
@@ -195,7 +196,7 @@ fn a_full_configuration_means_what_it_says() {
     assert_eq!((config.cookies[1].prefix, config.cookies[1].purpose), (false, 0));
     let places: Vec<_> = config.cookies.iter().map(|c| (c.path.as_deref(), c.domain.as_deref())).collect();
     assert_eq!(places, [(Some("/shop/"), Some("example.com")), (None, None), (Some("/shop"), None)]);
-    assert_eq!(config.tags, [DeclaredTag { host: "*.example.com:8443".into(), purpose: 2 }]);
+    assert_eq!(config.tags, [DeclaredTag { host: "*.example.com:8443".into(), inline: vec!["t(".into()], purpose: 2 }]);
     assert_eq!(config.ip_prefixes, IpPrefixes { v4: 0, v6: 32 });
     assert_eq!(config.geo, Geo::File("/var/lib/city.mmdb".into()));
     assert_eq!(config.key_ring, PathBuf::from("/srv/consentry/keys.json"));

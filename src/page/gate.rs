@@ -19,6 +19,7 @@ mod context;
 mod disarm;
 mod element;
 mod foreign;
+mod inline;
 mod key;
 mod noscript;
 mod reader;

@@ -7,16 +7,13 @@
  */
 
 import { asking, close, token } from './answer.js';
-import { ask, folder } from './gateway.js';
+import { ask } from './gateway.js';
 import { own, start } from './revive.js';
 
 /** @typedef {import('./gateway.js').State} State */
 
 /** The twin's value, if there is one. */
 const twin = () => document.cookie.match(/(?:^|; )consentry_choice=([^;]*)/)?.[1];
-
-/** What is asked about. */
-const optional = own?.dataset.consentryPurposes?.split(' ') ?? [];
 
 /** The twin when it was last looked at. */
 let seen = twin();
@@ -36,7 +33,8 @@ export function get() {
   if (known && value === seen) return structuredClone(known);
   const chosen = value !== undefined;
   const granted = chosen && value !== 'none' ? value.split('!') : [];
-  return { chosen, granted, denied: chosen ? optional.filter((id) => !granted.includes(id)) : [] };
+  const asked = (chosen && own?.dataset.consentryPurposes?.split(' ')) || [];
+  return { chosen, granted, denied: asked.filter((id) => !granted.includes(id)) };
 }
 
 /** What was permitted when this page last heard of it. */
@@ -48,7 +46,6 @@ let { granted: before } = get();
  */
 function apply(state) {
   const withdrawn = before.some((id) => !state.granted.includes(id));
-  const begun = optional.some((id) => state.granted.includes(id) && !before.includes(id));
   [known, seen, before] = [state, twin(), [...state.granted]];
   if (state.chosen) close();
   if (state.google) {
@@ -62,24 +59,8 @@ function apply(state) {
   document.dispatchEvent(new CustomEvent('consentry:change', { detail: get() }));
   // A script that runs cannot be stopped, but a page that comes anew is without it. What still leaves this one carries
   // the new choice, and the gateway takes nothing that it does not permit.
-  if (withdrawn || !begin(state.granted, begun)) setTimeout(() => location.reload());
-}
-
-/**
- * Starts what is permitted, and says whether this page lets it. Where a page demands Trusted Types it takes no address of a
- * script from us, and what is permitted begins with the page that comes anew.
- * @param {string[]} granted
- * @param {boolean} more Whether something of it was not permitted before.
- */
-function begin(granted, more) {
-  try {
-    // Tells before anything has begun; what is not in the page loads nothing.
-    if (more) document.createElement('script').src = folder;
-    start(granted);
-    return true;
-  } catch {
-    return false;
-  }
+  if (withdrawn) setTimeout(() => location.reload());
+  else start(state.granted);
 }
 
 /**

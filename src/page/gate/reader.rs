@@ -24,6 +24,7 @@ use memchr::memchr;
 use super::context::Context;
 use super::disarm::{Disarm, RENAMED};
 use super::foreign::{Foreign, Reading};
+use super::inline::Script;
 use super::noscript::Noscript;
 use super::tags::Gating;
 use crate::page::Markup;
@@ -47,6 +48,8 @@ pub(super) struct Reader {
     /// The beginning of the token that is being read, where it came in earlier chunks and has not gone out.
     held: Vec<u8>,
     noscript: Option<Noscript>,
+    /// The script that is being read, where its text has to be known before its start tag goes out.
+    pub(super) script: Option<Script>,
     /// Set where one who looks ahead reads text, and this one markup.
     ahead: Option<Ahead>,
     /// Whether the raw text that is being read is markup to some.
@@ -71,6 +74,7 @@ impl Reader {
             tag: Tag::default(),
             held: Vec::new(),
             noscript: None,
+            script: None,
             ahead: None,
             twofold: false,
             letters_are_whole: false,
@@ -298,6 +302,10 @@ impl Reader {
             noscript.push(&chunk[place.gone..], &mut place.out.open);
             place.gone = chunk.len();
         }
+        if let Some(script) = self.script.take() {
+            self.push_script(script, &chunk[place.gone..], &mut place.out.open);
+            place.gone = chunk.len();
+        }
     }
 
     /// Whether a processing instruction's name is `xml-` up to this byte: such a one loads a style sheet (`xml-stylesheet`).
@@ -319,6 +327,10 @@ impl Reader {
     /// The end tag of raw text has been read up to its name.
     fn raw_text_ended(&mut self, place: &mut Place<'_, '_>) {
         (self.tag.counts, self.tag.kept) = (false, false);
+        if let Some(script) = self.script.take() {
+            self.end_script(script, Some(&place.chunk[place.gone..place.at]), &mut place.out.open);
+            place.gone = place.at;
+        }
         let Some(mut noscript) = self.noscript.take() else { return };
         noscript.push(&place.chunk[place.gone..place.at], &mut place.out.open);
         place.gone = place.at;
@@ -332,6 +344,9 @@ impl Reader {
         let out = &mut out.open;
         if let Some(noscript) = self.noscript.take() {
             noscript.end(false, |text| self.fragment(text), out);
+        }
+        if let Some(script) = self.script.take() {
+            self.end_script(script, None, out);
         }
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
@@ -353,6 +368,9 @@ impl Reader {
         }
         if let Some(noscript) = self.noscript.take() {
             noscript.end(false, |text| self.fragment(text), &mut out.open);
+        }
+        if let Some(script) = self.script.take() {
+            self.end_script(script, None, &mut out.open);
         }
         let held = std::mem::take(&mut self.held);
         self.give_up().feed(&held, &mut out.open);

@@ -102,12 +102,30 @@ impl Reader {
         let mut ours = ours_for(&inert);
         if id == SCRIPT {
             // Without `src` the text inside would run.
-            ours.extend(kind.map(|kind| Ours { name: TYPE, value: kind }));
-            ours.push(Ours { name: "type", value: b"text/plain" });
+            ours.extend(as_text(kind));
         }
-        ours.push(Ours { name: PURPOSE, value: purposes.as_bytes() });
-        ours.extend(self.gating.key().map(|key| Ours { name: KEY, value: key.digits() }));
+        ours.extend(self.needs(&purposes));
         Some(written(open, attributes, goes, &ours, self_closing))
+    }
+
+    /// The start tag of a script whose text does not run until `purposes` are permitted, though nothing in the tag is refused.
+    pub(super) fn put_to_sleep(&self, tag: &[u8], name: usize, purposes: &[&str]) -> Vec<u8> {
+        let (open, attributes) = tag.split_at(1 + name);
+        let kind = Attributes::of(attributes).find(|attribute| is_type(attribute.name)).map(|kind| kind.value);
+        let mut purposes = purposes.to_vec();
+        purposes.sort_unstable();
+        purposes.dedup();
+        let purposes = purposes.join(" ");
+        let mut ours: Vec<Ours<'_>> = as_text(kind).collect();
+        ours.extend(self.needs(&purposes));
+        let goes = |name: &[u8]| is_type(name) || is_called_as_ours(name);
+        written(open, attributes, goes, &ours, tag.ends_with(b"/>"))
+    }
+
+    /// What says which purposes are missing.
+    fn needs<'t>(&'t self, purposes: &'t str) -> impl Iterator<Item = Ours<'t>> {
+        let key = self.gating.key().map(|key| Ours { name: KEY, value: key.digits() });
+        std::iter::once(Ours { name: PURPOSE, value: purposes.as_bytes() }).chain(key)
     }
 
     /// The purpose the host of a URL would need and does not have.
@@ -170,6 +188,12 @@ fn is_type(name: &[u8]) -> bool {
 fn is_called_as_ours(name: &[u8]) -> bool {
     let ours = LOADING.iter().map(|(_, ours)| *ours).chain([TYPE, PURPOSE, KEY]);
     ours.into_iter().any(|ours| name.eq_ignore_ascii_case(ours.as_bytes()))
+}
+
+/// What makes a script's text be nothing but text, and says of what kind it was.
+fn as_text(kind: Option<&[u8]>) -> impl Iterator<Item = Ours<'_>> {
+    let was = kind.map(|kind| Ours { name: TYPE, value: kind });
+    was.into_iter().chain([Ours { name: "type", value: b"text/plain" }])
 }
 
 /// What becomes of the loading attributes that are `inert`, with their values.

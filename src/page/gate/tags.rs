@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use memchr::memmem::Finder;
+
 use super::address::{Address, Host, normal};
 use super::key::Key;
 use crate::config::DeclaredTag;
@@ -12,6 +14,8 @@ use crate::consent::{Policy, PurposeSet};
 pub struct Tags {
     /// The closest first: hosts before `*.` patterns, with a port before without, long before short.
     patterns: Vec<Pattern>,
+    /// What a script in a page itself is known by, each with its purpose.
+    inline: Vec<(Finder<'static>, usize)>,
     ids: Vec<String>,
 }
 
@@ -53,7 +57,13 @@ impl Tags {
             })
             .collect();
         patterns.sort_by_key(|pattern| (pattern.below, pattern.port.is_none(), std::cmp::Reverse(pattern.name.len())));
-        Arc::new(Tags { patterns, ids: policy.purposes().iter().map(|purpose| purpose.id.clone()).collect() })
+        let inline =
+            declared.iter().flat_map(|tag| tag.inline.iter().map(|text| (Finder::new(text).into_owned(), tag.purpose)));
+        Arc::new(Tags {
+            patterns,
+            inline: inline.collect(),
+            ids: policy.purposes().iter().map(|purpose| purpose.id.clone()).collect(),
+        })
     }
 
     /// What a gate needs to work by, or `None` where every declared tag is permitted and no page has to be gated.
@@ -108,6 +118,21 @@ impl Gating {
     }
 }
 
+impl Gating {
+    /// Whether scripts in the page itself have to be looked into.
+    pub(super) fn looks_inline(&self) -> bool {
+        self.tags.inline.iter().any(|(_, purpose)| !self.permitted.contains(*purpose))
+    }
+
+    /// The ids of the purposes that a script in the page itself would need and does not have; of all that any would need, where its
+    /// text is not known.
+    pub(super) fn refused_inline(&self, text: Option<&[u8]>) -> Vec<&str> {
+        let matches = |finder: &Finder<'_>| text.is_none_or(|text| finder.find(text).is_some());
+        let refused = self.tags.inline.iter().filter(|(_, purpose)| !self.permitted.contains(*purpose));
+        refused.filter(|(finder, _)| matches(finder)).map(|(_, purpose)| self.tags.id(*purpose)).collect()
+    }
+}
+
 impl Pattern {
     fn matches(&self, name: &str, port: Option<u16>) -> bool {
         if !name.is_ascii() {
@@ -155,8 +180,10 @@ mod tests {
     use super::*;
 
     fn refused(declared: &[(&str, usize)], permitted: &[usize], url: &str) -> Option<String> {
-        let declared: Vec<DeclaredTag> =
-            declared.iter().map(|(host, purpose)| DeclaredTag { host: (*host).into(), purpose: *purpose }).collect();
+        let declared: Vec<DeclaredTag> = declared
+            .iter()
+            .map(|(host, purpose)| DeclaredTag { host: (*host).into(), inline: Vec::new(), purpose: *purpose })
+            .collect();
         let tags = Tags::new(&declared, &Policy::default());
         let gating = tags.gating(PurposeSet::of(permitted.iter().copied()))?;
         gating.refused(&Address::of_attribute(url.as_bytes())).map(str::to_owned)

@@ -1,5 +1,6 @@
 mod address;
 mod differential;
+mod inline;
 mod oracle;
 mod reading;
 mod usual;
@@ -27,7 +28,7 @@ impl Body for Chunks {
 
 fn gating(permitted: &[usize]) -> Option<Gating> {
     let hosts = [("t.example", 3), ("*.ads.example", 3), ("stats.example", 2)];
-    let tags = hosts.map(|(host, purpose)| DeclaredTag { host: host.into(), purpose });
+    let tags = hosts.map(|(host, purpose)| DeclaredTag { host: host.into(), inline: Vec::new(), purpose });
     Tags::new(&tags, &Policy::default()).gating(PurposeSet::of(permitted.iter().copied()))
 }
 

@@ -6,6 +6,7 @@ use super::place::Place;
 use crate::page::Markup;
 use crate::page::gate::element::{self, Id};
 use crate::page::gate::foreign::Reading;
+use crate::page::gate::inline::Script;
 use crate::page::gate::noscript::Noscript;
 use crate::page::scan::State;
 
@@ -27,6 +28,8 @@ pub(super) struct Tag {
 enum Verdict {
     Stays,
     Becomes(Vec<u8>),
+    /// It is held until the text of its element is known.
+    Waits,
     /// Browsers may read on in two ways.
     Ambiguous,
 }
@@ -106,6 +109,11 @@ impl Reader {
                 place.out.open.extend_from_slice(&changed);
                 place.gone = place.at;
             }
+            Verdict::Waits => {
+                place.emit(place.start);
+                self.script = Some(Script::new(tag, self.tag.name));
+                place.gone = place.at;
+            }
             Verdict::Ambiguous => {
                 place.emit(place.start);
                 self.give_up().feed(tag, &mut place.out.open);
@@ -162,6 +170,13 @@ impl Reader {
         }
         match self.gated(tag, self.tag.name, id, self_closing) {
             Some(changed) => Verdict::Becomes(changed),
+            None if id != element::SCRIPT || !self.may_run_inline(attributes) => Verdict::Stays,
+            // Where it cannot be said for certain where the text ends, it sleeps.
+            None if self.twofold => {
+                Verdict::Becomes(self.put_to_sleep(tag, self.tag.name, &self.gating.refused_inline(None)))
+            }
+            None if self.lexer.state == State::Raw => Verdict::Waits,
+            // In SVG, and in XML.
             None => Verdict::Stays,
         }
     }
