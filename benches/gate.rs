@@ -66,7 +66,7 @@ fn page(size: usize, kind: &str) -> Bytes {
 }
 
 fn gating() -> Gating {
-    let tags = [DeclaredTag { host: "ads.example".into(), purpose: 3 }];
+    let tags = [DeclaredTag { host: "ads.example".into(), inline: Vec::new(), purpose: 3 }];
     Tags::new(&tags, &Policy::default()).gating(PurposeSet::of([0])).expect("marketing is refused")
 }
 

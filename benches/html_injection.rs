@@ -60,7 +60,7 @@ fn bench(criterion: &mut Criterion) {
         head: Bytes::from_static(&[b'h'; 140]),
         body_start: Box::new(Bytes::from_static(&[b'b'; 1500])),
     };
-    let tags = [DeclaredTag { host: "*.tags.example".into(), purpose: 3 }];
+    let tags = [DeclaredTag { host: "*.tags.example".into(), inline: Vec::new(), purpose: 3 }];
     let gating = Tags::new(&tags, &Policy::default()).gating(PurposeSet::of([0]));
     let mut group = criterion.benchmark_group("html_injection");
     group.throughput(Throughput::Bytes(page.len() as u64));

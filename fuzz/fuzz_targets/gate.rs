@@ -19,7 +19,7 @@ use http_body::{Body, Frame};
 use libfuzzer_sys::fuzz_target;
 
 static GATING: LazyLock<Gating> = LazyLock::new(|| {
-    let tags = [DeclaredTag { host: "t.example".into(), purpose: 3 }];
+    let tags = [DeclaredTag { host: "t.example".into(), inline: vec!["t(".into()], purpose: 3 }];
     Tags::new(&tags, &Policy::default()).gating(PurposeSet::of([0])).expect("marketing is refused")
 });
 
