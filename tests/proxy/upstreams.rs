@@ -1,12 +1,14 @@
 //! Several upstreams and routes to them, from a visitor's side: who answers, and what is seen where nobody does.
 
+use std::net::SocketAddr;
+
 use super::get;
 use crate::support::eventually;
-use crate::support::gateway::{Folder, Nobody, TRUSTED_PROXY, shared, without_database};
+use crate::support::gateway::{Folder, Gateway, Nobody, TRUSTED_PROXY, shared, without_database};
 use crate::support::http::{Connection, exchange};
 use crate::support::site::{Behaviour, Site};
 
-fn ask(gateway: &crate::support::gateway::Gateway, host: &str, path: &str) -> crate::support::http::Answer {
+fn ask(gateway: &Gateway, host: &str, path: &str) -> crate::support::http::Answer {
     let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: image/*\r\n\r\n");
     exchange(gateway.address, head)
 }
@@ -61,22 +63,26 @@ fn a_host_no_route_is_for_is_misdirected() {
     assert_eq!(site.requests("/").len(), 1, "the site was not asked");
 }
 
-#[test]
-fn a_dead_upstream_costs_no_visitor_an_error() {
-    let (site, dead) = (Site::start(), Nobody::new());
-    site.on("/post", Behaviour::Echoes);
-    let folder = Folder::empty();
-    let database = Nobody::new();
+/// A gateway of one worker before a site of two servers.
+fn before(one: SocketAddr, two: SocketAddr) -> (Gateway, Nobody) {
+    let (folder, database) = (Folder::empty(), Nobody::new());
     folder.write(
         "consentry.toml",
         &format!(
             "data_dir = \"data\"\n[dashboard]\nlisten = \"127.0.0.1:0\"\n[geo]\ndatabase = \"off\"\n\
-             [clickhouse]\nurl = \"http://{}\"\n[gateway]\nlisten = \"127.0.0.1:0\"\n\
-             upstream = [\"http://{}\", \"http://{}\"]\n",
-            database.address, dead.address, site.address
+             [clickhouse]\nurl = \"http://{}\"\n[gateway]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n\
+             upstream = [\"http://{one}\", \"http://{two}\"]\n",
+            database.address
         ),
     );
-    let gateway = folder.serve();
+    (folder.serve(), database)
+}
+
+#[test]
+fn a_dead_upstream_costs_no_visitor_an_error() {
+    let (site, dead) = (Site::start(), Nobody::new());
+    site.on("/post", Behaviour::Echoes);
+    let (gateway, _nobody) = before(dead.address, site.address);
     for n in 0..10 {
         assert_eq!(ask(&gateway, "a.test", "/page").status, 200, "{n}");
         let post = "POST /post HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc";
@@ -106,18 +112,7 @@ fn an_upstream_that_goes_away_between_two_requests_costs_no_visitor_an_error() {
             drop(goes);
             assert!(stream.read(&mut head).unwrap() > 0);
         });
-        let folder = Folder::empty();
-        let database = Nobody::new();
-        folder.write(
-            "consentry.toml",
-            &format!(
-                "data_dir = \"data\"\n[dashboard]\nlisten = \"127.0.0.1:0\"\n[geo]\ndatabase = \"off\"\n\
-                 [clickhouse]\nurl = \"http://{}\"\n[gateway]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n\
-                 upstream = [\"http://{address}\", \"http://{}\"]\n",
-                database.address, site.address
-            ),
-        );
-        let gateway = folder.serve();
+        let (gateway, _nobody) = before(address, site.address);
         let answers: Vec<String> = (0..8).map(|_| ask(&gateway, "a.test", "/who").text()).collect();
         assert!(answers.iter().filter(|answer| *answer == "goes").count() == 1, "{answers:?}");
         assert!(answers.iter().all(|answer| answer == "goes" || answer == "stay"), "{answers:?}");
