@@ -31,6 +31,12 @@ const PAGES = {
   "/named": { policy: "require-trusted-types-for 'script'; trusted-types 'none'", body: "" },
   "/meta": { head: `<meta http-equiv="Content-Security-Policy" content="require-trusted-types-for 'script'; trusted-types 'none'">`, body: "" },
   "/worked": { body: "" },
+  // As such snippets are written: the script makes the one that loads.
+  "/inline": {
+    body: `<script>window.own=1</script>
+      <script id="loader">!function(d,s){s=d.createElement("script");s.async=1;s.src="${TAGS}/pixel.js";d.head.append(s)}(document);window.fbq=function(){};fbq("init")</script>
+      <script type="application/json" id="words">{"fbq(": 1}</script>`,
+  },
 };
 const TAG = `<script src="${TAGS}/tag.js" onload="window.heard=1" async></script><iframe srcdoc="<script src='${TAGS}/framed.js'></script>"></iframe>`;
 
@@ -58,7 +64,7 @@ before(async () => {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  gateway = await startGateway(`http://127.0.0.1:${port}`, `[[tag]]\nhost = "tags.example"\npurpose = "analytics"\n`);
+  gateway = await startGateway(`http://127.0.0.1:${port}`, `[[tag]]\nhost = "tags.example"\ninline = ["fbq("]\npurpose = "analytics"\n`);
   browser = await startBrowser();
 });
 
@@ -102,6 +108,17 @@ test("a frame's document, a script and an object that visitors wrote stay asleep
   assert.deepEqual(await page.locator("iframe").evaluateAll((frames) => frames.map((frame) => frame.hasAttribute("srcdoc"))), [false, false]);
   assert.equal(await page.locator("#data").getAttribute("type"), "application/json");
   assert.equal(await page.locator("#object").getAttribute("data"), null);
+});
+
+test("rule_k4_a_script_in_the_page_that_loads_another_sleeps_until_it_is_allowed", async () => {
+  const { page, loaded, accept } = await visitor("/inline");
+  await page.waitForTimeout(300);
+  assert.deepEqual(await page.evaluate(() => ["own" in window, "fbq" in window]), [true, false]);
+  assert.equal(await page.locator("#words").getAttribute("type"), "application/json");
+  await accept();
+  await eventually(async () => loaded.includes("/pixel.js"), "it loads what it is there to load");
+  assert.equal(await page.evaluate(() => "fbq" in window), true);
+  assert.equal(await page.locator("#loader").getAttribute("type"), null);
 });
 
 test("a frame's document that the gateway took comes to life", async () => {
