@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 /// What a start would load, and open.
-fn load(path: &Path) -> Result<Explained, ConfigError> {
+pub fn load(path: &Path) -> Result<Explained, ConfigError> {
     let explained = Config::load_explained(path)?;
     named::check(&explained, None)?;
     Ok(explained)

@@ -9,26 +9,18 @@ use crate::config::{
     SPOOL_FOLDER,
 };
 use crate::engine;
-use crate::front::named;
 
 /// Where the demo keeps its data unless told otherwise; never the folder of real data.
 pub const DEMO_DATA_DIR: &str = "consentry-demo";
 
 /// Loads a configuration; where it is wrong every mistake is on stderr and the exit code is 2.
 pub fn load(path: &Path) -> Result<Config, ExitCode> {
-    load_explained(path).map(|explained| explained.config)
-}
-
-/// The same, with where each value comes from.
-fn load_explained(path: &Path) -> Result<Explained, ExitCode> {
-    Config::load_explained(path).map_err(|wrong| refused(&wrong))
+    Config::load_explained(path).map(|explained| explained.config).map_err(|wrong| refused(&wrong))
 }
 
 /// The same for who starts with it: what it names is opened too.
 pub fn load_to_start(path: &Path) -> Result<Explained, ExitCode> {
-    let explained = load_explained(path)?;
-    named::check(&explained, None).map_err(|wrong| refused(&wrong))?;
-    Ok(explained)
+    super::check::load(path).map_err(|wrong| refused(&wrong))
 }
 
 fn refused(wrong: &ConfigError) -> ExitCode {

@@ -166,13 +166,18 @@ impl Watched {
         let Some(log) = &gateway.site.logs.access else { return };
         let classes = &gateway.shared.path_classes;
         let declared = |path: &str| classes.classify(path).map(|found| found.class.to_owned());
+        let path = path::class(target.path(), status, Some(&declared));
+        if let Some((line, _)) = self.line.as_deref_mut() {
+            (line.path, line.consent, line.status) = (path, consent(), status.as_u16());
+            return;
+        }
         let line = Line {
             time_ms,
             id: self.id().to_string(),
             method: access::method(method.as_str()),
             host: access::host(host),
             route: self.route,
-            path: path::class(target.path(), status, Some(&declared)),
+            path,
             consent: consent(),
             status: status.as_u16(),
             bytes: 0,

@@ -30,6 +30,9 @@ impl Script {
 impl Reader {
     /// Whether a start tag begins a script with a text that may run and may be somebody's. What has a `src` runs no text.
     pub(super) fn may_run_inline(&self, attributes: &[u8]) -> bool {
+        if !self.gating.looks_inline() {
+            return false;
+        }
         let mut kind = None;
         for attribute in Attributes::of(attributes) {
             if attribute.name.eq_ignore_ascii_case(b"src") {
@@ -39,14 +42,14 @@ impl Reader {
                 kind = Some(attribute.value);
             }
         }
-        self.gating.looks_inline() && kind.is_none_or(may_run)
+        kind.is_none_or(may_run)
     }
 
     /// More of the text, with the beginning of what may be its end tag.
     pub(super) fn push_script(&mut self, mut script: Script, piece: &[u8], out: &mut Vec<u8>) {
         script.text.extend_from_slice(piece);
         if !script.asleep && script.text.len() > MOST + END {
-            out.extend_from_slice(&self.asleep(&script, &self.gating.refused_inline(None)));
+            out.extend_from_slice(&self.asleep(&script, self.gating.refused_inline(None)));
             script.asleep = true;
         }
         if script.asleep {
@@ -63,13 +66,13 @@ impl Reader {
             let purposes = self.gating.refused_inline(text.filter(|text| text.len() <= MOST));
             match purposes.is_empty() {
                 true => out.extend_from_slice(&script.tag),
-                false => out.extend_from_slice(&self.asleep(&script, &purposes)),
+                false => out.extend_from_slice(&self.asleep(&script, purposes)),
             }
         }
         out.extend_from_slice(&script.text);
     }
 
-    fn asleep(&self, script: &Script, purposes: &[&str]) -> Vec<u8> {
+    fn asleep(&self, script: &Script, purposes: Vec<&str>) -> Vec<u8> {
         self.put_to_sleep(&script.tag, script.name, purposes)
     }
 }

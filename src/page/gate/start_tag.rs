@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::address::{Address, PlainAddress, decoded, plain_address};
 use super::element::{Id, SCRIPT};
 use super::reader::Reader;
+use super::tags::joined;
 use crate::page::Markup;
 use crate::page::scan::attributes::{Attribute, Attributes};
 
@@ -96,9 +97,7 @@ impl Reader {
         if !becomes_inert {
             return Some(written(open, attributes, goes, &[], self_closing));
         }
-        purposes.sort_unstable();
-        purposes.dedup();
-        let purposes = purposes.join(" ");
+        let purposes = joined(purposes);
         let mut ours = ours_for(&inert);
         if id == SCRIPT {
             // Without `src` the text inside would run.
@@ -109,17 +108,15 @@ impl Reader {
     }
 
     /// The start tag of a script whose text does not run until `purposes` are permitted, though nothing in the tag is refused.
-    pub(super) fn put_to_sleep(&self, tag: &[u8], name: usize, purposes: &[&str]) -> Vec<u8> {
+    pub(super) fn put_to_sleep(&self, tag: &[u8], name: usize, purposes: Vec<&str>) -> Vec<u8> {
         let (open, attributes) = tag.split_at(1 + name);
         let kind = Attributes::of(attributes).find(|attribute| is_type(attribute.name)).map(|kind| kind.value);
-        let mut purposes = purposes.to_vec();
-        purposes.sort_unstable();
-        purposes.dedup();
-        let purposes = purposes.join(" ");
+        let purposes = joined(purposes);
         let mut ours: Vec<Ours<'_>> = as_text(kind).collect();
         ours.extend(self.needs(&purposes));
         let goes = |name: &[u8]| is_type(name) || is_called_as_ours(name);
-        written(open, attributes, goes, &ours, tag.ends_with(b"/>"))
+        // In HTML a script has its text whether a slash ends its tag or not.
+        written(open, attributes, goes, &ours, false)
     }
 
     /// What says which purposes are missing.

@@ -92,12 +92,7 @@ impl Gating {
     pub(super) fn refused(&self, address: &Address) -> Option<&str> {
         match address {
             Address::Host(Host { name, port }) => self.refused_host(name, *port),
-            Address::Any => Some(self.every.get_or_init(|| {
-                let mut all = self.all_refused();
-                all.sort_unstable();
-                all.dedup();
-                all.join(" ")
-            })),
+            Address::Any => Some(self.every.get_or_init(|| joined(self.all_refused()))),
             Address::Relative | Address::None => None,
         }
     }
@@ -131,6 +126,13 @@ impl Gating {
         let refused = self.tags.inline.iter().filter(|(_, purpose)| !self.permitted.contains(*purpose));
         refused.filter(|(finder, _)| matches(finder)).map(|(_, purpose)| self.tags.id(*purpose)).collect()
     }
+}
+
+/// The ids of purposes as a tag names them: each once, in one order.
+pub(super) fn joined(mut ids: Vec<&str>) -> String {
+    ids.sort_unstable();
+    ids.dedup();
+    ids.join(" ")
 }
 
 impl Pattern {

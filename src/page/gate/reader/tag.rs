@@ -173,7 +173,7 @@ impl Reader {
             None if id != element::SCRIPT || !self.may_run_inline(attributes) => Verdict::Stays,
             // Where it cannot be said for certain where the text ends, it sleeps.
             None if self.twofold => {
-                Verdict::Becomes(self.put_to_sleep(tag, self.tag.name, &self.gating.refused_inline(None)))
+                Verdict::Becomes(self.put_to_sleep(tag, self.tag.name, self.gating.refused_inline(None)))
             }
             None if self.lexer.state == State::Raw => Verdict::Waits,
             // In SVG, and in XML.
