@@ -86,17 +86,17 @@ impl Upstream {
     ///
     /// Dropping the future, or the answer's body before its end, closes the connection. `body` may be an empty one: what
     /// counts is [`Body::is_end_stream`].
-    pub async fn send<B>(
+    pub fn send<B>(
         &self,
         parts: &http::request::Parts,
         forward: Forward<'_>,
         body: Option<B>,
-    ) -> Result<http::Response<UpstreamBody>, UpstreamError>
+    ) -> impl Future<Output = Result<http::Response<UpstreamBody>, UpstreamError>>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
-        let place = self.sites.routes.choose(forward.host, parts.uri.path()).ok_or(UpstreamError::NoRoute)?;
-        self.ways[place].send(parts, forward, body).await
+        let way = self.sites.routes.choose(forward.host, parts.uri.path()).map(|place| &self.ways[place]);
+        Way::send(way, parts, forward, body)
     }
 
     /// The operator's own page for a status, where there is one.

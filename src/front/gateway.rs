@@ -9,6 +9,7 @@ use http::request::Parts;
 
 use super::client_addr::{Client, TrustedProxies};
 use super::conditions::Plain;
+use super::keep;
 use super::known_calls::KnownCalls;
 use super::watched::RequestLogs;
 use crate::asked::Asked;
@@ -17,7 +18,7 @@ use crate::capture::{self, Capture, Draws, Pace};
 use crate::config::Limits;
 use crate::consent::import::Import;
 use crate::consent::{self, Choice, Decision, Mode, Modes, NoChoice, Policy};
-use crate::cookies::{Catalogue, ChoiceCookie, Ours, Seen};
+use crate::cookies::{self, Catalogue, ChoiceCookie, Ours, Seen};
 use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Remembered, Token};
 use crate::ledger::{Ledger, Replaced};
@@ -160,7 +161,12 @@ pub(super) struct Visit<'a> {
     pub decision: Decision,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    /// Where and when, as a cookie of ours needs it.
+    pub(super) fn asked(&self) -> cookies::Asked<'a> {
+        cookies::Asked { host: self.host, https: self.client.https, now_ms: keep::milliseconds(self.now) as u64 }
+    }
+
     /// What was withdrawn while the site thought about its answer is withdrawn for this answer too (C6): nothing of it is
     /// captured, and none of its cookies pass.
     pub(super) fn look_again(&mut self, site: &Site) {

@@ -306,6 +306,14 @@ pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: impl IntoIterator<It
     }
 }
 
+/// Adds cookies to an answer that no cache may keep for others then.
+pub(super) fn set_our_cookies(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
+    if !cookies.is_empty() {
+        set_cookies(headers, cookies);
+        page::sets_cookies(headers);
+    }
+}
+
 /// Who the visitor's cookies say it is.
 pub(super) fn known(gateway: &Gateway, visit: &Visit<'_>, permit: &Permit<Analytics>) -> Option<Known> {
     gateway.capture.known(permit, visit.ours.visitor, visit.ours.visit, milliseconds(visit.now))

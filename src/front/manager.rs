@@ -4,58 +4,54 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use http::request::Parts;
 
 use super::choice::Made;
-use super::gateway::Site;
+use super::gateway::{Gateway, Site, Visit};
+use super::keep;
 use super::role::{self, Role, cookie_lines};
 use crate::consent::import::{Import, meet};
-use crate::consent::{Choice, NoChoice, Signals};
-use crate::cookies::Asked;
+use crate::consent::{self, Choice, Language, PurposeSet};
 use crate::privacy::{self, choice_act};
 use crate::spool::Whose;
 
-/// What a request carries, what the manager said included.
-pub(super) struct Heard {
-    /// What counts.
-    pub(super) choice: Result<Choice, NoChoice>,
-    /// Whether the manager's word has become a choice with this request: the answer carries its cookies.
-    pub(super) is_new: bool,
-    /// The stamp of what the manager said; all zero where it said nothing.
-    pub(super) stamp: [u8; 6],
+/// Hears the site's manager: from here on what both say counts. Gives whether its word has become a choice with this request, whose
+/// cookies the answer carries then.
+pub(super) async fn hear(gateway: &Gateway, import: &Import, visit: &mut Visit<'_>) -> bool {
+    let (site, signals) = (&*gateway.site, visit.decision.signals);
+    let (parts, asked) = (visit.parts, visit.asked());
+    let said = import.read(cookie_lines(&parts.headers), asked.now_ms / 1000, site.policy.choice_life);
+    visit.stamp = said.map(|said| said.stamp).unwrap_or_default();
+    let own = visit.choice.clone();
+    let met = meet(import.manager(), &site.policy, own, said, site.choice_cookie.is_shared(), asked.now_ms);
+    let news = met.news.filter(|_| Role::of(&parts.method, &parts.headers) == Role::Document);
+    let taken = match news {
+        Some(news) => take_over(&gateway.site, visit, Choice { signals, ..news }).await,
+        None => None,
+    };
+    let is_new = taken.is_some();
+    visit.choice = taken.map_or(met.choice, Ok);
+    let place = keep::place(gateway, parts, &visit.client);
+    visit.decision = consent::decide(&site.policy, visit.choice.clone(), signals, place);
+    // The site asks itself.
+    visit.decision.ask = PurposeSet::default();
+    is_new
 }
 
-/// Hears the site's manager. `own` is the choice of our own cookie, `bucket` stands for the visitor's address.
-pub(super) async fn hear(
-    site: &Arc<Site>,
-    import: &Import,
-    parts: &Parts,
-    (asked, bucket): (Asked<'_>, u64),
-    own: Result<Choice, NoChoice>,
-    signals: Signals,
-) -> Heard {
-    let said = import.read(cookie_lines(&parts.headers), asked.now_ms / 1000, site.policy.choice_life);
-    let stamp = said.map(|said| said.stamp).unwrap_or_default();
-    let before = own.clone();
-    let shared = site.choice_cookie.is_shared();
-    let met = meet(import.manager(), &site.policy, own, said, shared, asked.now_ms);
-    let stands = |choice| Heard { choice, is_new: false, stamp };
-    let Some(mut news) = met.news.filter(|_| Role::of(&parts.method, &parts.headers) == Role::Document) else {
-        return stands(met.choice);
-    };
-    if site.choices.take(bucket, i64::try_from(asked.now_ms).unwrap_or(i64::MAX)).is_err() {
-        return stands(met.choice);
+/// Writes what the manager said into the ledger; nothing where that does not take it, or too much comes from one address.
+async fn take_over(site: &Arc<Site>, visit: &Visit<'_>, mut news: Choice) -> Option<Choice> {
+    if site.choices.take(visit.client.ip.bucket(), keep::milliseconds(visit.now)).is_err() {
+        return None;
     }
-    news.signals = signals;
-    let language = site.pages.language_of(&parts.headers);
-    news.language = crate::consent::Language::new(language);
+    let before = visit.choice.clone();
+    let language = site.pages.language_of(&visit.parts.headers);
+    news.language = Language::new(language);
     let made = Made {
         site: Arc::clone(site),
         choice: news.clone(),
         action: choice_act(&site.policy, before.as_ref().ok(), &news).into(),
         forget: withdrawn(site, before.as_ref().ok(), &news),
         before,
-        host: asked.host.to_owned(),
+        host: visit.host.to_owned(),
         language: language.to_owned(),
         shown: None,
     };
@@ -63,12 +59,12 @@ pub(super) async fn hear(
         Ok(row) => {
             site.metrics.choices_recorded.count();
             news.row.copy_from_slice(&row[..16]);
-            Heard { choice: Ok(news), is_new: true, stamp }
+            Some(news)
         }
         Err(error) => {
             site.metrics.choices_refused.count();
             tracing::error!(%error, "what another consent manager says could not be written into the ledger; it does not count");
-            stands(met.choice)
+            None
         }
     }
 }
@@ -81,8 +77,9 @@ fn withdrawn(site: &Site, before: Option<&Choice>, news: &Choice) -> Vec<Whose> 
 }
 
 /// The lines by which a choice that is new becomes the browser's, and what it no longer permits ends.
-pub(super) fn lines(site: &Site, visit: &super::gateway::Visit<'_>, asked: Asked<'_>) -> Vec<HeaderValue> {
+pub(super) fn lines(site: &Site, visit: &Visit<'_>) -> Vec<HeaderValue> {
     let Ok(choice) = &visit.choice else { return Vec::new() };
+    let asked = visit.asked();
     let sent = || cookie_lines(&visit.parts.headers);
     let mut lines = site.choice_cookie.set(choice, sent, asked, &site.policy, &site.ring);
     let path = visit.parts.uri.path();

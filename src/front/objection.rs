@@ -36,7 +36,7 @@ pub(super) struct Objection<'a> {
 
 /// The objection a request makes, where it is a visitor's first. None where nothing is asked that could be objected to, a program
 /// asks or nobody looks, or more of them come from one address than are taken.
-pub(super) fn of<'a>(gateway: &'a Gateway, visit: &Visit<'a>, asked: Asked<'a>) -> Option<Objection<'a>> {
+pub(super) fn of<'a>(gateway: &'a Gateway, visit: &Visit<'a>) -> Option<Objection<'a>> {
     let (site, signals, headers) = (&gateway.site, visit.decision.signals, &visit.parts.headers);
     let is_first = match visit.choice {
         Err(NoChoice::Missing | NoChoice::Invalid | NoChoice::Expired | NoChoice::OldPolicy) => true,
@@ -55,6 +55,7 @@ pub(super) fn of<'a>(gateway: &'a Gateway, visit: &Visit<'a>, asked: Asked<'a>) 
     {
         return None;
     }
+    let asked = visit.asked();
     Some(Objection {
         site,
         objection: Choice::objection(&site.policy, signals, asked.now_ms),

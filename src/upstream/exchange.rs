@@ -33,72 +33,75 @@ impl Exchange<'_> {
     /// Sends the request and returns the answer once its head is there. A site may answer before it has the whole
     /// request; what is left is then sent while the answer streams. A request of which the site has seen nothing is left in
     /// `unseen`.
-    pub(super) async fn run<B>(
+    #[expect(clippy::manual_async_fn, reason = "keeps what it is given once")]
+    pub(super) fn run<B>(
         mut self,
         mut request: Request<B>,
         unseen: &mut Option<Box<Request<B>>>,
-    ) -> Result<http::Response<UpstreamBody>, UpstreamError>
+    ) -> impl Future<Output = Result<http::Response<UpstreamBody>, UpstreamError>>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
-        let mut sending = Sending::Goes;
-        let mut reader = HeadReader { buffer: None, interim: 0, asked: self.asked };
-        let mut begun = Some(self.connection.begun);
-        let head = poll_fn(|cx| {
-            let mut now = || begun.take().unwrap_or_else(Instant::now);
-            let Connection { wire, deadline, .. } = &mut *self.connection;
-            if let Sending::Goes = sending {
-                match request.poll_send(cx, wire) {
-                    Poll::Ready(Ok(())) => {
-                        sending = Sending::Done;
-                        deadline.restart(now(), self.bounds.answer);
+        async move {
+            let mut sending = Sending::Goes;
+            let mut reader = HeadReader { buffer: None, interim: 0, asked: self.asked };
+            let mut begun = Some(self.connection.begun);
+            let head = poll_fn(|cx| {
+                let mut now = || begun.take().unwrap_or_else(Instant::now);
+                let Connection { wire, deadline, .. } = &mut *self.connection;
+                if let Sending::Goes = sending {
+                    match request.poll_send(cx, wire) {
+                        Poll::Ready(Ok(())) => {
+                            sending = Sending::Done;
+                            deadline.restart(now(), self.bounds.answer);
+                        }
+                        // A site that takes no more may have said why before it stopped listening.
+                        Poll::Ready(Err(error @ UpstreamError::Unanswered(_))) => {
+                            sending = Sending::Failed(error);
+                            deadline.restart(now(), self.bounds.answer);
+                        }
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                        Poll::Pending if request.progressed() => deadline.restart(now(), self.bounds.idle),
+                        Poll::Pending => {}
                     }
-                    // A site that takes no more may have said why before it stopped listening.
-                    Poll::Ready(Err(error @ UpstreamError::Unanswered(_))) => {
-                        sending = Sending::Failed(error);
-                        deadline.restart(now(), self.bounds.answer);
+                }
+                match reader.poll_head(cx, wire) {
+                    Poll::Ready(Ok(head)) => return Poll::Ready(Ok(head)),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(match std::mem::replace(&mut sending, Sending::Done) {
+                            Sending::Failed(first) => first,
+                            Sending::Goes | Sending::Done => error,
+                        }));
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending if request.progressed() => deadline.restart(now(), self.bounds.idle),
                     Poll::Pending => {}
                 }
-            }
-            match reader.poll_head(cx, wire) {
-                Poll::Ready(Ok(head)) => return Poll::Ready(Ok(head)),
-                Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Err(match std::mem::replace(&mut sending, Sending::Done) {
-                        Sending::Failed(first) => first,
-                        Sending::Goes | Sending::Done => error,
-                    }));
+                ready!(deadline.poll_over(cx));
+                if deadline.is_past_end() {
+                    return Poll::Ready(Err(UpstreamError::TotalTimeout));
                 }
-                Poll::Pending => {}
-            }
-            ready!(deadline.poll_over(cx));
-            if deadline.is_past_end() {
-                return Poll::Ready(Err(UpstreamError::TotalTimeout));
-            }
-            Poll::Ready(Err(match sending {
-                Sending::Goes if request.waits_for_visitor() => UpstreamError::RequestBodyTimeout,
-                Sending::Goes => UpstreamError::IdleTimeout,
-                Sending::Done | Sending::Failed(_) => UpstreamError::AnswerTimeout,
-            }))
-        })
-        .await;
-        let head = match head {
-            Ok(head) => head,
-            Err(error) => {
-                if !request.is_written() && matches!(error, UpstreamError::Unanswered(_)) {
-                    *unseen = Some(Box::new(request));
+                Poll::Ready(Err(match sending {
+                    Sending::Goes if request.waits_for_visitor() => UpstreamError::RequestBodyTimeout,
+                    Sending::Goes => UpstreamError::IdleTimeout,
+                    Sending::Done | Sending::Failed(_) => UpstreamError::AnswerTimeout,
+                }))
+            })
+            .await;
+            let head = match head {
+                Ok(head) => head,
+                Err(error) => {
+                    if !request.is_written() && matches!(error, UpstreamError::Unanswered(_)) {
+                        *unseen = Some(Box::new(request));
+                    }
+                    return Err(error);
                 }
-                return Err(error);
-            }
-        };
-        let unsent: Option<Box<dyn Unsent>> = match sending {
-            Sending::Goes => Some(Box::new(request.at_ease())),
-            Sending::Done | Sending::Failed(_) => None,
-        };
-        let sent = matches!(sending, Sending::Done);
-        Ok(self.answer(head, reader.buffer, unsent, sent))
+            };
+            let unsent: Option<Box<dyn Unsent>> = match sending {
+                Sending::Goes => Some(Box::new(request.at_ease())),
+                Sending::Done | Sending::Failed(_) => None,
+            };
+            let sent = matches!(sending, Sending::Done);
+            Ok(self.answer(head, reader.buffer, unsent, sent))
+        }
     }
 
     /// Joins head and body.

@@ -71,100 +71,104 @@ impl Way {
         Way { part: part.clone(), pools, next: Cell::new(0), budget: Budget::new() }
     }
 
-    /// Passes a request on; see [`Upstream::send`](super::Upstream::send).
-    pub(super) async fn send<B>(
-        &self,
+    /// Passes a request on, if there is a way; see [`Upstream::send`](super::Upstream::send).
+    #[expect(clippy::manual_async_fn, reason = "keeps what it is given once")]
+    pub(super) fn send<B>(
+        way: Option<&Way>,
         parts: &http::request::Parts,
         forward: Forward<'_>,
         body: Option<B>,
-    ) -> Result<http::Response<UpstreamBody>, UpstreamError>
+    ) -> impl Future<Output = Result<http::Response<UpstreamBody>, UpstreamError>>
     where
         B: Body<Data = Bytes> + Unpin + 'static,
     {
-        let body = body.filter(|body| !body.is_end_stream());
-        let framing = RequestFraming::of(&parts.method, body.as_ref());
-        if matches!(framing, RequestFraming::Length(length) if length > self.part.bounds.max_request_body) {
-            return Err(UpstreamError::RequestTooLong);
-        }
-        let websocket = forward.websocket && forward::asks_for_websocket(parts, framing);
-        let replayable =
-            body.is_none() && !websocket && matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        let end = self.part.bounds.total.map(|total| Instant::now() + total);
-        let stripped =
-            self.part.strip.as_deref().filter(|prefix| is_below(parts.uri.path(), prefix)).unwrap_or_default();
-        let question = Question { parts, forward, framing, websocket, replayable, stripped, end };
+        async move {
+            let way = way.ok_or(UpstreamError::NoRoute)?;
+            let body = body.filter(|body| !body.is_end_stream());
+            let framing = RequestFraming::of(&parts.method, body.as_ref());
+            if matches!(framing, RequestFraming::Length(length) if length > way.part.bounds.max_request_body) {
+                return Err(UpstreamError::RequestTooLong);
+            }
+            let websocket = forward.websocket && forward::asks_for_websocket(parts, framing);
+            let replayable =
+                body.is_none() && !websocket && matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+            let end = way.part.bounds.total.map(|total| Instant::now() + total);
+            let stripped =
+                way.part.strip.as_deref().filter(|prefix| is_below(parts.uri.path(), prefix)).unwrap_or_default();
+            let question = Question { parts, forward, framing, websocket, replayable, stripped, end };
 
-        let mut content = Content::Whole(body);
-        let mut may_move = self.pools.len() > 1;
-        let mut server = if may_move { self.pick(&question, None).unwrap_or(0) } else { 0 };
-        let mut fresh = false;
-        loop {
-            let pool = &self.pools[server];
-            let share = share(pool, &question.forward)?;
-            // A kept connection costs no waiting; whatever else there is to go over is found or made apart from this task's
-            // own state, which is moved about and should be small.
-            let kept = if fresh || pool.server.http2 { None } else { pool.take(replayable) };
-            let link = match kept {
-                Some(connection) => Ok(Link::Http1(connection)),
-                None => Box::pin(self.link(pool, &question, &content, fresh)).await,
-            };
-            let has_asked = link.is_ok();
-            let (error, reused) = match link {
-                Ok(Link::Http1(connection)) => {
-                    let reused = connection.reused;
-                    let exchange = self.exchange(pool, connection, &question, share)?;
-                    let request = self.request(pool, &question, std::mem::replace(&mut content, Content::Seen))?;
-                    let mut unseen = None;
-                    let answer = exchange.run(request, &mut unseen).await;
-                    if let Some(request) = unseen {
-                        content = Content::Unseen(request);
-                    }
-                    match answer {
-                        Ok(answer) => {
-                            pool.server.health.succeeded();
-                            return Ok(answer);
+            let mut content = Content::Whole(body);
+            let mut may_move = way.pools.len() > 1;
+            let mut server = if may_move { way.pick(&question, None).unwrap_or(0) } else { 0 };
+            let mut fresh = false;
+            loop {
+                let pool = &way.pools[server];
+                let share = share(pool, &question.forward)?;
+                // A kept connection costs no waiting; whatever else there is to go over is found or made apart from this task's
+                // own state, which is moved about and should be small.
+                let kept = if fresh || pool.server.http2 { None } else { pool.take(replayable) };
+                let link = match kept {
+                    Some(connection) => Ok(Link::Http1(connection)),
+                    None => Box::pin(way.link(pool, &question, &content, fresh)).await,
+                };
+                let has_asked = link.is_ok();
+                let (error, reused) = match link {
+                    Ok(Link::Http1(connection)) => {
+                        let reused = connection.reused;
+                        let exchange = way.exchange(pool, connection, &question, share)?;
+                        let request = way.request(pool, &question, std::mem::replace(&mut content, Content::Seen))?;
+                        let mut unseen = None;
+                        let answer = exchange.run(request, &mut unseen).await;
+                        if let Some(request) = unseen {
+                            content = Content::Unseen(request);
                         }
-                        Err(error) => (error, reused),
+                        match answer {
+                            Ok(answer) => {
+                                pool.server.health.succeeded();
+                                return Ok(answer);
+                            }
+                            Err(error) => (error, reused),
+                        }
                     }
-                }
-                Ok(Link::Http2(lane)) => {
-                    let reused = lane.is_used();
-                    match Box::pin(self.ask_by_http2(pool, lane, &question, &mut content, share)).await {
-                        Ok(answer) => return Ok(answer),
-                        Err(error) => (error, reused),
+                    Ok(Link::Http2(lane)) => {
+                        let reused = lane.is_used();
+                        match Box::pin(way.ask_by_http2(pool, lane, &question, &mut content, share)).await {
+                            Ok(answer) => return Ok(answer),
+                            Err(error) => (error, reused),
+                        }
                     }
-                }
-                Err(error) => (error, false),
-            };
-            let may_repeat = match content {
-                Content::Whole(_) | Content::Unseen(_) => error.is_of_one_server(),
-                // By one before this one; what was not even asked has seen nothing.
-                Content::Seen if !has_asked => replayable && error.is_of_one_server(),
-                Content::Seen => replayable && matches!(error, UpstreamError::Unanswered(_)),
-            };
-            // The server closed an idle connection in the very moment we used it: once more, over one that cannot be stale.
-            if may_repeat && reused && !fresh {
-                pool.count_retry();
-                fresh = true;
-                continue;
-            }
-            if error.is_servers() {
-                pool.server.failed();
-            }
-            let other = (may_repeat && may_move).then(|| self.pick(&question, Some(server))).flatten();
-            match other.filter(|_| self.budget.spend()) {
-                Some(other) => {
-                    tracing::debug!(%error, server = pool.server.name, "an upstream failed; another one is asked");
+                    Err(error) => (error, false),
+                };
+                let may_repeat = match content {
+                    Content::Whole(_) | Content::Unseen(_) => error.is_of_one_server(),
+                    // By one before this one; what was not even asked has seen nothing.
+                    Content::Seen if !has_asked => replayable && error.is_of_one_server(),
+                    Content::Seen => replayable && matches!(error, UpstreamError::Unanswered(_)),
+                };
+                // The server closed an idle connection in the very moment we used it: once more, over one that cannot be stale.
+                if may_repeat && reused && !fresh {
                     pool.count_retry();
-                    (server, may_move, fresh) = (other, false, false);
+                    fresh = true;
+                    continue;
                 }
-                None => {
-                    if error.status().is_server_error() {
-                        let (route, upstream, request_id) =
-                            (&*self.part.name, &*pool.server.name, question.forward.request_id);
-                        tracing::warn!(%error, route, upstream, %request_id, "the site did not answer");
+                if error.is_servers() {
+                    pool.server.failed();
+                }
+                let other = (may_repeat && may_move).then(|| way.pick(&question, Some(server))).flatten();
+                match other.filter(|_| way.budget.spend()) {
+                    Some(other) => {
+                        tracing::debug!(%error, server = pool.server.name, "an upstream failed; another one is asked");
+                        pool.count_retry();
+                        (server, may_move, fresh) = (other, false, false);
                     }
-                    return Err(error);
+                    None => {
+                        if error.status().is_server_error() {
+                            let (route, upstream, request_id) =
+                                (&*way.part.name, &*pool.server.name, question.forward.request_id);
+                            tracing::warn!(%error, route, upstream, %request_id, "the site did not answer");
+                        }
+                        return Err(error);
+                    }
                 }
             }
         }

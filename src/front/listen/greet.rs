@@ -56,7 +56,9 @@ pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: St
     if tls {
         let Some(tls) = &room.shared.tls else { return };
         let patient = Patient::new(socket, patience, rate).telling(moved.clone());
-        let Some(greeted) = unless_ending(&mut stop, handshake(tls, patient, &room)).await else { return };
+        // Elsewhere: a connection that waits for its next request would keep the room of a handshake otherwise.
+        let handshake = Box::pin(handshake(tls, patient, &room));
+        let Some(greeted) = unless_ending(&mut stop, handshake).await else { return };
         let Some((line, is_http2, opened)) = greeted else { return };
         // A trusted proxy speaks for many visitors, and names to us whom it likes.
         let opened = opened.filter(|_| !room.gateway.site().trusted_proxies.includes(&peer));
