@@ -186,9 +186,15 @@ fn others(config: &Config) -> String {
         true => "Whoever reaches a Unix socket is a trusted proxy",
         false => "Whoever reaches a Unix socket is no trusted proxy",
     };
+    let host = match doors.trust_forwarded_host {
+        true => {
+            " Trusted proxies say by X-Forwarded-Host which host was asked for: they must write over what a visitor sent."
+        }
+        false => "",
+    };
     match &doors.proxy_protocol_from[..] {
-        [] => format!("{unix}; no header of the PROXY protocol is read."),
-        peers => format!("{unix}; a header of the PROXY protocol is required from {}.", and(peers)),
+        [] => format!("{unix}; no header of the PROXY protocol is read.{host}"),
+        peers => format!("{unix}; a header of the PROXY protocol is required from {}.{host}", and(peers)),
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) const SECTIONS: &[Section] = &[
             open("upstream", "the site behind the gateway; a list where several servers answer alike"),
             key("site_id", "1", "stands in every row; two sites never share a pseudonym"),
             key("trusted_proxies", "[]", "whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"),
+            key("trust_forwarded_host", "false", "trusted proxies say which host was asked for, by X-Forwarded-Host"),
             key("trust_unix_peers", "false", "whoever reaches a Unix socket is a trusted proxy"),
             key("forwarded_header", r#""x-forwarded-for""#, "which header counts where a trusted proxy sends both"),
             key(

@@ -67,6 +67,8 @@ pub struct Doors {
     pub proxy_protocol_from: Vec<IpNet>,
     /// Whether whoever reaches a Unix socket is a trusted proxy; default no.
     pub trust_unix_peers: bool,
+    /// Whether trusted proxies say which host the visitor asked for; default no.
+    pub trust_forwarded_host: bool,
     /// Which header counts where a trusted proxy sends both; default `X-Forwarded-For`.
     pub forwarded_header: ForwardedHeader,
 }
@@ -103,6 +105,7 @@ pub(super) fn doors(reader: &mut Reader<'_>, place: &Place<'_>) -> Doors {
         h2c: reader.get(place, "h2c", kind::truth()),
         proxy_protocol_from: reader.get(place, "proxy_protocol_from", kind::list(1024, kind::network())),
         trust_unix_peers: reader.get(place, "trust_unix_peers", kind::truth()),
+        trust_forwarded_host: reader.get(place, "trust_forwarded_host", kind::truth()),
         forwarded_header: reader.get(place, "forwarded_header", kind::word(&HEADERS)),
     }
 }

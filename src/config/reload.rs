@@ -10,7 +10,7 @@ use super::explain::{Explained, Setting};
 use super::known::VARIABLES;
 
 /// Keys, and beginnings of keys, that take effect at once.
-const AT_ONCE: [&str; 27] = [
+const AT_ONCE: [&str; 28] = [
     "gateway.upstream",
     "gateway.route[",
     "gateway.forward.",
@@ -18,6 +18,7 @@ const AT_ONCE: [&str; 27] = [
     "gateway.error_pages.",
     "gateway.trusted_proxies",
     "gateway.trust_unix_peers",
+    "gateway.trust_forwarded_host",
     "gateway.forwarded_header",
     "gateway.proxy_protocol_from",
     "gateway.h2c",

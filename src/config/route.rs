@@ -19,6 +19,7 @@ pub(super) const ROUTE: &[Key] = &[
     open("balance", "as in [gateway.forward]"),
     open("hash_header", "as in [gateway.forward]"),
     open("http2", "as in [gateway.forward]"),
+    open("upstream_host", "as in [gateway.forward]"),
     open("connect_timeout", "as in [gateway.limits]"),
     open("answer_timeout", "as in [gateway.limits]"),
     open("idle_timeout", "as in [gateway.limits]"),
@@ -49,8 +50,12 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
             servers: upstream.0.clone(),
             balance: forward.balance.with(forward.hash_header.clone()),
             strip_path: false,
+            told_host: forward.told_host.clone(),
             http2: forward.http2,
-            tls: forward.tls.clone(),
+            tls: TlsSettings {
+                name: forward.tls.name.clone().or_else(|| forward.told_host.clone()),
+                ..forward.tls.clone()
+            },
             bounds: upstream::bounds(limits),
         });
     }
@@ -81,6 +86,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
     let balance = reader.or(place, "balance", kind::word(&upstream::BALANCES), forward.balance);
     let hash_header = reader.maybe(place, "hash_header", upstream::header());
     let http2 = reader.or(place, "http2", kind::truth(), forward.http2);
+    let told_host = reader.maybe(place, "upstream_host", web::plain_host()).or_else(|| forward.told_host.clone());
     let usual = upstream::bounds(limits);
     let time = || kind::duration(Duration::from_millis(10), Duration::from_secs(3600));
     let bounds = Bounds {
@@ -93,7 +99,9 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
     };
     let tls = TlsSettings {
         ca: reader.maybe(place, "tls_ca", kind::path()).or_else(|| forward.tls.ca.clone()),
-        name: reader.maybe(place, "tls_name", web::plain_host()).or_else(|| forward.tls.name.clone()),
+        name: (reader.maybe(place, "tls_name", web::plain_host()))
+            .or_else(|| forward.tls.name.clone())
+            .or_else(|| told_host.clone()),
         client: upstream::client(reader, place, forward.tls.client.as_ref()),
         insecure: reader.or(place, "tls_verify", kind::word(&upstream::VERIFY), forward.tls.insecure),
     };
@@ -120,6 +128,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
         servers: servers.0,
         balance: balance.with(hash_header.or_else(|| forward.hash_header.clone())),
         strip_path,
+        told_host,
         http2,
         tls,
         bounds,

@@ -26,6 +26,7 @@ pub(super) const FORWARD: &[Key] = &[
     key("balance", r#""least-connections""#, "which of several upstreams is asked"),
     open("hash_header", "the header that decides where balance is hash; the visitor's address unless set"),
     key("http2", "false", "HTTP/2 to upstreams: as the TLS handshake agrees, without TLS always; gRPC needs it"),
+    open("upstream_host", "the Host upstreams are told, and asked for by TLS; the visitor's unless set"),
     key("resolve_every", r#""5s""#, "how long the addresses of an upstream's name are believed"),
     key("failures", "3", "so many in a row and an upstream is left alone, where there are others"),
     key("eject_for", r#""5s""#, "for how long at first; longer each time, up to 5 minutes"),
@@ -39,7 +40,7 @@ pub(super) const FORWARD: &[Key] = &[
 /// The keys of `[gateway.health]`.
 pub(super) const HEALTH: &[Key] = &[
     open("path", "what upstreams are asked for, to see how they are; they are not asked unless set"),
-    open("host", "the Host they are asked with; the route's, or the upstream's own, unless set"),
+    open("host", "the Host they are asked with; upstream_host, the route's, or the upstream's own, unless set"),
     key("interval", r#""10s""#, "from one question to the next"),
     key("timeout", r#""2s""#, "for connecting and the head of the answer"),
     key("healthy", "2", "good answers in a row that make an upstream well again"),
@@ -82,6 +83,7 @@ pub(super) struct Forward {
     pub balance: Word,
     pub hash_header: Option<HeaderName>,
     pub http2: bool,
+    pub told_host: Option<String>,
     pub resolve_every: Duration,
     pub ejection: Ejection,
     pub tls: TlsSettings,
@@ -116,6 +118,7 @@ pub(super) fn forward(reader: &mut Reader<'_>) -> Forward {
         balance: reader.get(&place, "balance", kind::word(&BALANCES)),
         hash_header: reader.maybe(&place, "hash_header", header()),
         http2: reader.get(&place, "http2", kind::truth()),
+        told_host: reader.maybe(&place, "upstream_host", web::plain_host()),
         resolve_every: reader.get(&place, "resolve_every", kind::duration(Duration::from_secs(1), HOUR)),
         ejection: Ejection {
             failures: reader.get(&place, "failures", kind::whole(1, 1000)),

@@ -135,15 +135,15 @@ fn host<'a>(target: &'a Uri, version: Version, headers: &'a HeaderMap) -> Result
     if !is_host(host) {
         return Err(Refusal::Host);
     }
+    // RFC 9113 §8.3.1: who carries a request of HTTP/1.1 over HTTP/2 may leave out `:authority`.
     match target.authority() {
-        None if version == Version::HTTP_2 => Err(Refusal::Host),
         Some(authority) if !authority.as_str().eq_ignore_ascii_case(host) => Err(Refusal::OtherHost),
         _ => Ok(host),
     }
 }
 
 /// RFC 3986 §3.2.2 without user information and escapes: a name, an IPv4 address or a bracketed IPv6 address, and a port.
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((address, tail)) if address.parse::<std::net::Ipv6Addr>().is_ok() => match tail.strip_prefix(':') {
@@ -268,8 +268,10 @@ mod tests {
         const GOOD: &str = "https://a.example/";
         assert_eq!(verdict(GOOD, &[]).as_deref(), Ok("a.example"));
         assert_eq!(verdict(GOOD, &[("host", b"a.example"), ("te", b"trailers")]).as_deref(), Ok("a.example"));
+        assert_eq!(verdict("/", &[("host", b"a.example")]).as_deref(), Ok("a.example"));
         assert_eq!(verdict("/", &[]), Err(Refusal::Host));
-        assert_eq!(verdict("/", &[("host", b"a.example")]), Err(Refusal::Host));
+        assert_eq!(verdict("/", &[("host", b"a.example"), ("host", b"a.example")]), Err(Refusal::Host));
+        assert_eq!(verdict("/", &[("host", b"user@a.example")]), Err(Refusal::Host));
         assert_eq!(verdict(GOOD, &[("host", b"b.example")]), Err(Refusal::OtherHost));
         assert_eq!(verdict(GOOD, &[("host", b"a.example"), ("host", b"a.example")]), Err(Refusal::Host));
         assert_eq!(verdict("https://user@a.example/", &[]), Err(Refusal::Host));

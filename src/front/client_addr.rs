@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use super::check::is_host;
 use crate::config::ForwardedHeader;
 use crate::pseudonym::RawIp;
 use forwarded::Hop;
@@ -20,16 +21,19 @@ use forwarded::Hop;
 static FORWARDED: HeaderName = http::header::FORWARDED;
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Who has connected.
 #[derive(Clone, Copy)]
 pub struct Peer {
     /// The address, as a listed load balancer says where there is one. For a Unix socket this machine's own.
     pub ip: IpAddr,
-    /// Whether TLS is spoken with it.
+    /// Whether TLS is spoken with it: by us, or by the load balancer that says who it is.
     pub https: bool,
     /// Whether it came through a Unix socket.
     pub through_unix: bool,
+    /// Whether a trusted proxy has said who it is, by the PROXY protocol.
+    pub spoken_for: bool,
 }
 
 /// Who is believed about others.
@@ -41,6 +45,8 @@ pub struct TrustedProxies {
     pub unix: bool,
     /// Which header counts where both are there.
     pub header: ForwardedHeader,
+    /// Whether they say which host the visitor asked for.
+    pub host: bool,
 }
 
 impl TrustedProxies {
@@ -65,55 +71,99 @@ pub struct Client {
     /// Whether the address is one visitor's, as far as can be known: not that of a listed proxy, or of this machine, which
     /// many come through.
     pub is_one: bool,
+    /// The trusted proxies in between, the visitor's side first.
+    pub proxies: Vec<IpAddr>,
 }
 
 /// Finds the visitor behind `peer`.
 pub fn client(peer: &Peer, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
     let ip = peer.ip.to_canonical();
     if !trusted.includes(peer) {
-        return Client { ip: RawIp::new(ip), https: peer.https, through_proxy: false, is_one: !peer.through_unix };
+        // What else such a proxy passes on may be the visitor's own.
+        let https = peer.https || peer.spoken_for && is_https(headers, trusted);
+        let (ip, proxies) = (RawIp::new(ip), Vec::new());
+        return Client { ip, https, through_proxy: false, is_one: !peer.through_unix, proxies };
     }
     let by_x = || x_forwarded(ip, headers, trusted);
     let by_rfc = || rfc_7239(ip, headers, trusted);
+    let mut said = match trusted.header {
+        ForwardedHeader::XForwardedFor => by_x().or_else(by_rfc),
+        ForwardedHeader::Forwarded => by_rfc().or_else(by_x),
+    };
+    let visitor = said.hops.pop().unwrap_or(ip);
+    let is_one = visitor != ip && !trusted.is_listed(visitor);
+    said.hops.reverse();
+    let https = said.https.unwrap_or(peer.https);
+    Client { ip: RawIp::new(visitor), https, through_proxy: true, is_one, proxies: said.hops }
+}
+
+/// The host the visitor asked for, where a trusted proxy that asks for another says it and is believed in that.
+pub fn asked_host<'h>(peer: &Peer, headers: &'h HeaderMap, trusted: &TrustedProxies) -> Option<&'h str> {
+    if !trusted.host || !(peer.spoken_for || trusted.includes(peer)) {
+        return None;
+    }
+    let line = headers.get_all(&FORWARDED_HOST).iter().next_back()?;
+    let host = line.as_bytes().rsplit(|&byte| byte == b',').next()?;
+    std::str::from_utf8(host.trim_ascii()).ok().filter(|host| is_host(host))
+}
+
+/// Whether the header that counts says that the visitor came by TLS.
+fn is_https(headers: &HeaderMap, trusted: &TrustedProxies) -> bool {
+    let by_x = || said_proto(headers);
+    let by_rfc = || {
+        let line = headers.get_all(&FORWARDED).iter().next_back()?;
+        forwarded::hops_from_right(line.as_bytes()).next()??.https
+    };
     let said = match trusted.header {
         ForwardedHeader::XForwardedFor => by_x().or_else(by_rfc),
         ForwardedHeader::Forwarded => by_rfc().or_else(by_x),
     };
-    let is_one = said.ip.is_some_and(|said| said != ip && !trusted.is_listed(said));
-    let (said_ip, https) = (said.ip.unwrap_or(ip), said.https.unwrap_or(peer.https));
-    Client { ip: RawIp::new(said_ip), https, through_proxy: true, is_one }
+    said.unwrap_or(false)
+}
+
+/// What the nearest proxy says in `X-Forwarded-Proto`.
+fn said_proto(headers: &HeaderMap) -> Option<bool> {
+    let line = headers.get_all(&FORWARDED_PROTO).iter().next_back()?;
+    let last = line.as_bytes().rsplit(|&byte| byte == b',').next()?;
+    Some(last.trim_ascii().eq_ignore_ascii_case(b"https"))
 }
 
 /// What one of the headers says.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Said {
-    /// Who the visitor is, as far as it is known; nothing where the header is not there, whatever stands in it.
-    ip: Option<IpAddr>,
+    /// Who has called whom, the gateway's side first, as far as it is known: the last one is the visitor. None where the header
+    /// is not there, whatever stands in it.
+    hops: Vec<IpAddr>,
     /// Nothing where it says nothing of it.
     https: Option<bool>,
 }
 
 impl Said {
+    /// The header is there.
+    fn begins_with(&mut self, peer: IpAddr) {
+        if self.hops.is_empty() {
+            self.hops.push(peer);
+        }
+    }
+
     /// What is said by the configured header, or by the other one where that one is not there.
     fn or_else(self, other: impl FnOnce() -> Said) -> Said {
-        if self.ip.is_some() {
+        if !self.hops.is_empty() {
             return self;
         }
         let other = other();
-        Said { ip: other.ip, https: self.https.or(other.https) }
+        Said { hops: other.hops, https: self.https.or(other.https) }
     }
 }
 
 /// `X-Forwarded-For` and `X-Forwarded-Proto`.
 fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Said {
-    let proto = headers.get_all(&FORWARDED_PROTO).iter().next_back();
-    let https = proto.map(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
-    let mut said = Said { ip: None, https };
+    let mut said = Said { hops: Vec::new(), https: said_proto(headers) };
     for line in headers.get_all(&FORWARDED_FOR).iter().rev() {
-        said.ip.get_or_insert(peer);
+        said.begins_with(peer);
         for hop in line.as_bytes().rsplit(|&byte| byte == b',') {
             let Some(address) = address(hop.trim_ascii()) else { return said };
-            said.ip = Some(address);
+            said.hops.push(address);
             if !trusted.is_listed(address) {
                 return said;
             }
@@ -126,13 +176,13 @@ fn x_forwarded(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> S
 fn rfc_7239(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Said {
     let mut said = Said::default();
     for line in headers.get_all(&FORWARDED).iter().rev() {
-        said.ip.get_or_insert(peer);
+        said.begins_with(peer);
         for hop in forwarded::hops_from_right(line.as_bytes()) {
             let Some(Hop { node, https }) = hop else { return said };
             // How the hop was reached is told by the proxy that wrote it, known or not where from.
             said.https = https.or(said.https);
             let Some(address) = node.and_then(address) else { return said };
-            said.ip = Some(address);
+            said.hops.push(address);
             if !trusted.is_listed(address) {
                 return said;
             }

@@ -151,6 +151,9 @@ pub struct Gateway {
 /// What is known of a request once it was let in.
 pub(super) struct Visit<'a> {
     pub parts: &'a Parts,
+    /// The host the request names.
+    pub named: &'a str,
+    /// The host the visitor asked for; the same unless a proxy asks for another.
     pub host: &'a str,
     pub client: Client,
     pub ours: Ours<'a>,

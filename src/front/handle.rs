@@ -128,6 +128,8 @@ fn let_in<'a>(
             return Err(Box::new(response));
         }
     };
+    let named = host;
+    let host = client_addr::asked_host(&caller.peer, &parts.headers, &site.trusted_proxies).unwrap_or(named);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let asked = cookies::Asked { host, https: client.https, now_ms: keep::milliseconds(now) as u64 };
     let signed = cookies::Signed { ring: &site.ring, remembered: Some(&gateway.choices) };
@@ -139,7 +141,7 @@ fn let_in<'a>(
     });
     let signals = role::signals(&parts.headers, site.honour_dnt);
     let decision = consent::decide(&site.policy, choice.clone(), signals, keep::place(gateway, parts, &client));
-    Ok(Visit { parts, host, client, ours, now, choice, stamp: [0; 6], decision })
+    Ok(Visit { parts, named, host, client, ours, now, choice, stamp: [0; 6], decision })
 }
 
 /// Fetches the site's answer, without what is not permitted in either direction.
@@ -159,14 +161,15 @@ fn pass_on<'a, 'v: 'a>(
         let lines = role::cookie_lines(&parts.headers);
         let cookies = cookies::filter_request(lines, &site.catalogue, visit.decision.permitted);
         site.metrics.cookies_removed_from_requests.add(cookies.removed);
-        let peers = [caller.peer.ip];
         let request_id = watched.id();
         let forward = Forward {
             client: &visit.client.ip,
             has_share: visit.client.is_one,
-            trusted_proxies: if visit.client.through_proxy { &peers } else { &[] },
+            trusted_proxies: &visit.client.proxies,
+            by_proxy: visit.client.through_proxy,
             scheme: if visit.client.https { Scheme::Https } else { Scheme::Http },
-            host: visit.host.as_bytes(),
+            host: visit.named.as_bytes(),
+            asked_host: visit.host.as_bytes(),
             cookie: cookies.header.as_deref(),
             // A condition of what changes something says that it may.
             overrides: Overrides {

@@ -183,7 +183,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_waited_for_has_its_time_each_time() {
-        let peer = Peer { ip: std::net::Ipv4Addr::LOCALHOST.into(), https: false, through_unix: false };
+        let peer =
+            Peer { ip: std::net::Ipv4Addr::LOCALHOST.into(), https: false, through_unix: false, spoken_for: false };
         let caller = Caller::new(peer, None);
         let (short, long) = (Duration::from_millis(40), Duration::from_secs(20));
         let soon = |milliseconds| tokio::time::sleep(Duration::from_millis(milliseconds));

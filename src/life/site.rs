@@ -210,7 +210,8 @@ impl Contacts {
 fn trusted_proxies(gateway: &config::Gateway) -> TrustedProxies {
     let doors = &gateway.doors;
     let networks = gateway.trusted_proxies.clone();
-    TrustedProxies { networks, unix: doors.trust_unix_peers, header: doors.forwarded_header }
+    let (unix, host) = (doors.trust_unix_peers, doors.trust_forwarded_host);
+    TrustedProxies { networks, unix, header: doors.forwarded_header, host }
 }
 
 fn unusable(config: &Config) -> impl FnOnce(std::io::Error) -> LifeError {

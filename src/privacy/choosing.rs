@@ -61,6 +61,7 @@ impl Pages {
             false => self.say(message, request, detail).into(),
         };
         if !origin::is_same_site_post(request.headers, request.host) {
+            origin::tell_of_other_host(request.headers);
             let reason =
                 "The request came from another website. Open the privacy choices of this one and choose there.";
             return refuse(Message::OtherSite, reason, None);

@@ -1,6 +1,8 @@
 //! Whether a post comes from the site's own pages, and where on the site to go back to afterwards. Both read what a
 //! browser says of itself; neither trusts a word of it further than the site's own host.
 
+use std::sync::Once;
+
 use http::header::{ORIGIN, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderName};
 
@@ -32,6 +34,21 @@ pub fn is_same_site_post(headers: &HeaderMap, host: &str) -> bool {
         }
     }
     vouched || named || headers.get_all(REFERER).iter().all(|referer| is_of_host(referer.as_bytes(), host))
+}
+
+/// A browser that says itself that its page is of the same site, and yet names another host than the request does, stands behind
+/// a proxy that asks for another host than it was asked for: nobody could choose anything there, so the log says it, once.
+pub(super) fn tell_of_other_host(headers: &HeaderMap) {
+    static TOLD: Once = Once::new();
+    if headers.get_all(&SEC_FETCH_SITE).iter().any(|value| value == "same-origin") {
+        TOLD.call_once(|| {
+            tracing::warn!(
+                "a choice was refused: the page it comes from is of another host than the request's Host; a proxy in front must \
+                 pass Host on as it came (nginx: proxy_set_header Host $http_host, Apache: ProxyPreserveHost On), or be believed \
+                 in X-Forwarded-Host ([gateway] trusted_proxies and trust_forwarded_host)"
+            );
+        });
+    }
 }
 
 /// Whether a browser has said itself where a request comes from. Old ones say nothing; they do send a form that was made

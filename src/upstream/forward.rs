@@ -26,10 +26,14 @@ pub struct Forward<'a> {
     pub has_share: bool,
     /// The trusted proxies the request came through, the visitor's side first; they follow `client` in `X-Forwarded-For`.
     pub trusted_proxies: &'a [IpAddr],
+    /// Whether a trusted proxy had a hand in the request's fields.
+    pub by_proxy: bool,
     /// How the visitor speaks to the first trusted proxy, or to the gateway.
     pub scheme: Scheme,
-    /// The host the visitor asked for, already checked; becomes `Host` and `X-Forwarded-Host`.
+    /// The host the request names, already checked: routes are chosen by it, and it becomes `Host`, unless the route has another.
     pub host: &'a [u8],
+    /// The host the visitor asked for, already checked; becomes `X-Forwarded-Host`.
+    pub asked_host: &'a [u8],
     /// The cookies the site may see, in one value; the request's own `Cookie` lines are never copied.
     pub cookie: Option<&'a [u8]>,
     /// What is asked otherwise than the visitor asked.
@@ -138,17 +142,17 @@ pub(super) fn write_head(
 
     out.extend_from_slice(b"x-forwarded-for: ");
     write_addresses(out, forward);
-    // The host was checked as it was written for the first time, as `host`.
     out.extend_from_slice(match forward.scheme {
-        Scheme::Http => b"\r\nx-forwarded-proto: http\r\nx-forwarded-host: ",
-        Scheme::Https => b"\r\nx-forwarded-proto: https\r\nx-forwarded-host: ",
+        Scheme::Http => b"\r\nx-forwarded-proto: http\r\n",
+        Scheme::Https => b"\r\nx-forwarded-proto: https\r\n",
     });
-    out.extend_from_slice(forward.host);
+    write_field(out, b"x-forwarded-host", forward.asked_host)?;
     if !stripped.is_empty() {
-        out.extend_from_slice(b"\r\nx-forwarded-prefix: ");
+        out.extend_from_slice(b"x-forwarded-prefix: ");
         out.extend_from_slice(stripped.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
-    out.extend_from_slice(b"\r\nx-request-id: ");
+    out.extend_from_slice(b"x-request-id: ");
     out.extend_from_slice(forward.request_id.as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
     Ok(())
@@ -219,13 +223,13 @@ impl<'a> PassedOn<'a> {
         // Without `keep-alive`, which every browser sends and which never passes anyway, the list is almost always empty.
         let nominated =
             connection_options(headers).filter(|option| !option.eq_ignore_ascii_case(b"keep-alive")).collect();
-        PassedOn { nominated, overrides: forward.overrides, by_proxy: !forward.trusted_proxies.is_empty() }
+        PassedOn { nominated, overrides: forward.overrides, by_proxy: forward.by_proxy }
     }
 
     #[inline]
     pub(super) fn lets(&self, name: &str) -> bool {
         // C8: the signal reaches the site even where somebody calls it hop-by-hop.
-        is_passed_on(name, self.overrides)
+        (is_passed_on(name, self.overrides) || self.by_proxy && name == "x-forwarded-port")
             && (self.by_proxy || !names_client(name))
             && !(self.nominated.iter().any(|option| option.eq_ignore_ascii_case(name.as_bytes())) && name != "sec-gpc")
     }

@@ -54,6 +54,8 @@ pub struct Route {
     pub balance: Balance,
     /// Whether `path` is taken off before a server is asked.
     pub strip_path: bool,
+    /// The `Host` that servers are told, where it is not the request's.
+    pub told_host: Option<String>,
     /// Whether HTTP/2 is spoken: where the server chooses it in the TLS handshake, without TLS always.
     pub http2: bool,
     /// How TLS is spoken, where it is.

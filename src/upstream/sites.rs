@@ -30,6 +30,8 @@ pub(super) struct Part {
     pub(super) bounds: Bounds,
     /// What is taken off the path.
     pub(super) strip: Option<String>,
+    /// The host that is told instead of the request's.
+    pub(super) told_host: Option<String>,
     /// How its servers are spoken to.
     spoken: (bool, TlsSettings),
 }
@@ -94,7 +96,8 @@ impl Part {
         };
         let strip = (route.strip_path && route.path != "/").then(|| route.path.clone());
         let (name, spoken) = (name_of(route), (route.http2, route.tls.clone()));
-        Part { name, host: route.host.clone(), servers, balancer, bounds: route.bounds.clone(), strip, spoken }
+        let (host, told_host) = (route.host.clone(), route.told_host.clone());
+        Part { name, host, servers, balancer, bounds: route.bounds.clone(), strip, told_host, spoken }
     }
 
     /// Whether it is for the same requests as `route`, whose servers are spoken to in the same way.

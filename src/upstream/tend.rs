@@ -42,7 +42,7 @@ impl Sites {
 
 /// What a probe says it came for.
 fn host_of(part: &Part, server: &Server, probing: &Probing) -> String {
-    match (&probing.host, &part.host) {
+    match (probing.host.as_ref().or(part.told_host.as_ref()), &part.host) {
         (Some(host), _) => host.clone(),
         (None, HostPattern::Exact(host)) => host.clone(),
         (None, _) => server.authority(),

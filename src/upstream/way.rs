@@ -84,6 +84,8 @@ impl Way {
     {
         async move {
             let way = way.ok_or(UpstreamError::NoRoute)?;
+            let told = way.part.told_host.as_ref().map_or(forward.host, |host| host.as_bytes());
+            let forward = Forward { host: told, ..forward };
             let body = body.filter(|body| !body.is_end_stream());
             let framing = RequestFraming::of(&parts.method, body.as_ref());
             if matches!(framing, RequestFraming::Length(length) if length > way.part.bounds.max_request_body) {

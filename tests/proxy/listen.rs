@@ -124,3 +124,33 @@ fn an_address_that_is_taken_is_named_with_its_key() {
     assert!(!output.status.success() && said.contains(&gateway.address.to_string()), "{said}");
     assert!(said.contains("[gateway] listen"), "{said}");
 }
+
+/// A proxy that asks for another host than the visitor did would make every choice look like another site's.
+#[test]
+fn a_choice_behind_a_proxy_that_asks_for_another_host_is_taken_where_its_word_is() {
+    for believed in [false, true] {
+        let site = Site::start();
+        let more = format!("trusted_proxies = [\"127.0.0.1\"]\ntrust_forwarded_host = {believed}\n");
+        let (gateway, _nobody) = without_database(site.address, &more);
+        let body = "choice=reject";
+        let answer = exchange(
+            gateway.address,
+            format!(
+                "POST /_privacy/consent HTTP/1.1\r\nHost: inner:8080\r\nX-Forwarded-For: 203.0.113.7\r\n\
+                 X-Forwarded-Host: www.example.org\r\nOrigin: http://www.example.org\r\nSec-Fetch-Site: same-origin\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        );
+        assert_eq!(answer.status, if believed { 303 } else { 403 });
+        let ask = "GET /x HTTP/1.1\r\nHost: inner:8080\r\nX-Forwarded-For: 203.0.113.7\r\n\
+                   X-Forwarded-Host: www.example.org\r\nX-Forwarded-Port: 443\r\n\r\n";
+        assert_eq!(exchange(gateway.address, ask).status, 200);
+        let seen = site.request("/x");
+        assert_eq!(seen.all("host"), ["inner:8080"]);
+        assert_eq!(seen.all("x-forwarded-host"), [if believed { "www.example.org" } else { "inner:8080" }]);
+        assert_eq!(seen.all("x-forwarded-port"), ["443"]);
+        let said = gateway.end("TERM").1.log();
+        assert_eq!(said.contains("trust_forwarded_host"), !believed, "{said}");
+    }
+}

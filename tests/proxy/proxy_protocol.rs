@@ -116,3 +116,34 @@ fn an_address_that_was_announced_is_held_to_what_any_address_is() {
     assert_eq!(ask("/announced/other", "203.0.113.9").answer().status, 200);
     assert_eq!(gateway.metric("consentry_connections_refused_by_address_total"), 1);
 }
+
+/// Where TLS ends at the balancer, the visitor came by TLS: as the header's extension says, or the balancer by a field of HTTP
+/// where it is a trusted proxy.
+#[test]
+fn tls_that_ended_at_the_balancer_is_tls() {
+    let site = Site::start();
+    let four = [203, 0, 113, 7, 198, 51, 100, 1, 0, 1, 0, 2];
+    let by_tls = version_2(0x21, 0x11, &[&four[..], &[0x20, 0, 5, 1, 0, 0, 0, 0]].concat());
+    let plain = version_2(0x21, 0x11, &four);
+    for (trusted, header, proto, told) in [
+        (false, &by_tls, "http", "https"),
+        (false, &plain, "https", "http"),
+        (true, &by_tls, "http", "https"),
+        (true, &plain, "https", "https"),
+        (true, &plain, "http", "http"),
+    ] {
+        let more = if trusted { format!("trusted_proxies = [\"{BALANCER}\"]\n") } else { String::new() };
+        let (gateway, _nobody) = start(&site, &more);
+        let path = format!("/tls/{trusted}/{}/{proto}", header.len());
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-Proto: {proto}\r\nX-Forwarded-For: 6.6.6.6\r\n\
+             CF-Connecting-IP: 6.6.6.6\r\n\r\n"
+        );
+        let mut connection = from_balancer(&gateway);
+        assert_eq!(connection.send([&header[..], request.as_bytes()].concat()).answer().status, 200);
+        let seen = site.request(&path);
+        assert_eq!(seen.all("x-forwarded-proto"), [told], "{path}");
+        assert_eq!(seen.all("x-forwarded-for"), ["203.0.113.7"], "{path}");
+        assert!(seen.all("cf-connecting-ip").is_empty(), "{path}");
+    }
+}

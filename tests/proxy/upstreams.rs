@@ -38,6 +38,22 @@ fn host_and_path_say_who_answers() {
 }
 
 #[test]
+fn an_upstream_with_a_host_of_its_own_is_told_that_and_which_one_was_asked_for() {
+    let (main, other) = (Site::start(), Site::start());
+    let routes = format!(
+        "[[gateway.route]]\npath = \"/other\"\nupstream_host = \"origin.example\"\nupstream = \"http://{}\"\n",
+        other.address
+    );
+    let (gateway, _nobody) = without_database(main.address, &routes);
+    for (site, path, host) in [(&main, "/x", "www.example.org:81"), (&other, "/other/x", "origin.example")] {
+        assert_eq!(ask(&gateway, "www.example.org:81", path).status, 200);
+        let request = site.request(path);
+        assert_eq!(request.all("host"), [host]);
+        assert_eq!(request.all("x-forwarded-host"), ["www.example.org:81"]);
+    }
+}
+
+#[test]
 fn a_host_no_route_is_for_is_misdirected() {
     let site = Site::start();
     let folder = Folder::empty();

@@ -50,8 +50,10 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
         max_body_bytes = "5 GiB"
         min_body_rate = "0 B/s"
         tls_name = "api.internal"
+        upstream_host = "api.example"
         [[gateway.route]]
         path = "/files"
+        upstream_host = "files.example"
         upstream = "http://10.0.0.3"
         "#,
     )
@@ -64,6 +66,10 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
     assert_eq!(api.host, HostPattern::Below("example.com".into()));
     assert_eq!((api.strip_path, api.http2, files.strip_path, files.http2), (true, true, false, false));
     assert_eq!((api.tls.name.as_deref(), api.tls.ca.clone()), (Some("api.internal"), Some("ca.pem".into())));
+    let told = |route: &Route| (route.told_host.clone(), route.tls.name.clone());
+    assert_eq!(told(all), (None, None));
+    assert_eq!(told(api), (Some("api.example".into()), Some("api.internal".into())));
+    assert_eq!(told(files), (Some("files.example".into()), Some("files.example".into())));
     assert_eq!((api.bounds.answer, api.bounds.idle), (Duration::from_secs(7), Duration::from_secs(1)));
     assert_eq!(files.bounds.total, Some(Duration::from_secs(3600)));
     assert_eq!((api.bounds.max_request_body, files.bounds.max_request_body), (5 << 30, 1 << 30));

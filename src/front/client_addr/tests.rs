@@ -13,11 +13,11 @@ fn is(client: &Client, expected: &str) -> bool {
 }
 
 fn peer(ip: &str) -> Peer {
-    Peer { ip: ip.parse().unwrap(), https: false, through_unix: false }
+    Peer { ip: ip.parse().unwrap(), https: false, through_unix: false, spoken_for: false }
 }
 
 fn trust(networks: &[&str], header: ForwardedHeader) -> TrustedProxies {
-    TrustedProxies { networks: networks.iter().map(|t| t.parse().unwrap()).collect(), unix: false, header }
+    TrustedProxies { networks: networks.iter().map(|t| t.parse().unwrap()).collect(), unix: false, header, host: false }
 }
 
 fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
@@ -161,7 +161,7 @@ fn whatever_bytes_a_visitor_writes_the_proxys_own_word_counts() {
 
 #[test]
 fn whoever_comes_through_a_unix_socket_is_believed_only_where_that_is_configured() {
-    let local = Peer { ip: "127.0.0.1".parse().unwrap(), https: false, through_unix: true };
+    let local = Peer { ip: "127.0.0.1".parse().unwrap(), https: false, through_unix: true, spoken_for: false };
     let map = headers(&[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-proto", "https")]);
     let mut trusted = trust(&["127.0.0.0/8"], ForwardedHeader::XForwardedFor);
     let unknown = client(&local, &map, &trusted);
@@ -179,4 +179,56 @@ fn our_own_tls_is_https_and_a_proxy_says_how_its_visitor_came() {
     assert!(client(&peer("10.0.0.1"), &HeaderMap::new(), &trusted).https);
     assert!(client(&peer("10.0.0.1"), &headers(&[("x-forwarded-for", "6.6.6.6")]), &trusted).https);
     assert!(!client(&peer("10.0.0.1"), &headers(&[("x-forwarded-proto", "http")]), &trusted).https);
+}
+
+#[test]
+fn the_proxies_in_between_are_told_on_each_once() {
+    let proxies = |lines: &[&str]| {
+        let client = seen("10.0.0.1", lines, None, &["10.0.0.0/8"]);
+        client.proxies.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(proxies(&["198.51.100.1"]), ["10.0.0.1"]);
+    assert_eq!(proxies(&["6.6.6.6, 198.51.100.1, 10.0.0.3", "10.0.0.2"]), ["10.0.0.3", "10.0.0.2", "10.0.0.1"]);
+    assert_eq!(proxies(&["10.0.0.3, 10.0.0.2"]), ["10.0.0.2", "10.0.0.1"]);
+    // The proxy's own request.
+    assert!(proxies(&[]).is_empty() && proxies(&["unknown"]).is_empty());
+    assert!(seen("203.0.113.9", &["198.51.100.1"], None, &["10.0.0.0/8"]).proxies.is_empty());
+}
+
+#[test]
+fn a_proxy_may_say_the_scheme_more_than_once_and_its_last_word_counts() {
+    for (proto, https) in [("https,https", true), ("http, https", true), ("https,http", false), ("https, ", false)] {
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1"], Some(proto), &["10.0.0.0/8"]).https, https, "{proto}");
+    }
+}
+
+#[test]
+fn who_is_spoken_for_by_a_trusted_proxy_came_as_that_says_and_nothing_else_of_it_is_believed() {
+    let map = |proto: &str| headers(&[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-proto", proto)]);
+    let trusted = trust(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+    let visitor = Peer { spoken_for: true, ..peer("203.0.113.9") };
+    for (by_tls, proto, https) in [(false, "https", true), (false, "http", false), (true, "http", true)] {
+        let found = client(&Peer { https: by_tls, ..visitor }, &map(proto), &trusted);
+        assert!(is(&found, "203.0.113.9") && found.is_one && !found.through_proxy && found.proxies.is_empty());
+        assert_eq!(found.https, https, "{by_tls} {proto}");
+    }
+    let rfc = headers(&[("x-forwarded-proto", "http"), ("forwarded", "for=6.6.6.6;proto=https")]);
+    assert!(client(&visitor, &rfc, &trust(&["10.0.0.0/8"], ForwardedHeader::Forwarded)).https);
+    // By one that is not listed as trusted, or by none.
+    assert!(!client(&peer("203.0.113.9"), &map("https"), &trusted).https);
+}
+
+#[test]
+fn the_host_a_visitor_asked_for_is_believed_of_trusted_proxies_where_that_is_configured() {
+    let listed = trust(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
+    let believed = TrustedProxies { host: true, ..listed.clone() };
+    let map = headers(&[("host", "inner:8080"), ("x-forwarded-host", "forged.example, www.example.org")]);
+    assert_eq!(asked_host(&peer("10.0.0.1"), &map, &believed), Some("www.example.org"));
+    let spoken_for = Peer { spoken_for: true, ..peer("203.0.113.9") };
+    assert_eq!(asked_host(&spoken_for, &map, &believed), Some("www.example.org"));
+    assert_eq!(asked_host(&peer("10.0.0.1"), &map, &listed), None);
+    assert_eq!(asked_host(&peer("203.0.113.9"), &map, &believed), None);
+    for wrong in ["", "a b", "user@a.example", "a.example/", "www.example.org,"] {
+        assert_eq!(asked_host(&peer("10.0.0.1"), &headers(&[("x-forwarded-host", wrong)]), &believed), None, "{wrong}");
+    }
 }

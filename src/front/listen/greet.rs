@@ -88,16 +88,18 @@ pub(super) async fn serve(accepted: Accepted, current: Rc<Current>, mut stop: St
 async fn announced(socket: &mut Socket, peer: Option<IpAddr>, room: &Room) -> Option<Peer> {
     let Some(ip) = peer else {
         // Somebody on this machine.
-        return Some(Peer { ip: Ipv4Addr::LOCALHOST.into(), https: false, through_unix: true });
+        return Some(Peer { ip: Ipv4Addr::LOCALHOST.into(), https: false, through_unix: true, spoken_for: false });
     };
-    let direct = Peer { ip, https: false, through_unix: false };
+    let direct = Peer { ip, https: false, through_unix: false, spoken_for: false };
     if !room.shared.proxies.iter().any(|net| net.contains(&ip)) {
         return Some(direct);
     }
     let deadline = room.gateway.limits().visitor.proxy_protocol_timeout;
-    let (source, rest) = timeout(deadline, proxy_protocol::read(socket)).await.ok()??;
+    let (announced, rest) = timeout(deadline, proxy_protocol::read(socket)).await.ok()??;
     socket.put_back(rest);
-    Some(Peer { ip: source.map_or(ip, |source| source.to_canonical()), ..direct })
+    let Some(source) = announced.source else { return Some(direct) };
+    let spoken_for = room.gateway.site().trusted_proxies.includes(&direct);
+    Some(Peer { ip: source.to_canonical(), https: announced.https, spoken_for, ..direct })
 }
 
 /// A place among those of its address; trusted proxies need none, since many visitors come through one.

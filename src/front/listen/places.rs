@@ -258,6 +258,7 @@ mod tests {
             h2c: false,
             proxy_protocol_from: Vec::new(),
             trust_unix_peers: false,
+            trust_forwarded_host: false,
             forwarded_header: Default::default(),
         }
     }

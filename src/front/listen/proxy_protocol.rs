@@ -13,8 +13,20 @@ const LONGEST_LINE: usize = 107;
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Signature, version and command, family, length.
 const FIXED: usize = 16;
-/// What may follow that: addresses, and extensions (a client certificate's names, a checksum) that are passed over.
+/// What may follow that: addresses, and extensions, of which all but the one that tells of TLS are passed over.
 const MAX_REST: usize = 4096;
+/// The extension that says how the visitor's TLS ended at the proxy (`PP2_TYPE_SSL`), and its bit for that there was any.
+const TLS: u8 = 0x20;
+const BY_TLS: u8 = 0x01;
+
+/// What a proxy says of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// Who connected; nothing where the proxy speaks for itself (`LOCAL`) or does not know (`UNKNOWN`).
+    pub source: Option<IpAddr>,
+    /// Whether it says that they spoke TLS with it.
+    pub https: bool,
+}
 
 /// What a header says, or will say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +35,8 @@ pub enum Read {
     Unfinished,
     /// It is whole.
     Whole {
-        /// Who connected; nothing where the proxy speaks for itself (`LOCAL`) or does not know (`UNKNOWN`).
-        source: Option<IpAddr>,
+        /// What it says.
+        announced: Announced,
         /// How many bytes the header has.
         length: usize,
     },
@@ -32,13 +44,13 @@ pub enum Read {
     Wrong,
 }
 
-/// Reads the header from a connection: who connected, and what came behind it. Nothing where it is wrong or breaks off; how
+/// Reads the header from a connection: what it says, and what came behind it. Nothing where it is wrong or breaks off; how
 /// long that may take is for the caller to say.
-pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Option<IpAddr>, Bytes)> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Announced, Bytes)> {
     let mut bytes = BytesMut::with_capacity(256);
     loop {
         match parse(&bytes) {
-            Read::Whole { source, length } => return Some((source, bytes.split_off(length).freeze())),
+            Read::Whole { announced, length } => return Some((announced, bytes.split_off(length).freeze())),
             Read::Wrong => return None,
             Read::Unfinished => {}
         }
@@ -65,7 +77,7 @@ fn version_1(bytes: &[u8]) -> Read {
     };
     let line = bytes.get(..end).and_then(|line| std::str::from_utf8(line).ok());
     match line.and_then(source_of_line) {
-        Some(source) => Read::Whole { source, length: end + 2 },
+        Some(source) => Read::Whole { announced: Announced { source, https: false }, length: end + 2 },
         None => Read::Wrong,
     }
 }
@@ -102,28 +114,44 @@ fn is_port(word: &str) -> bool {
 fn version_2(bytes: &[u8]) -> Read {
     let Some((fixed, rest)) = bytes.split_at_checked(FIXED) else { return Read::Unfinished };
     let &[.., command, family, high, low] = fixed else { return Read::Wrong };
-    let announced = usize::from(u16::from_be_bytes([high, low]));
-    if announced > MAX_REST || !matches!(command, 0x20 | 0x21) {
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    if length > MAX_REST || !matches!(command, 0x20 | 0x21) {
         return Read::Wrong;
     }
-    let Some(rest) = rest.get(..announced) else { return Read::Unfinished };
-    let source = match (command, family) {
+    let Some(rest) = rest.get(..length) else { return Read::Unfinished };
+    let (source, addresses) = match (command, family) {
         // The proxy's own, such as a look whether we are well.
-        (0x20, _) => None,
+        (0x20, _) => (None, length),
         // Version 4 and 6 over a stream: source, destination, two ports.
         (_, 0x11) => match rest.first_chunk::<12>() {
-            Some([a, b, c, d, ..]) => Some(Ipv4Addr::new(*a, *b, *c, *d).into()),
+            Some([a, b, c, d, ..]) => (Some(Ipv4Addr::new(*a, *b, *c, *d).into()), 12),
             None => return Read::Wrong,
         },
         (_, 0x21) => match rest.first_chunk::<36>().and_then(|all| all.first_chunk::<16>()) {
-            Some(source) => Some(Ipv6Addr::from(*source).into()),
+            Some(source) => (Some(Ipv6Addr::from(*source).into()), 36),
             None => return Read::Wrong,
         },
         // Unspecified, or a Unix socket: an address is not to be had.
-        (_, 0x00 | 0x31) => None,
+        (_, 0x00) => (None, 0),
+        (_, 0x31) => (None, 216),
         _ => return Read::Wrong,
     };
-    Read::Whole { source, length: FIXED + announced }
+    let https = rest.get(addresses..).is_some_and(tells_of_tls);
+    Read::Whole { announced: Announced { source, https }, length: FIXED + length }
+}
+
+/// Whether one of the extensions says that TLS is spoken with the proxy. What is none ends them.
+fn tells_of_tls(mut extensions: &[u8]) -> bool {
+    while let [kind, high, low, rest @ ..] = extensions {
+        let Some((value, others)) = rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))) else {
+            break;
+        };
+        if *kind == TLS {
+            return value.first().is_some_and(|client| client & BY_TLS != 0);
+        }
+        extensions = others;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -131,7 +159,8 @@ mod tests {
     use super::*;
 
     fn whole(source: Option<&str>, length: usize) -> Read {
-        Read::Whole { source: source.map(|address| address.parse().unwrap()), length }
+        let announced = Announced { source: source.map(|address| address.parse().unwrap()), https: false };
+        Read::Whole { announced, length }
     }
 
     fn version_2(command: u8, family: u8, announced: u16, rest: &[u8]) -> Vec<u8> {
@@ -157,6 +186,29 @@ mod tests {
         assert_eq!(parse(&version_2(0x20, 0x11, 12, &four)), whole(None, 28), "LOCAL is the proxy itself");
         assert_eq!(parse(&version_2(0x20, 0x00, 0, &[])), whole(None, 16));
         assert_eq!(parse(&version_2(0x21, 0x31, 216, &[0; 216])), whole(None, 232));
+    }
+
+    #[test]
+    fn that_the_visitor_spoke_tls_with_the_proxy_is_told_by_an_extension() {
+        let said = |family: u8, addresses: usize, extensions: &[u8]| {
+            let rest = [&vec![1; addresses][..], extensions].concat();
+            match parse(&version_2(0x21, family, rest.len() as u16, &rest)) {
+                Read::Whole { announced, .. } => announced.https,
+                other => panic!("{other:?}"),
+            }
+        };
+        let tls = [0x20, 0, 5, 1, 0, 0, 0, 0];
+        for (family, addresses) in [(0x11, 12), (0x21, 36), (0x31, 216), (0x00, 0)] {
+            assert!(said(family, addresses, &tls), "{family}");
+            assert!(said(family, addresses, &[&[0x04, 0, 2, 0x20, 0], &tls[..]].concat()), "{family}");
+            for other in
+                [&[][..], &[0x20], &[0x20, 0, 0], &[0x20, 0, 5, 0, 0, 0, 0, 0], &[0x21, 0, 1, 1], &[0x20, 0, 9, 1]]
+            {
+                assert!(!said(family, addresses, other), "{family} {other:?}");
+            }
+            // What is too long for what is left ends them.
+            assert!(!said(family, addresses, &[&[0x04, 0xff, 0xff], &tls[..]].concat()), "{family}");
+        }
     }
 
     #[test]
@@ -212,8 +264,8 @@ mod tests {
     #[tokio::test]
     async fn what_comes_behind_the_header_is_not_lost() {
         let mut sent: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\nGET /";
-        let (source, rest) = read(&mut sent).await.unwrap();
-        assert_eq!((source, &rest[..]), (Some("192.0.2.7".parse().unwrap()), &b"GET /"[..]));
+        let (announced, rest) = read(&mut sent).await.unwrap();
+        assert_eq!((announced.source, &rest[..]), (Some("192.0.2.7".parse().unwrap()), &b"GET /"[..]));
         let mut broken: &[u8] = b"PROXY TCP4 192.0.2.7";
         assert!(read(&mut broken).await.is_none());
     }

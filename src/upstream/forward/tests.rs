@@ -21,8 +21,10 @@ fn written(
         client: &client,
         has_share: true,
         trusted_proxies: &[],
+        by_proxy: false,
         scheme: Scheme::Http,
         host: b"example.org",
+        asked_host: b"example.org",
         cookie: Some(b"a=1"),
         overrides,
         request_id: &request_id,
@@ -150,7 +152,9 @@ fn who_calls_is_said_by_trusted_proxies_only_under_whatever_name() {
         "x-original-forwarded-for",
     ];
     let mut request = http::Request::builder().uri("/");
-    for name in FORGED.into_iter().chain(["x-ship", "referer", "upgrade-insecure-requests", "x-real-ip"]) {
+    for name in
+        FORGED.into_iter().chain(["x-ship", "referer", "upgrade-insecure-requests", "x-real-ip", "x-forwarded-port"])
+    {
         request = request.header(name, "6.6.6.6");
     }
     let parts = request.body(()).unwrap().into_parts().0;
@@ -161,8 +165,10 @@ fn who_calls_is_said_by_trusted_proxies_only_under_whatever_name() {
             client: &client,
             has_share: true,
             trusted_proxies,
+            by_proxy: !trusted_proxies.is_empty(),
             scheme: Scheme::Http,
             host: b"example.org",
+            asked_host: b"example.org",
             cookie: None,
             overrides: Overrides::default(),
             request_id: &request_id,
@@ -173,6 +179,7 @@ fn who_calls_is_said_by_trusted_proxies_only_under_whatever_name() {
         let text = String::from_utf8(out.to_vec()).unwrap();
         let has = |name: &&str| text.contains(&format!("\r\n{name}: 6.6.6.6\r\n"));
         assert!(FORGED.iter().all(|name| has(name) != trusted_proxies.is_empty()), "{text}");
+        assert_eq!(has(&"x-forwarded-port"), !trusted_proxies.is_empty());
         assert!(["x-ship", "referer", "upgrade-insecure-requests"].iter().all(has) && !has(&"x-real-ip"), "{text}");
     }
 }

@@ -67,7 +67,7 @@ pub(in super::super) fn head(
     let ours: [(&'static str, &[u8]); 4] = [
         ("x-forwarded-for", &addresses),
         ("x-forwarded-proto", forward.scheme.as_str().as_bytes()),
-        ("x-forwarded-host", forward.host),
+        ("x-forwarded-host", forward.asked_host),
         ("x-request-id", forward.request_id.as_bytes()),
     ];
     for (name, bytes) in ours {

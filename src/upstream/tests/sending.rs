@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Empty;
 
-use super::super::{Overrides, Scheme, UpstreamError};
+use super::super::{Forward, Overrides, Scheme, UpstreamError};
 use super::site::{act, failure, forward, request, run, send, site};
 use crate::pseudonym::RawIp;
 
@@ -195,10 +195,12 @@ fn what_cannot_be_a_request_is_refused_before_it_is_sent() {
         let upstream = site.upstream();
         let client = RawIp::new([203, 0, 113, 7].into());
         let id = super::site::id();
-        let mut forward = forward(&client, &id);
-        forward.host = b"example.org\r\nx-evil: 1";
-        let failed = upstream.send(&request("GET", "/", &[]), forward, None::<Empty<Bytes>>).await;
-        assert!(matches!(failure(failed), UpstreamError::Unforwardable(_)));
+        const EVIL: &[u8] = b"example.org\r\nx-evil: 1";
+        let usual = forward(&client, &id);
+        for forward in [Forward { host: EVIL, ..usual }, Forward { asked_host: EVIL, ..usual }] {
+            let failed = upstream.send(&request("GET", "/", &[]), forward, None::<Empty<Bytes>>).await;
+            assert!(matches!(failure(failed), UpstreamError::Unforwardable(_)));
+        }
     });
     site.end();
     for (method, target) in [("CONNECT", "example.org:443"), ("GET", "*")] {

@@ -83,6 +83,7 @@ pub fn route(servers: impl IntoIterator<Item = Address>) -> Route {
         servers: servers.into_iter().collect(),
         balance: Balance::default(),
         strip_path: false,
+        told_host: None,
         http2: false,
         tls: TlsSettings::default(),
         bounds: Bounds {
@@ -183,8 +184,10 @@ pub fn forward<'a>(client: &'a RawIp, request_id: &'a RequestId) -> Forward<'a> 
         client,
         has_share: true,
         trusted_proxies: &[],
+        by_proxy: false,
         scheme: Scheme::Https,
         host: b"example.org",
+        asked_host: b"example.org",
         cookie: None,
         overrides: Overrides::default(),
         request_id,

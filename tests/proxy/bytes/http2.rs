@@ -20,6 +20,9 @@ const fn post(fields: &'static [(&'static str, &'static [u8])], body: &'static [
     Row { fields, body: Some(body), seen }
 }
 
+/// The value of a field that is not there.
+const ABSENT: &[u8] = b"\0absent";
+
 const ROWS: &[Row] = &[
     row(&[], "GET /a HTTP/1.1\r\n{h}{f}"),
     row(&[("x-a", b"1"), ("x-a", b"2")], "GET /a HTTP/1.1\r\n{h}x-a: 1\r\nx-a: 2\r\n{f}"),
@@ -33,7 +36,12 @@ const ROWS: &[Row] = &[
     row(&[("x-forwarded-for", b"1.2.3.4"), ("forwarded", b"for=1.2.3.4")], "GET /a HTTP/1.1\r\n{h}{f}"),
     post(&[], b"ab", "POST /a HTTP/1.1\r\n{h}transfer-encoding: chunked\r\n{f}2\r\nab\r\n0\r\n\r\n"),
     post(&[("content-length", b"2")], b"ab", "POST /a HTTP/1.1\r\n{h}content-length: 2\r\n{f}ab"),
-    // Who the request is for is said once, and rightly.
+    // Who the request is for is said once, and rightly; proxies that carry a request of HTTP/1.1 say it as that does.
+    row(&[(":authority", ABSENT), ("host", b"a.example")], "GET /a HTTP/1.1\r\n{h}{f}"),
+    row(&[(":authority", ABSENT)], ""),
+    row(&[(":authority", ABSENT), ("host", b"")], ""),
+    row(&[(":authority", ABSENT), ("host", b"u@a.example")], ""),
+    row(&[(":authority", ABSENT), ("host", b"a.example"), ("host", b"a.example")], ""),
     row(&[("host", b"b.example")], ""),
     row(&[("host", b"a.example"), ("host", b"a.example")], ""),
     row(&[(":authority", b"u@a.example")], ""),
@@ -91,6 +99,7 @@ fn play(table: &Table, Row { fields, body, .. }: &Row) -> Option<u16> {
     let instead = |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
     let mut all: Vec<(&str, &[u8])> = usual.map(|(name, value)| (name, instead(name).unwrap_or(value))).into();
     all.extend(fields.iter().filter(|(name, _)| !usual.iter().any(|(usual, _)| usual == name)));
+    all.retain(|(_, value)| *value != ABSENT);
     let mut raw = Raw::open(table.gateway.address, &[]);
     let end = if body.is_some() { 0 } else { END_STREAM };
     raw.send(HEADERS, END_HEADERS | end, 1, &block(&all));
