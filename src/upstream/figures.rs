@@ -45,7 +45,7 @@ impl Sites {
     /// The same in Prometheus' text format 0.0.4.
     pub fn write_prometheus(&self, out: &mut String) {
         type Figure = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
-        const ALL: [Figure; 8] = [
+        const ALL: [Figure; 9] = [
             ("up", "gauge", "1 where it is asked, else 0.", |of| u64::from(of.is_up)),
             ("exchanges", "gauge", "Exchanges under way, where there are several.", |of| of.under_way as u64),
             ("places_in_use", "gauge", "Connections open or being made.", |of| of.places_in_use as u64),
@@ -53,6 +53,9 @@ impl Sites {
             ("connections_total", "counter", "Connections made.", |of| of.counts.connected),
             ("reuses_total", "counter", "Exchanges over a kept connection.", |of| of.counts.reused),
             ("retries_total", "counter", "Requests sent a second time.", |of| of.counts.retried),
+            ("failures_total", "counter", "Requests without an answer, and answers of 500 and above.", |of| {
+                of.counts.failed
+            }),
             ("poisoned_total", "counter", "Connections with bytes nobody asked for.", |of| of.counts.poisoned),
         ];
         let figures = self.figures();

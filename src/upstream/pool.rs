@@ -97,6 +97,8 @@ pub struct Counts {
     pub retried: u64,
     /// Connections thrown away because the site sent bytes nobody had asked for.
     pub poisoned: u64,
+    /// Requests that were not answered, and answers with a status of 500 and above.
+    pub failed: u64,
 }
 
 impl std::ops::Add for Counts {
@@ -108,6 +110,7 @@ impl std::ops::Add for Counts {
             reused: self.reused + other.reused,
             retried: self.retried + other.retried,
             poisoned: self.poisoned + other.poisoned,
+            failed: self.failed + other.failed,
         }
     }
 }
@@ -121,6 +124,7 @@ impl std::ops::Sub for Counts {
             reused: self.reused - other.reused,
             retried: self.retried - other.retried,
             poisoned: self.poisoned - other.poisoned,
+            failed: self.failed - other.failed,
         }
     }
 }
@@ -310,6 +314,10 @@ impl Pool {
 
     pub(super) fn count_retry(&self) {
         self.count(|counts| counts.retried += 1);
+    }
+
+    pub(super) fn count_failure(&self) {
+        self.count(|counts| counts.failed += 1);
     }
 
     pub(super) fn counts(&self) -> Counts {

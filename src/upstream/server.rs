@@ -47,6 +47,7 @@ struct Tally {
     reused: AtomicU64,
     retried: AtomicU64,
     poisoned: AtomicU64,
+    failed: AtomicU64,
 }
 
 enum At {
@@ -171,6 +172,7 @@ impl Server {
         self.tally.reused.fetch_add(more.reused, Relaxed);
         self.tally.retried.fetch_add(more.retried, Relaxed);
         self.tally.poisoned.fetch_add(more.poisoned, Relaxed);
+        self.tally.failed.fetch_add(more.failed, Relaxed);
     }
 
     /// What all pools have done; a second old at most.
@@ -180,6 +182,7 @@ impl Server {
             reused: self.tally.reused.load(Relaxed),
             retried: self.tally.retried.load(Relaxed),
             poisoned: self.tally.poisoned.load(Relaxed),
+            failed: self.tally.failed.load(Relaxed),
         }
     }
 

@@ -127,7 +127,7 @@ impl Way {
                         match answer {
                             Ok(answer) => {
                                 pool.server.health.succeeded();
-                                return Ok(answer);
+                                return Ok(noted(pool, answer));
                             }
                             Err(error) => (error, reused),
                         }
@@ -135,7 +135,7 @@ impl Way {
                     Ok(Link::Http2(lane)) => {
                         let reused = lane.is_used();
                         match Box::pin(way.ask_by_http2(pool, lane, &question, &mut content, share)).await {
-                            Ok(answer) => return Ok(answer),
+                            Ok(answer) => return Ok(noted(pool, answer)),
                             Err(error) => (error, reused),
                         }
                     }
@@ -154,6 +154,7 @@ impl Way {
                     continue;
                 }
                 if error.is_servers() {
+                    pool.count_failure();
                     pool.server.failed();
                 }
                 let other = (may_repeat && may_move).then(|| way.pick(&question, Some(server))).flatten();
@@ -322,6 +323,15 @@ fn share(pool: &Pool, forward: &Forward<'_>) -> Result<Option<Share>, UpstreamEr
         return Ok(None);
     }
     pool.share(forward.client.bucket()).map(Some).ok_or(UpstreamError::HasHalf)
+}
+
+/// The answer, which is a failure where the server says so itself: no reason to ask another one, and one to look at this one.
+#[inline]
+fn noted(pool: &Pool, answer: http::Response<UpstreamBody>) -> http::Response<UpstreamBody> {
+    if answer.status().is_server_error() {
+        pool.count_failure();
+    }
+    answer
 }
 
 /// The way of an exchange is known.

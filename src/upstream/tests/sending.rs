@@ -212,3 +212,21 @@ fn what_cannot_be_a_request_is_refused_before_it_is_sent() {
         site.end();
     }
 }
+
+#[test]
+fn an_answer_that_is_an_error_of_the_sites_is_passed_on_and_counted() {
+    for (status, failed) in [("404 Not Found", 0), ("500 Internal Server Error", 1), ("503 Service Unavailable", 1)] {
+        let site = site([act(move |talk| {
+            talk.read_head();
+            talk.write(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes());
+        })]);
+        run(async {
+            let upstream = site.upstream();
+            let (client, id) = (RawIp::new([203, 0, 113, 7].into()), super::site::id());
+            let asked = request("GET", "/", &[]);
+            let answer = upstream.send(&asked, forward(&client, &id), None::<Empty<Bytes>>).await.unwrap();
+            assert!(status.starts_with(answer.status().as_str()));
+            assert_eq!(upstream.counts().failed, failed, "{status}");
+        });
+    }
+}

@@ -115,6 +115,7 @@ fn a_server_that_failed_is_left_alone_and_the_others_answer() {
         for _ in 0..10 {
             assert_eq!(answer(&upstream, "/").await, "b");
         }
+        assert_eq!(upstream.counts().failed, 2);
     });
     assert_eq!(bad.heads().len(), 2);
 }
