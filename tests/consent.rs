@@ -3,6 +3,7 @@
 mod pages;
 mod proof;
 mod signals;
+mod under_16;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

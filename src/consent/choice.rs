@@ -235,12 +235,11 @@ impl Choice {
     ) -> Result<Choice, NoChoice> {
         let seal = seal.into();
         let choice = seal.once(value, || verified(value, policy, seal)).ok_or(NoChoice::Invalid)?;
-        let is_old = choice.policy_version != policy.version;
-        // Who has said to be under 16 is that under another policy too (C11).
-        if is_old && !choice.under_16 {
+        // Who has said to be under 16 is that under another policy and by another clock too (C11).
+        if choice.policy_version != policy.version && !choice.under_16 {
             return Err(NoChoice::OldPolicy);
         }
-        if choice.made_at_ms > now_ms.saturating_add(SKEW * 1000) {
+        if choice.made_at_ms > now_ms.saturating_add(SKEW * 1000) && !choice.under_16 {
             return Err(NoChoice::ClockSkew);
         }
         let now = now_ms / 1000;
@@ -288,7 +287,8 @@ impl Choice {
 
     /// The choice of a request that may carry both names, where only [`HOST_COOKIE`] is trusted to grant: `hosted` is what that
     /// one says, `plain` what [`COOKIE`] says. Another host under the same domain can set the latter, so it may take away,
-    /// never add; alone, it leaves open what it grants.
+    /// never add; alone, it leaves open what it grants, and beside one that does not count it is still a declaration of being
+    /// under 16 (C11).
     pub fn of_host_only(hosted: Result<Choice, NoChoice>, plain: Result<Choice, NoChoice>) -> Result<Choice, NoChoice> {
         match (hosted, plain) {
             (Ok(hosted), Ok(plain)) if plain.made_at_ms > hosted.made_at_ms => {
@@ -296,7 +296,7 @@ impl Choice {
                 Ok(Choice { denied, ..hosted }.held_to(&plain))
             }
             (Ok(hosted), _) => Ok(hosted),
-            (Err(NoChoice::Missing | NoChoice::Objected { .. }), Ok(plain)) => {
+            (Err(why), Ok(plain)) if plain.under_16 || matches!(why, NoChoice::Missing | NoChoice::Objected { .. }) => {
                 Ok(Choice { granted: PurposeSet::default(), ..plain })
             }
             (Err(NoChoice::Missing), Err(why)) | (Err(why), _) => Err(why),

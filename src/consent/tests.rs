@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::keys::KeyRing;
 
+mod under_16;
+
 /// Milliseconds since 1970, as all times here.
 const NOW: u64 = 1_790_000_000_000;
 
@@ -61,32 +63,6 @@ fn rule_c7_a_new_purpose_asks_again_and_is_denied_meanwhile() {
     let decision = decide(&new, decode(&cookie, &new, &ring, NOW), Signals::default(), Mode::OptIn);
     assert_eq!(decision.ask, PurposeSet::of([4]), "about the new one alone");
     assert!(decision.analytics.is_some() && !decision.permitted.contains(4));
-}
-
-#[test]
-fn rule_c11_who_says_to_be_under_16_is_asked_nothing_and_permits_nothing() {
-    let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
-    let declared = Choice { under_16: true, ..Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW) };
-    let read = decode(&declared.encode(&policy, &ring), &policy, &ring, NOW).unwrap();
-    assert!(read.under_16);
-    let decision = decide(&policy, Ok(read), Signals::default(), Mode::UkStatistics);
-    assert!(!decision.asks() && decision.analytics.is_none() && decision.statistics.is_none());
-    assert_eq!((decision.permitted, decision.reason), (policy.necessary(), Reason::Under16));
-}
-
-#[test]
-fn rule_c11_a_declaration_outlives_another_policy_and_a_grant_does_not() {
-    let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
-    let choice = Choice::new(&policy, policy.all(), ChoiceSource::Preferences, NOW);
-    let child = Choice { under_16: true, ..choice.clone() };
-    let mut raised = policy.clone();
-    raised.version += 1;
-    assert_eq!(decode(&choice.encode(&policy, &ring), &raised, &ring, NOW), Err(NoChoice::OldPolicy));
-    let read = decode(&child.encode(&policy, &ring), &raised, &ring, NOW).unwrap();
-    let decision = decide(&raised, Ok(read), Signals::default(), Mode::OptIn);
-    assert_eq!((decision.reason, decision.permitted), (Reason::Under16, raised.necessary()));
-    let late = NOW + life(&policy);
-    assert_eq!(decode(&child.encode(&policy, &ring), &raised, &ring, late), Err(NoChoice::Expired));
 }
 
 #[test]

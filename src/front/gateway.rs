@@ -118,6 +118,13 @@ impl Site {
         taken
     }
 
+    /// Whether a later choice has taken the place of this one, so that it counts no more. What says that the visitor is under 16
+    /// stays a declaration (C11): it permits nothing that a copy could bring back, and the browser may never have got the
+    /// answer to what came after it.
+    pub(super) fn is_replaced(&self, choice: &Choice) -> bool {
+        !choice.under_16 && self.replaced.contains(choice.receipt)
+    }
+
     /// Whether a path names a file to be saved.
     pub(super) fn is_download(&self, path: &str) -> bool {
         // Bytes are searched, not letters: both marks are ASCII.
@@ -173,7 +180,7 @@ impl<'a> Visit<'a> {
     /// What was withdrawn while the site thought about its answer is withdrawn for this answer too (C6): nothing of it is
     /// captured, and none of its cookies pass.
     pub(super) fn look_again(&mut self, site: &Site) {
-        if self.choice.as_ref().is_ok_and(|choice| site.replaced.contains(choice.receipt)) {
+        if self.choice.as_ref().is_ok_and(|choice| site.is_replaced(choice)) {
             let none = || Err(NoChoice::Replaced);
             (self.choice, self.decision) =
                 (none(), consent::decide(&site.policy, none(), self.decision.signals, Mode::OptIn));

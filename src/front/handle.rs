@@ -135,7 +135,7 @@ fn let_in<'a>(
     let signed = cookies::Signed { ring: &site.ring, remembered: Some(&gateway.choices) };
     let ours = Ours::of(role::cookie_lines(&parts.headers));
     let choice = site.choice_cookie.read(&ours, asked, &site.policy, signed);
-    let choice = choice.and_then(|choice| match site.replaced.contains(choice.receipt) {
+    let choice = choice.and_then(|choice| match site.is_replaced(&choice) {
         true => Err(NoChoice::Replaced),
         false => Ok(choice),
     });

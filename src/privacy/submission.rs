@@ -199,8 +199,10 @@ fn index(policy: &Policy, id: &str) -> Result<usize, SubmissionError> {
 
 fn read_source(word: Option<&str>) -> Result<ChoiceSource, SubmissionError> {
     let Some(word) = word else { return Ok(ChoiceSource::Api) };
-    // What another manager says is read from its cookie, and believed from nobody else.
-    let source = ChoiceSource::from_word(word).filter(|source| !matches!(source, ChoiceSource::Import(_)));
+    // What another manager says is read from its cookie, a signal from its header, and neither is believed from a post.
+    let is_post =
+        |source: &ChoiceSource| !matches!(source, ChoiceSource::Import(_) | ChoiceSource::Gpc | ChoiceSource::Dnt);
+    let source = ChoiceSource::from_word(word).filter(is_post);
     source.ok_or_else(|| SubmissionError::Source(shortened(word)))
 }
 
@@ -272,6 +274,8 @@ mod tests {
             "choice=save&purpose.analytics=yes&purpose.analytics=no",
             "choice=accept&source=pigeon",
             "choice=accept&source=import:klaro",
+            "choice=accept&source=gpc",
+            "under_16=yes&source=dnt",
             "choice=accept&under_16=maybe",
             "under_16=no",
             "under_16=yes&purpose=analytics",

@@ -54,7 +54,7 @@ fn rule_c8_only_a_header_that_is_exactly_1_is_a_signal() {
 }
 
 /// Rows of the ledger's files, in the order they were appended.
-fn ledger_rows(gateway: &Gateway) -> Vec<Value> {
+pub fn ledger_rows(gateway: &Gateway) -> Vec<Value> {
     let month = jiff::Timestamp::now().strftime("%Y-%m.jsonl").to_string();
     let text = std::fs::read_to_string(gateway.folder.data().join("ledger").join(month)).unwrap_or_default();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is a value"));
