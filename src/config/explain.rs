@@ -314,14 +314,15 @@ fn mail_opens(config: &Config) -> String {
 }
 
 fn signals(config: &Config) -> String {
-    match config.honour_dnt {
-        true => {
-            "Sec-GPC: 1 and DNT: 1 refuse marketing and object to being counted, as long as there is no choice.".into()
-        }
-        false => {
-            "Sec-GPC: 1 refuses marketing and objects to being counted, as long as there is no choice; DNT is ignored."
-                .into()
-        }
+    let advertising = config.policy.advertising();
+    let refused = config.policy.optional().filter(|(index, _)| advertising.contains(*index));
+    let refused = and(&refused.map(|(_, purpose)| &purpose.id).collect::<Vec<_>>());
+    let until = "to being counted, as long as there is no choice";
+    match (config.honour_dnt, refused.is_empty()) {
+        (true, true) => format!("Sec-GPC: 1 and DNT: 1 object {until}."),
+        (true, false) => format!("Sec-GPC: 1 and DNT: 1 refuse {refused} and object {until}."),
+        (false, true) => format!("Sec-GPC: 1 objects {until}; DNT is ignored."),
+        (false, false) => format!("Sec-GPC: 1 refuses {refused} and objects {until}; DNT is ignored."),
     }
 }
 

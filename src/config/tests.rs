@@ -337,6 +337,16 @@ fn the_statistics_lane_is_off_unless_it_is_switched_on_and_says_whom_it_counts()
         let (mode, said) = said(lines);
         assert!(mode == at_home && said.contains(words), "{lines}: {said}");
     }
+    for (purposes, words) in [
+        (
+            "[[purpose]]\nid = \"ads\"\ntitle = \"a\"\ndescription = \"b\"\ngoogle_consent = [\"ad_storage\"]\n[[purpose]]\nid = \"marketing\"\n",
+            "Sec-GPC: 1 refuses ads and marketing and objects to being counted, as long as",
+        ),
+        ("[[purpose]]\nid = \"analytics\"\n", "Sec-GPC: 1 objects to being counted, as long as"),
+    ] {
+        let (_, said) = said(&format!("honour_dnt = false\n{purposes}"));
+        assert!(said.contains(words), "{said}");
+    }
     for wrong in [
         "mode = \"opt-out\"",
         "statistics_countries = [\"UK\"]",

@@ -219,10 +219,10 @@ impl Choice {
         if granted.is_empty() { "none".to_owned() } else { granted.join("!") }
     }
 
-    /// The objection that a signal is where nothing was chosen (C8): it refuses marketing, and grants and answers nothing.
+    /// The objection that a signal is where nothing was chosen (C8): it refuses advertising, and grants and answers nothing.
     pub fn objection(policy: &Policy, signals: Signals, now_ms: u64) -> Choice {
         let source = if signals.gpc { ChoiceSource::Gpc } else { ChoiceSource::Dnt };
-        let (nothing, refused) = (Choice::new(policy, PurposeSet::default(), source, now_ms), policy.marketing());
+        let (nothing, refused) = (Choice::new(policy, PurposeSet::default(), source, now_ms), policy.advertising());
         Choice { denied: refused, refused, signals, ..nothing }
     }
 

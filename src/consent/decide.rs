@@ -65,8 +65,8 @@ pub fn decide(policy: &Policy, choice: Result<Choice, NoChoice>, signals: Signal
             let objects = signals.object() || matches!(why, NoChoice::Objected { .. });
             return Decision {
                 permitted: policy.necessary(),
-                // C8: a signal refuses marketing as long as nobody has chosen otherwise.
-                refused: if objects { policy.marketing() } else { PurposeSet::default() },
+                // C8: a signal refuses advertising as long as nobody has chosen otherwise.
+                refused: if objects { policy.advertising() } else { PurposeSet::default() },
                 reason: Reason::NoChoice(why),
                 ask: optional,
                 held_back: false,

@@ -21,6 +21,9 @@ pub struct Purpose {
 /// else.
 pub type Fingerprint = [u8; 3];
 
+/// The storage types of Google Consent Mode that are for advertising.
+const ADVERTISING: [&str; 3] = ["ad_storage", "ad_user_data", "ad_personalization"];
+
 /// A set of the policy's purposes: bit `n` is the purpose at index `n`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PurposeSet(u8);
@@ -145,9 +148,12 @@ impl Policy {
         self.analytics
     }
 
-    /// `marketing`, if the site asks for it.
-    pub fn marketing(&self) -> PurposeSet {
-        PurposeSet::of(self.index("marketing"))
+    /// Whatever stands for advertising, by its name or by its storage types: what a signal refuses (C8).
+    pub fn advertising(&self) -> PurposeSet {
+        let stands = |purpose: &Purpose| {
+            purpose.id == "marketing" || purpose.google.iter().any(|kind| ADVERTISING.contains(&kind.as_str()))
+        };
+        PurposeSet::of(self.optional().filter(|(_, purpose)| stands(purpose)).map(|(index, _)| index))
     }
 
     /// What needs no choice.
@@ -183,7 +189,7 @@ pub(crate) fn builtin(id: &str) -> Option<Purpose> {
         "necessary" => &["security_storage"],
         "preferences" => &["functionality_storage", "personalization_storage"],
         "analytics" => &["analytics_storage"],
-        _ => &["ad_storage", "ad_user_data", "ad_personalization"],
+        _ => &ADVERTISING,
     };
     let google = google.iter().map(|kind| (*kind).to_owned()).collect();
     Some(Purpose { id: id.into(), title: title.into(), description: description.into(), google, ..Purpose::default() })

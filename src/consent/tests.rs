@@ -153,11 +153,40 @@ fn rule_c8_a_signal_never_grants_and_an_explicit_choice_wins() {
 }
 
 #[test]
+fn rule_c8_a_signal_refuses_every_purpose_that_stands_for_advertising() {
+    let asks = |id: &str, google: &[&str]| {
+        let google = google.iter().map(|kind| (*kind).to_owned()).collect();
+        Purpose { id: id.into(), google, ..Purpose::default() }
+    };
+    let purposes = vec![
+        asks("analytics", &["analytics_storage"]),
+        asks("advertising", &["ad_storage"]),
+        asks("audiences", &["functionality_storage", "ad_user_data"]),
+        asks("offers", &["ad_personalization"]),
+        asks("marketing", &[]),
+    ];
+    let policy = Policy::new(purposes, 1, Policy::default().choice_life).unwrap();
+    let advertising = PurposeSet::of([2, 3, 4, 5]);
+    let decision = decide(&policy, Err(NoChoice::Missing), signals(true, false), Mode::OptIn);
+    assert_eq!(decision.refused, advertising);
+    let said = decision.explain(&policy);
+    assert_eq!(
+        said,
+        "analytics=denied;reason=no-choice, advertising=denied;reason=gpc, audiences=denied;reason=gpc, \
+         offers=denied;reason=gpc, marketing=denied;reason=gpc"
+    );
+    let objection = Choice::objection(&policy, signals(true, false), NOW);
+    assert_eq!((objection.denied, objection.refused), (advertising, advertising), "as the ledger's row says");
+    let none = Policy::new(vec![asks("analytics", &[])], 1, 1).unwrap();
+    assert!(decide(&none, Err(NoChoice::Missing), signals(true, false), Mode::OptIn).refused.is_empty());
+}
+
+#[test]
 fn rule_c8_a_written_objection_answers_nothing_and_stands_until_something_is_chosen() {
     let (policy, ring) = (Policy::default(), KeyRing::ephemeral());
     for (signals, source) in [(signals(true, true), ChoiceSource::Gpc), (signals(false, true), ChoiceSource::Dnt)] {
         let objection = Choice::objection(&policy, signals, NOW);
-        assert_eq!((objection.source, objection.denied), (source, policy.marketing()));
+        assert_eq!((objection.source, objection.denied), (source, policy.advertising()));
         let objected = Err(NoChoice::Objected { receipt: objection.receipt });
         let value = objection.encode(&policy, &ring);
         assert_eq!(decode(&value, &policy, &ring, NOW), objected);
@@ -166,7 +195,7 @@ fn rule_c8_a_written_objection_answers_nothing_and_stands_until_something_is_cho
         // The signal is gone.
         let decision = decide(&policy, objected.clone(), Signals::default(), Mode::UkStatistics);
         assert_eq!(decision.ask, policy.all().without(policy.necessary()), "everything is still asked");
-        assert_eq!((decision.permitted, decision.refused), (policy.necessary(), policy.marketing()));
+        assert_eq!((decision.permitted, decision.refused), (policy.necessary(), policy.advertising()));
         assert!(decision.statistics.is_none() && decision.analytics.is_none());
         let said = decision.explain(&policy);
         assert!(said.starts_with("analytics=denied;reason=no-choice,"), "{said}");
