@@ -16,6 +16,7 @@ use crate::consent::{Choice, ChoiceSource, NoChoice, PurposeSet};
 use crate::cookies::{self, Withdrawal};
 use crate::ledger::{Action, Appended, Entry, LedgerError};
 use crate::privacy::{Act, Pending, PrivacyRequest, came_from};
+use crate::pseudonym::scrub;
 use crate::spool::Whose;
 
 /// Records a choice and answers it.
@@ -241,7 +242,6 @@ impl Made {
         };
         let of_banner = choice.source == ChoiceSource::Banner;
         let shown = self.shown.as_deref().filter(|_| of_banner).and_then(|prefix| site.ledger.text_by_prefix(prefix));
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         Entry {
             receipt: choice.receipt,
             previous: None,
@@ -255,7 +255,7 @@ impl Made {
             denied: ids(choice.denied),
             source: choice.source.word().into_owned(),
             language: self.language.clone(),
-            host: self.host.bytes().filter(|byte| is_plain(*byte)).take(259).map(char::from).collect(),
+            host: scrub::host(&self.host),
             gpc: choice.signals.gpc,
             dnt: choice.signals.dnt,
             under_16: choice.under_16,

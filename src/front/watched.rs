@@ -13,7 +13,7 @@ use crate::consent::{NoChoice, Policy};
 use crate::observe::Lines;
 use crate::observe::access::{self, Line, Refused};
 use crate::observe::latency::{Latencies, Phase, Route};
-use crate::pseudonym::RawIp;
+use crate::pseudonym::{RawIp, scrub};
 use crate::statistics::path;
 use crate::upstream::RequestId;
 
@@ -175,7 +175,7 @@ impl Watched {
             time_ms,
             id: self.id().to_string(),
             method: access::method(method.as_str()),
-            host: access::host(host),
+            host: access::host(&scrub::host(host)),
             route: self.route,
             path,
             consent: consent(),

@@ -67,7 +67,7 @@ pub struct Entry {
     pub source: String,
     /// The language of what was asked, as a tag such as `en-GB`; may be empty.
     pub language: String,
-    /// The site's host as the request named it, with its port where it did; may be empty.
+    /// The site's host as the request named it, scrubbed (D1) and without its port; older rows have both. May be empty.
     pub host: String,
     /// Whether the request said `Sec-GPC: 1`.
     pub gpc: bool,

@@ -11,6 +11,7 @@ use super::{Message, Pages, PrivacyRequest, answer, cookie_list, hex, language};
 use crate::consent::Choice;
 use crate::ledger;
 use crate::ledger::receipt::{Controller, Cookie, Purpose, Receipt, STRICTLY_NECESSARY};
+use crate::pseudonym::scrub;
 
 impl Pages {
     /// The public keys that receipts of this site are verified with.
@@ -35,7 +36,7 @@ impl Pages {
                 };
                 let language = self.language(request.query, request.headers);
                 let standing = Standing::of(choice);
-                let page = receipt::page(&self.site, language, request.host, &standing, &facts);
+                let page = receipt::page(&self.site, language, &scrub::host(request.host), &standing, &facts);
                 answer::html(StatusCode::OK, page)
             }
             None if to_script => answer::json(StatusCode::NOT_FOUND, &json!({ "error": "There is no receipt." })),
@@ -100,7 +101,8 @@ impl Pages {
             ledger_hash: choice.row.to_vec(),
             language: choice.language.as_str().to_owned(),
             source: choice.source.word().into_owned(),
-            host: host.to_owned(),
+            // As the ledger's row has it.
+            host: scrub::host(host),
             controller: Controller {
                 name: consent.controller.clone().unwrap_or_default(),
                 contact: consent.contact.clone().unwrap_or_default(),

@@ -5,6 +5,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::signals::ledger_rows;
 use crate::support::gateway::{Folder, Gateway, Nobody, shared, without_database};
 use crate::support::site::{Behaviour, PAGE, Site, page};
 use crate::support::visitor::Visitor;
@@ -77,6 +78,45 @@ fn rule_p2_a_row_says_nothing_of_who_and_where() {
             assert!(!words.contains(&word), "{name}");
         }
     }
+}
+
+#[test]
+fn rule_d1_a_host_that_could_be_somebodys_is_written_down_nowhere() {
+    let site = Site::start();
+    let (gateway, _nobody) = without_database(site.address, "[observe]\naccess_log = \"access.log\"\n");
+    let hosts = [
+        ("203.0.113.77", "[address]"),
+        ("127.0.0.1:8080", "[address]"),
+        ("[2001:db8::77]:8080", "[address]"),
+        ("07700900456", "[address]"),
+        ("7700900457.example", "[phone].example"),
+        ("9434765919.test", "[nhs-number].test"),
+        ("localhost:8080", "localhost"),
+        ("Shop.Example", "shop.example"),
+    ];
+    for (host, written) in hosts {
+        let mut visitor = visitor_of(&gateway, host);
+        assert_eq!(visitor.choose("accept").status, 303, "{host}");
+        assert!(visitor.get("/hosted").text().contains("collector.js"), "the choice counts at {host}");
+        let receipt = visitor.fetch("GET", "/_privacy/receipt?format=json");
+        assert!(receipt.text().contains(&format!("\"{written}\"")), "{}", receipt.text());
+    }
+    let of = |rows: Vec<Value>| rows.iter().map(|row| row["host"].clone()).collect::<Vec<_>>();
+    assert_eq!(of(ledger_rows(&gateway)), hosts.map(|(_, written)| written));
+    let path = gateway.folder.path().join("access.log");
+    let logged = eventually("every request has its line", || {
+        let text = std::fs::read_to_string(&path).ok()?;
+        let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        (lines.len() == 3 * hosts.len()).then_some(lines)
+    });
+    assert_eq!(of(logged.into_iter().step_by(3).collect()), hosts.map(|(_, written)| written));
+    for (file, bytes) in files(gateway.folder.path()) {
+        for needle in ["203.0.113.77", "2001:db8::77", "07700900456", "7700900457", "9434765919"] {
+            assert!(!holds(&bytes, needle.as_bytes()), "{needle} in {}", file.display());
+        }
+    }
+    let verified = gateway.folder.run(&["ledger", "verify", "--files-only"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
 
 #[test]

@@ -179,17 +179,20 @@ fn phone_end(text: &[u8], groups: &Groups, setting: Setting) -> Option<usize> {
         [b'7', b'1'..=b'5' | b'7'..=b'9', ..] if groups.starts(&[4, 6]) || groups.starts(&[4, 3, 3]) => {
             groups.end_of(10)
         }
-        [b'7', b'1'..=b'5' | b'7'..=b'9', ..] if first == 10 && setting == Setting::Text => groups.end_of(10),
+        // In a path it is the number of an article.
+        [b'7', b'1'..=b'5' | b'7'..=b'9', ..] if first == 10 && setting != Setting::Path => groups.end_of(10),
         _ => None,
     }
-    .or_else(|| north_american_end(groups))
+    .or_else(|| north_american_end(groups, setting))
 }
 
-/// `415-555-2671`, as it is grouped there, perhaps with the country's 1: neither area nor exchange begins with 0 or 1.
-fn north_american_end(groups: &Groups) -> Option<usize> {
+/// `415-555-2671`, as it is grouped there, perhaps with the country's 1: neither area nor exchange begins with 0 or 1. In the
+/// name of a host, where ten digits are hardly anything else, also together.
+fn north_american_end(groups: &Groups, setting: Setting) -> Option<usize> {
     match &groups.digits {
         [b'1', b'2'..=b'9', _, _, b'2'..=b'9', ..] if groups.starts(&[1, 3, 3, 4]) => groups.end_of(11),
         [b'2'..=b'9', _, _, b'2'..=b'9', ..] if groups.starts(&[3, 3, 4]) => groups.end_of(10),
+        [b'2'..=b'9', _, _, b'2'..=b'9', ..] if groups.starts(&[10]) && setting == Setting::Host => groups.end_of(10),
         _ => None,
     }
 }

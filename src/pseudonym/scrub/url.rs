@@ -108,7 +108,7 @@ fn is_same_site(one: &str, other: &str) -> bool {
     !one.is_empty() && one.eq_ignore_ascii_case(name(other))
 }
 
-/// The name a site was asked for by (no port), as it is kept: a visitor may write what they like there, so it is held to
+/// The name a site was asked for by, as it is kept, without its port: a visitor may write what they like there, so it is held to
 /// the same as a referrer's: at most 253 bytes. Empty where it is no name.
 pub fn host(name: &str) -> String {
     host_name(name).unwrap_or_default()

@@ -266,6 +266,13 @@ fn rule_d3_an_address_in_the_name_of_a_host_is_replaced() {
         ("ec2-203-0-113-9.compute.example", "ec2-[address].compute.example"),
         ("top-10-20-30.example", "top-10-20-30.example"),
         ("07700900123.example", "[phone].example"),
+        ("7700900456.example", "[phone].example"),
+        ("tel7700900456.shop.example", "tel[phone].shop.example"),
+        ("4155552672.example", "[phone].example"),
+        ("9434765919.test", "[nhs-number].test"),
+        ("1234567891.example", "1234567891.example"),
+        ("127.0.0.1", "[address]"),
+        ("localhost", "localhost"),
     ] {
         assert_eq!(scrub::host(given), want);
     }
