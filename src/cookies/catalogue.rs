@@ -100,15 +100,16 @@ impl Catalogue {
         is_ours(name)
     }
 
-    /// Whether a cookie hides behind a comma in `text`, where servers and clients of the old school see one (RFC 2109):
-    /// one that is ours, or declared and not permitted. Values may well hold commas, so an unknown name proves nothing.
+    /// Whether a cookie hides behind a comma in `text`, where servers and clients of the old school see one (RFC 2109 §4.3.4):
+    /// one that is ours, or declared and not permitted, with an `=` behind its name. Values may well hold commas, so neither an
+    /// unknown name nor a name alone proves anything.
     pub(super) fn hides_forbidden(&self, text: &[u8], permitted: PurposeSet) -> bool {
         let Some(comma) = memchr::memchr(b',', text) else { return false };
         let behind = text.get(comma + 1..).unwrap_or_default();
-        behind.split(|&byte| byte == b',' || byte == b';').any(|part| {
-            let name = super::pairs::name(part).unwrap_or_else(|| part.trim_ascii());
-            is_ours(name) || self.purpose(name).is_some_and(|purpose| !permitted.contains(purpose))
-        })
+        behind
+            .split(|&byte| byte == b',' || byte == b';')
+            .filter_map(super::pairs::name)
+            .any(|name| is_ours(name) || self.purpose(name).is_some_and(|purpose| !permitted.contains(purpose)))
     }
 }
 

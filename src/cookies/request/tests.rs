@@ -89,7 +89,8 @@ fn rule_k1_nothing_gets_through_by_being_malformed() {
         "wp=1 , _ga = 2",
         "sid=\"a,_ga=2\"",
         "sid=1,consentry=2",
-        "sid=,_fbp",
+        "sid=,_fbp=",
+        "sid=x,\t_ga\t=",
     ] {
         assert_eq!(filtered(&[line]), None, "{line}");
     }
@@ -101,6 +102,11 @@ fn rule_k1_nothing_gets_through_by_being_malformed() {
 fn a_comma_in_a_value_is_only_a_comma() {
     let line = "prefs={\"a\":1,\"b\":\"x=1\"}; sid=Mon, 01 Jan";
     assert_eq!(filtered(&[line]).as_deref(), Some(line));
+    // Old servers too see a cookie only where an `=` stands behind its name (RFC 2109 §4.3.4).
+    for kept in ["sid=,_fbp", "sid=x,_gaming", "sid=x , _ga", "sid=x,consentry", "sid=,_ga,_fbp; prefs=a,_ga"] {
+        assert_eq!(filtered(&[kept]).as_deref(), Some(kept));
+    }
+    assert_eq!(filtered(&["sid=x,_ga; prefs=a,_ga,_fbp=2; wp=1"]).as_deref(), Some("sid=x,_ga; wp=1"));
 }
 
 fn soup() -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -138,10 +144,11 @@ fn soup() -> impl Strategy<Value = Vec<Vec<u8>>> {
     prop::collection::vec(line, 0..4)
 }
 
-/// Every name any server could see: it may split at semicolons only or at commas too.
+/// Every name any server could see: it may split at semicolons only or at commas too, where a cookie has an `=`.
 fn names_seen(header: &[u8]) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
-    for part in header.split(|&b| b == b';').chain(header.split(|&b| b == b';' || b == b',')) {
+    let behind_commas = header.split(|&b| b == b';' || b == b',').filter(|part| part.contains(&b'='));
+    for part in header.split(|&b| b == b';').chain(behind_commas) {
         let name = part.split(|&b| b == b'=').next().unwrap_or_default();
         names.push(name.trim_ascii().to_vec());
     }
