@@ -32,7 +32,7 @@ pub(super) struct Submission {
     pub(super) way_back: Option<String>,
 }
 
-/// Why a post is no choice.
+/// Why a post is no choice. Nothing that was sent is repeated but names that are ours or the site's (D1).
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SubmissionError {
     /// Too long.
@@ -44,21 +44,24 @@ pub(super) enum SubmissionError {
     /// Not JSON of the right shape.
     #[error(
         "The JSON is not a choice ({0}). Send {{\"choice\":\"accept\"}}, {{\"choice\":\"reject\"}} or \
-         {{\"granted\":[\"PURPOSE\"]}}."
+         {{\"granted\":[\"PURPOSE\"]}}, with under_16, source and form beside it or without."
     )]
     Json(String),
     /// No choice in it, or no known one.
     #[error("The field `choice` must be there once, as accept, reject or save.")]
     Choice,
-    /// A form field that means nothing.
-    #[error("The field `{0}` is not known, is there twice, or does not go with this choice.")]
+    /// A form field that nobody knows.
+    #[error("A field is not known; these are: choice, purpose, purpose.ID, under_16, source, form and return.")]
+    Unknown,
+    /// A form field, one of those, that says nothing.
+    #[error("The field `{0}` is there twice, is neither yes nor no, or does not go with this choice.")]
     Field(String),
-    /// A purpose the site does not ask about.
-    #[error("There is no purpose `{0}`; this site asks about: {1}.")]
-    Purpose(String, String),
+    /// A purpose the site does not ask about; it asks about these.
+    #[error("There is no such purpose; this site asks about: {0}.")]
+    Purpose(String),
     /// An unknown source.
-    #[error("The source `{0}` is not known; use banner, preferences, withdrawal or api.")]
-    Source(String),
+    #[error("The source is not known; use banner, preferences, withdrawal or api.")]
+    Source,
 }
 
 /// How a body is written.
@@ -108,14 +111,14 @@ fn read_form(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError
             "under_16" => once(&mut under_16)?,
             "purpose" => answers.push((index(policy, &value)?, true)),
             _ => {
-                let unknown = || SubmissionError::Field(shortened(&name));
-                let id = name.strip_prefix("purpose.").ok_or_else(unknown)?;
+                let id = name.strip_prefix("purpose.").ok_or(SubmissionError::Unknown)?;
+                let index = index(policy, id)?;
                 let granted = match &*value {
                     "yes" => true,
                     "no" => false,
-                    _ => return Err(unknown()),
+                    _ => return Err(SubmissionError::Field(name.into_owned())),
                 };
-                answers.push((index(policy, id)?, granted));
+                answers.push((index, granted));
             }
         }
     }
@@ -165,7 +168,9 @@ fn read_json(body: &[u8], policy: &Policy) -> Result<Submission, SubmissionError
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(SubmissionError::Json("it is no object".into()));
     }
-    let json: Json = serde_json::from_slice(body).map_err(|e| SubmissionError::Json(shortened(&e.to_string())))?;
+    // The reader's own words may hold what was sent.
+    let unread = |e: serde_json::Error| SubmissionError::Json(format!("see line {}, column {}", e.line(), e.column()));
+    let json: Json = serde_json::from_slice(body).map_err(unread)?;
     let wrong = |reason: &str| SubmissionError::Json(reason.into());
     let granted = match (json.choice, json.granted) {
         (Some(word), None) => {
@@ -193,7 +198,7 @@ fn all_or_nothing(word: &str, policy: &Policy) -> Option<PurposeSet> {
 fn index(policy: &Policy, id: &str) -> Result<usize, SubmissionError> {
     policy.index(id).ok_or_else(|| {
         let known: Vec<&str> = policy.optional().map(|(_, purpose)| purpose.id.as_str()).collect();
-        SubmissionError::Purpose(shortened(id), known.join(", "))
+        SubmissionError::Purpose(known.join(", "))
     })
 }
 
@@ -203,12 +208,7 @@ fn read_source(word: Option<&str>) -> Result<ChoiceSource, SubmissionError> {
     let is_post =
         |source: &ChoiceSource| !matches!(source, ChoiceSource::Import(_) | ChoiceSource::Gpc | ChoiceSource::Dnt);
     let source = ChoiceSource::from_word(word).filter(is_post);
-    source.ok_or_else(|| SubmissionError::Source(shortened(word)))
-}
-
-/// As much of a wrong value as helps to find it.
-fn shortened(value: &str) -> String {
-    value.chars().take(80).collect()
+    source.ok_or(SubmissionError::Source)
 }
 
 #[cfg(test)]
@@ -310,12 +310,48 @@ mod tests {
     #[test]
     fn an_error_says_what_would_be_right() {
         let message = form("choice=save&purpose=telepathy").unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "There is no purpose `telepathy`; this site asks about: preferences, analytics, marketing."
-        );
+        assert_eq!(message, "There is no such purpose; this site asks about: preferences, analytics, marketing.");
+        let message = form("choice=accept&colour=red").unwrap_err().to_string();
+        assert!(message.contains("choice, purpose, purpose.ID, under_16, source, form and return"), "{message}");
+        let message = form("choice=save&purpose.analytics=on").unwrap_err().to_string();
+        assert!(message.contains("`purpose.analytics`"), "{message}");
+        let message = json(r#"{"choice":"accept","colour":"red"}"#).unwrap_err().to_string();
+        assert!(message.contains("see line 1, column 27"), "{message}");
         let message = json(r#"{"choice":"yes"}"#).unwrap_err().to_string();
         assert!(message.contains(r#"Send {"choice":"accept"}"#), "{message}");
+    }
+
+    #[test]
+    fn rule_d1_an_error_repeats_nothing_of_what_was_sent() {
+        const JANE: &str = "jane.doe@example.org";
+        for body in [
+            "choice=JANE",
+            "JANE=1&choice=accept",
+            "choice=accept&purpose.JANE=yes",
+            "choice=accept&purpose.JANE=JANE",
+            "choice=save&purpose.analytics=JANE",
+            "choice=save&purpose=JANE",
+            "choice=accept&source=JANE",
+            "choice=accept&under_16=JANE",
+            "choice=accept&return=JANE&return=JANE",
+        ] {
+            let error = form(&body.replace("JANE", JANE)).unwrap_err();
+            assert!(!error.to_string().contains("jane"), "{error}");
+        }
+        for body in [
+            r#""JANE""#,
+            r#"{"JANE":1}"#,
+            r#"{"choice":"JANE"}"#,
+            r#"{"choice":"accept","JANE":1}"#,
+            r#"{"choice":"accept","source":"JANE"}"#,
+            r#"{"choice":"accept","under_16":"JANE"}"#,
+            r#"{"granted":"JANE"}"#,
+            r#"{"granted":["JANE"]}"#,
+            r#"{"choice":"accept"} JANE"#,
+        ] {
+            let error = json(&body.replace("JANE", JANE)).unwrap_err();
+            assert!(!error.to_string().contains("jane"), "{error}");
+        }
     }
 
     #[test]

@@ -459,7 +459,7 @@ fn a_wrong_post_changes_nothing_and_says_what_would_be_right() {
     let long = format!("choice=accept&source={}", "a".repeat(MAX_BODY));
     for (kind, body, status, says) in [
         (FORM, "choice=perhaps", StatusCode::BAD_REQUEST, "accept, reject or save"),
-        (FORM, "choice=save&purpose=telepathy", StatusCode::BAD_REQUEST, "telepathy"),
+        (FORM, "choice=save&purpose=telepathy", StatusCode::BAD_REQUEST, "this site asks about: preferences"),
         (JSON, "{", StatusCode::BAD_REQUEST, "not a choice"),
         (FORM, &long, StatusCode::PAYLOAD_TOO_LARGE, "8192"),
         (("content-type", "text/plain"), "choice=accept", StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/json"),
@@ -468,6 +468,7 @@ fn a_wrong_post_changes_nothing_and_says_what_would_be_right() {
         let answer = site.post(&[kind], body);
         assert_eq!(answer.response.status(), status);
         assert!(text(&answer.response).contains(says), "{}", text(&answer.response));
+        assert!(!text(&answer.response).contains("telepathy"), "nothing that was sent is repeated (D1)");
         assert!(set_cookies(&answer.response).is_empty() && answer.chosen.is_none());
         if kind == JSON {
             assert!(value(&answer.response)["error"].is_string());
