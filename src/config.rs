@@ -190,8 +190,10 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections to each upstream at once over all workers, likewise; default 10 000.
     pub max_upstream_connections: usize,
-    /// How long a visitor may take to send a request's head, and may sit idle between two; default 30 s.
+    /// How long a visitor may take to send a request's head; default 30 s.
     pub head_timeout: Duration,
+    /// How long a connection is kept between two requests; default 75 s.
+    pub keep_alive: Duration,
     /// How long connecting to the upstream may take; default 5 s.
     pub connect_timeout: Duration,
     /// How long the upstream may take to begin its answer; default 60 s.

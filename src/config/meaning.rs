@@ -123,6 +123,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<Gateway> {
         max_connections: reader.get(&place, "max_connections", kind::whole(1, 1_000_000)),
         max_upstream_connections: reader.get(&place, "max_upstream_connections", kind::whole(1, 1_000_000)),
         head_timeout: reader.get(&place, "head_timeout", kind::duration(short, HOUR)),
+        keep_alive: reader.get(&place, "keep_alive", kind::duration(short, HOUR)),
         connect_timeout: reader.get(&place, "connect_timeout", kind::duration(short, HOUR)),
         answer_timeout: reader.get(&place, "answer_timeout", kind::duration(short, HOUR)),
         idle_timeout: reader.get(&place, "idle_timeout", kind::duration(short, HOUR)),

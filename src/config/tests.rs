@@ -46,6 +46,7 @@ fn two_lines_are_a_whole_configuration() {
     assert_eq!(config.gateway.limits.max_body_bytes, 1 << 30);
     assert_eq!(config.gateway.limits.max_connections, 10_000);
     assert_eq!(config.gateway.limits.answer_timeout, Duration::from_secs(60));
+    assert_eq!(config.gateway.limits.keep_alive, Duration::from_secs(75));
     assert_eq!(config.consent.path, "/_privacy");
     assert_eq!((config.modes.mode, config.modes.at("GB"), config.honour_dnt), (Mode::OptIn, Mode::OptIn, false));
     let said = |policy: &Policy| {
@@ -129,6 +130,7 @@ fn a_full_configuration_means_what_it_says() {
         [gateway.limits]
         max_head_bytes = 16384
         head_timeout = "1 minute 30 seconds"
+        keep_alive = "2 minutes"
         [consent]
         policy_version = 4
         choice_days = 90
@@ -182,6 +184,7 @@ fn a_full_configuration_means_what_it_says() {
     assert_eq!(gateway.upstream.to_string(), "https://site.internal:443");
     assert_eq!(gateway.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "2001:db8::1/128".parse().unwrap()]);
     assert_eq!(gateway.limits.head_timeout, Duration::from_secs(90));
+    assert_eq!(gateway.limits.keep_alive, Duration::from_secs(120));
     assert_eq!(config.consent.banner_title.as_deref(), Some("Hello there"));
     assert_eq!((config.retention.months, config.consents_retention.months), (48, 84));
     let ids: Vec<&str> = config.policy.purposes().iter().map(|purpose| purpose.id.as_str()).collect();

@@ -11,6 +11,7 @@
 //! | `proxy_protocol` | who a load balancer says has connected |
 //! | `addresses` | what one address may do |
 //! | `greet` | from a socket to HTTP: PROXY header, TLS, which version |
+//! | `keeping` | how long a connection is kept that waits |
 //! | `closing` | how a connection of HTTP/1.1 ends, from either side |
 //! | `http2` | HTTP/2, with the bounds that h2 leaves to others |
 //! | `doorstep` | what is settled before a request comes in |
@@ -23,6 +24,7 @@ mod doorstep;
 mod glance;
 mod greet;
 mod http2;
+mod keeping;
 mod misdirected;
 mod places;
 mod proxy_protocol;
@@ -30,5 +32,6 @@ mod socket;
 mod systemd;
 mod work;
 
+pub use keeping::Keeping;
 pub use places::{Door, OtherPlaces, Place, PlaceError, Places};
 pub use work::{Connections, Room, Shared, work};

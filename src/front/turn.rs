@@ -29,6 +29,7 @@ pub struct Turn(Arc<State>);
 struct State {
     whose: AtomicU8,
     asked: AtomicU32,
+    begun: AtomicBool,
     wanted: AtomicBool,
     trailed: AtomicBool,
 }
@@ -85,9 +86,23 @@ impl Turn {
         self.0.asked.load(Relaxed)
     }
 
+    /// Bytes have come. Unless they are a body's, they begin the next head: of a body that nobody waits for, since its answer
+    /// has ended, hyper reads what is there at once, or closes the connection.
+    pub fn read(&self) {
+        if self.0.whose.load(Relaxed) != THEIRS {
+            self.0.begun.store(true, Relaxed);
+        }
+    }
+
+    /// Whether some of the next head has come. What came in one piece with the end of the request before is not known of.
+    pub fn has_begun(&self) -> bool {
+        self.0.begun.load(Relaxed)
+    }
+
     /// A request has begun, whole or not.
     fn asked(&self, whole: bool) {
         self.0.asked.fetch_add(1, Relaxed);
+        self.0.begun.store(false, Relaxed);
         self.wants(false);
         self.0.whose.store(if whole { OURS } else { THEIRS }, Relaxed);
     }
@@ -192,6 +207,26 @@ impl Body for RequestBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_begins_a_head_unless_it_is_a_body() {
+        let turn = Turn::default();
+        assert!(!turn.has_begun());
+        turn.read();
+        assert!(turn.has_begun());
+        let answer = turn.begin(false);
+        turn.read();
+        assert!(!turn.has_begun(), "it is the body");
+        turn.heard();
+        turn.read();
+        assert!(turn.has_begun(), "it is the next one, however early");
+        drop(answer);
+        assert!(turn.has_begun());
+        drop(turn.begin(false));
+        assert!(!turn.has_begun());
+        turn.read();
+        assert!(turn.has_begun(), "nobody waits for the body");
+    }
 
     #[test]
     fn it_is_nobodys_once_request_and_answer_have_ended_in_either_order() {

@@ -30,7 +30,7 @@ def run(folder):
     port = free_port()
     wait_for_port(folder.start(Process([sys.executable, HERE / "site.py", port], folder.path / "site.log")), port)
     tls = '[gateway.tls]\nlisten = "127.0.0.1:0"\n[[gateway.tls.certificate]]\ncertificate = "cert.pem"\nkey = "key.pem"\n'
-    limits = 'max_connections = 12_000\nmax_connections_per_address = 12_000\nhead_timeout = "10 minutes"\n'
+    limits = 'max_connections = 12_000\nmax_connections_per_address = 12_000\nhead_timeout = "10 minutes"\nkeep_alive = "10 minutes"\n'
     said = []
     for kind, count in (("plain", COUNT), ("TLS", TLS_COUNT)):
         # One of its own for each: what the first gave back would serve the second.

@@ -274,7 +274,7 @@ async fn a_call_may_be_silent_for_as_long_as_it_likes() {
     let mut site = Site::start().await;
     let (gateway, _nobody) = plain(
         &site,
-        "[gateway.limits]\nidle_timeout = \"200ms\"\nhead_timeout = \"200ms\"\nmin_body_rate = \"1 MiB/s\"\nbody_grace = \"0s\"\n",
+        "[gateway.limits]\nidle_timeout = \"200ms\"\nhead_timeout = \"200ms\"\nkeep_alive = \"200ms\"\nmin_body_rate = \"1 MiB/s\"\nbody_grace = \"0s\"\n",
     );
     let visitor = Visitor::connect(gateway.address).await;
     let (answer, mut sending) = visitor.call("/silent").await;

@@ -293,10 +293,8 @@ fn streams_that_are_opened_and_reset_in_a_row_end_the_connection_and_harm_nobody
 #[test]
 fn a_visitor_who_takes_nothing_is_let_go_and_others_on_the_connection_are_not() {
     let site = Site::start();
-    let (gateway, _nobody) = without_database(
-        site.address,
-        "h2c = true\n[gateway.limits]\nidle_timeout = \"500ms\"\nhead_timeout = \"3s\"\n",
-    );
+    let (gateway, _nobody) =
+        without_database(site.address, "h2c = true\n[gateway.limits]\nidle_timeout = \"500ms\"\nkeep_alive = \"3s\"\n");
     let large =
         format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 500000\r\n\r\n{}", "x".repeat(500_000));
     site.answers("/h2/large", large);
@@ -398,7 +396,8 @@ fn no_more_streams_are_open_at_once_than_are_allowed() {
 #[test]
 fn a_connection_on_which_nothing_is_asked_for_is_closed() {
     let site = Site::start();
-    let (gateway, _nobody) = without_database(site.address, "h2c = true\n[gateway.limits]\nhead_timeout = \"300ms\"\n");
+    let limits = "h2c = true\n[gateway.limits]\nhead_timeout = \"300ms\"\nkeep_alive = \"2s\"\n";
+    let (gateway, _nobody) = without_database(site.address, limits);
     let began = Instant::now();
     let mut silent = Raw::open(gateway.address, &[]);
     let told = silent.next(&[GOAWAY]);
@@ -412,8 +411,10 @@ fn a_connection_on_which_nothing_is_asked_for_is_closed() {
     assert!(began.elapsed() < PATIENCE / 2);
     let mut busy = Raw::open(gateway.address, &[]);
     busy.get(1, "/h2/once", &[]);
+    let answered = Instant::now();
     assert_eq!(busy.next(&[HEADERS]).unwrap().status(), 200);
     assert!(busy.next(&[GOAWAY]).is_some());
+    assert!(answered.elapsed() > Duration::from_secs(1), "it is kept for its next request");
 }
 
 #[tokio::test]

@@ -20,7 +20,8 @@ fn ask(path: &str) -> String {
 #[test]
 fn a_connection_that_sends_no_head_is_closed_in_time() {
     let site = Site::start();
-    let (gateway, _nobody) = without_database(site.address, "[gateway.limits]\nhead_timeout = \"300ms\"\n");
+    let limits = "[gateway.limits]\nhead_timeout = \"300ms\"\nkeep_alive = \"300ms\"\n";
+    let (gateway, _nobody) = without_database(site.address, limits);
     let began = Instant::now();
     for sent in ["", "GET", "GET / HTTP/1.1\r\nHost: a.example\r\n"] {
         let rest = Connection::open(gateway.address).send(sent).rest();
@@ -31,6 +32,44 @@ fn a_connection_that_sends_no_head_is_closed_in_time() {
     assert_eq!(idle.send(ask("/idle")).answer().status, 200);
     assert_eq!(idle.rest(), b"");
     assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_connection_is_kept_between_two_requests_for_longer_than_a_head_may_take() {
+    let site = Site::start();
+    let limits = "[gateway.limits]\nhead_timeout = \"300ms\"\n";
+    let (gateway, _nobody) = without_database(site.address, limits);
+    let mut kept = Connection::open(gateway.address);
+    for _ in 0..2 {
+        assert_eq!(kept.send(ask("/kept")).answer().status, 200);
+        std::thread::sleep(Duration::from_millis(900));
+    }
+    let upload = "POST /kept HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\n";
+    kept.send(upload).send("body").answer();
+    std::thread::sleep(Duration::from_millis(900));
+    // Its next head has no more time than any other, whenever it begins.
+    let began = Instant::now();
+    kept.send("GET /kept HTTP/1.1\r\n");
+    let rest = kept.rest();
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{:?}", String::from_utf8_lossy(&rest));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn where_connections_are_scarce_those_that_wait_longest_are_not_kept() {
+    let site = Site::start();
+    let limits = "[gateway.limits]\nhead_timeout = \"1s\"\nmax_connections = 4\n";
+    let (gateway, _nobody) = without_database(site.address, limits);
+    let mut kept: Vec<Connection> = (0..4).map(|_| Connection::open(gateway.address)).collect();
+    for connection in &mut kept {
+        assert_eq!(connection.send(ask("/scarce/kept")).answer().status, 200);
+    }
+    let rest = Connection::open(gateway.address).send("GET / HTTP/1.0\r\n\r\n").rest();
+    assert!(rest.is_empty(), "all are taken");
+    eventually("there is a place again", || {
+        let rest = Connection::open(gateway.address).send("GET / HTTP/1.0\r\n\r\n").rest();
+        rest.starts_with(b"HTTP/1.0 200").then_some(())
+    });
 }
 
 #[test]

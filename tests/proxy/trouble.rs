@@ -40,8 +40,8 @@ fn a_site_that_is_away_or_slow_is_an_error_page_without_internals() {
 #[test]
 fn a_visitor_who_never_finishes_asking_is_let_go() {
     let site = Site::start();
-    let (gateway, _nobody) =
-        without_database(site.address, "[gateway.limits]\nhead_timeout = \"300ms\"\nidle_timeout = \"300ms\"");
+    let limits = "[gateway.limits]\nhead_timeout = \"300ms\"\nkeep_alive = \"300ms\"\nidle_timeout = \"300ms\"";
+    let (gateway, _nobody) = without_database(site.address, limits);
     let mut slow_head = Connection::open(gateway.address);
     slow_head.send("GET /slow/head HTTP/1.1\r\nHost: a.example\r\nX-");
     assert!(!String::from_utf8_lossy(&slow_head.rest()).contains(" 200 "));

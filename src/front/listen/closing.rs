@@ -100,6 +100,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Closing<T> {
         ready!(read)?;
         if !has_room || buffer.filled().len() > before {
             self.read_after = Some(self.turn.count());
+            self.turn.read();
             self.moved = true;
             return Poll::Ready(Ok(()));
         }

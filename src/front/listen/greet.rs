@@ -166,9 +166,10 @@ async fn http1(line: Line, caller: Rc<Caller>, current: Rc<Current>, mut stop: S
         caller.hear();
         doorstep::answer(&current.get(), &caller, caller.read(request))
     });
-    // The time for a head begins with the connection, so one that sends nothing is closed, too.
+    // The time for a head begins with the connection, so one that sends nothing is closed, too. Between two requests the alarm
+    // gives more.
     let connection = http1::Builder::new()
-        .timer(Alarm::new())
+        .timer(Alarm::new(room.keeping(), caller.turn.clone()))
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.max_head_bytes.max(8192) + 8192)
         .serve_connection(TokioIo::new(Closing::new(line, caller.turn.clone())), service)

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::doorstep;
 use super::greet::FIRST_REQUEST;
+use super::keeping::Keeping;
 use super::socket::Line;
 use super::work::Room;
 use crate::front::check;
@@ -61,7 +62,7 @@ pub(super) async fn serve(
 ) {
     let room = current.get();
     let limits = room.gateway.limits();
-    let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
+    let (keeping, idle_timeout) = (room.keeping(), limits.idle_timeout);
     let streams = Streams(Rc::new(Open {
         room: room.clone(),
         patience: idle_timeout,
@@ -97,7 +98,7 @@ pub(super) async fn serve(
     let (mut asked_to_end, mut ending) = (false, false);
     loop {
         let look = match ending {
-            false => streams.0.since.get() + head_timeout,
+            false => streams.0.kept_until(&keeping).unwrap_or_else(Instant::now),
             // What a visitor asked for may still wait in h2 when its stream has ended here.
             true if streams.0.any.get() && !asked_to_end => Instant::now() + idle_timeout,
             true => Instant::now() + FAREWELL,
@@ -119,7 +120,7 @@ pub(super) async fn serve(
                 if streams.0.count.get() > 0 {
                     streams.0.since.set(Instant::now());
                 } else if !ending {
-                    if streams.0.since.get().elapsed() >= head_timeout {
+                    if streams.0.kept_until(&keeping).is_none() {
                         ending = true;
                         moved.store(false, Ordering::Relaxed);
                         connection.as_mut().graceful_shutdown();
@@ -147,6 +148,17 @@ struct Open {
     since: Cell<Instant>,
     /// What waits to be sent on all of them.
     budget: Rc<Budget>,
+}
+
+impl Open {
+    /// Until when a connection is kept on which no stream is open, as far as is known; nothing where it is not any more.
+    fn kept_until(&self, keeping: &Keeping) -> Option<Instant> {
+        let (since, now) = (self.since.get(), Instant::now());
+        if self.any.get() {
+            return keeping.look(since, now);
+        }
+        Some(since + keeping.head).filter(|until| *until > now)
+    }
 }
 
 impl<F: Future + 'static> Executor<F> for Streams {

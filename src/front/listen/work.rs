@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::accept::Acceptor;
 use super::addresses::{Addresses, Pace};
 use super::greet;
+use super::keeping::Keeping;
 use super::places::Door;
 use crate::config::{self, AcmeChallenge};
 use crate::front::current::Current;
@@ -118,10 +119,11 @@ impl Shared {
 #[derive(Default)]
 pub struct Connections(AtomicUsize);
 
-struct Seat(Arc<Connections>);
+/// A connection's place among them.
+pub(super) struct Seat(Arc<Connections>);
 
 impl Connections {
-    fn take(self: &Arc<Self>, bound: usize) -> Option<Seat> {
+    pub(super) fn take(self: &Arc<Self>, bound: usize) -> Option<Seat> {
         let taken = self.0.fetch_add(1, Ordering::Relaxed);
         let seat = Seat(self.clone());
         (taken < bound).then_some(seat)
@@ -149,6 +151,13 @@ impl Room {
     /// For one worker.
     pub fn new(gateway: Gateway, shared: Arc<Shared>) -> Room {
         Room { gateway: Rc::new(gateway), shared }
+    }
+
+    /// What its connections are held to while they wait.
+    pub(super) fn keeping(&self) -> Keeping {
+        let (limits, shared) = (self.gateway.limits(), &self.shared);
+        let crowd = Some((shared.open.clone(), shared.shares.visitors));
+        Keeping { head: limits.head_timeout, between: limits.keep_alive, crowd }
     }
 
     /// What is to be done once a second.
