@@ -20,6 +20,7 @@ pub(super) const ROUTE: &[Key] = &[
     open("hash_header", "as in [gateway.forward]"),
     open("http2", "as in [gateway.forward]"),
     open("upstream_host", "as in [gateway.forward]"),
+    open("keep_idle", "as in [gateway.forward]"),
     open("connect_timeout", "as in [gateway.limits]"),
     open("answer_timeout", "as in [gateway.limits]"),
     open("idle_timeout", "as in [gateway.limits]"),
@@ -57,6 +58,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
                 ..forward.tls.clone()
             },
             bounds: upstream::bounds(limits),
+            keep_idle: forward.keep_idle,
         });
     }
     let places = reader.items("gateway.route");
@@ -87,6 +89,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
     let hash_header = reader.maybe(place, "hash_header", upstream::header());
     let http2 = reader.or(place, "http2", kind::truth(), forward.http2);
     let told_host = reader.maybe(place, "upstream_host", web::plain_host()).or_else(|| forward.told_host.clone());
+    let keep_idle = reader.or(place, "keep_idle", upstream::keep_idle(), forward.keep_idle);
     let usual = upstream::bounds(limits);
     let time = || kind::duration(Duration::from_millis(10), Duration::from_secs(3600));
     let bounds = Bounds {
@@ -132,6 +135,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
         http2,
         tls,
         bounds,
+        keep_idle,
     })
 }
 

@@ -28,6 +28,11 @@ pub(super) const FORWARD: &[Key] = &[
     key("http2", "false", "HTTP/2 to upstreams: as the TLS handshake agrees, without TLS always; gRPC needs it"),
     open("upstream_host", "the Host upstreams are told, and asked for by TLS; the visitor's unless set"),
     key("resolve_every", r#""5s""#, "how long the addresses of an upstream's name are believed"),
+    key(
+        "keep_idle",
+        r#""12s""#,
+        "how long a kept connection may be idle; less where the upstream's Keep-Alive says so",
+    ),
     key("failures", "3", "so many in a row and an upstream is left alone, where there are others"),
     key("eject_for", r#""5s""#, "for how long at first; longer each time, up to 5 minutes"),
     open("tls_ca", "a PEM file with the authorities of upstreams; the system's unless set"),
@@ -85,6 +90,7 @@ pub(super) struct Forward {
     pub http2: bool,
     pub told_host: Option<String>,
     pub resolve_every: Duration,
+    pub keep_idle: Duration,
     pub ejection: Ejection,
     pub tls: TlsSettings,
 }
@@ -120,6 +126,7 @@ pub(super) fn forward(reader: &mut Reader<'_>) -> Forward {
         http2: reader.get(&place, "http2", kind::truth()),
         told_host: reader.maybe(&place, "upstream_host", web::plain_host()),
         resolve_every: reader.get(&place, "resolve_every", kind::duration(Duration::from_secs(1), HOUR)),
+        keep_idle: reader.get(&place, "keep_idle", keep_idle()),
         ejection: Ejection {
             failures: reader.get(&place, "failures", kind::whole(1, 1000)),
             period: reader.get(&place, "eject_for", kind::duration(Duration::from_millis(100), MINUTES)),
@@ -196,6 +203,11 @@ pub(super) fn bounds(limits: &Limits) -> Bounds {
         max_request_body: limits.max_body_bytes,
         least_rate: limits.least_rate,
     }
+}
+
+/// How long a kept connection may be idle.
+pub(super) fn keep_idle() -> Kind<Duration> {
+    kind::duration(Duration::ZERO, HOUR)
 }
 
 /// How long a whole exchange may take.

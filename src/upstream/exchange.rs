@@ -114,7 +114,7 @@ impl Exchange<'_> {
     ) -> http::Response<UpstreamBody> {
         let Exchange { mut connection, pool, bounds, asked } = self;
         if let Some(seconds) = head.keep_alive_seconds {
-            connection.site_keeps_it(seconds);
+            connection.site_keeps_it(seconds, pool);
         }
         connection.doubtful = head.doubtful;
         let reusable = head.keep_alive && sent && !asked.websocket;

@@ -26,9 +26,9 @@ use super::wire::{Idle, Wire};
 /// Idle connections a worker keeps.
 const MAX_IDLE: usize = 256;
 
-/// How long a connection may be idle, unless the site's `Keep-Alive` says less. Below the time after which most servers
-/// close theirs, so that we seldom meet one that is about to be closed.
-const MAX_IDLE_TIME: Duration = Duration::from_secs(12);
+/// What cannot be sent twice goes over no connection that was idle for longer: servers close theirs after some seconds (gunicorn
+/// after 2, uvicorn and Node after 5), and a request that meets that is lost.
+const SURE: Duration = Duration::from_secs(1);
 
 /// How long a connection rests that may bring a body which must not be there. A site that has one to send does so right after
 /// the head; longer, and visitors who ask for nothing but heads would take up many of the site's connections.
@@ -71,6 +71,8 @@ pub(super) enum Link {
 /// The idle connections and how to make new ones.
 pub struct Pool {
     pub(super) server: Arc<Server>,
+    /// How long a connection may be idle, unless the server's `Keep-Alive` says less.
+    keep_idle: Duration,
     /// Its connections that speak HTTP/2.
     lanes: Lanes,
     /// Whether it chose HTTP/1.1 where it might have chosen HTTP/2.
@@ -130,9 +132,10 @@ impl std::ops::Sub for Counts {
 }
 
 impl Pool {
-    pub(super) fn new(server: Arc<Server>) -> Self {
+    pub(super) fn new(server: Arc<Server>, keep_idle: Duration) -> Self {
         Pool {
             server,
+            keep_idle,
             lanes: Lanes::default(),
             declined_http2: Cell::new(false),
             idle: RefCell::default(),
@@ -143,14 +146,20 @@ impl Pool {
         }
     }
 
-    /// An idle connection that looks sound; `replayable` says that a wrong guess does no harm.
+    /// An idle connection that looks sound; `replayable` says that a wrong guess does no harm. Where it would, those that
+    /// were idle for long stay for whom it would not.
     pub(super) fn take(&self, replayable: bool) -> Option<Box<Connection>> {
         let now = Instant::now();
         self.wake(now);
         let mut idle = self.idle.borrow_mut();
         while let Some(mut connection) = idle.pop_back() {
-            if now.duration_since(connection.begun) >= connection.idle_time {
+            let unused = now.duration_since(connection.begun);
+            if unused >= connection.idle_time {
                 continue;
+            }
+            if !replayable && unused >= SURE {
+                idle.push_back(connection);
+                break;
             }
             connection.begun = now;
             match connection.wire.look(!replayable || connection.doubtful) {
@@ -291,7 +300,7 @@ impl Pool {
             reused: false,
             doubtful: false,
             once_doubtful: false,
-            idle_time: MAX_IDLE_TIME,
+            idle_time: self.keep_idle,
             begun: Instant::now(),
             peer,
             place,
@@ -339,9 +348,9 @@ impl Drop for Pool {
 }
 
 impl Connection {
-    /// Takes the site's `Keep-Alive: timeout=…` into account, a second early.
-    pub(super) fn site_keeps_it(&mut self, seconds: u64) {
-        self.idle_time = MAX_IDLE_TIME.min(Duration::from_secs(seconds.saturating_sub(1)));
+    /// Takes the site's `Keep-Alive: timeout=…` into account, a second early; `pool` is its own.
+    pub(super) fn site_keeps_it(&mut self, seconds: u64, pool: &Pool) {
+        self.idle_time = pool.keep_idle.min(Duration::from_secs(seconds.saturating_sub(1)));
     }
 }
 

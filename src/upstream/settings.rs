@@ -62,6 +62,8 @@ pub struct Route {
     pub tls: TlsSettings,
     /// How long things may take.
     pub bounds: Bounds,
+    /// How long a connection of HTTP/1.1 that is kept may be idle.
+    pub keep_idle: Duration,
 }
 
 /// The hosts a route is for; without port, in lower case.

@@ -28,6 +28,7 @@ pub(super) struct Part {
     pub(super) servers: Vec<Arc<Server>>,
     pub(super) balancer: Balancer,
     pub(super) bounds: Bounds,
+    pub(super) keep_idle: Duration,
     /// What is taken off the path.
     pub(super) strip: Option<String>,
     /// The host that is told instead of the request's.
@@ -96,8 +97,9 @@ impl Part {
         };
         let strip = (route.strip_path && route.path != "/").then(|| route.path.clone());
         let (name, spoken) = (name_of(route), (route.http2, route.tls.clone()));
+        let (bounds, keep_idle) = (route.bounds.clone(), route.keep_idle);
         let (host, told_host) = (route.host.clone(), route.told_host.clone());
-        Part { name, host, servers, balancer, bounds: route.bounds.clone(), strip, told_host, spoken }
+        Part { name, host, servers, balancer, bounds, keep_idle, strip, told_host, spoken }
     }
 
     /// Whether it is for the same requests as `route`, whose servers are spoken to in the same way.

@@ -67,7 +67,7 @@ enum Content<B> {
 
 impl Way {
     pub(super) fn new(part: &Arc<Part>) -> Way {
-        let pools = part.servers.iter().map(|server| Rc::new(Pool::new(server.clone()))).collect();
+        let pools = part.servers.iter().map(|server| Rc::new(Pool::new(server.clone(), part.keep_idle))).collect();
         Way { part: part.clone(), pools, next: Cell::new(0), budget: Budget::new() }
     }
 

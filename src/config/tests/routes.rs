@@ -17,6 +17,7 @@ fn one_upstream_is_one_route_for_everything() {
     };
     assert_eq!((path.as_str(), &servers[..]), ("/", &[tcp(false, "127.0.0.1", 3000)][..]));
     assert_eq!((site.names_kept, site.ejection.failures), (Duration::from_secs(5), 3));
+    assert_eq!(site.routes[0].keep_idle, Duration::from_secs(12));
     assert!(site.probing.is_none() && site.error_pages.is_empty());
 }
 
@@ -34,6 +35,7 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
         balance = "hash"
         hash_header = "X-Tenant"
         tls_ca = "ca.pem"
+        keep_idle = "4s"
         [gateway.health]
         path = "/up?deep=1"
         status = 204
@@ -47,6 +49,7 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
         http2 = true
         balance = "least-connections"
         idle_timeout = "1s"
+        keep_idle = "0s"
         max_body_bytes = "5 GiB"
         min_body_rate = "0 B/s"
         tls_name = "api.internal"
@@ -71,6 +74,8 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
     assert_eq!(told(api), (Some("api.example".into()), Some("api.internal".into())));
     assert_eq!(told(files), (Some("files.example".into()), Some("files.example".into())));
     assert_eq!((api.bounds.answer, api.bounds.idle), (Duration::from_secs(7), Duration::from_secs(1)));
+    let keeps = [all, api, files].map(|route| route.keep_idle.as_secs());
+    assert_eq!(keeps, [4, 0, 4]);
     assert_eq!(files.bounds.total, Some(Duration::from_secs(3600)));
     assert_eq!((api.bounds.max_request_body, files.bounds.max_request_body), (5 << 30, 1 << 30));
     let rate = |route: &Route| (route.bounds.least_rate.bytes_per_second, route.bounds.least_rate.grace.as_secs());

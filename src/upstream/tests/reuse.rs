@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
 
 use super::super::pool::REST;
-use super::super::server::Server;
+use super::super::server;
 use super::super::settings::Ejection;
 use super::super::{Address, Sites, Upstream, UpstreamError};
-use super::site::{PATIENCE, act, failure, get, request, route, run, send, site, text};
+use super::servers::{Manner, Server};
+use super::site::{PATIENCE, act, failure, get, request, route, routed, run, send, site, text};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -98,6 +100,49 @@ fn a_body_dropped_midway_closes_its_connection() {
         drop(body);
         assert_eq!(text(get(&upstream, "/").await.unwrap()).await.unwrap(), "ok");
         assert_eq!(upstream.counts().connected, 2);
+    });
+    site.end();
+}
+
+#[test]
+fn what_cannot_be_sent_twice_takes_no_connection_that_was_idle_for_longer_than_a_second() {
+    let server = Server::start("ok", Manner::Answers);
+    run(async {
+        let upstream = routed(vec![route([server.address.clone()])]);
+        let post = |path: &'static str| {
+            let (upstream, request) = (&upstream, request("POST", path, &[]));
+            async move { text(send(upstream, &request, None::<Empty<Bytes>>).await.unwrap()).await.unwrap() }
+        };
+        text(get(&upstream, "/").await.unwrap()).await.unwrap();
+        assert_eq!(post("/soon").await, "ok");
+        assert_eq!(upstream.counts().connected, 1, "it was used just now");
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        assert_eq!(post("/late").await, "ok");
+        assert_eq!(upstream.counts().connected, 2, "who knows whether the server closes it in this moment");
+        // What may be sent again goes over either.
+        let (one, other) = tokio::join!(get(&upstream, "/one"), get(&upstream, "/other"));
+        assert!(one.is_ok() && other.is_ok());
+        assert_eq!(upstream.counts().connected, 2);
+    });
+}
+
+#[test]
+fn a_connection_is_not_kept_for_longer_than_it_may_be_idle() {
+    let once = || {
+        act(|talk| {
+            talk.read_head();
+            talk.write(OK);
+        })
+    };
+    let site = site([once(), once()]);
+    run(async {
+        let mut route = route([site.address()]);
+        route.keep_idle = Duration::ZERO;
+        let upstream = routed(vec![route]);
+        for _ in 0..2 {
+            assert_eq!(text(get(&upstream, "/").await.unwrap()).await.unwrap(), "ok");
+        }
+        assert_eq!((upstream.counts().connected, upstream.counts().reused), (2, 0));
     });
     site.end();
 }
@@ -412,7 +457,7 @@ fn a_kept_connection_to_where_the_name_no_longer_leads_is_closed() {
     run(async {
         let mut route = route([site.address()]);
         route.servers = vec![Address::Tcp { tls: false, host: "localhost".into(), port: site.port }];
-        let server = Arc::new(Server::new(&route.servers[0], None, false, Ejection::default(), PATIENCE * 10));
+        let server = Arc::new(server::Server::new(&route.servers[0], None, false, Ejection::default(), PATIENCE * 10));
         let here = SocketAddr::from(([127, 0, 0, 1], site.port));
         let upstream = Upstream::new(Sites::of(vec![server.clone()], &route));
         let _ = text(get(&upstream, "/").await.unwrap()).await.unwrap();

@@ -94,6 +94,7 @@ pub fn route(servers: impl IntoIterator<Item = Address>) -> Route {
             total: None,
             max_request_body: 64 * 1024 * 1024,
         },
+        keep_idle: PATIENCE,
     }
 }
 

@@ -41,7 +41,7 @@ fn a_request_no_server_has_seen_is_still_whole() {
     ]);
     run(async {
         let server = Arc::new(Server::new(&site.address(), None, false, Ejection::default(), PATIENCE));
-        let pool = Rc::new(Pool::new(server));
+        let pool = Rc::new(Pool::new(server, PATIENCE));
         let bounds = route([site.address()]).bounds;
         let link = async || match pool.link(false, true, true, Instant::now() + PATIENCE).await {
             Ok(Link::Http1(connection)) => connection,
