@@ -86,9 +86,10 @@ pub fn take_inherited(numbers: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
     numbers.iter().map(take).collect()
 }
 
-/// Takes no notice any more of the signals that ask a process to end.
+/// Takes no notice any more of the signals that ask a process to end, or that are meant for the gateway and sent to all of its
+/// name (`killall -USR1`).
 pub fn ignore_requests_to_end() {
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2] {
         // SAFETY: takes two numbers, and no handler of ours is replaced.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }

@@ -142,7 +142,7 @@ impl Reloader {
     pub async fn reload(&mut self, workers: &Workers, manager: &Manager) -> Result<Reloaded, ReloadError> {
         manager.reloading();
         // Whoever rotates logs asks in this way, whatever the configuration is like.
-        self.logs().for_each(|log| log.reopen());
+        self.reopen_logs();
         let outcome = self.attempt(workers).await;
         let figures = &self.lasting.metrics.reloads;
         match &outcome {
@@ -161,6 +161,11 @@ impl Reloader {
         }
         manager.ready();
         outcome
+    }
+
+    /// Opens log files anew; never waits.
+    pub fn reopen_logs(&self) {
+        self.logs().for_each(|log| log.reopen());
     }
 
     /// Lets what was written of single requests out.

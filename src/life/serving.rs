@@ -79,7 +79,7 @@ impl Serving {
         let (ask, asked) = mpsc::channel(16);
         let control = Control::listen(data_dir, ask);
         let control = control.inspect_err(|error| {
-            tracing::warn!(%error, "commands cannot reach this gateway; signals can (SIGHUP reloads, SIGUSR2 upgrades)");
+            tracing::warn!(%error, "commands cannot reach this gateway; signals can (SIGHUP reloads, SIGUSR1 opens logs anew, SIGUSR2 upgrades)");
         });
         Serving {
             signalled,
@@ -125,6 +125,7 @@ impl Serving {
                             return why;
                         }
                     }
+                    signals::Asked::Logs => house.reloader.reopen_logs(),
                     signals::Asked::Upgrade => self.prepare(house, None),
                 },
                 Some(Asked { ask, config, answer }) = self.asked.recv() => match ask {

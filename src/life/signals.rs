@@ -1,6 +1,6 @@
 //! The signals that ask something of the process. Ctrl-C and `SIGTERM` ask it to end, `SIGHUP` to read its configuration
-//! again, `SIGUSR2` to give way to the program as it lies on disk now. A terminal sends `SIGHUP` too, when it is closed, and
-//! then means the end.
+//! again, `SIGUSR1` to open its logs anew, `SIGUSR2` to give way to the program as it lies on disk now. A terminal sends
+//! `SIGHUP` too, when it is closed, and then means the end.
 
 use std::io::{IsTerminal as _, stderr, stdin, stdout};
 
@@ -16,6 +16,8 @@ pub enum Asked {
     End,
     /// To read the configuration again.
     Reload,
+    /// To open its logs anew, as whoever has moved them away wants it.
+    Logs,
     /// To give way to a new process.
     Upgrade,
 }
@@ -25,6 +27,7 @@ pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
+    logs: Signal,
     upgrade: Signal,
     /// Which of the standard streams were a terminal at the start.
     terminals: [bool; 3],
@@ -34,6 +37,7 @@ pub struct Signals {
 /// process that is still on its way.
 pub struct Early {
     hang_up: Signal,
+    logs: Signal,
     upgrade: Signal,
 }
 
@@ -44,7 +48,11 @@ fn listen(kind: SignalKind) -> Result<Signal, LifeError> {
 impl Early {
     /// Within a runtime.
     pub fn listen() -> Result<Early, LifeError> {
-        Ok(Early { hang_up: listen(SignalKind::hangup())?, upgrade: listen(SignalKind::user_defined2())? })
+        Ok(Early {
+            hang_up: listen(SignalKind::hangup())?,
+            logs: listen(SignalKind::user_defined1())?,
+            upgrade: listen(SignalKind::user_defined2())?,
+        })
     }
 }
 
@@ -55,6 +63,7 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             hang_up: early.hang_up,
+            logs: early.logs,
             upgrade: early.upgrade,
             terminals: terminals(),
         })
@@ -65,6 +74,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::End,
             _ = self.terminate.recv() => Asked::End,
+            _ = self.logs.recv() => Asked::Logs,
             _ = self.upgrade.recv() => Asked::Upgrade,
             _ = self.hang_up.recv() => match is_closed(self.terminals, terminals()) {
                 true => Asked::End,

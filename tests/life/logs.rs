@@ -137,6 +137,24 @@ fn a_log_that_was_moved_away_is_made_anew_when_asked_and_switched_on_and_off_wit
 }
 
 #[test]
+fn usr1_opens_log_files_anew_and_asks_for_nothing_else() {
+    let (gateway, _site, _nobody) = start("[observe]\naccess_log = \"access.log\"");
+    let mut visitor = Visitor::new(&gateway);
+    visitor.get("/one");
+    lines(&gateway, "access.log", 1);
+    let path = |name: &str| gateway.folder.path().join(name);
+    std::fs::rename(path("access.log"), path("access.log.1")).expect("it is ours");
+    // What a reload would refuse is not even looked at.
+    gateway.folder.write("consentry.toml", "this is no configuration");
+    gateway.process.signal("USR1");
+    eventually("another is made", || path("access.log").exists().then_some(()));
+    visitor.get("/two");
+    assert_eq!(lines(&gateway, "access.log", 1)[0]["path"], "/two");
+    let metrics = dashboard::get(&gateway, "/metrics").text();
+    assert!(metrics.contains("\nconsentry_config_last_reload_refused 0\n"), "{metrics}");
+}
+
+#[test]
 fn while_nobody_reads_the_access_log_the_gateway_is_reloaded_upgraded_and_ended_all_the_same() {
     let site = Site::start();
     let (folder, _nobody) = folder_without_database(site.address, "[observe]\naccess_log = \"stdout\"");
