@@ -128,6 +128,22 @@ fn whoever_asks_too_fast_is_told_when_to_come_again() {
 }
 
 #[test]
+fn a_trusted_proxys_own_requests_are_no_visitors() {
+    let site = Site::start();
+    let limits = "[gateway.limits]\nrequests_per_second_per_address = 1\nrequest_burst_per_address = 2\n";
+    let (gateway, _nobody) =
+        without_database(site.address, &format!("trusted_proxies = [\"{TRUSTED_PROXY}\"]\n{limits}"));
+    let mut proxy = from(&gateway, TRUSTED_PROXY);
+    // Its health checks come without a word on whom they are for.
+    for number in 0..20 {
+        assert_eq!(proxy.send(ask("/own")).answer().status, 200, "{number}");
+    }
+    let visitors = ask("/own").replace("\r\n\r\n", "\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n");
+    let statuses: Vec<u16> = (0..5).map(|_| proxy.send(&visitors).answer().status).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
 fn a_body_that_does_not_come_is_not_waited_for() {
     let site = Site::start();
     let (gateway, _nobody) = without_database(site.address, "[gateway.limits]\nidle_timeout = \"300ms\"\n");

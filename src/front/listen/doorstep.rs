@@ -83,7 +83,10 @@ fn settled(room: &Room, caller: &Caller, request: &Request<RequestBody>) -> Opti
         // C6: a withdrawal is always taken.
         let is_choice = *request.method() == Method::POST
             && path.strip_prefix(&*site.privacy_path).is_some_and(|rest| rest == "/consent");
-        if let (false, Err(seconds)) = (is_choice, pace.take(client.ip.bucket(), Instant::now())) {
+        // What comes from a listed proxy and for nobody else is its own, such as its health checks.
+        let is_proxys = client.through_proxy && !client.is_one;
+        let may_wait = !is_choice && !is_proxys;
+        if let (true, Err(seconds)) = (may_wait, pace.take(client.ip.bucket(), Instant::now())) {
             shared.metrics.doors.requests_paced.count();
             let mut response =
                 own::problem(StatusCode::TOO_MANY_REQUESTS, "More was asked for than is answered at once.");
