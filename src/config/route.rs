@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::kind::{self, Kind, parsed};
+use super::kind::{self, Kind, parsed, quoted};
 use super::known::{Key, open};
 use super::read::{Place, Reader};
 use super::upstream::{self, Forward, Upstreams, Word, shown};
@@ -190,10 +190,26 @@ fn host() -> Kind<HostPattern> {
     parsed("a host such as \"shop.example.com\", or \"*.example.com\" for every host below", parse, host_text)
 }
 
+/// What is wrong with a path that has a star, which in other programs stands for all that is below.
+fn star(text: &str) -> String {
+    let before = text.strip_suffix('*').map(|before| before.trim_end_matches('*'));
+    match before.filter(|before| before.ends_with('/') && !before.contains('*')) {
+        Some("/") => "has a star; every path is meant without one: write \"/\"".into(),
+        Some(before) => {
+            let path = quoted(before.trim_end_matches('/'));
+            format!("has a star; the path with all below is meant without one: write {path}")
+        }
+        None => "has a star, which stands for nothing here: a path with all below is meant without one".into(),
+    }
+}
+
 fn path() -> Kind<String> {
     let parse = |text: &str| {
         let bad = |byte: u8| !byte.is_ascii_graphic() || b"?#\\\"<>".contains(&byte);
         let dotted = |part: &str| matches!(part, "" | "." | "..");
+        if text.contains('*') {
+            return Err(star(text));
+        }
         match text {
             "/" => Ok(text.to_owned()),
             _ if !text.starts_with('/') => Err("does not begin with a slash"),

@@ -108,6 +108,13 @@ fn what_could_be_understood_in_two_ways_is_refused() {
         (route(&format!("path = \"a\"\n{to}")), "gateway.route[0].path", "slash"),
         (route(&format!("path = \"/a/\"\n{to}")), "gateway.route[0].path", "ends with a slash"),
         (route(&format!("path = \"/a/../b\"\n{to}")), "gateway.route[0].path", "dotted part"),
+        (route(&format!("path = \"/api/*\"\n{to}")), "gateway.route[0].path", "write \"/api\""),
+        (route(&format!("path = \"/*\"\n{to}")), "gateway.route[0].path", "write \"/\""),
+        (
+            route(&format!("path = \"/a*/b\"\n{to}")),
+            "gateway.route[0].path",
+            "a path with all below is meant without one",
+        ),
         (route(&format!("path = \"/a b\"\n{to}")), "gateway.route[0].path", "percent-encoded"),
         (route(&format!("host = \"a\"\nstrip_path = true\n{to}")), "gateway.route[0].strip_path", "no path"),
         (route(&format!("host = \"a\"\nhash_header = \"x\"\n{to}")), "gateway.route[0].hash_header", "hash"),
