@@ -323,6 +323,7 @@ fn dress(
                 headers: &visit.parts.headers,
                 host: visit.host,
                 now: visit.now.as_secs(),
+                is_posted: !matches!(visit.parts.method, Method::GET | Method::HEAD),
                 asked: keep::banner_shown(gateway, visit, head.status).filter(|_| visit.parts.method != Method::HEAD),
             })
         }

@@ -49,6 +49,8 @@ pub struct PageView<'a> {
     pub host: &'a str,
     /// Now, in seconds since 1970.
     pub now: u64,
+    /// Whether it answers what must not be sent a second time: another method than `GET`.
+    pub is_posted: bool,
     /// Told when the banner is on the page, and in which language; nothing where nobody is to be told.
     pub asked: Option<Arc<Asked>>,
 }
@@ -57,6 +59,8 @@ pub struct PageView<'a> {
 #[template(path = "head.html", config = "static/privacy/askama.toml")]
 struct Head<'a> {
     path: &'a str,
+    /// Whether the page answers what must not be sent a second time.
+    is_posted: bool,
     /// The ids of what is asked about, with spaces between.
     purposes: &'a str,
     key: Option<&'a str>,
@@ -70,7 +74,8 @@ pub(super) struct Snippets {
     site: Arc<Site>,
     /// The ids of what is asked about.
     purposes: String,
-    /// Heads without and with the collector, and of pages whose view was captured; each without and with a key.
+    /// Heads without and with the collector, and of pages whose view was captured; each without and with a key. Pages that answer
+    /// a post, and those with a nonce, have theirs rendered.
     heads: [[PlacedHead; 2]; 3],
     first: First,
     /// The link alone, and the question about everything.
@@ -97,7 +102,7 @@ const NO_PAGE: &str = "________________";
 impl PlacedHead {
     fn new(path: &str, purposes: &str, analytics: bool, has_page: bool, has_key: bool) -> PlacedHead {
         let (key, page) = (has_key.then_some(NO_KEY), has_page.then_some(NO_PAGE));
-        let head = head(path, purposes, key, analytics, page, None);
+        let head = rendered(&Head { path, is_posted: false, purposes, key, analytics, page, nonce: None });
         let place = |text: &str| memchr::memmem::find(&head, text.as_bytes()).expect("the template has a place for it");
         PlacedHead { key_at: key.map(place), page_at: page.map(place), head }
     }
@@ -150,15 +155,22 @@ impl Snippets {
         };
         let (key, id) = (view.key.as_ref().map(Key::digits), view.id.map(hex));
         let head = match view.nonce {
-            None => {
+            None if !view.is_posted => {
                 // Only visitors who permit analytics have captured views.
                 let kind = if id.is_some() { 2 } else { usize::from(analytics) };
                 self.heads[kind][usize::from(key.is_some())].of(key, id.as_ref())
             }
-            Some(nonce) => {
+            nonce => {
                 let text = |digits| std::str::from_utf8(digits).expect("digits are ASCII");
-                let (key, id) = (key.map(|key| text(key)), id.as_ref().map(|id| text(id)));
-                head(&self.site.consent.path, &self.purposes, key, analytics, id, Some(nonce))
+                rendered(&Head {
+                    path: &self.site.consent.path,
+                    is_posted: view.is_posted,
+                    purposes: &self.purposes,
+                    key: key.map(|key| text(key)),
+                    analytics,
+                    page: id.as_ref().map(|id| text(id)),
+                    nonce,
+                })
             }
         };
         let body_start = Outgoing {
@@ -196,17 +208,6 @@ impl Snippets {
 
 fn optional(site: &Site) -> PurposeSet {
     PurposeSet::of(site.policy.optional().map(|(index, _)| index))
-}
-
-fn head(
-    path: &str,
-    purposes: &str,
-    key: Option<&str>,
-    analytics: bool,
-    page: Option<&str>,
-    nonce: Option<&str>,
-) -> Bytes {
-    rendered(&Head { path, purposes, key, analytics, page, nonce })
 }
 
 pub(super) fn rendered(template: &impl Template) -> Bytes {

@@ -125,10 +125,15 @@ fn all() -> PurposeSet {
     PurposeSet::of(1..8)
 }
 
+/// A page on its way to a visitor, of which nothing particular is known.
+fn page_view(state: VisitorState, headers: &HeaderMap) -> PageView<'_> {
+    let host = "shop.example";
+    PageView { state, id: None, key: None, nonce: None, headers, host, now: NOW, is_posted: false, asked: None }
+}
+
 /// What is put into a page in `language`, in its two parts.
 fn put_in(pages: &Pages, state: VisitorState, nonce: Option<&str>, language: Option<&str>) -> (String, String) {
-    let (headers, host) = (&HeaderMap::new(), "shop.example");
-    let insert = pages.snippet(&PageView { state, id: None, key: None, nonce, headers, host, now: NOW, asked: None });
+    let insert = pages.snippet(&PageView { nonce, ..page_view(state, &HeaderMap::new()) });
     let body_start = insert.body_start.in_language(language);
     assert_eq!(body_start.len(), insert.body_start.len());
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -210,8 +215,7 @@ fn rule_k4_a_gated_page_tells_our_script_its_key_and_no_other_does() {
     ] {
         let head = |key| {
             let state = VisitorState { ask: all(), analytics, permitted: PurposeSet::of([0]) };
-            let view =
-                PageView { state, id, key, nonce, headers: &headers, host: "shop.example", now: NOW, asked: None };
+            let view = PageView { id, key, nonce, ..page_view(state, &headers) };
             String::from_utf8(site.pages.snippet(&view).head.to_vec()).unwrap()
         };
         let (without, with) = (head(None), head(Some(Key::of(0xab))));
@@ -219,6 +223,21 @@ fn rule_k4_a_gated_page_tells_our_script_its_key_and_no_other_does() {
         assert!(tag(&with, "<script src=\"/_privacy/banner.js\"").contains(key), "{with}");
         assert_eq!(with.replacen(key, "", 1), without);
         assert_eq!(without.contains(" data-consentry-page=\"0000000000000007\""), id.is_some(), "{without}");
+    }
+}
+
+#[test]
+fn a_page_that_answers_a_post_says_so_to_our_script() {
+    let (site, headers) = (Site::new(), HeaderMap::new());
+    let state = VisitorState { ask: all(), analytics: true, permitted: PurposeSet::of([0]) };
+    for (nonce, id) in [(None, None), (None, Some(7)), (Some("abc"), Some(7))] {
+        let head = |is_posted| {
+            let view = PageView { id, nonce, is_posted, key: Some(Key::of(0xab)), ..page_view(state, &headers) };
+            String::from_utf8(site.pages.snippet(&view).head.to_vec()).unwrap()
+        };
+        let posted = " data-consentry-posted=\"\"";
+        assert!(tag(&head(true), "<script src=\"/_privacy/banner.js\"").contains(posted), "{}", head(true));
+        assert_eq!(head(true).replacen(posted, "", 1), head(false));
     }
 }
 

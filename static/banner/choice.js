@@ -8,7 +8,7 @@
 
 import { asking, close, token } from './answer.js';
 import { ask } from './gateway.js';
-import { own, start } from './revive.js';
+import { anew, own, start } from './revive.js';
 
 /** @typedef {import('./gateway.js').State} State */
 
@@ -59,7 +59,7 @@ function apply(state) {
   document.dispatchEvent(new CustomEvent('consentry:change', { detail: get() }));
   // A script that runs cannot be stopped, but a page that comes anew is without it. What still leaves this one carries
   // the new choice, and the gateway takes nothing that it does not permit.
-  if (withdrawn) setTimeout(() => location.reload());
+  if (withdrawn) setTimeout(anew);
   else start(state.granted);
 }
 

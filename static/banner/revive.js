@@ -99,15 +99,21 @@ async function revive(inert) {
 /** The last element that is on its way; two choices in a row keep the page's order. @type {Promise<unknown>} */
 let last = Promise.resolve();
 
-/** Where the browser lets us start nothing, the page comes anew with what is permitted. */
-const anew = () => location.reload();
+/** Whether this page answers a form that was sent, or the like: to load it anew would send that again. */
+const posted = own?.dataset.consentryPosted === '';
+
+/** The page comes anew with what is permitted; what was sent to get it is not sent again. */
+export const anew = () => (posted ? location.replace(location.pathname + location.search) : location.reload());
+
+/** Where the browser lets us start nothing, what is permitted begins with the next page: this one, where it can be had again. */
+const leave = () => posted || anew();
 
 /**
  * Starts what is now permitted.
  * @param {string[]} granted
  */
 export function start(granted) {
-  if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) collect().catch(anew);
+  if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) collect().catch(leave);
   const begin = async () => {
     const inertOnes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consentry-purpose]'));
     for (const inert of inertOnes) {
@@ -115,7 +121,7 @@ export function start(granted) {
       if (purposes.every((purpose) => granted.includes(purpose))) await revive(inert);
     }
   };
-  last = last.then(begin).catch(anew);
+  last = last.then(begin).catch(leave);
 }
 
 async function collect() {

@@ -65,16 +65,7 @@ fn the_banner_is_in_the_language_of_the_page_and_as_long_in_every_other() {
 fn a_page_that_does_not_say_its_language_has_the_one_the_browser_asks_for() {
     let site = Site::new();
     let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("pl, en;q=0.5"))]);
-    let view = PageView {
-        state: state(all()),
-        id: None,
-        key: None,
-        nonce: None,
-        headers: &headers,
-        host: "shop.example",
-        now: NOW,
-        asked: None,
-    };
+    let view = page_view(state(all()), &headers);
     let insert = site.pages.snippet(&view);
     let html = |page| String::from_utf8(insert.body_start.in_language(page).to_vec()).unwrap();
     assert!(html(None).contains(">Odrzuć wszystkie</button>"));
