@@ -315,8 +315,10 @@ fn dress(
             let key = gating.is_some().then(|| Key::of(gateway.draws.next()));
             gating = gating.zip(key).map(|(gating, key)| gating.with_key(key));
             let terms = csp::admit_all(&mut head.headers, visit.host, &site.privacy_path);
+            let twin = visit.choice.as_ref().ok().map(|choice| choice.twin(&site.policy));
             site.pages.snippet(&PageView {
                 state: VisitorState::from(&visit.decision),
+                twin: twin.as_deref(),
                 id: kept.page_view_id,
                 key,
                 nonce: terms.nonce.as_deref(),

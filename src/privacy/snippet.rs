@@ -37,6 +37,8 @@ impl From<&Decision> for VisitorState {
 pub struct PageView<'a> {
     /// The visitor's state.
     pub state: VisitorState,
+    /// The twin of the choice that counts for it, where there is one.
+    pub twin: Option<&'a str>,
     /// The id that what the collector reports of it will carry, where the view was captured.
     pub id: Option<u64>,
     /// What tells our script which elements the gate made inert, where the page goes through it.
@@ -59,8 +61,8 @@ pub struct PageView<'a> {
 #[template(path = "head.html", config = "static/privacy/askama.toml")]
 struct Head<'a> {
     path: &'a str,
-    /// Whether the page answers what must not be sent a second time.
-    is_posted: bool,
+    /// What our script is told of this page: the choice that counted when it was made, and that it was posted for.
+    told: &'a str,
     /// The ids of what is asked about, with spaces between.
     purposes: &'a str,
     key: Option<&'a str>,
@@ -74,8 +76,8 @@ pub(super) struct Snippets {
     site: Arc<Site>,
     /// The ids of what is asked about.
     purposes: String,
-    /// Heads without and with the collector, and of pages whose view was captured; each without and with a key. Pages that answer
-    /// a post, and those with a nonce, have theirs rendered.
+    /// Heads without and with the collector, and of pages whose view was captured; each without and with a key. Those
+    /// with a nonce are rendered.
     heads: [[PlacedHead; 2]; 3],
     first: First,
     /// The link alone, and the question about everything.
@@ -93,30 +95,37 @@ struct PlacedHead {
     /// Where the 16 digits of the page's key stand, and those of the page view's id, if they do.
     key_at: Option<usize>,
     page_at: Option<usize>,
+    /// Where what is told goes in.
+    told_at: usize,
 }
 
 /// Stand where a key and an id go until there is one.
 const NO_KEY: &str = "................";
 const NO_PAGE: &str = "________________";
+/// Stands before what is told of a page.
+const BEFORE_TOLD: &str = " data-consentry-banner=\"\"";
 
 impl PlacedHead {
     fn new(path: &str, purposes: &str, analytics: bool, has_page: bool, has_key: bool) -> PlacedHead {
         let (key, page) = (has_key.then_some(NO_KEY), has_page.then_some(NO_PAGE));
-        let head = rendered(&Head { path, is_posted: false, purposes, key, analytics, page, nonce: None });
+        let head = rendered(&Head { path, told: "", purposes, key, analytics, page, nonce: None });
         let place = |text: &str| memchr::memmem::find(&head, text.as_bytes()).expect("the template has a place for it");
-        PlacedHead { key_at: key.map(place), page_at: page.map(place), head }
+        let told_at = place(BEFORE_TOLD) + BEFORE_TOLD.len();
+        PlacedHead { key_at: key.map(place), page_at: page.map(place), told_at, head }
     }
 
-    fn of(&self, key: Option<&[u8; Key::LEN]>, page: Option<&[u8; 16]>) -> Bytes {
-        if self.key_at.is_none() && self.page_at.is_none() {
+    fn of(&self, key: Option<&[u8; Key::LEN]>, page: Option<&[u8; 16]>, told: &str) -> Bytes {
+        if self.key_at.is_none() && self.page_at.is_none() && told.is_empty() {
             return self.head.clone();
         }
-        let mut head = self.head.to_vec();
+        let mut head = Vec::with_capacity(self.head.len() + told.len());
+        head.extend_from_slice(&self.head);
         for (at, digits) in [(self.key_at, key), (self.page_at, page)] {
             if let (Some(at), Some(digits)) = (at, digits) {
                 head[at..at + digits.len()].copy_from_slice(digits);
             }
         }
+        head.splice(self.told_at..self.told_at, told.bytes());
         head.into()
     }
 }
@@ -154,22 +163,23 @@ impl Snippets {
             () => self.part(asked),
         };
         let (key, id) = (view.key.as_ref().map(Key::digits), view.id.map(hex));
+        let told = told(view);
         let head = match view.nonce {
-            None if !view.is_posted => {
+            None => {
                 // Only visitors who permit analytics have captured views.
                 let kind = if id.is_some() { 2 } else { usize::from(analytics) };
-                self.heads[kind][usize::from(key.is_some())].of(key, id.as_ref())
+                self.heads[kind][usize::from(key.is_some())].of(key, id.as_ref(), &told)
             }
-            nonce => {
+            Some(_) => {
                 let text = |digits| std::str::from_utf8(digits).expect("digits are ASCII");
                 rendered(&Head {
                     path: &self.site.consent.path,
-                    is_posted: view.is_posted,
+                    told: &told,
                     purposes: &self.purposes,
                     key: key.map(|key| text(key)),
                     analytics,
                     page: id.as_ref().map(|id| text(id)),
-                    nonce,
+                    nonce: view.nonce,
                 })
             }
         };
@@ -204,6 +214,18 @@ impl Snippets {
         };
         parts.entry(asked.bits()).or_insert_with(make).clone()
     }
+}
+
+/// What our script is told of a page, as attributes. The ids in a twin are letters and digits, with `_`, `-` and `!`.
+fn told(view: &PageView<'_>) -> String {
+    let mut told = String::new();
+    if let Some(twin) = view.twin {
+        told.extend([" data-consentry-choice=\"", twin, "\""]);
+    }
+    if view.is_posted {
+        told.push_str(" data-consentry-posted=\"\"");
+    }
+    told
 }
 
 fn optional(site: &Site) -> PurposeSet {

@@ -128,7 +128,8 @@ fn all() -> PurposeSet {
 /// A page on its way to a visitor, of which nothing particular is known.
 fn page_view(state: VisitorState, headers: &HeaderMap) -> PageView<'_> {
     let host = "shop.example";
-    PageView { state, id: None, key: None, nonce: None, headers, host, now: NOW, is_posted: false, asked: None }
+    let (id, key, nonce, twin) = (None, None, None, None);
+    PageView { state, twin, id, key, nonce, headers, host, now: NOW, is_posted: false, asked: None }
 }
 
 /// What is put into a page in `language`, in its two parts.
@@ -227,17 +228,27 @@ fn rule_k4_a_gated_page_tells_our_script_its_key_and_no_other_does() {
 }
 
 #[test]
-fn a_page_that_answers_a_post_says_so_to_our_script() {
+fn a_page_tells_our_script_what_it_was_made_for() {
     let (site, headers) = (Site::new(), HeaderMap::new());
     let state = VisitorState { ask: all(), analytics: true, permitted: PurposeSet::of([0]) };
     for (nonce, id) in [(None, None), (None, Some(7)), (Some("abc"), Some(7))] {
-        let head = |is_posted| {
-            let view = PageView { id, nonce, is_posted, key: Some(Key::of(0xab)), ..page_view(state, &headers) };
+        let head = |twin, is_posted, key| {
+            let view = PageView { twin, id, nonce, is_posted, key, ..page_view(state, &headers) };
             String::from_utf8(site.pages.snippet(&view).head.to_vec()).unwrap()
         };
-        let posted = " data-consentry-posted=\"\"";
-        assert!(tag(&head(true), "<script src=\"/_privacy/banner.js\"").contains(posted), "{}", head(true));
-        assert_eq!(head(true).replacen(posted, "", 1), head(false));
+        for key in [None, Some(Key::of(0xab))] {
+            let nothing = head(None, false, key);
+            let choice = " data-consentry-choice=\"analytics!ads-2\"";
+            for (twin, is_posted, told) in [
+                (Some("analytics!ads-2"), false, choice.to_owned()),
+                (None, true, " data-consentry-posted=\"\"".to_owned()),
+                (Some("analytics!ads-2"), true, format!("{choice} data-consentry-posted=\"\"")),
+            ] {
+                let head = head(twin, is_posted, key);
+                assert!(tag(&head, "<script src=\"/_privacy/banner.js\"").contains(&told), "{head}");
+                assert_eq!(head.replacen(&told, "", 1), nothing);
+            }
+        }
     }
 }
 

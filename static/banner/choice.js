@@ -15,14 +15,20 @@ import { anew, own, start } from './revive.js';
 /** The twin's value, if there is one. */
 const twin = () => document.cookie.match(/(?:^|; )consentry_choice=([^;]*)/)?.[1];
 
-/** The twin when it was last looked at. */
-let seen = twin();
+/** The twin when it was last looked at: at first that of the choice the page was made with. */
+let seen = own?.dataset.consentryChoice;
 
 /** The gateway's last answer, as long as the twin is the one it came with. @type {State | undefined} */
 let known;
 
 /** How many choices are on their way to the gateway. */
 let sending = 0;
+
+/** What visitors are asked about. */
+const optional = own?.dataset.consentryPurposes?.split(' ') ?? [];
+
+/** What a twin says is granted. @param {string} [value] */
+const granting = (value) => (value && value !== 'none' ? value.split('!') : []);
 
 /**
  * The choice, at once and without a request.
@@ -32,13 +38,12 @@ export function get() {
   const value = twin();
   if (known && value === seen) return structuredClone(known);
   const chosen = value !== undefined;
-  const granted = chosen && value !== 'none' ? value.split('!') : [];
-  const asked = (chosen && own?.dataset.consentryPurposes?.split(' ')) || [];
-  return { chosen, granted, denied: asked.filter((id) => !granted.includes(id)) };
+  const granted = granting(value);
+  return { chosen, granted, denied: optional.filter((id) => chosen && !granted.includes(id)) };
 }
 
 /** What was permitted when this page last heard of it. */
-let { granted: before } = get();
+let before = granting(seen);
 
 /**
  * Does what a new choice asks for.
@@ -81,16 +86,20 @@ export async function choose(choice) {
 /**
  * Looks whether the choice was changed elsewhere, and asks the gateway only if it was.
  * @param {boolean} [doubt] Ask in any case: this page may be older than a choice.
+ * @param {boolean} [starting] A page that cannot ask at its start is left as it was made.
  */
-async function look(doubt) {
+async function look(doubt, starting) {
   if (sending || (!doubt && twin() === seen)) return;
   const earlier = seen;
   [known, seen] = [undefined, twin()];
   const state = await ask().catch(() => null);
   if (state) {
-    if (!doubt || state.chosen) apply(state);
+    // A twin may outlive its choice, or what a purpose was when it was granted; the page knew that when it was made.
+    const { chosen, granted } = state;
+    if (earlier === undefined ? chosen : optional.some((id) => before.includes(id) !== granted.includes(id))) apply(state);
     return;
   }
+  if (starting) return;
   // To be asked again the next time.
   seen = earlier;
   // Without the gateway's word the twin can take away and never add: anybody may have written it.
@@ -100,6 +109,8 @@ async function look(doubt) {
 
 /** Hears of changes made elsewhere; nothing is polled. */
 export function listen() {
+  // A page that was made ready before it was wanted, or kept, may be older than a choice.
+  look(false, true);
   // Where there is no cookie store, or the site is without TLS, the tab looks when it comes to the front.
   /** @type {any} */ (self).cookieStore?.addEventListener('change', () => look());
   document.addEventListener('visibilitychange', () => look());

@@ -13,7 +13,7 @@ const ORDER = `<form id="order" action="/order" method="post"><input name="item"
 
 before(async () => {
   third = await startThirdParty();
-  site = await startSite(third.origin, { body: ORDER });
+  site = await startSite(third.origin, { body: (url) => ORDER + (url.startsWith("/ahead") ? ahead(url.endsWith("prerender") ? "prerender" : "prefetch") : "") });
   gateway = await startGateway(site.origin, `[[tag]]\nhost = "${third.host}"\npurpose = "analytics"\n`);
   browser = await startBrowser();
 });
@@ -93,4 +93,56 @@ test("an answer to the banner sends no form a second time", async () => {
     assert.deepEqual(orders(), ["POST"], name);
     site.requests.length = 0;
   }
+});
+
+/** @param {"prefetch" | "prerender"} how what the page says of the one it leads to */
+const ahead = (how) => `<a id="next" href="/ready">next</a><script type="speculationrules">${JSON.stringify({ [how]: [{ source: "list", urls: ["/ready"], eagerness: "immediate" }] })}</script>`;
+
+/** @param {string} path */
+const asked = (path) => site.requests.filter(({ url }) => url === path).length;
+
+for (const how of /** @type {const} */ (["prefetch", "prerender"])) {
+  for (const [first, then] of /** @type {const} */ ([["", "Accept all"], ["", "Reject all"], ["accept", "reject"], ["reject", "accept"]])) {
+    test(`a page that was made ready (${how}) before ${then} has the choice when it is wanted`, async () => {
+      const { page } = await visitor(`/ahead?${how}`);
+      if (first) {
+        await page.evaluate((first) => /** @type {any} */ (window).consentry.set(first), first);
+        await page.goto(`${gateway.address}/ahead?${how}`);
+      }
+      await eventually(async () => asked("/ready"), "it is made ready");
+      await page.waitForTimeout(300);
+      if (first) await page.evaluate((then) => void /** @type {any} */ (window).consentry.set(then), then);
+      else await answer(page, then);
+      await page.waitForTimeout(500);
+      await page.locator("#next").click();
+      await page.waitForURL("**/ready");
+      const granted = /accept/i.test(then);
+      await eventually(() => page.evaluate((granted) => "tagRan" in window === granted, granted).catch(() => false), "its tags are as they were chosen");
+      await page.getByRole("link", { name: "Your privacy choices" }).waitFor();
+      assert.equal(await page.locator("#consentry-banner").count(), 0);
+      await eventually(() => page.evaluate((granted) => Boolean(document.querySelector("[data-consentry-collector]")) === granted, granted), "and so are its page views");
+    });
+  }
+}
+
+test("a page that was made with the choice that counts asks for nothing", async () => {
+  const { page } = await visitor();
+  for (const choice of ["reject", "accept"]) {
+    await page.evaluate((choice) => /** @type {any} */ (window).consentry.set(choice), choice);
+    await page.waitForTimeout(300);
+    /** @type {string[]} */ const told = [];
+    page.on("request", (request) => told.push(new URL(request.url()).pathname));
+    await page.goto(`${gateway.address}/second`);
+    await page.waitForTimeout(300);
+    assert.equal(told.includes("/_privacy/consent"), false, choice);
+  }
+});
+
+test("a page is not changed by a twin that nothing stands behind", async () => {
+  const { page, context } = await visitor();
+  await context.addCookies([{ name: "consentry_choice", value: "analytics", url: gateway.address }]);
+  await page.goto(`${gateway.address}/`);
+  await page.waitForTimeout(500);
+  assert.equal(await page.locator("#consentry-banner").isVisible(), true);
+  assert.equal(await runs(page), false);
 });
