@@ -1,7 +1,9 @@
 //! OneTrust: `OptanonConsent`, a query string as forms write it, beside `OptanonAlertBoxClosed`, the time the visitor
-//! answered. Its groups hold what applies before a click as well, so without the second cookie they say nothing.
+//! answered. Its groups hold what applies before a click as well, so without the second cookie they say nothing, and where
+//! `interactionCount` says that nobody has pressed anything they grant nothing.
 
 use super::cookies::{Cookies, decoded};
+use super::entries::whole;
 use super::said::{Answer, Said};
 use super::time;
 
@@ -24,11 +26,13 @@ pub(super) fn read(value: &[u8], cookies: &Cookies<'_>) -> Option<Said> {
     if field("AwaitingReconsent")? != "false" {
         return None;
     }
+    // Older versions do not count.
+    let is_act = field("interactionCount").is_none_or(|count| whole(count).is_some_and(|count| count > 0));
     let mut said = Said::new(Answer::Unknown, Some(closed));
     for group in field("groups")?.split(',') {
         let (group, answer) = group.split_once(':')?;
         let answer = match answer {
-            "1" => Answer::Accepted,
+            "1" if is_act => Answer::Accepted,
             "0" => Answer::Refused,
             _ => Answer::Unknown,
         };

@@ -123,6 +123,18 @@ fn rule_c12_onetrusts_groups_before_a_click_are_no_answer() {
     let groups = |groups: &str| told(&import(Manager::OneTrust), &onetrust(groups));
     assert_eq!(groups("C0001:1,+C0002:1,C0004:0"), answers("", "marketing"));
     assert_eq!(groups("C0002:1,C0002:0,C0003:2"), answers("", "analytics"));
+    // Groups that nobody has pressed anything for grant nothing, whatever the time of closing says; what they deny counts.
+    for (count, expected) in [
+        ("interactionCount=0", answers("", "marketing")),
+        ("interactionCount=", answers("", "marketing")),
+        ("interactionCount=-1", answers("", "marketing")),
+        ("interactionCount=2", answers("analytics", "marketing")),
+        ("isAnonUser=1", answers("analytics", "marketing")),
+    ] {
+        let line = onetrust("C0002:1,C0004:0").replace("interactionCount=1&isAnonUser=1", count);
+        assert_eq!(told(&import(Manager::OneTrust), &line), expected, "{count}");
+    }
+    nothing(Manager::OneTrust, &changed(Manager::OneTrust, &[("interactionCount=1", "interactionCount=0")]));
     let custom = import_as(Manager::OneTrust, None, None, &[("V2STACK42", "marketing"), ("1", "analytics")]);
     assert_eq!(told(&custom, &onetrust("1%3A1%2CV2STACK42%3A0")), answers("analytics", "marketing"));
 }
