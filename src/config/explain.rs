@@ -227,8 +227,18 @@ fn upstreams(config: &Config) -> String {
     if !site.routes.iter().any(|route| route.host == HostPattern::Any && route.path == "/") {
         said += " What is for none of them is answered with 421.";
     }
-    if let Some(probing) = &site.probing {
-        said += &format!(" Upstreams are asked for {} to see how they are.", probing.path);
+    let mut asked_for: Vec<&str> = Vec::new();
+    for probing in site.routes.iter().filter_map(|route| route.probing.as_ref()) {
+        if !asked_for.contains(&probing.path.as_str()) {
+            asked_for.push(&probing.path);
+        }
+    }
+    if !asked_for.is_empty() {
+        said += &format!(" Upstreams are asked for {} to see how they are", and(&asked_for));
+        said += match site.routes.iter().all(|route| route.probing.is_some()) {
+            true => ".",
+            false => "; those of some routes are not asked.",
+        };
     }
     if site.routes.iter().any(|route| route.tls.insecure) {
         said += " Certificates of upstreams are NOT checked (tls_verify = \"insecure\"): anyone in between can pose as the site.";

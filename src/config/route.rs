@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::kind::{self, Kind, parsed, quoted};
 use super::known::{Key, open};
 use super::read::{Place, Reader};
-use super::upstream::{self, Forward, Upstreams, Word, shown};
+use super::upstream::{self, Forward, Health, Upstreams, Word, shown};
 use super::{Limits, rate, web};
 use crate::upstream::settings::{Address, Balance, Bounds, HostPattern, Most, Route, Settings, TlsSettings};
 
@@ -28,6 +28,7 @@ pub(super) const ROUTE: &[Key] = &[
     open("max_body_bytes", "as in [gateway.limits]"),
     open("min_body_rate", "as in [gateway.limits], for what visitors send"),
     open("body_grace", "as in [gateway.limits], for what visitors send"),
+    open("health_path", "as path in [gateway.health]; \"off\" where its upstreams are not asked"),
     open("tls_ca", "as in [gateway.forward]"),
     open("tls_name", "as in [gateway.forward]"),
     open("tls_certificate", "as in [gateway.forward]"),
@@ -41,7 +42,7 @@ const MAX_ROUTES: usize = 1000;
 /// Reads everything about the way to the site; `upstream` is for every host and path that no route is for, unless it is empty.
 pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upstreams) -> Settings {
     let forward = upstream::forward(reader);
-    let probing = upstream::health(reader);
+    let health = upstream::health(reader);
     let error_pages = upstream::error_pages(reader);
     let mut routes: Vec<Route> = Vec::new();
     if !upstream.is_empty() {
@@ -59,6 +60,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
             },
             bounds: upstream::bounds(limits),
             keep_idle: forward.keep_idle,
+            probing: health.probing(None),
         });
     }
     let places = reader.items("gateway.route");
@@ -68,7 +70,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
         reader.refuse(&place, "route", None, what, format!("at most {MAX_ROUTES}"));
     }
     for place in &places {
-        let Some(route) = route(reader, place, &forward, limits) else { continue };
+        let Some(route) = route(reader, place, (&forward, &health), limits) else { continue };
         let same = routes.iter().position(|other| other.host == route.host && other.path == route.path);
         if let Some(other) = same.filter(|_| !reader.any_wrong(&[&place.path("host"), &place.path("path")])) {
             refuse_double(reader, place, &route, other == 0 && !upstream.is_empty());
@@ -77,10 +79,15 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
     }
     refuse_idle_header(reader, &forward, &routes);
     let most = Most { each: limits.max_upstream_connections, ..Most::default() };
-    Settings { routes, ejection: forward.ejection, probing, names_kept: forward.resolve_every, error_pages, most }
+    Settings { routes, ejection: forward.ejection, names_kept: forward.resolve_every, error_pages, most }
 }
 
-fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: &Limits) -> Option<Route> {
+fn route(
+    reader: &mut Reader<'_>,
+    place: &Place<'_>,
+    (forward, health): (&Forward, &Health),
+    limits: &Limits,
+) -> Option<Route> {
     let host = reader.maybe(place, "host", host());
     let path = reader.maybe(place, "path", path());
     let servers = reader.required(place, "upstream", upstream::servers());
@@ -100,6 +107,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
         max_request_body: reader.or(place, "max_body_bytes", kind::size(1 << 10, 1 << 40), usual.max_request_body),
         least_rate: rate::of_route(reader, place, usual.least_rate),
     };
+    let health_path = reader.maybe(place, "health_path", upstream::health_path());
     let tls = TlsSettings {
         ca: reader.maybe(place, "tls_ca", kind::path()).or_else(|| forward.tls.ca.clone()),
         name: (reader.maybe(place, "tls_name", web::plain_host()))
@@ -136,6 +144,7 @@ fn route(reader: &mut Reader<'_>, place: &Place<'_>, forward: &Forward, limits: 
         tls,
         bounds,
         keep_idle,
+        probing: health.probing(health_path),
     })
 }
 

@@ -44,7 +44,10 @@ pub(super) const FORWARD: &[Key] = &[
 
 /// The keys of `[gateway.health]`.
 pub(super) const HEALTH: &[Key] = &[
-    open("path", "what upstreams are asked for, to see how they are; they are not asked unless set"),
+    open(
+        "path",
+        "what upstreams are asked for, to see how they are; they are not asked unless set, here or in a route",
+    ),
     open("host", "the Host they are asked with; upstream_host, the route's, or the upstream's own, unless set"),
     key("interval", r#""10s""#, "from one question to the next"),
     key("timeout", r#""2s""#, "for connecting and the head of the answer"),
@@ -166,8 +169,35 @@ pub(super) fn client(
     }
 }
 
-/// Reads `[gateway.health]`; nothing where upstreams are not asked.
-pub(super) fn health(reader: &mut Reader<'_>) -> Option<Probing> {
+/// How upstreams are asked how they are, where a route says nothing else.
+pub(super) struct Health {
+    /// What they are asked for; they are not asked where there is nothing.
+    path: Option<String>,
+    /// Everything else.
+    usual: Probing,
+}
+
+/// What a route says of what its upstreams are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HealthPath {
+    Off,
+    Path(String),
+}
+
+impl Health {
+    /// For a route that may say something else.
+    pub(super) fn probing(&self, own: Option<HealthPath>) -> Option<Probing> {
+        let path = match own {
+            Some(HealthPath::Off) => None,
+            Some(HealthPath::Path(path)) => Some(path),
+            None => self.path.clone(),
+        };
+        path.map(|path| Probing { path, ..self.usual.clone() })
+    }
+}
+
+/// Reads `[gateway.health]`.
+pub(super) fn health(reader: &mut Reader<'_>) -> Health {
     let place = reader.section("gateway.health");
     let path = reader.maybe(&place, "path", probe_path());
     let host = reader.maybe(&place, "host", web::plain_host());
@@ -177,7 +207,8 @@ pub(super) fn health(reader: &mut Reader<'_>) -> Option<Probing> {
     let unhealthy = reader.get(&place, "unhealthy", kind::whole(1, 1000));
     let status = reader.maybe(&place, "status", kind::whole::<u16>(200, 599));
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-    path.map(|path| Probing { path, host, interval, timeout, healthy, unhealthy, status })
+    let usual = Probing { path: String::new(), host, interval, timeout, healthy, unhealthy, status };
+    Health { path, usual }
 }
 
 /// Reads `[gateway.error_pages]`.
@@ -258,15 +289,31 @@ pub(super) fn header() -> Kind<HeaderName> {
 
 /// What is asked for by a probe.
 fn probe_path() -> Kind<String> {
+    parsed("a path such as \"/healthz\", with a query where it needs one", parse_probe_path, String::clone)
+}
+
+/// The same in a route, which may ask for nothing.
+pub(super) fn health_path() -> Kind<HealthPath> {
     let parse = |text: &str| match text {
+        "off" => Ok(HealthPath::Off),
+        path => parse_probe_path(path).map(HealthPath::Path),
+    };
+    let show = |path: &HealthPath| match path {
+        HealthPath::Off => "off".to_owned(),
+        HealthPath::Path(path) => path.clone(),
+    };
+    parsed("a path such as \"/healthz\", or \"off\"", parse, show)
+}
+
+fn parse_probe_path(text: &str) -> Result<String, String> {
+    match text {
         _ if !text.starts_with('/') => Err("does not begin with a slash".into()),
         _ if text.len() > 1024 => Err("is longer than 1024 characters".into()),
         _ if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') => {
             Err("has characters that must be percent-encoded".into())
         }
         _ => Ok(text.to_owned()),
-    };
-    parsed("a path such as \"/healthz\", with a query where it needs one", parse, String::clone)
+    }
 }
 
 /// A value in the form of a message.

@@ -15,8 +15,6 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// When a server that fails is left alone.
     pub ejection: Ejection,
-    /// Whether servers are asked how they are; nothing where they are not.
-    pub probing: Option<Probing>,
     /// How long the addresses of a name are believed.
     pub names_kept: Duration,
     /// Pages of the operator's own for what the gateway answers itself, and the files they are in.
@@ -64,6 +62,8 @@ pub struct Route {
     pub bounds: Bounds,
     /// How long a connection of HTTP/1.1 that is kept may be idle.
     pub keep_idle: Duration,
+    /// Whether its servers are asked how they are; nothing where they are not.
+    pub probing: Option<Probing>,
 }
 
 /// The hosts a route is for; without port, in lower case.

@@ -15,7 +15,6 @@ use super::tls::Handshake;
 pub struct Sites {
     pub(super) routes: Routes,
     pub(super) parts: Vec<Arc<Part>>,
-    pub(super) probing: Option<Probing>,
     pub(super) names_kept: Duration,
     pub(super) error_pages: ErrorPages,
 }
@@ -29,6 +28,7 @@ pub(super) struct Part {
     pub(super) balancer: Balancer,
     pub(super) bounds: Bounds,
     pub(super) keep_idle: Duration,
+    pub(super) probing: Option<Probing>,
     /// What is taken off the path.
     pub(super) strip: Option<String>,
     /// The host that is told instead of the request's.
@@ -46,7 +46,7 @@ impl Sites {
     /// The same in the place of `before`: of a server that stays in its route, and is spoken to as it was, is known what was
     /// known, above all that it is left alone or ill. What is under way there counts, and figures go on.
     pub fn after(settings: Settings, before: Option<&Sites>) -> Result<Arc<Sites>, UpstreamSetupError> {
-        let Settings { routes, ejection, probing, names_kept, error_pages, most } = settings;
+        let Settings { routes, ejection, names_kept, error_pages, most } = settings;
         let error_pages = ErrorPages::read(&error_pages)?;
         let pattern = |route: &Route| (route.host.clone(), route.path.clone());
         let count = routes.iter().map(|route| route.servers.len()).sum();
@@ -70,7 +70,7 @@ impl Sites {
             Ok(Arc::new(Part::new(servers, &route)))
         };
         let parts = routes.into_iter().map(part).collect::<Result<_, UpstreamSetupError>>()?;
-        Ok(Arc::new(Sites { routes: chosen, parts, probing, names_kept, error_pages }))
+        Ok(Arc::new(Sites { routes: chosen, parts, names_kept, error_pages }))
     }
 
     /// One part with servers that are made already.
@@ -79,7 +79,7 @@ impl Sites {
         let routes = Routes::new([(route.host.clone(), route.path.clone())].into_iter());
         let parts = vec![Arc::new(Part::new(servers, route))];
         let error_pages = ErrorPages::read(&[] as &[(_, &str)]).unwrap();
-        Arc::new(Sites { routes, parts, probing: None, names_kept: Duration::ZERO, error_pages })
+        Arc::new(Sites { routes, parts, names_kept: Duration::ZERO, error_pages })
     }
 }
 
@@ -97,9 +97,9 @@ impl Part {
         };
         let strip = (route.strip_path && route.path != "/").then(|| route.path.clone());
         let (name, spoken) = (name_of(route), (route.http2, route.tls.clone()));
-        let (bounds, keep_idle) = (route.bounds.clone(), route.keep_idle);
+        let (bounds, keep_idle, probing) = (route.bounds.clone(), route.keep_idle, route.probing.clone());
         let (host, told_host) = (route.host.clone(), route.told_host.clone());
-        Part { name, host, servers, balancer, bounds, keep_idle, strip, told_host, spoken }
+        Part { name, host, servers, balancer, bounds, keep_idle, probing, strip, told_host, spoken }
     }
 
     /// Whether it is for the same requests as `route`, whose servers are spoken to in the same way.

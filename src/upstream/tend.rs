@@ -25,7 +25,7 @@ impl Sites {
         let mut tasks = JoinSet::new();
         for part in &self.parts {
             for server in &part.servers {
-                match &self.probing {
+                match &part.probing {
                     Some(probing) => {
                         tasks.spawn(watch(server.clone(), probing.clone(), host_of(part, server, probing)));
                     }

@@ -18,7 +18,7 @@ fn one_upstream_is_one_route_for_everything() {
     assert_eq!((path.as_str(), &servers[..]), ("/", &[tcp(false, "127.0.0.1", 3000)][..]));
     assert_eq!((site.names_kept, site.ejection.failures), (Duration::from_secs(5), 3));
     assert_eq!(site.routes[0].keep_idle, Duration::from_secs(12));
-    assert!(site.probing.is_none() && site.error_pages.is_empty());
+    assert!(site.routes[0].probing.is_none() && site.error_pages.is_empty());
 }
 
 #[test]
@@ -58,11 +58,16 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
         path = "/files"
         upstream_host = "files.example"
         upstream = "http://10.0.0.3"
+        health_path = "/other"
+        [[gateway.route]]
+        path = "/calls"
+        upstream = "http://10.0.0.4"
+        health_path = "off"
         "#,
     )
     .unwrap();
     let site = &config.gateway.site;
-    let [all, api, files] = &site.routes[..] else { panic!("{site:?}") };
+    let [all, api, files, calls] = &site.routes[..] else { panic!("{site:?}") };
     assert_eq!(all.servers, [tcp(false, "10.0.0.1", 80), Address::Unix("/run/site.sock".into())]);
     let by_tenant = Balance::Hash(HashBy::Header("x-tenant".parse().unwrap()));
     assert_eq!((&all.balance, &files.balance, &api.balance), (&by_tenant, &by_tenant, &Balance::LeastConnections));
@@ -80,9 +85,33 @@ fn routes_say_what_differs_and_the_rest_is_as_above() {
     assert_eq!((api.bounds.max_request_body, files.bounds.max_request_body), (5 << 30, 1 << 30));
     let rate = |route: &Route| (route.bounds.least_rate.bytes_per_second, route.bounds.least_rate.grace.as_secs());
     assert_eq!((rate(all), rate(api), rate(files)), ((1024, 20), (0, 20), (1024, 20)));
-    let probing = site.probing.as_ref().unwrap();
-    assert_eq!((probing.path.as_str(), probing.status.unwrap().as_u16()), ("/up?deep=1", 204));
+    let asked = |route: &Route| {
+        let probing = route.probing.as_ref()?;
+        Some((probing.path.clone(), probing.status?.as_u16()))
+    };
+    let (usual, other) = (Some(("/up?deep=1".into(), 204)), Some(("/other".into(), 204)));
+    assert_eq!([all, api, files, calls].map(asked), [usual.clone(), usual, other, None]);
     assert_eq!(site.error_pages, [(http::StatusCode::SERVICE_UNAVAILABLE, "busy.html".into())]);
+}
+
+#[test]
+fn what_upstreams_are_asked_for_is_explained() {
+    let said = |more: &str| {
+        let text = format!("{MINIMAL}{more}");
+        Config::explain_toml(&text, "consentry.toml", std::iter::empty()).unwrap().consequences().join("\n")
+    };
+    let route =
+        |path: &str| format!("[[gateway.route]]\npath = \"/a\"\nupstream = \"http://b\"\nhealth_path = \"{path}\"\n");
+    assert!(!said("").contains("to see how they are"));
+    let health = "[gateway.health]\npath = \"/up\"\n";
+    for (more, words) in [
+        (health.to_owned(), "are asked for /up to see how they are."),
+        (format!("{health}{}", route("/b")), "are asked for /up and /b to see how they are."),
+        (format!("{health}{}", route("off")), "for /up to see how they are; those of some routes are not asked."),
+        (route("/b"), "are asked for /b to see how they are; those of some routes are not asked."),
+    ] {
+        assert!(said(&more).contains(words), "{more}: {}", said(&more));
+    }
 }
 
 #[test]
@@ -139,6 +168,7 @@ fn what_could_be_understood_in_two_ways_is_refused() {
         ),
         (format!("{MINIMAL}[gateway.forward]\ntls_verify = false"), "gateway.forward.tls_verify", "not a text"),
         (format!("{MINIMAL}[gateway.health]\npath = \"up\""), "gateway.health.path", "slash"),
+        (route(&format!("host = \"a\"\nhealth_path = \"no\"\n{to}")), "gateway.route[0].health_path", "slash"),
         (format!("{MINIMAL}[gateway.error_pages]\n500 = \"a\""), "gateway.error_pages.500", "unknown key"),
     ] {
         let found = problems(&text);

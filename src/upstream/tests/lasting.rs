@@ -106,7 +106,7 @@ fn one_that_is_ill_is_so_until_its_probes_say_otherwise_or_nobody_asks_any_more(
         unhealthy: 1,
         status: None,
     };
-    let probed = || Settings { probing: Some(probing.clone()), ..settings(to(&[&ill, &well])) };
+    let probed = || settings(Route { probing: Some(probing.clone()), ..to(&[&ill, &well]) });
     run(async {
         let before = Sites::new(probed()).unwrap();
         assert!(before.parts[0].servers[0].health.probed(false));

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::settings::{Probing, Settings};
+use super::super::settings::{Probing, Route, Settings};
 use super::super::{Sites, Upstream};
 use super::servers::{Manner, Server};
 use super::site::{PATIENCE, get, route, run, text};
 
-fn probed(servers: &[&Server]) -> Arc<Sites> {
-    let probing = Probing {
-        path: "/up?deep=1".into(),
+fn asked_for(path: &str) -> Probing {
+    Probing {
+        path: path.into(),
         host: None,
         interval: Duration::from_millis(10),
         timeout: Duration::from_millis(200),
         healthy: 2,
         unhealthy: 2,
         status: None,
-    };
-    let routes = vec![route(servers.iter().map(|server| server.address.clone()))];
-    Sites::new(Settings { routes, probing: Some(probing), ..Settings::default() }).unwrap()
+    }
+}
+
+fn probed(servers: &[&Server]) -> Arc<Sites> {
+    let probing = Some(asked_for("/up?deep=1"));
+    let routes = vec![Route { probing, ..route(servers.iter().map(|server| server.address.clone())) }];
+    Sites::new(Settings { routes, ..Settings::default() }).unwrap()
 }
 
 /// Waits until as many servers are up.
@@ -55,6 +59,30 @@ fn a_server_that_says_it_is_ill_is_spared_until_it_is_well() {
     assert_eq!(pages, 0, "no visitor met it while it was ill");
     let asked = a.heads().into_iter().find(|head| head.starts_with("GET /up?deep=1 HTTP/1.1\r\nhost: 127.0.0.1:"));
     assert!(asked.is_some_and(|head| head.contains("connection: close")));
+}
+
+#[test]
+fn each_route_asks_for_what_its_own_servers_know_and_some_ask_nothing() {
+    let [a, b, c] = ["a", "b", "c"].map(|name| Server::start(name, Manner::Answers));
+    let one =
+        |path: &str, server: &Server, probing| Route { path: path.into(), probing, ..route([server.address.clone()]) };
+    let routes =
+        vec![one("/", &a, Some(asked_for("/healthz"))), one("/b", &b, Some(asked_for("/other"))), one("/c", &c, None)];
+    let sites = Sites::new(Settings { routes, ..Settings::default() }).unwrap();
+    run(async {
+        let asked = |server: &Server, path: &str| server.heads().iter().any(|head| head.starts_with(path));
+        let asking = async {
+            while !(asked(&a, "GET /healthz ") && asked(&b, "GET /other ")) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = sites.tend() => unreachable!("there is somebody to ask"),
+            asked = tokio::time::timeout(PATIENCE, asking) => asked.expect("both are asked"),
+        }
+    });
+    assert!(c.heads().is_empty());
+    assert!(!b.heads().iter().any(|head| head.contains("/healthz")));
 }
 
 #[test]

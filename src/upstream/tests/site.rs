@@ -95,6 +95,7 @@ pub fn route(servers: impl IntoIterator<Item = Address>) -> Route {
             max_request_body: 64 * 1024 * 1024,
         },
         keep_idle: PATIENCE,
+        probing: None,
     }
 }
 

@@ -297,8 +297,9 @@ fn a_probe_speaks_the_servers_version() {
         unhealthy: 1,
         status: None,
     };
-    let route = Route { servers: [&well, &ill].map(|server| server.route().servers.remove(0)).into(), ..well.route() };
-    let sites = Sites::new(Settings { routes: vec![route], probing: Some(probing), ..Settings::default() }).unwrap();
+    let servers = [&well, &ill].map(|server| server.route().servers.remove(0)).into();
+    let route = Route { servers, probing: Some(probing), ..well.route() };
+    let sites = Sites::new(Settings { routes: vec![route], ..Settings::default() }).unwrap();
     run(async {
         let asked = async {
             while sites.figures().iter().map(|figures| figures.is_up).collect::<Vec<_>>() != [true, false]
