@@ -161,3 +161,48 @@ test("nothing of it is printed, and nothing of it moves", async () => {
   await page.emulateMedia({ media: "print" });
   for (const part of ["#consentry-banner", "#consentry-corner"]) assert.equal(await page.locator(part).isVisible(), false);
 });
+
+/** Pages of a site's own, as visitors have them behind a gateway. @param {string} head @param {string} body */
+async function own(head, body) {
+  const theirs = await startSite(undefined, { head, body });
+  const before = await startGateway(theirs.origin);
+  const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
+  contexts.push(context);
+  const stop = async () => {
+    await before.stop();
+    theirs.stop();
+  };
+  return { page: await context.newPage(), address: before.address, direct: theirs.origin, stop };
+}
+
+test("a page that is as high as the screen stays so", async () => {
+  const { page, address, direct, stop } = await own(
+    "<style>* { box-sizing: border-box } html, body { height: 100%; margin: 0 } #full { height: 100% } h1, pre { display: none }</style>",
+    `<div id="full"></div>`,
+  );
+  try {
+    for (const at of [direct, address]) {
+      await page.goto(at);
+      assert.equal((await box(page, "#full")).height, 800, at);
+    }
+    await page.getByRole("button", { name: "Reject all" }).click();
+    await page.getByText("Your choice is saved.").waitFor();
+    assert.equal((await box(page, "#full")).height, 800);
+  } finally {
+    await stop();
+  }
+});
+
+test("on paper the page has as many sheets as without a banner", async () => {
+  const { page, address, direct, stop } = await own("<style>pre { display: none } @page { size: A4; margin: 10mm } body { margin: 0 }</style>", `<div style="height: 700px"></div>`);
+  try {
+    const sheets = async (/** @type {string} */ at) => {
+      await page.goto(at);
+      return (await page.pdf({ preferCSSPageSize: true })).toString("latin1").match(/\/Type ?\/Page\b/g)?.length;
+    };
+    assert.equal(await sheets(direct), 1);
+    assert.equal(await sheets(address), 1);
+  } finally {
+    await stop();
+  }
+});
