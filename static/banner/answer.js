@@ -58,24 +58,21 @@ export function close() {
 }
 
 /**
- * Gives the buttons their work. The window hears of a press before anything of the page's, so that a script which takes
- * all forms, or all clicks, for its own takes nobody's choice.
+ * What the buttons do, as a listener of the window: it hears of a press before anything of the page's, so that a script
+ * which takes all forms, or all clicks, for its own takes nobody's choice.
  * @param {(choice: { choice: string, source: 'banner' }) => Promise<unknown>} choose
  */
 export function answer(choose) {
   let sending = false;
-  addEventListener(
-    'click',
-    async (event) => {
-      const { target } = event;
-      const button = target instanceof Element && banner?.contains(target) && target.closest('button');
-      if (!form || !button) return;
-      event.preventDefault();
-      if (sending) return;
-      sending = true;
-      await choose({ choice: button.value, source: 'banner' }).catch(() => submitPlainly(form, button.value));
-      sending = false;
-    },
-    true,
-  );
+  /** @param {Event} event */
+  return async (event) => {
+    const { target } = event;
+    const button = target instanceof Element && banner?.contains(target) && target.closest('button');
+    if (!form || !button) return;
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    await choose({ choice: button.value, source: 'banner' }).catch(() => submitPlainly(form, button.value));
+    sending = false;
+  };
 }

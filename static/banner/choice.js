@@ -107,13 +107,18 @@ async function look(doubt, starting) {
   if (!before.every((id) => granted.includes(id))) apply({ ...get(), granted: granted.filter((id) => before.includes(id)) });
 }
 
+const changed = () => look();
+
+/** A page taken out of the back/forward cache may show a banner that was answered elsewhere. @param {PageTransitionEvent} event */
+const shown = ({ persisted }) => look(persisted && asking && !twin());
+
+/** A page that was made ready before it was wanted, or kept, may be older than a choice. */
+export const catchUp = () => look(false, true);
+
 /** Hears of changes made elsewhere; nothing is polled. */
 export function listen() {
-  // A page that was made ready before it was wanted, or kept, may be older than a choice.
-  look(false, true);
   // Where there is no cookie store, or the site is without TLS, the tab looks when it comes to the front.
-  /** @type {any} */ (self).cookieStore?.addEventListener('change', () => look());
-  document.addEventListener('visibilitychange', () => look());
-  // A page taken out of the back/forward cache may show a banner that was answered elsewhere.
-  addEventListener('pageshow', ({ persisted }) => look(persisted && asking && !twin()));
+  /** @type {any} */ (self).cookieStore?.addEventListener('change', changed);
+  document.addEventListener('visibilitychange', changed);
+  addEventListener('pageshow', shown);
 }

@@ -15,22 +15,23 @@ export function mark() {
   if (corner) corner.hidden = asking || [...theirs].some((element) => element.getClientRects().length);
 }
 
+/** A router of the site's would show our pages within one of its own; what the browser does with a link, it does. @param {Event} event */
+function ours(event) {
+  const { target } = event;
+  if (target instanceof Element && target.closest(`a:is(consentry-ui *, ${CHOICES})`)) event.stopPropagation();
+}
+
+/** @param {Event} event */
+function pressed(event) {
+  const element = event.target instanceof Element && event.target.closest(CHOICES);
+  if (!element || element instanceof HTMLAnchorElement) return;
+  event.preventDefault();
+  location.assign(choices);
+}
+
 /** Gives all of them their way, those of later pages too. */
 export function link() {
   mark();
-  // A router of the site's would show our pages within one of its own; what the browser does with a link, it does.
-  addEventListener(
-    'click',
-    (event) => {
-      const { target } = event;
-      if (target instanceof Element && target.closest(`a:is(consentry-ui *, ${CHOICES})`)) event.stopPropagation();
-    },
-    true,
-  );
-  document.addEventListener('click', (event) => {
-    const element = event.target instanceof Element && event.target.closest(CHOICES);
-    if (!element || element instanceof HTMLAnchorElement) return;
-    event.preventDefault();
-    location.assign(choices);
-  });
+  addEventListener('click', ours, true);
+  document.addEventListener('click', pressed);
 }

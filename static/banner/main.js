@@ -11,10 +11,10 @@
  */
 
 import { answer, banner, corner } from './answer.js';
-import { choose, get, listen } from './choice.js';
+import { catchUp, choose, get, listen } from './choice.js';
 import { link } from './link.js';
 import { shield } from './shield.js';
-import { stay } from './stay.js';
+import { keep } from './stay.js';
 
 /** @typedef {import('./gateway.js').State} State */
 
@@ -41,9 +41,17 @@ function on(name, heard) {
 // What the site may have put there stays; where it may not be added to, there is no API.
 const api = (/** @type {any} */ (self).consentry ||= {});
 if (Object.isExtensible(api)) Object.assign(api, { get, set, on });
-answer(choose);
-listen();
-link();
+const answering = answer(choose);
+
+/** Adds what listens; what is there already is not added twice. */
+function hear() {
+  addEventListener('click', answering, true);
+  listen();
+  link();
+}
+
+hear();
+catchUp();
 shield(banner);
 shield(corner);
-if (corner) stay();
+if (corner) keep(hear);

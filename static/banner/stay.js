@@ -14,25 +14,42 @@ const ui = /** @type {HTMLElement} */ (document.querySelector('consentry-ui') ??
 /** A site that takes them away again each time has its way after so many times in ten seconds. */
 const MOST = 20;
 
+/** What a script may set on it. */
+const SPOILS = ['style'];
+
 /** How often they were put back of late. */
 let times = 0;
 
 /** Who goes from page to page is not kept waiting; a site that takes them away as often is. */
 let resting = false;
 
+/** Gives what was put back its listeners again: a document that is opened anew (`document.open()`) has none. @type {() => void} */
+let heard;
+
 const observer = new MutationObserver(stay);
 
+/** @param {() => void} hear adds all listeners, which may be there already */
+export function keep(hear) {
+  heard = hear;
+  stay();
+}
+
 /** Looks whether all that should be there is there; whatever else changes in the page costs no more than that. */
-export function stay() {
+function stay() {
   const { body, documentElement: html, head } = document;
+  const into = body;
   // The nodes may be others than before; what lies deeper than ours is nobody's to watch.
-  for (const node of [document, html, body]) if (node) observer.observe(node, { childList: true });
-  observer.observe(ui, { childList: true, attributeFilter: ['style'] });
+  for (const node of [document, html, head, body]) if (node) observer.observe(node, { childList: true });
+  observer.observe(ui, { childList: true, attributeFilter: SPOILS });
   const parts = [asking ? banner : null, corner].filter((part) => part !== null);
   const gone = parts.filter((part) => !part.isConnected);
+  // Who is moved within the page leaves the top layer.
+  const sunk = parts.some((part) => part.popover && !part.matches(':popover-open'));
+  const spoilt = SPOILS.some((name) => ui.hasAttribute(name));
+  const bare = sheet && !sheet.isConnected;
   // A router that keeps pages has a copy of ours.
   const copies = [...document.querySelectorAll('consentry-ui')].filter((one) => one !== ui);
-  if (resting || !body || !(gone.length || copies.length || ui.hasAttribute('style'))) return;
+  if (resting || !body || !(gone.length || sunk || spoilt || bare || copies.length || ui.parentNode !== into)) return;
   if (++times > MOST) return observer.disconnect();
   resting = times > 4;
   setTimeout(() => {
@@ -42,18 +59,18 @@ export function stay() {
   setTimeout(() => times--, 10_000);
 
   for (const copy of copies) copy.remove();
-  ui.removeAttribute('style');
-  if (sheet && !sheet.isConnected) head?.prepend(sheet);
-  if (gone.length && !ui.isConnected) {
+  for (const name of SPOILS) ui.removeAttribute(name);
+  if (sheet && bare) head?.prepend(sheet);
+  if (ui.parentNode !== into) {
     // First in the body, but after its skip links, as the gateway puts it.
     let next = body.firstElementChild;
     while (next?.matches('a[href^="#"]')) next = next.nextElementSibling;
-    body.insertBefore(ui, next);
+    into.insertBefore(ui, next);
   }
   for (const part of parts) {
     if (!part.isConnected) ui.append(part);
-    // Who leaves the page leaves the top layer, too.
     if (part.popover && !part.matches(':popover-open')) part.showPopover();
   }
+  if (gone.length) heard();
   mark();
 }

@@ -282,3 +282,60 @@ test("where a page demands Trusted Types, what is permitted begins with the page
     assert.equal(await page.evaluate(() => "kept" in window), true, "once is enough");
   }
 });
+
+/** @param {string} body @param {string} [head] */
+const of = (body, head = "") => `<!doctype html><html lang="en"><head><title>A page</title>${head}</head><body>${body}</body></html>`;
+
+/** @param {import("playwright-core").Page} page whether the banner lies above the page */
+const above = (page) => page.locator("#consentry-banner").evaluate((banner) => banner.matches(":popover-open"));
+
+/** @param {import("playwright-core").Page} page */
+const rejects = async (page) => {
+  await page.getByRole("button", { name: "Reject all" }).click();
+  await page.getByText("Your choice is saved.").waitFor();
+};
+
+for (const [how, wrap] of /** @type {const} */ ([
+  ["all elements at once", `wrap.append(...document.body.children); document.body.append(wrap);`],
+  ["one node after the other", `while (document.body.firstChild) wrap.append(document.body.firstChild); document.body.append(wrap);`],
+  ["and once more, deep within", `wrap.append(...document.body.children); document.body.append(wrap); const inner = document.createElement("div"); inner.append(...wrap.children); wrap.append(inner);`],
+])) {
+  test(`a script that wraps all of the page (${how}) leaves the banner above it`, async () => {
+    const { gateway, page } = await visitor(() =>
+      of(`<h1>A page</h1><p style="height: 3000px">Long</p><button id="wrap" onclick="const wrap = document.createElement('div'); wrap.style.transform = 'translateX(0)'; ${wrap.replaceAll('"', "'")}">Wrap</button>`),
+    );
+    await page.goto(`${gateway.address}/`);
+    const banner = page.locator("#consentry-banner");
+    const before = await banner.boundingBox();
+    await page.evaluate(() => document.getElementById("wrap")?.click());
+    await eventually(() => above(page), "it is above the page again");
+    assert.deepEqual(await banner.boundingBox(), before);
+    await rejects(page);
+  });
+}
+
+test("a document that is opened anew has a banner that can be answered", async () => {
+  const { gateway, page } = await visitor(() => PLAIN);
+  await page.goto(`${gateway.address}/`);
+  await page.evaluate(() => {
+    document.open();
+    document.write(`<!doctype html><html><head><title>Anew</title></head><body><h1>Anew</h1><button data-consentry-choices>Choices</button></body></html>`);
+    document.close();
+  });
+  await eventually(() => above(page).catch(() => false), "it is there again");
+  await rejects(page);
+  await page.getByRole("button", { name: "Choices" }).click();
+  await page.getByRole("heading", { name: "Privacy choices", level: 1 }).waitFor();
+});
+
+test("a router that makes the head anew leaves our style in it", async () => {
+  const { gateway, page } = await visitor(() => PLAIN);
+  await page.goto(`${gateway.address}/`);
+  const padding = () => page.evaluate(() => getComputedStyle(document.documentElement).paddingBottom);
+  const before = await padding();
+  assert.notEqual(before, "0px");
+  for (let time = 0; time < 3; time++) {
+    await page.evaluate(() => document.head.querySelectorAll("link").forEach((link) => link.remove()));
+    await eventually(async () => (await padding()) === before, "what is below the banner can be scrolled to");
+  }
+});
