@@ -14,8 +14,8 @@ const ui = /** @type {HTMLElement} */ (document.querySelector('consentry-ui') ??
 /** A site that takes them away again each time has its way after so many times in ten seconds. */
 const MOST = 20;
 
-/** What a script may set on it. */
-const SPOILS = ['style'];
+/** What a script sets on all that stands beside a dialog of its own. */
+const SPOILS = ['style', 'inert', 'aria-hidden'];
 
 /** How often they were put back of late. */
 let times = 0;
@@ -23,10 +23,14 @@ let times = 0;
 /** Who goes from page to page is not kept waiting; a site that takes them away as often is. */
 let resting = false;
 
+/** Dialogs that make all the page beside them inert, the latest first. @type {Element[]} */
+let modals = [];
+
 /** Gives what was put back its listeners again: a document that is opened anew (`document.open()`) has none. @type {() => void} */
 let heard;
 
 const observer = new MutationObserver(stay);
+const dialogs = new MutationObserver(stay);
 
 /** @param {() => void} hear adds all listeners, which may be there already */
 export function keep(hear) {
@@ -34,13 +38,22 @@ export function keep(hear) {
   stay();
 }
 
+/** What ours belongs into: the body, or the dialog without which nobody could answer. */
+function home() {
+  const open = [...document.querySelectorAll('dialog[open]')].filter((dialog) => dialog.matches(':modal'));
+  modals = [...open.filter((dialog) => !modals.includes(dialog)).reverse(), ...modals.filter((dialog) => open.includes(dialog))];
+  return modals.find((dialog) => asking || dialog.contains(ui)) ?? document.body;
+}
+
 /** Looks whether all that should be there is there; whatever else changes in the page costs no more than that. */
 function stay() {
   const { body, documentElement: html, head } = document;
-  const into = body;
+  const into = home();
   // The nodes may be others than before; what lies deeper than ours is nobody's to watch.
   for (const node of [document, html, head, body]) if (node) observer.observe(node, { childList: true });
   observer.observe(ui, { childList: true, attributeFilter: SPOILS });
+  // But a dialog that opens or closes anywhere, and one that goes with what is ours.
+  dialogs.observe(document, { subtree: true, attributeFilter: ['open'], childList: into !== body });
   const parts = [asking ? banner : null, corner].filter((part) => part !== null);
   const gone = parts.filter((part) => !part.isConnected);
   // Who is moved within the page leaves the top layer.
@@ -50,7 +63,11 @@ function stay() {
   // A router that keeps pages has a copy of ours.
   const copies = [...document.querySelectorAll('consentry-ui')].filter((one) => one !== ui);
   if (resting || !body || !(gone.length || sunk || spoilt || bare || copies.length || ui.parentNode !== into)) return;
-  if (++times > MOST) return observer.disconnect();
+  if (++times > MOST) {
+    observer.disconnect();
+    dialogs.disconnect();
+    return;
+  }
   resting = times > 4;
   setTimeout(() => {
     resting = false;
@@ -63,7 +80,7 @@ function stay() {
   if (sheet && bare) head?.prepend(sheet);
   if (ui.parentNode !== into) {
     // First in the body, but after its skip links, as the gateway puts it.
-    let next = body.firstElementChild;
+    let next = into === body ? body.firstElementChild : null;
     while (next?.matches('a[href^="#"]')) next = next.nextElementSibling;
     into.insertBefore(ui, next);
   }

@@ -339,3 +339,62 @@ test("a router that makes the head anew leaves our style in it", async () => {
     await eventually(async () => (await padding()) === before, "what is below the banner can be scrolled to");
   }
 });
+
+/** A dialog that needs all the page, and one within it. */
+const DIALOGS = `<button id="open" onclick="theirs.showModal()">Open</button>
+  <dialog id="theirs" style="position: fixed; inset: auto 0 0; transform: translateX(0); height: 12em; width: 20em"><p>Newsletter</p>
+    <button id="more" onclick="inner.showModal()">More</button><dialog id="inner"><button id="less" onclick="inner.close()">Less</button></dialog>
+    <button id="close" onclick="theirs.close()">No thanks</button></dialog>`;
+
+/** @param {import("playwright-core").Page} page what holds all of ours */
+const holder = (page) => page.evaluate(() => document.querySelector("consentry-ui")?.parentElement?.id || document.querySelector("consentry-ui")?.parentElement?.localName);
+
+test("a dialog that makes all the page inert has the banner with it, which can be answered", async () => {
+  for (const atOnce of [true, false]) {
+    const { gateway, page } = await visitor(() => of(`${DIALOGS}${atOnce ? "<script>theirs.showModal()</script>" : ""}`));
+    await page.goto(`${gateway.address}/`);
+    if (!atOnce) await page.evaluate(() => document.getElementById("open")?.click());
+    await eventually(() => above(page), "it is above the dialog");
+    assert.equal(await holder(page), "theirs");
+    await rejects(page);
+    await page.locator("#close").click();
+    await page.getByRole("link", { name: "Your privacy choices" }).waitFor();
+    assert.equal(await holder(page), "body");
+  }
+});
+
+test("the banner follows the dialog that was opened last, and comes back with it", async () => {
+  const { gateway, page } = await visitor(() => of(DIALOGS));
+  await page.goto(`${gateway.address}/`);
+  /** @param {string} what @param {string} where */
+  const does = async (what, where) => {
+    await page.evaluate((what) => document.getElementById(what)?.click(), what);
+    await eventually(async () => (await holder(page)) === where && (await above(page)), `${what}: ${where}`);
+    assert.equal(await page.evaluate(() => {
+      const { x, y, width, height } = /** @type {Element} */ (document.querySelector("button[value=accept]")).getBoundingClientRect();
+      return document.elementFromPoint(x + width / 2, y + height / 2)?.getAttribute("value");
+    }), "accept", "it can be pressed");
+  };
+  await does("open", "theirs");
+  await does("more", "inner");
+  await does("less", "theirs");
+  await does("close", "body");
+  await does("open", "theirs");
+  await page.evaluate(() => document.getElementById("theirs")?.remove());
+  await eventually(async () => (await holder(page)) === "body" && (await above(page)), "who takes the dialog away does not take the banner");
+  await rejects(page);
+});
+
+test("a script that makes all beside its dialog inert does not do so to the banner", async () => {
+  const { gateway, page } = await visitor(() => of(`<h1>A page</h1><div id="theirs" role="dialog"><button id="close">Close</button></div>`));
+  await page.goto(`${gateway.address}/`);
+  await page.evaluate(() => {
+    for (const one of document.body.children) {
+      if (one.id === "theirs") continue;
+      one.setAttribute("inert", "");
+      one.setAttribute("aria-hidden", "true");
+    }
+  });
+  await rejects(page);
+  assert.equal(await page.evaluate(() => document.querySelector("h1")?.inert), true);
+});
