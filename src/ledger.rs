@@ -109,7 +109,7 @@ pub use folder::strange_files;
 pub use note::{LastRow, Notes};
 pub use read::{Found, Place, Rows};
 pub use recover::Recovery;
-pub use replaced::Replaced;
+pub use replaced::{Declaration, Later, Replaced};
 pub use row::{Beginning, ChainId, NoRow, Row};
 pub use sign::{NoKeys, PublicKeys, Signer, public_keys, thumbprint};
 pub use texts::find_text;

@@ -212,9 +212,10 @@ impl Made {
             Err(_) => None,
         };
         let entry = Entry { previous, action: self.action, ..self.entry(&self.choice) };
-        let hash = self.row(entry).await?.hash;
+        let Appended { hash, at_ms, .. } = self.row(entry.clone()).await?;
+        let entry = Entry { at_ms, ..entry };
         // From now on a copy of the earlier choice counts nothing, and what was captured until now does not get further (C6).
-        self.before.iter().for_each(|choice| self.site.replaced.add(choice.receipt));
+        self.before.iter().for_each(|choice| self.site.replaced.add(choice.receipt, &entry, &hash));
         let now_ms = UNIX_EPOCH.elapsed().map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
         if let Err(error) = self.site.spool.forget(&self.forget, now_ms).await {
             tracing::error!(%error, "what waits of a visitor who withdrew is left out until a restart, and then no longer");

@@ -17,11 +17,11 @@ use crate::capture::event::Event;
 use crate::capture::{self, Capture, Draws, Pace};
 use crate::config::Limits;
 use crate::consent::import::Import;
-use crate::consent::{self, Choice, Decision, Mode, Modes, NoChoice, Policy};
+use crate::consent::{self, Choice, Decision, Mode, Modes, NoChoice, Policy, PurposeSet};
 use crate::cookies::{self, Catalogue, ChoiceCookie, Ours, Seen};
 use crate::enrich::DeviceCache;
 use crate::keys::{KeyRing, Remembered, Token};
-use crate::ledger::{Ledger, Replaced};
+use crate::ledger::{Declaration, Later, Ledger, Replaced};
 use crate::observe::Metrics;
 use crate::observe::latency::Latencies;
 use crate::page::gate::Tags;
@@ -118,11 +118,27 @@ impl Site {
         taken
     }
 
-    /// Whether a later choice has taken the place of this one, so that it counts no more. What says that the visitor is under 16
-    /// stays a declaration (C11): it permits nothing that a copy could bring back, and the browser may never have got the
-    /// answer to what came after it.
-    pub(super) fn is_replaced(&self, choice: &Choice) -> bool {
-        !choice.under_16 && self.replaced.contains(choice.receipt)
+    /// A choice that a cookie carries, unless a later one has taken its place. Who has said to be under 16 has said so all the
+    /// same (C11): what says it permits nothing that a copy could bring back, and the browser may never have got the answer to
+    /// what came after it, or to the declaration itself, which then counts as the ledger has it.
+    pub(super) fn as_it_stands(&self, choice: Choice, now_ms: u64) -> Result<Choice, NoChoice> {
+        match self.replaced.by(choice.receipt) {
+            None => Ok(choice),
+            Some(_) if choice.under_16 => Ok(choice),
+            Some(Later::Declaration(said)) => self.declared(said, now_ms),
+            Some(Later::Choice) => Err(NoChoice::Replaced),
+        }
+    }
+
+    /// The choice of a declaration that no cookie carries, until it expires.
+    fn declared(&self, said: Declaration, now_ms: u64) -> Result<Choice, NoChoice> {
+        let at_ms = said.at_ms.unsigned_abs();
+        let choice = Choice::new(&self.policy, PurposeSet::default(), said.source, at_ms);
+        if now_ms / 1000 >= choice.until {
+            return Err(NoChoice::Replaced);
+        }
+        let Declaration { receipt, policy_version, signals, row, .. } = said;
+        Ok(Choice { receipt, policy_version, signals, row, under_16: true, ..choice })
     }
 
     /// Whether a path names a file to be saved.
@@ -180,10 +196,10 @@ impl<'a> Visit<'a> {
     /// What was withdrawn while the site thought about its answer is withdrawn for this answer too (C6): nothing of it is
     /// captured, and none of its cookies pass.
     pub(super) fn look_again(&mut self, site: &Site) {
-        if self.choice.as_ref().is_ok_and(|choice| site.is_replaced(choice)) {
-            let none = || Err(NoChoice::Replaced);
-            (self.choice, self.decision) =
-                (none(), consent::decide(&site.policy, none(), self.decision.signals, Mode::OptIn));
+        if self.choice.as_ref().is_ok_and(|choice| site.replaced.contains(choice.receipt)) {
+            let choice = self.choice.clone().and_then(|choice| site.as_it_stands(choice, self.asked().now_ms));
+            self.decision = consent::decide(&site.policy, choice.clone(), self.decision.signals, Mode::OptIn);
+            self.choice = choice;
         }
     }
 }

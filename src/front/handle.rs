@@ -26,7 +26,7 @@ use super::turn::RequestBody;
 use super::unanswered;
 use super::upgrade::Caller;
 use super::watched::{self, Watched};
-use crate::consent::{self, NoChoice};
+use crate::consent;
 use crate::cookies::{self, Ours};
 use crate::observe::trace;
 use crate::page::gate::{self, Gate, Key};
@@ -135,10 +135,7 @@ fn let_in<'a>(
     let signed = cookies::Signed { ring: &site.ring, remembered: Some(&gateway.choices) };
     let ours = Ours::of(role::cookie_lines(&parts.headers));
     let choice = site.choice_cookie.read(&ours, asked, &site.policy, signed);
-    let choice = choice.and_then(|choice| match site.is_replaced(&choice) {
-        true => Err(NoChoice::Replaced),
-        false => Ok(choice),
-    });
+    let choice = choice.and_then(|choice| site.as_it_stands(choice, asked.now_ms));
     let signals = role::signals(&parts.headers, site.honour_dnt);
     let decision = consent::decide(&site.policy, choice.clone(), signals, keep::place(gateway, parts, &client));
     Ok(Visit { parts, named, host, client, ours, now, choice, stamp: [0; 6], decision })

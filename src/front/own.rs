@@ -147,7 +147,7 @@ async fn events(gateway: &Gateway, caller: &Caller, visit: &Visit<'_>, body: &[u
         return response;
     }
     // What was withdrawn while the body came is withdrawn for it too (C6).
-    if visit.choice.as_ref().is_ok_and(|choice| gateway.site.is_replaced(choice)) {
+    if visit.choice.as_ref().is_ok_and(|choice| gateway.site.replaced.contains(choice.receipt)) {
         return refuse(StatusCode::FORBIDDEN, "not-permitted", "analytics is not permitted (replaced-choice)");
     }
     let not_a_beacon = |error: BeaconError| refuse(StatusCode::BAD_REQUEST, error.code(), &error.to_string());

@@ -19,7 +19,7 @@ use crate::keys::KeyPurpose;
 const NOW: i64 = 1_795_169_000_000;
 const DAY: i64 = 86_400_000;
 
-fn entry(receipt: u64, at_ms: i64) -> Entry {
+pub(super) fn entry(receipt: u64, at_ms: i64) -> Entry {
     Entry {
         receipt,
         previous: receipt.checked_sub(1).filter(|previous| *previous > 0),
