@@ -124,6 +124,9 @@ impl ConfigError {
 /// A missing file can be written; what else stops reading says itself what to do.
 fn advice(path: &Path, source: &io::Error) -> String {
     match source.kind() {
+        io::ErrorKind::NotFound if path == Path::new("-") => {
+            "; a configuration is read from a file: name its path, or /dev/stdin for standard input".to_owned()
+        }
         io::ErrorKind::NotFound => format!("; write one with: consentry check --print-example > {}", path.display()),
         _ => String::new(),
     }

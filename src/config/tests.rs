@@ -264,6 +264,8 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
     let path = dir.path().join("none.toml");
     let error = Config::load(&path).expect_err("there is no file").to_string();
     assert!(error.contains("none.toml: ") && error.contains("consentry check --print-example > "), "{error}");
+    let error = Config::load("-".as_ref()).expect_err("there is no such file").to_string();
+    assert!(error.contains("/dev/stdin") && !error.contains("> -"), "{error}");
     std::fs::write(&path, b"[gateway]\nupstream = \"\xff\"\n").unwrap();
     let error = Config::load(&path).expect_err("it is not text").to_string();
     assert!(error.ends_with("none.toml:2:1: is not UTF-8; allowed: text in UTF-8"), "{error}");

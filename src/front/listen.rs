@@ -33,5 +33,5 @@ mod systemd;
 mod work;
 
 pub use keeping::Keeping;
-pub use places::{Door, OtherPlaces, Place, PlaceError, Places};
+pub use places::{Door, OtherPlaces, Place, PlaceError, Places, advice};
 pub use work::{Connections, Room, Shared, work};

@@ -8,7 +8,7 @@ use crate::dashboard::password::PasswordError;
 use crate::engine::child::StartError;
 use crate::engine::provision::ProvisionError;
 use crate::enrich::place::PlaceError;
-use crate::front::listen::PlaceError as DoorError;
+use crate::front::listen::{PlaceError as DoorError, advice};
 use crate::front::tls::TlsSetupError;
 use crate::front::tls::acme::AcmeSetupError;
 use crate::keys::private_folder::NotPrivate;
@@ -34,9 +34,7 @@ pub enum LifeError {
     #[error("the data folder cannot be used: {0}. It is data_dir in the configuration")]
     NotPrivate(#[from] NotPrivate),
     /// An address is taken, or not this machine's.
-    #[error(
-        "cannot listen on {address}: {source}; is another program there? The address is {key} in the configuration"
-    )]
+    #[error("cannot listen on {address}: {source}; {} The address is {key} in the configuration", advice(.source, true))]
     Address {
         /// The address.
         address: SocketAddr,

@@ -16,7 +16,7 @@ use super::names::Names;
 use super::places::Places;
 use super::pool::Counts;
 use super::settings::{Address, Ejection, Most};
-use super::tls::Handshake;
+use super::tls::{self, Handshake};
 use super::wire::Wire;
 
 /// After this much silence within an exchange the kernel asks whether the other side is still there.
@@ -111,11 +111,7 @@ impl Server {
             None => Wire::Plain(tcp),
             Some(handshake) => match timeout_at(deadline, handshake.greet(tcp, http1)).await {
                 Err(_) => return Err(UpstreamError::ConnectTimeout),
-                Ok(Err(error)) => {
-                    // What the TLS library says is of the server's certificate, not of a visitor.
-                    let why = error.get_ref().map_or_else(|| error.kind().to_string(), ToString::to_string);
-                    return Err(UpstreamError::Handshake(why));
-                }
+                Ok(Err(error)) => return Err(UpstreamError::Handshake(tls::advice(&error))),
                 Ok(Ok(tls)) => Wire::Tls(Box::new(tls)),
             },
         };

@@ -11,7 +11,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, InvalidMessage, RootCertStore};
 
 use super::UpstreamSetupError;
 use super::settings::TlsSettings;
@@ -85,6 +85,21 @@ impl Handshake {
     pub(super) async fn greet(&self, tcp: TcpStream, http1: bool) -> io::Result<TlsStream<TcpStream>> {
         let connector = if http1 { &self.http1 } else { &self.connector };
         connector.connect(self.name.clone(), tcp).await
+    }
+}
+
+/// Why a greeting failed, and what to do. What the TLS library says is of the server's certificate, not of a visitor.
+pub(super) fn advice(error: &io::Error) -> String {
+    let why = error.get_ref().map_or_else(|| error.kind().to_string(), ToString::to_string);
+    match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+        // The first bytes of an answer in the clear are taken for the head of a record.
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            format!("it speaks no TLS ({why}); write http:// for it")
+        }
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            format!("nobody known here has signed its certificate ({why}); name the authority's file with tls_ca")
+        }
+        _ => format!("{why}; check its certificate and name"),
     }
 }
 

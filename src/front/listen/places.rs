@@ -27,7 +27,7 @@ const MODE: u32 = 0o660;
 
 /// Why a place cannot be listened at.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen at {place}: {source}; is another program there? It is {key} in the configuration")]
+#[error("cannot listen at {place}: {source}; {} It is {key} in the configuration", advice(.source, .place.tcp().is_some()))]
 pub struct PlaceError {
     /// As it is configured.
     pub place: ListenAt,
@@ -36,6 +36,17 @@ pub struct PlaceError {
     /// What the system said.
     #[source]
     pub source: io::Error,
+}
+
+/// What to do where an address, or else a path, cannot be listened at.
+pub fn advice(source: &io::Error, is_address: bool) -> &'static str {
+    match (source.kind(), is_address) {
+        (io::ErrorKind::PermissionDenied, true) => {
+            "a port below 1024 needs CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE); choose one above 1023, or grant that."
+        }
+        (io::ErrorKind::PermissionDenied, false) => "may this user write in its folder?",
+        _ => "is another program there?",
+    }
 }
 
 /// Where visitors can connect, once it is so.
@@ -251,6 +262,20 @@ impl Drop for SocketFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_that_cannot_be_had_says_what_to_do() {
+        let said = |place: ListenAt, errno: i32| {
+            PlaceError { place, key: "gateway.listen", source: io::Error::from_raw_os_error(errno) }.to_string()
+        };
+        let address = || ListenAt::Tcp("0.0.0.0:80".parse().unwrap());
+        let denied = said(address(), libc::EACCES);
+        assert!(denied.contains("CAP_NET_BIND_SERVICE") && denied.contains("above 1023"), "{denied}");
+        assert!(!denied.contains("another program"), "{denied}");
+        assert!(said(address(), libc::EADDRINUSE).contains("is another program there?"));
+        let denied = said(ListenAt::Unix("/run/a.sock".into()), libc::EACCES);
+        assert!(denied.contains("write in its folder") && !denied.contains("CAP_NET"), "{denied}");
+    }
 
     pub(super) fn doors(listen: Vec<ListenAt>) -> Doors {
         Doors {

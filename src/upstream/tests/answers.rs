@@ -234,6 +234,10 @@ fn a_site_that_does_not_answer_is_waited_for_only_so_long() {
         let upstream = silent.upstream_with(|bounds| bounds.answer = Duration::from_millis(30));
         let failed = failure(get(&upstream, "/").await);
         assert!(matches!(failed, UpstreamError::AnswerTimeout));
+        assert!(
+            failed.to_string().contains("answer_timeout (in its [[gateway.route]] where it is set there"),
+            "{failed}"
+        );
         assert_eq!(failed.status(), 504);
     });
     silent.end();

@@ -94,6 +94,20 @@ fn one_tls_connection_serves_many_requests() {
 }
 
 #[test]
+fn a_server_that_speaks_no_tls_is_called_that() {
+    let site = site([act(|talk| {
+        talk.read(1);
+        talk.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    })]);
+    run(async {
+        let failed = failure(get(&upstream(&site, "site.test", roots()), "/").await).to_string();
+        assert!(failed.contains("speaks no TLS") && failed.contains("write http://"), "{failed}");
+        assert!(!failed.contains("certificate"), "{failed}");
+    });
+    site.end();
+}
+
+#[test]
 fn a_certificate_for_another_name_or_from_nobody_we_know_is_refused() {
     let refused = || act(|talk| assert!(accept(talk).read(&mut [0]).is_err()));
     let site = site([refused()]);
@@ -111,7 +125,11 @@ fn a_certificate_for_another_name_or_from_nobody_we_know_is_refused() {
         };
         // The system's roots do not know this certificate; a system without roots says so.
         match with_host("127.0.0.1").map(Upstream::new) {
-            Ok(upstream) => assert!(matches!(failure(get(&upstream, "/").await), UpstreamError::Handshake(_))),
+            Ok(upstream) => {
+                let failed = failure(get(&upstream, "/").await);
+                assert!(matches!(failed, UpstreamError::Handshake(_)), "{failed}");
+                assert!(failed.to_string().contains("tls_ca"), "{failed}");
+            }
             Err(error) => {
                 assert!(matches!(error, UpstreamSetupError::NoRoots));
                 drop(std::net::TcpStream::connect(("127.0.0.1", site.port)));
