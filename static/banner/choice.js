@@ -8,7 +8,7 @@
 
 import { asking, close, token } from './answer.js';
 import { ask } from './gateway.js';
-import { anew, own, start } from './revive.js';
+import { anew, own, permit, start } from './revive.js';
 
 /** @typedef {import('./gateway.js').State} State */
 
@@ -64,8 +64,10 @@ function apply(state) {
   document.dispatchEvent(new CustomEvent('consentry:change', { detail: get() }));
   // A script that runs cannot be stopped, but a page that comes anew is without it. What still leaves this one carries
   // the new choice, and the gateway takes nothing that it does not permit.
-  if (withdrawn) setTimeout(anew);
-  else start(state.granted);
+  if (withdrawn) {
+    permit([]);
+    setTimeout(anew);
+  } else start(state.granted);
 }
 
 /**
@@ -113,7 +115,10 @@ const changed = () => look();
 const shown = ({ persisted }) => look(persisted && asking && !twin());
 
 /** A page that was made ready before it was wanted, or kept, may be older than a choice. */
-export const catchUp = () => look(false, true);
+export function catchUp() {
+  permit(before);
+  look(false, true);
+}
 
 /** Hears of changes made elsewhere; nothing is polled. */
 export function listen() {

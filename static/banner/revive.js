@@ -108,20 +108,53 @@ export const anew = () => (posted ? location.replace(location.pathname + locatio
 /** Where the browser lets us start nothing, what is permitted begins with the next page: this one, where it can be had again. */
 const leave = () => posted || anew();
 
+/** What is permitted. @type {string[]} */
+let permitted = [];
+
+/**
+ * What sleeps in a part of the page, and in the shadow roots there that are open.
+ * @param {Node} root
+ * @returns {HTMLElement[]}
+ */
+function asleep(root) {
+  if (!(root instanceof Element || root instanceof Document || root instanceof DocumentFragment)) return [];
+  return [root, ...root.querySelectorAll('*')].flatMap((/** @type {any} */ one) => [
+    ...(one.dataset?.consentryPurpose ? [one] : []),
+    ...(one.shadowRoot ? asleep(one.shadowRoot) : []),
+  ]);
+}
+
+/** Brings to life what is permitted of what sleeps. @param {HTMLElement[]} inertOnes */
+function wake(inertOnes) {
+  const begin = async () => {
+    for (const inert of inertOnes) {
+      const purposes = (inert.dataset.consentryPurpose ?? '').split(' ');
+      if (inert.isConnected && purposes.every((purpose) => permitted.includes(purpose))) await revive(inert);
+    }
+  };
+  if (inertOnes.length) last = last.then(begin).catch(leave);
+}
+
+/** What a router has kept, or a template holds, comes into the page when it likes. */
+const late = new MutationObserver((changes) => wake(changes.flatMap(({ addedNodes }) => [...addedNodes].flatMap(asleep))));
+
+/**
+ * Says what is permitted from here on. A page in which nothing was made inert is not watched.
+ * @param {string[]} granted
+ */
+export function permit(granted) {
+  permitted = granted;
+  if (key && granted.length) late.observe(document, { subtree: true, childList: true });
+}
+
 /**
  * Starts what is now permitted.
  * @param {string[]} granted
  */
 export function start(granted) {
+  permit(granted);
   if (granted.includes('analytics') && !document.querySelector('[data-consentry-collector]')) collect().catch(leave);
-  const begin = async () => {
-    const inertOnes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consentry-purpose]'));
-    for (const inert of inertOnes) {
-      const purposes = (inert.dataset.consentryPurpose ?? '').split(' ');
-      if (purposes.every((purpose) => granted.includes(purpose))) await revive(inert);
-    }
-  };
-  last = last.then(begin).catch(leave);
+  wake(asleep(document));
 }
 
 async function collect() {

@@ -31,6 +31,11 @@ const PAGES = {
   "/named": { policy: "require-trusted-types-for 'script'; trusted-types 'none'", body: "" },
   "/meta": { head: `<meta http-equiv="Content-Security-Policy" content="require-trusted-types-for 'script'; trusted-types 'none'">`, body: "" },
   "/worked": { body: "" },
+  "/late": {
+    body: `<div id="kept"><iframe src="${TAGS}/kept"></iframe><script src="${TAGS}/kept.js"></script></div>
+      <template id="template"><iframe src="${TAGS}/cloned"></iframe><script src="${TAGS}/cloned.js"></script></template>
+      <div id="card"><template shadowrootmode="open"><p><img src="${TAGS}/shadow.png"><script src="${TAGS}/shadow.js"></script></p></template></div>`,
+  },
   // As such snippets are written: the script makes the one that loads.
   "/inline": {
     body: `<script>window.own=1</script>
@@ -174,4 +179,37 @@ test("a page that a service worker passes on asks as any other", async () => {
   await page.reload();
   assert.equal(await page.evaluate(() => Boolean(navigator.serviceWorker.controller)), true);
   await page.getByRole("button", { name: "Reject all" }).waitFor();
+});
+
+test("what sleeps in a shadow root that the page declares comes to life", async () => {
+  const { loaded, accept } = await visitor("/late");
+  await accept();
+  await eventually(async () => loaded.includes("/shadow.png") && loaded.includes("/shadow.js"), "image and script");
+});
+
+test("what comes into the page after the choice comes to life, by the same key alone", async () => {
+  const { page, loaded, accept } = await visitor("/late");
+  // As routers keep a page.
+  await page.evaluate(() => Object.assign(window, { kept: document.getElementById("kept")?.cloneNode(true) }));
+  await accept();
+  await eventually(async () => loaded.includes("/kept.js"), "what was there");
+  loaded.length = 0;
+  await page.evaluate((written) => {
+    document.getElementById("kept")?.replaceWith(/** @type {any} */ (window).kept);
+    document.body.append(/** @type {HTMLTemplateElement} */ (document.getElementById("template")).content.cloneNode(true));
+    document.body.insertAdjacentHTML("beforeend", written);
+  }, `<iframe ${WRITTEN}></iframe><script type="text/plain" data-consentry-purpose="analytics" data-consentry-key="guess" data-consentry-src="${TAGS}/theirs.js"></script>`);
+  await eventually(async () => ["/kept", "/kept.js", "/cloned", "/cloned.js"].every((path) => loaded.includes(path)), "what was kept, and what a template held");
+  await page.waitForTimeout(300);
+  assert.equal(loaded.includes("/theirs.js"), false);
+  assert.equal(await page.evaluate(() => "stolen" in window), false);
+});
+
+test("what comes into the page after a refusal sleeps", async () => {
+  const { page, loaded } = await visitor("/late");
+  await page.getByRole("button", { name: "Reject all" }).click();
+  await page.locator("#consentry-banner").waitFor({ state: "detached" });
+  await page.evaluate(() => document.body.append(/** @type {HTMLTemplateElement} */ (document.getElementById("template")).content.cloneNode(true)));
+  await page.waitForTimeout(300);
+  assert.deepEqual(loaded, []);
 });
