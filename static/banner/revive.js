@@ -71,6 +71,12 @@ function restore(element) {
   element.removeAttribute('data-consentry-key');
 }
 
+/** The scripts that have come to life here. A page may have one of them more than once. */
+const woken = new WeakSet();
+
+/** Whether a script that was never asleep is there already: frameworks add those they miss. @param {string} src */
+const runsAlready = (src) => [...document.scripts].some((one) => one.src === src && !woken.has(one));
+
 /**
  * Brings an inert element to life; settles when the next one may follow.
  * @param {HTMLElement} inert
@@ -88,6 +94,8 @@ async function revive(inert) {
   live.nonce = inert.nonce;
   live.text = trust('Script', inert.textContent ?? '');
   restore(live);
+  if (live.src && runsAlready(live.src)) return;
+  woken.add(live);
   const runs = !live.type || /javascript|module/i.test(live.type);
   const wait = live.src && runs && !live.async;
   const settled = wait && new Promise((done) => (live.onload = live.onerror = done));

@@ -36,6 +36,7 @@ const PAGES = {
       <template id="template"><iframe src="${TAGS}/cloned"></iframe><script src="${TAGS}/cloned.js"></script></template>
       <div id="card"><template shadowrootmode="open"><p><img src="${TAGS}/shadow.png"><script src="${TAGS}/shadow.js"></script></p></template></div>`,
   },
+  "/twice": { body: `<script src="${TAGS}/framework.js"></script><script src="${TAGS}/same.js"></script><script src="${TAGS}/same.js"></script>` },
   // As such snippets are written: the script makes the one that loads.
   "/inline": {
     body: `<script>window.own=1</script>
@@ -212,4 +213,14 @@ test("what comes into the page after a refusal sleeps", async () => {
   await page.evaluate(() => document.body.append(/** @type {HTMLTemplateElement} */ (document.getElementById("template")).content.cloneNode(true)));
   await page.waitForTimeout(300);
   assert.deepEqual(loaded, []);
+});
+
+test("a script that a framework has added by itself is not started a second time", async () => {
+  const { page, loaded, accept } = await visitor("/twice");
+  await page.evaluate((src) => document.head.append(Object.assign(document.createElement("script"), { src })), `${TAGS}/framework.js`);
+  await eventually(async () => loaded.includes("/framework.js"), "the framework's");
+  await accept();
+  await eventually(() => page.evaluate(() => /** @type {any} */ (window).ran === 3), "and one that the page has twice is started twice");
+  await page.waitForTimeout(300);
+  assert.equal(await page.evaluate(() => /** @type {any} */ (window).ran), 3);
 });
