@@ -22,18 +22,20 @@ static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 
 /// What libraries that fetch pieces of pages say of themselves.
-const PIECE: [&str; 4] = ["x-requested-with", "hx-request", "turbo-frame", "x-pjax"];
+const PIECE: [&str; 5] = ["hx-request", "turbo-frame", "x-pjax", "x-up-version", "x-up-target"];
+/// What scripts say that fetch anything, a piece of a page or data.
+static REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 impl Role {
     /// Browsers say what they ask for in `Sec-Fetch-Dest`, on safe connections. Without it a browser that accepts a page is
     /// taken to navigate, and so is a program that [says nothing](says_nothing) of itself. A service worker that passes a navigation
     /// on says `empty`, of a page and of a frame alike, and a banner in a frame does less harm than a page without. Other
-    /// methods are scripts', which may show what they are answered.
+    /// methods are scripts', which may show what they are answered. Who announces a piece of a page need not accept HTML by name.
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Role {
         if headers.contains_key(UPGRADE) {
             return Role::Other;
         }
-        let part = || if accepts(headers, &[b"html"]) { Role::Part } else { Role::Other };
+        let part = || if accepts(headers, &[b"html"]) || is_piece(headers) { Role::Part } else { Role::Other };
         if !asks_for_page(method) {
             return part();
         }
@@ -43,7 +45,7 @@ impl Role {
             Some(b"empty") if navigates(headers) && accepts_page(headers) => Role::Document,
             Some(b"empty" | b"") => part(),
             Some(_) => Role::Other,
-            None if PIECE.iter().any(|name| headers.contains_key(*name)) => part(),
+            None if is_fetched(headers) => part(),
             None if accepts_page(headers) => Role::Document,
             None if is_anyones(headers) => Role::Document,
             None => part(),
@@ -58,15 +60,29 @@ impl Role {
 
 /// Whether a request does not say whether it is for a page, so that only its answer can.
 pub(super) fn says_nothing(headers: &HeaderMap) -> bool {
-    let is_fetched = headers.contains_key(&SEC_FETCH_DEST) || PIECE.iter().any(|name| headers.contains_key(*name));
-    !is_fetched && !accepts_page(headers) && is_anyones(headers)
+    !headers.contains_key(&SEC_FETCH_DEST) && !is_fetched(headers) && !accepts_page(headers) && is_anyones(headers)
 }
 
 /// Whether it accepts anything, and is no browser's, who would have said more.
 fn is_anyones(headers: &HeaderMap) -> bool {
     let by_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
-    let by_anyone = headers.get(ACCEPT).is_none_or(|accept| accept.as_bytes().starts_with(b"*/*"));
-    by_anyone && !by_browser && !is_grpc(headers)
+    accepts_anything(headers) && !by_browser && !is_grpc(headers)
+}
+
+/// Whether a request accepts anything alike.
+fn accepts_anything(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_none_or(|accept| accept.as_bytes().starts_with(b"*/*"))
+}
+
+/// Whether a script says that it asks.
+fn is_fetched(headers: &HeaderMap) -> bool {
+    headers.contains_key(&REQUESTED_WITH) || PIECE.iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether what a script asks for is a piece of a page, or may be one; data it would have named.
+fn is_piece(headers: &HeaderMap) -> bool {
+    let may_be = || headers.contains_key(&REQUESTED_WITH) && accepts_anything(headers);
+    PIECE.iter().any(|name| headers.contains_key(*name)) || may_be()
 }
 
 /// Whether browsers navigate by such a method, or programs do that follow them.
@@ -138,7 +154,6 @@ mod tests {
             (&[browser, page], Role::Document),
             (&[browser, any], Role::Other),
             (&[browser, page, ("x-requested-with", "XMLHttpRequest")], Role::Part),
-            (&[browser, ("hx-request", "true"), any], Role::Other),
             (&[browser, page, ("upgrade", "websocket")], Role::Other),
             (&[curl, any], Role::Document),
             (&[curl, any, ("range", "bytes=0-1")], Role::Document),
@@ -152,6 +167,28 @@ mod tests {
         for headers in [&[("sec-fetch-dest", "empty"), streams][..], &[browser, streams]] {
             assert_eq!(role(Method::GET, headers), Role::Part, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn rule_k4_a_piece_that_is_announced_is_one_whatever_it_accepts() {
+        let role = |method: &Method, name: &'static str, accept: &'static str, dest: Option<&'static str>| {
+            let mut map = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            map.insert(USER_AGENT, HeaderValue::from_static("Mozilla/5.0"));
+            map.insert(name, HeaderValue::from_static("1"));
+            map.extend(dest.map(|dest| (SEC_FETCH_DEST.clone(), HeaderValue::from_static(dest))));
+            Role::of(method, &map)
+        };
+        for (method, dest) in
+            [(Method::GET, None), (Method::GET, Some("empty")), (Method::POST, None), (Method::PUT, None)]
+        {
+            for name in ["hx-request", "turbo-frame", "x-pjax", "x-up-version", "x-up-target", "x-requested-with"] {
+                assert_eq!(role(&method, name, "*/*", dest), Role::Part, "{method} {name} {dest:?}");
+            }
+            let json = "application/json, text/javascript, */*; q=0.01";
+            assert_eq!(role(&method, "x-requested-with", json, dest), Role::Other, "{method} {dest:?}");
+            assert_eq!(role(&method, "x-csrf-token", "*/*", dest), Role::Other, "{method} {dest:?}");
+        }
+        assert_eq!(role(&Method::GET, "hx-request", "*/*", Some("document")), Role::Document);
     }
 
     #[test]
