@@ -54,6 +54,21 @@ fn rule_k4_what_a_script_is_answered_by_other_methods_is_gated() {
 }
 
 #[test]
+fn rule_k4_a_piece_that_a_library_announces_is_gated_whatever_it_accepts() {
+    let (gateway, site) = shared();
+    site.answers("/piece/announced", page(&[], REFUSED));
+    let mut visitor = Visitor::new(gateway);
+    for announced in ["HX-Request: true", "X-Up-Version: 3.9.0", "X-Requested-With: XMLHttpRequest"] {
+        for method in ["GET", "POST", "PUT"] {
+            let got = visitor.ask(method, "/piece/announced", &["Accept: */*", "Sec-Fetch-Dest: empty", announced]);
+            assert!(is_gated_piece(&got), "{method} {announced}: {}\n{}", got.head, got.text());
+        }
+    }
+    let data = ["Accept: application/json, */*; q=0.1", "Sec-Fetch-Dest: empty", "X-Requested-With: XMLHttpRequest"];
+    assert_eq!(visitor.ask("GET", "/piece/announced", &data).text(), REFUSED, "who asks for data gets it as it is");
+}
+
+#[test]
 fn rule_k4_a_page_that_a_service_worker_passes_on_has_a_banner() {
     let (gateway, site) = shared();
     site.answers("/piece/worker", page(&[], &format!("<!doctype html><body>{REFUSED}</body>")));
