@@ -216,6 +216,10 @@ fn after_destruction(key: &KeyFacts) -> &'static str {
             "Receipts and rows of the ledger that were signed under it can be verified no more: they prove nothing"
         }
         (KeyPurpose::Ip, _) => "Addresses that were tagged under it can be compared with none any more",
+        (KeyPurpose::Visitor, _) => {
+            "Rows that were keyed under it can be found for nobody any more by visitor_id, neither to show nor to erase; \
+             consent_ref still names the choice that each rests on"
+        }
         _ => "Rows that were keyed under it can be found for nobody any more, neither to show nor to erase",
     }
 }
