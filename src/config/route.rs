@@ -54,10 +54,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, limits: &Limits, upstream: &Upst
             strip_path: false,
             told_host: forward.told_host.clone(),
             http2: forward.http2,
-            tls: TlsSettings {
-                name: forward.tls.name.clone().or_else(|| forward.told_host.clone()),
-                ..forward.tls.clone()
-            },
+            tls: TlsSettings { name: forward.tls_name(&forward.told_host), ..forward.tls.clone() },
             bounds: upstream::bounds(limits),
             keep_idle: forward.keep_idle,
             probing: health.probing(None),
@@ -110,9 +107,7 @@ fn route(
     let health_path = reader.maybe(place, "health_path", upstream::health_path());
     let tls = TlsSettings {
         ca: reader.maybe(place, "tls_ca", kind::path()).or_else(|| forward.tls.ca.clone()),
-        name: (reader.maybe(place, "tls_name", web::plain_host()))
-            .or_else(|| forward.tls.name.clone())
-            .or_else(|| told_host.clone()),
+        name: reader.maybe(place, "tls_name", web::plain_host()).or_else(|| forward.tls_name(&told_host)),
         client: upstream::client(reader, place, forward.tls.client.as_ref()),
         insecure: reader.or(place, "tls_verify", kind::word(&upstream::VERIFY), forward.tls.insecure),
     };

@@ -98,6 +98,13 @@ pub(super) struct Forward {
     pub tls: TlsSettings,
 }
 
+impl Forward {
+    /// The name that is asked for by TLS where a route has none of its own: an upstream is asked for by the name it is told.
+    pub(super) fn tls_name(&self, told_host: &Option<String>) -> Option<String> {
+        self.tls.name.as_ref().or(told_host.as_ref()).cloned()
+    }
+}
+
 /// What `balance` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {

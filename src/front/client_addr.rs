@@ -78,18 +78,20 @@ pub struct Client {
 /// Finds the visitor behind `peer`.
 pub fn client(peer: &Peer, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
     let ip = peer.ip.to_canonical();
+    let said = || {
+        let (by_x, by_rfc) = (|| x_forwarded(ip, headers, trusted), || rfc_7239(ip, headers, trusted));
+        match trusted.header {
+            ForwardedHeader::XForwardedFor => by_x().or_else(by_rfc),
+            ForwardedHeader::Forwarded => by_rfc().or_else(by_x),
+        }
+    };
     if !trusted.includes(peer) {
         // What else such a proxy passes on may be the visitor's own.
-        let https = peer.https || peer.spoken_for && is_https(headers, trusted);
+        let https = peer.https || peer.spoken_for && said().https == Some(true);
         let (ip, proxies) = (RawIp::new(ip), Vec::new());
         return Client { ip, https, through_proxy: false, is_one: !peer.through_unix, proxies };
     }
-    let by_x = || x_forwarded(ip, headers, trusted);
-    let by_rfc = || rfc_7239(ip, headers, trusted);
-    let mut said = match trusted.header {
-        ForwardedHeader::XForwardedFor => by_x().or_else(by_rfc),
-        ForwardedHeader::Forwarded => by_rfc().or_else(by_x),
-    };
+    let mut said = said();
     let visitor = said.hops.pop().unwrap_or(ip);
     let is_one = visitor != ip && !trusted.is_listed(visitor);
     said.hops.reverse();
@@ -105,20 +107,6 @@ pub fn asked_host<'h>(peer: &Peer, headers: &'h HeaderMap, trusted: &TrustedProx
     let line = headers.get_all(&FORWARDED_HOST).iter().next_back()?;
     let host = line.as_bytes().rsplit(|&byte| byte == b',').next()?;
     std::str::from_utf8(host.trim_ascii()).ok().filter(|host| is_host(host))
-}
-
-/// Whether the header that counts says that the visitor came by TLS.
-fn is_https(headers: &HeaderMap, trusted: &TrustedProxies) -> bool {
-    let by_x = || said_proto(headers);
-    let by_rfc = || {
-        let line = headers.get_all(&FORWARDED).iter().next_back()?;
-        forwarded::hops_from_right(line.as_bytes()).next()??.https
-    };
-    let said = match trusted.header {
-        ForwardedHeader::XForwardedFor => by_x().or_else(by_rfc),
-        ForwardedHeader::Forwarded => by_rfc().or_else(by_x),
-    };
-    said.unwrap_or(false)
 }
 
 /// What the nearest proxy says in `X-Forwarded-Proto`.

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 
 use http::StatusCode;
 
+/// Where a bound is raised.
+const WHERE: &str = "(in its [[gateway.route]] where it is set there, else in [gateway.limits])";
+
 /// Why a request could not be passed on, or its answer not be read to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
@@ -27,9 +30,7 @@ pub enum UpstreamError {
     )]
     HasHalf,
     /// Connecting took longer than `connect_timeout`.
-    #[error(
-        "connecting to the upstream took too long; check the site, or raise connect_timeout (in its [[gateway.route]] where it is set there, else in [gateway.limits])"
-    )]
+    #[error("connecting to the upstream took too long; check the site, or raise connect_timeout {WHERE}")]
     ConnectTimeout,
     /// The TLS handshake failed: why, and what to do.
     #[error("the TLS handshake with the upstream failed: {0}")]
@@ -44,19 +45,13 @@ pub enum UpstreamError {
     #[error("the upstream broke a call off in the middle of its answer ({0})")]
     Reset(#[source] h2::Error),
     /// The head did not come within `answer_timeout`.
-    #[error(
-        "the upstream did not begin its answer in time; check the site, or raise answer_timeout (in its [[gateway.route]] where it is set there, else in [gateway.limits])"
-    )]
+    #[error("the upstream did not begin its answer in time; check the site, or raise answer_timeout {WHERE}")]
     AnswerTimeout,
     /// Either body paused for longer than `idle_timeout` on the site's side.
-    #[error(
-        "the upstream paused for too long within a body; check the site, or raise idle_timeout (in its [[gateway.route]] where it is set there, else in [gateway.limits])"
-    )]
+    #[error("the upstream paused for too long within a body; check the site, or raise idle_timeout {WHERE}")]
     IdleTimeout,
     /// The whole exchange took longer than `total_timeout`.
-    #[error(
-        "the exchange with the upstream took longer than total_timeout; check the site, or raise it (in its [[gateway.route]] where it is set there, else in [gateway.limits])"
-    )]
+    #[error("the exchange with the upstream took longer than total_timeout; check the site, or raise it {WHERE}")]
     TotalTimeout,
     /// The answer's head is not HTTP/1, too large, or could be read in two ways.
     #[error("the upstream's answer was refused: {0}")]
@@ -79,14 +74,10 @@ pub enum UpstreamError {
     #[error("the visitor paused for too long within a request body")]
     RequestBodyTimeout,
     /// The visitor's body came slower than `min_body_rate`.
-    #[error(
-        "the visitor sent a request body slower than min_body_rate (in its [[gateway.route]] where it is set there, else in [gateway.limits])"
-    )]
+    #[error("the visitor sent a request body slower than min_body_rate {WHERE}")]
     RequestBodyTooSlow,
     /// The visitor's body is longer than `max_body_bytes`.
-    #[error(
-        "the visitor's request body is longer than max_body_bytes (in its [[gateway.route]] where it is set there, else in [gateway.limits])"
-    )]
+    #[error("the visitor's request body is longer than max_body_bytes {WHERE}")]
     RequestTooLong,
 }
 
